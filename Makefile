@@ -1,0 +1,49 @@
+# Every target makes the environment itself; it is made once and again when the lock changes.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+VENV := .venv
+ENVIRONMENT := $(VENV)/.synced
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+
+# uv from PATH, or else from the package registry into a folder of the project.
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+# Any Python can install uv; uv then looks for a 3.11.
+PYTHON := $(shell command -v python3.11 || command -v python3 || command -v python)
+
+.PHONY: help env run test test-slow lint bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: $(ENVIRONMENT) ## make the locked environment in .venv
+
+run: $(ENVIRONMENT) ## run the pipeline on the embedded sample; ARGS="..." goes to `vocseg run`
+	@$(VENV)/bin/vocseg run $(ARGS)
+
+test: $(ENVIRONMENT) ## run the tests
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+test-slow: $(ENVIRONMENT) ## run the slow tests
+	$(VENV)/bin/python -m pytest -m slow -n 0 $(ARGS)
+
+lint: $(ENVIRONMENT) ## check style, format and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: $(ENVIRONMENT) ## measure; each benchmark prints a table
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(VENV)/bin/python "$$script"; done
+
+clean: ## remove the environment, the runs and everything built
+	rm -rf $(VENV) .uv runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(ENVIRONMENT): pyproject.toml uv.lock setup.py | $(UV)
+	$(UV) sync --quiet --locked --all-extras --compile-bytecode --python 3.11
+	@touch $@
+
+.uv/bin/uv:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed: install it and run make again"; exit 1; }
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .uv uv

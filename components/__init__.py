@@ -1,0 +1,1 @@
+"""The custom TFX components: one folder each, `component.py` the specification and `executor.py` the work."""

@@ -1,0 +1,1 @@
+"""ModelSelector: the best candidate, if it beats the model in service."""

@@ -1,0 +1,1 @@
+"""PublishedModel: the model now in service → a Model artifact."""

@@ -1,0 +1,46 @@
+"""The Examples artifact as this project writes and reads it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import tensorflow_datasets as tfds
+from tfx import types
+from tfx.types import artifact_utils
+
+TRAIN_SPLIT = "train"
+VAL_SPLIT = "val"
+SPLITS = (TRAIN_SPLIT, VAL_SPLIT)
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """The records of an Examples artifact.
+
+    Attributes:
+        files: split → the paths of its shards, in order.
+        class_names: the names of the mask's channels, background first.
+        image_size: height and width of image and mask, pixels.
+    """
+
+    files: dict[str, list[str]]
+    class_names: tuple[str, ...]
+    image_size: int
+
+
+def write_features(examples: types.Artifact, features: tfds.features.FeaturesDict) -> None:
+    """Writes the features beside the splits as TFDS does (`features.json`): TFDS alone can then decode the records."""
+    Path(examples.uri).mkdir(parents=True, exist_ok=True)
+    features.save_config(examples.uri)
+
+
+def read_records(examples: types.Artifact) -> Records:
+    """Lists an artifact's shards and reads its features."""
+    features: Any = tfds.features.FeaturesDict.from_config(examples.uri)
+    files = {
+        split: sorted(str(path) for path in Path(artifact_utils.get_split_uri([examples], split)).iterdir())
+        for split in artifact_utils.decode_split_names(examples.split_names)
+    }
+    return Records(files, tuple(features["classes"].feature.names), features["image"].shape[0])

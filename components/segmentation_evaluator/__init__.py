@@ -1,0 +1,1 @@
+"""SegmentationEvaluator: all candidates and the model in service, measured on the same pixels."""

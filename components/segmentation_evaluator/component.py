@@ -1,0 +1,59 @@
+"""The specification of SegmentationEvaluator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tfx import types
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import component_spec, standard_artifacts
+
+from components.candidates import BASELINE_KEY, candidate_channels, with_candidate_inputs
+from components.segmentation_evaluator import executor
+
+
+class SegmentationEvaluatorSpec(types.ComponentSpec):
+    """Inputs, outputs and parameters of SegmentationEvaluator, without those of the candidates."""
+
+    PARAMETERS = {executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str)}
+    INPUTS = {
+        executor.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        BASELINE_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
+    }
+    OUTPUTS = {executor.EVALUATION_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation)}
+
+
+class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
+    """Measures all candidates and the model in service on the same pixels of the val split."""
+
+    SPEC_CLASS = SegmentationEvaluatorSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+
+    def __init__(
+        self,
+        examples: types.BaseChannel,
+        models: Mapping[str, types.BaseChannel],
+        baseline: types.BaseChannel,
+        *,
+        code_fingerprint: str = "",
+    ):
+        """Makes the component.
+
+        Args:
+            examples: Examples of the record contract, with the split val.
+            models: candidate → its Model.
+            baseline: the Model in service, from PublishedModel.
+            code_fingerprint: a hash of the evaluation's code; TFX's cache does not look into code.
+        """
+        spec_class = with_candidate_inputs(SegmentationEvaluatorSpec, models)
+        super().__init__(
+            spec=spec_class(
+                **{
+                    executor.EXAMPLES_KEY: examples,
+                    **candidate_channels(models),
+                    BASELINE_KEY: baseline,
+                    executor.CODE_FINGERPRINT_KEY: code_fingerprint,
+                    executor.EVALUATION_KEY: types.Channel(type=standard_artifacts.ModelEvaluation),
+                }
+            )
+        )

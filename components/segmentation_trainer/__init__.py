@@ -1,0 +1,1 @@
+"""SegmentationTrainer: Examples → a trained network as a SavedModel."""

@@ -1,0 +1,41 @@
+"""Segmentation networks, all made by `create_network`.
+
+The contract of a network: input float32 [batch, size, size, 3], RGB values 0 to 255, any preprocessing inside;
+output float32 [batch, size, size, classes], linear scores (logits) aligned with the input.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import keras
+
+from components.segmentation_trainer.network_names import network_path
+
+
+def create_network(name: str, *, image_size: int, num_classes: int, **options: Any) -> keras.Model:
+    """Makes a network by name.
+
+    Args:
+        name: a name in `network_names.NETWORKS`, or a `module:function` of one's own that takes the arguments below.
+        image_size: height and width of the input, pixels.
+        num_classes: the number of output channels, background included.
+        **options: the network's own options, e.g. `width`.
+
+    Raises:
+        ValueError: an unknown name, a module or function that can't be found, or options that the network refuses.
+    """
+    module_name, _, function_name = network_path(name).partition(":")
+    try:
+        build = getattr(importlib.import_module(module_name), function_name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"network {name!r} can't be imported: {error}") from error
+    try:
+        network = build(image_size=image_size, num_classes=num_classes, **options)
+    except TypeError as error:
+        raise ValueError(f"network {name!r} refuses its options {options}: {error}") from error
+    expected = (None, image_size, image_size, num_classes)
+    if tuple(network.output_shape) != expected:
+        raise ValueError(f"network {name!r} gives scores of shape {network.output_shape} instead of {expected}")
+    return network

@@ -1,0 +1,1 @@
+"""VocExampleGen: a VOC devkit → TFX Examples."""

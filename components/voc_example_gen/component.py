@@ -1,0 +1,71 @@
+"""The specification of VocExampleGen."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from tfx import types
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import component_spec, standard_artifacts
+
+from components.voc_example_gen import executor
+from tfds_voc_seg.record_config import RecordConfig
+
+
+class VocExampleGenSpec(types.ComponentSpec):
+    """Inputs, outputs and parameters of VocExampleGen."""
+
+    PARAMETERS = {
+        executor.DEVKIT_KEY: component_spec.ExecutionParameter(type=str),
+        executor.RECORD_CONFIG_KEY: component_spec.ExecutionParameter(type=str),
+        executor.CONVERSION_KEY: component_spec.ExecutionParameter(type=str),
+        executor.DEVKIT_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
+        executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS: dict[str, component_spec.ChannelParameter] = {}
+    OUTPUTS = {executor.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples)}
+
+
+class VocExampleGen(base_beam_component.BaseBeamComponent):
+    """Converts a VOC devkit to sharded one-hot records, with VOC's own train and val splits."""
+
+    SPEC_CLASS = VocExampleGenSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+
+    def __init__(
+        self,
+        devkit: str,
+        record_config: RecordConfig,
+        *,
+        num_shards: int = 4,
+        drop_empty: bool = False,
+        seed: int = 0,
+        devkit_fingerprint: str = "",
+        code_fingerprint: str = "",
+    ):
+        """Makes the component.
+
+        Args:
+            devkit: the folder that holds `JPEGImages`, usually VOCdevkit/VOC2012.
+            record_config: what a record holds.
+            num_shards: files a split.
+            drop_empty: leave out images that hold none of the configured classes.
+            seed: the shuffling's seed.
+            devkit_fingerprint: a hash of the devkit's content; TFX's cache does not look into folders.
+            code_fingerprint: a hash of the conversion's code; TFX's cache does not look into code.
+        """
+        super().__init__(
+            spec=VocExampleGenSpec(
+                **{
+                    executor.DEVKIT_KEY: devkit,
+                    executor.RECORD_CONFIG_KEY: json.dumps(dataclasses.asdict(record_config), sort_keys=True),
+                    executor.CONVERSION_KEY: json.dumps(
+                        {"num_shards": num_shards, "drop_empty": drop_empty, "seed": seed}, sort_keys=True
+                    ),
+                    executor.DEVKIT_FINGERPRINT_KEY: devkit_fingerprint,
+                    executor.CODE_FINGERPRINT_KEY: code_fingerprint,
+                    executor.EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples),
+                }
+            )
+        )

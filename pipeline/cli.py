@@ -1,0 +1,177 @@
+"""The command line. Heavy libraries are imported inside the commands: `vocseg --help` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from tfds_voc_seg.sample_devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES, write_sample_devkit
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.config import RunConfig
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command.
+
+    Returns:
+        The exit status: 0 done, 1 failed, 2 wrong arguments or configuration, 130 interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from the last finished node", file=sys.stderr)  # noqa: T201
+        return EXIT_INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vocseg", description="Semantic segmentation on PASCAL VOC: data, training, evaluation, publishing."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    run = commands.add_parser(
+        "run",
+        help="run the whole pipeline on this machine",
+        description="Convert, train all candidates, evaluate, publish the best if it beats the model in service.",
+    )
+    run.add_argument("--preset", default="demo", metavar="NAME|FILE.yaml", help="the configuration (default: demo)")
+    run.add_argument("--devkit", metavar="DIR", help="a VOC devkit, the folder that holds JPEGImages")
+    run.add_argument("--output", metavar="DIR", help="where everything goes (default: runs/<preset>)")
+    run.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override a setting, such as training.epochs=3; may be repeated",
+    )
+    run.set_defaults(command=_run)
+
+    data = commands.add_parser("data", help="look after data sets").add_subparsers(required=True, metavar="COMMAND")
+    sample = data.add_parser(
+        "sample",
+        help="write the embedded sample devkit",
+        description="Write a small VOC devkit of drawn scenes into DIR, which then holds JPEGImages and the rest. "
+        "Tools that look for VOCdevkit/VOC2012 find it when DIR ends so.",
+    )
+    sample.add_argument("folder", type=Path, metavar="DIR", help="a folder that is missing or empty")
+    for split, images in (("train", DEFAULT_TRAIN_IMAGES), ("val", DEFAULT_VAL_IMAGES)):
+        sample.add_argument(
+            f"--{split}", type=_positive, default=images, metavar="N", help=f"{split} images (default: {images})"
+        )
+    sample.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed draws the same (default: 0)")
+    sample.set_defaults(command=_data_sample)
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _data_sample(options: argparse.Namespace) -> int:
+    try:
+        write_sample_devkit(options.folder, train_images=options.train, val_images=options.val, seed=options.seed)
+    except (ValueError, OSError) as error:
+        return _fail(str(error), EXIT_USAGE)
+    print(f"{options.folder} holds {options.train} train and {options.val} val images")  # noqa: T201
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
+        from rich.console import Console
+
+        from pipeline.config import ConfigError, load_config
+    except ModuleNotFoundError as error:
+        return _fail(f"{error.name} is not installed; `vocseg run` needs: pip install 'voc-seg[pipeline]'", EXIT_USAGE)
+
+    try:
+        config = load_config(options.preset, overrides=options.overrides, devkit=options.devkit, output=options.output)
+    except ConfigError as error:
+        return _fail(str(error), EXIT_USAGE)
+    with _libraries_to_log(config.output_folder / "logs") as (terminal, log_file):
+        console = Console(file=terminal, record=True, highlight=False)
+        return _run_and_show(config, console, log_file)
+
+
+def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
+    from rich.markup import escape
+
+    console.print(f"[bold]{config.name}[/]: {', '.join(config.candidates)} → {escape(str(config.output_folder))}")
+    try:
+        with console.status("loading TensorFlow and TFX"):
+            from pipeline.display import Display, candidate_table, class_table
+            from pipeline.local_runner import RunError, run_locally
+            from pipeline.sample import prepare_sample
+            from tfds_voc_seg.devkit import DevkitError
+        display = Display(console)
+        try:
+            prepare_sample(config, display)
+            summary = run_locally(config, display)
+        except (RunError, DevkitError) as error:
+            console.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+            console.print(f"the details are in {escape(str(log_file))}", soft_wrap=True)
+            traceback.print_exc()  # to the log
+            return EXIT_FAILED
+        console.print(class_table(summary))
+        console.print(candidate_table(summary))
+        console.print(escape(summary["reason"]), soft_wrap=True)
+        if summary["published"]:
+            console.print(f"published to {escape(summary['published'])}", soft_wrap=True)
+        console.print(
+            escape(f"summary: {config.output_folder / 'summary.json'}   logs: {log_file.parent}"), soft_wrap=True
+        )
+        return 0
+    finally:
+        console.save_svg(str(log_file.with_suffix(".svg")), title="vocseg run")
+
+
+@contextlib.contextmanager
+def _libraries_to_log(folder: Path) -> Iterator[tuple[IO[str], Path]]:
+    """Sends what libraries print, C++ ones included, to a log file; yields the terminal and the file's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log_file = folder / f"run-{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [os.dup(descriptor) for descriptor in (1, 2)]
+    terminal = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    try:
+        with log_file.open("ab") as log:
+            for descriptor in (1, 2):
+                os.dup2(log.fileno(), descriptor)
+        yield terminal, log_file
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for descriptor, original in zip((1, 2), saved, strict=True):
+            os.dup2(original, descriptor)
+            os.close(original)
+        terminal.close()
+
+
+def _fail(message: str, status: int) -> int:
+    for line in message.splitlines():
+        print(f"vocseg: {line}", file=sys.stderr)  # noqa: T201
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

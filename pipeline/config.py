@@ -1,0 +1,291 @@
+"""The run's configuration: YAML data, validated by typed classes before anything heavy is imported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+import yaml
+
+from components.segmentation_trainer.network_names import network_path
+from components.segmentation_trainer.training_config import TrainingConfig
+from tfds_voc_seg.record_config import ImageEncoding, RecordConfig, VoidTreatment, known_classes
+from tfds_voc_seg.sample_devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES
+
+SAMPLE_DEVKIT = "sample"
+"""The devkit's name for the embedded sample."""
+
+LOCAL_BEAM_ARGS = ("--runner=DirectRunner", "--allow_unsafe_triggers", "--sdk_container_image=unused")
+"""In-process: starts at once, downloads no runner, builds no package of TFX."""
+
+
+class ConfigError(ValueError):
+    """A configuration that can't be used; the message is one line a problem."""
+
+
+class _Config(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def _classes(names: list[str]) -> list[str]:
+    return list(known_classes(names))
+
+
+def _network(name: str) -> str:
+    network_path(name)
+    return name
+
+
+class DataConfig(_Config):
+    """The data and its records."""
+
+    devkit: str = SAMPLE_DEVKIT
+    """The folder that holds JPEGImages, usually VOCdevkit/VOC2012; `sample` for the embedded sample."""
+    image_size: int = pydantic.Field(default=300, ge=32, le=4096)
+    """Height and width of image and mask, pixels."""
+    classes: Annotated[list[str], pydantic.AfterValidator(_classes)]
+    """VOC's foreground classes to keep; all others become background."""
+    drop_empty: bool = False
+    """Leave out images that hold none of the classes."""
+    void: VoidTreatment = "ignore"
+    """`ignore` leaves void out of losses and metrics; `background` makes it background."""
+    image_encoding: ImageEncoding = "png"
+    """`png` is lossless; `jpeg` makes smaller records."""
+    num_shards: int = pydantic.Field(default=4, ge=1, le=10_000)
+    """Files a split."""
+    seed: int = pydantic.Field(default=0, ge=0)
+    """Of the shuffling."""
+
+    def record_config(self) -> RecordConfig:
+        """What a record holds."""
+        return RecordConfig(self.image_size, tuple(self.classes), self.void, self.image_encoding)
+
+
+class SampleConfig(_Config):
+    """The embedded sample, where `data.devkit` is `sample`."""
+
+    train_images: int = pydantic.Field(default=DEFAULT_TRAIN_IMAGES, ge=1, le=100_000)
+    val_images: int = pydantic.Field(default=DEFAULT_VAL_IMAGES, ge=1, le=100_000)
+    seed: int = pydantic.Field(default=0, ge=0)
+
+
+class CandidateConfig(_Config):
+    """A network to train and compare."""
+
+    network: Annotated[str, pydantic.AfterValidator(_network)]
+    """A known network's name, or one's own as `module:function`."""
+    options: dict[str, Any] = {}
+    """The network's own options."""
+    training: TrainingConfig = TrainingConfig()
+    """How to train it: the run's `training`, with this candidate's own settings over it."""
+
+
+class SelectionConfig(_Config):
+    """When a candidate is published."""
+
+    metric: Literal["mean_iou", "pixel_accuracy"] = "mean_iou"
+    min_improvement: float = pydantic.Field(default=0.0, ge=0)
+    """By how much the best candidate must exceed the model in service."""
+
+
+class BeamConfig(_Config):
+    """Where the Beam jobs run."""
+
+    args: list[str] = list(LOCAL_BEAM_ARGS)
+    """Beam's own pipeline options."""
+
+    @pydantic.field_validator("args")
+    @classmethod
+    def _no_threads(cls, args: list[str]) -> list[str]:
+        if any("multi_threading" in arg for arg in args):
+            raise ValueError("multi_threading loses records; use --direct_running_mode=multi_processing")
+        return args
+
+
+class RunConfig(_Config):
+    """A whole run."""
+
+    name: Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+    """Small letters, digits and underscores; names the pipeline and the default output folder."""
+    output: str = ""
+    """Where everything goes; `runs/<name>` by default."""
+    data: DataConfig
+    sample: SampleConfig = SampleConfig()
+    training: TrainingConfig = TrainingConfig()
+    """The settings that all candidates share."""
+    candidates: dict[Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")], CandidateConfig]
+    selection: SelectionConfig = SelectionConfig()
+    beam: BeamConfig = BeamConfig()
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _share_training(cls, values: Any) -> Any:
+        """Puts the shared training settings under each candidate's own."""
+        if not (isinstance(values, dict) and isinstance(values.get("candidates"), dict)):
+            return values
+        shared = values.get("training") or {}
+        if not isinstance(shared, dict):
+            return values
+        candidates = {
+            name: {**candidate, "training": {**shared, **(candidate.get("training") or {})}}
+            if isinstance(candidate, dict) and isinstance(candidate.get("training") or {}, dict)
+            else candidate
+            for name, candidate in values["candidates"].items()
+        }
+        return {**values, "candidates": candidates}
+
+    @pydantic.field_validator("candidates")
+    @classmethod
+    def _some_candidate(cls, candidates: dict[str, CandidateConfig]) -> dict[str, CandidateConfig]:
+        if not candidates:
+            raise ValueError("name at least one candidate")
+        return candidates
+
+    @property
+    def output_folder(self) -> Path:
+        """Where everything goes, absolute."""
+        return Path(self.output or f"runs/{self.name}").resolve()
+
+    @property
+    def pipeline_root(self) -> str:
+        """Where TFX keeps the artifacts."""
+        return str(self.output_folder / "tfx")
+
+    @property
+    def metadata_file(self) -> str:
+        """The ML Metadata database."""
+        return str(self.output_folder / "metadata.sqlite")
+
+    @property
+    def serving_folder(self) -> str:
+        """The folder that the Pusher publishes to and TensorFlow Serving polls."""
+        return str(self.output_folder / "serving")
+
+    @property
+    def devkit_folder(self) -> Path:
+        """The devkit; the embedded sample is kept inside the output folder."""
+        if self.data.devkit == SAMPLE_DEVKIT:
+            return self.output_folder / "sample_devkit"
+        return Path(self.data.devkit).resolve()
+
+
+def preset_names() -> list[str]:
+    """The presets that come with the package."""
+    return sorted(Path(file.name).stem for file in _preset_folder().iterdir() if file.name.endswith(".yaml"))
+
+
+def load_config(
+    preset: str, *, overrides: Iterable[str] = (), devkit: str | None = None, output: str | None = None
+) -> RunConfig:
+    """Reads a preset, lays the overrides over it and validates the result.
+
+    Args:
+        preset: a preset's name, or the path of a YAML file.
+        overrides: `key=value` each, the key dotted, the value YAML: `training.epochs=3`.
+        devkit: overrides `data.devkit`.
+        output: overrides `output`.
+
+    Raises:
+        ConfigError: an unknown preset, key or type, or an impossible value; each problem is one line that names the
+            key and what is allowed.
+    """
+    values = _read_preset(preset)
+    for override in overrides:
+        _apply_override(values, override)
+    if devkit is not None:
+        _set_value(values, ["data", "devkit"], devkit)
+    if output is not None:
+        values["output"] = output
+    try:
+        return RunConfig.model_validate(values)
+    except pydantic.ValidationError as error:
+        raise ConfigError("\n".join(_problems(error.errors()))) from error
+
+
+def _preset_folder() -> Any:
+    return resources.files("pipeline.presets")
+
+
+def _read_preset(preset: str) -> dict[str, Any]:
+    if preset in preset_names():
+        text = (_preset_folder() / f"{preset}.yaml").read_text()
+    elif preset.endswith((".yaml", ".yml")):
+        try:
+            text = Path(preset).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{preset}: can't be read ({error})") from error
+    else:
+        raise ConfigError(f"preset {preset!r} is unknown; allowed are {', '.join(preset_names())}, or a .yaml file")
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())
+        raise ConfigError(f"{preset}: not valid YAML: {where}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{preset}: must hold keys and values, such as `name: my_run`")
+    return values
+
+
+def _apply_override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not (key and equals):
+        raise ConfigError(f"--set {override}: write key=value, such as training.epochs=3")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {override}: the value is not valid YAML") from error
+    _set_value(values, key.split("."), value)
+
+
+def _set_value(values: dict[str, Any], path: list[str], value: Any) -> None:
+    for depth, key in enumerate(path[:-1], start=1):
+        values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"{'.'.join(path)}: {'.'.join(path[:depth])} is a value, it has no keys below it")
+    values[path[-1]] = value
+
+
+def _problems(errors: Iterable[Any]) -> list[str]:
+    """One line for each of pydantic's errors; one in the shared training settings is said once."""
+    shared = {error["loc"][1:] for error in errors if error["loc"][:1] == ("training",)}
+    return [
+        _problem(error)
+        for error in errors
+        if not (
+            error["loc"][:1] == ("candidates",) and error["loc"][2:3] == ("training",) and error["loc"][3:] in shared
+        )
+    ]
+
+
+def _problem(details: Any) -> str:
+    """One line for one of pydantic's errors: the key, what is wrong, what is allowed."""
+    key = ".".join(str(part) for part in details["loc"] if part != "[key]") or "the configuration"
+    if details["type"] == "extra_forbidden":
+        allowed = _allowed_keys(details["loc"][:-1])
+        return f"{key}: unknown key; allowed here are {', '.join(allowed)}"
+    message = re.sub(r"^Value error, ", "", details["msg"])
+    message = message[0].lower() + message[1:]
+    if details["type"] == "missing":
+        return f"{key}: missing; give it a value"
+    return f"{key}: {message} (got {details['input']!r})" if details["type"] != "value_error" else f"{key}: {message}"
+
+
+def _allowed_keys(location: Iterable[Any]) -> list[str]:
+    """The keys that the model at a location takes."""
+    model: type[pydantic.BaseModel] = RunConfig
+    for part in location:
+        if part not in model.model_fields:
+            continue  # a candidate's own name
+        annotation = model.model_fields[part].annotation
+        nested = [
+            kind
+            for kind in (annotation, *getattr(annotation, "__args__", ()))
+            if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)
+        ]
+        if nested:
+            model = nested[0]
+    return list(model.model_fields)

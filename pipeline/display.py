@@ -1,0 +1,135 @@
+"""What a person sees while the pipeline runs, and the table at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBars
+from rich.table import Table
+
+from components.progress import Progress
+
+_FIGURE_NAMES = {
+    "loss": "loss",
+    "mean_iou": "mIoU",
+    "val_loss": "val loss",
+    "val_mean_iou": "val mIoU",
+    "val_accuracy": "val accuracy",
+}
+
+
+class Display:
+    """Shows each node, a bar for the work inside it, and a line for each finished epoch."""
+
+    def __init__(self, console: Console):
+        self._console = console
+        self._bars = ProgressBars(
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._description = ""
+        self._started = 0.0
+
+    @contextlib.contextmanager
+    def live(self) -> Iterator[None]:
+        """Shows the bars inside the `with` block."""
+        with self._bars:
+            yield
+
+    def node_started(self, node: str) -> None:
+        """Says which node is at work."""
+        self._console.print(f"[bold cyan]▶[/] {node}")
+
+    def node_finished(self, node: str, seconds: float, *, cached: bool) -> None:
+        """Says how long a node took, or that nothing had changed for it."""
+        self._remove_bar()
+        how = "unchanged, result taken from the cache" if cached else f"{seconds:.1f} s"
+        self._console.print(f"[bold green]✓[/] {node} [dim]{how}[/]")
+
+    def node_failed(self, node: str) -> None:
+        """Says which node failed."""
+        self._remove_bar()
+        self._console.print(f"[bold red]✗[/] {node} failed")
+
+    def progress(self, progress: Progress) -> None:
+        """Shows work under way: a bar, and a line for each epoch that is finished."""
+        if progress.task != self._description:
+            self._remove_bar()
+            self._description, self._started = progress.task, time.monotonic()
+            self._task = self._bars.add_task(progress.task, total=progress.total, figures="")
+        if self._task is not None:
+            figures = _figures(progress) or self._rate(progress)
+            self._bars.update(self._task, completed=progress.done, figures=figures)
+        if "val_loss" in progress.values:
+            self._console.print(f"  [dim]{progress.task}[/]  {_figures(progress)}")
+
+    def _rate(self, progress: Progress) -> str:
+        elapsed = time.monotonic() - self._started
+        return f"{progress.done / elapsed:.0f}/s" if progress.done and elapsed > 0 else ""
+
+    def _remove_bar(self) -> None:
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+        self._task, self._description = None, ""
+
+
+def _figures(progress: Progress) -> str:
+    return "  ".join(
+        f"{name} {float(progress.values[key]):.3f}" for key, name in _FIGURE_NAMES.items() if key in progress.values
+    )
+
+
+def candidate_table(summary: dict[str, Any]) -> Table:
+    """The table at the end: a row a candidate, and one for the model in service."""
+    table = Table(title="Candidates on the val split (void left out)", title_justify="left")
+    for heading, justify in (
+        ("candidate", "left"),
+        ("mIoU", "right"),
+        ("pixel accuracy", "right"),
+        ("parameters", "right"),
+        ("training", "right"),
+        ("", "left"),
+    ):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for name, figures in summary["candidates"].items():
+        outcome = ""
+        if name == summary["selected"]:
+            outcome = "[green]published[/]" if summary["published"] else "best"
+        table.add_row(name, *_cells(figures), outcome)
+    if summary["baseline"]:
+        table.add_row("in service", *_cells(summary["baseline"]), "baseline", style="dim")
+    return table
+
+
+def class_table(summary: dict[str, Any]) -> Table:
+    """IoU by class: a row a class, a column a candidate."""
+    candidates = summary["candidates"]
+    table = Table(title="IoU by class", title_justify="left")
+    table.add_column("class")
+    for name in candidates:
+        table.add_column(name, justify="right")
+    for class_name in next(iter(candidates.values()))["per_class_iou"]:
+        values = [figures["per_class_iou"][class_name] for figures in candidates.values()]
+        table.add_row(class_name, *("absent" if value is None else f"{value:.3f}" for value in values))
+    return table
+
+
+def _cells(figures: dict[str, Any]) -> list[str]:
+    return [
+        f"{figures['mean_iou']:.4f}",
+        f"{figures['pixel_accuracy']:.4f}",
+        f"{figures['parameters']:,}",
+        f"{figures['train_seconds']:.0f} s",
+    ]

@@ -1,0 +1,131 @@
+"""The pipeline as one TFX object: the same for the local runner and for Kubeflow."""
+
+from __future__ import annotations
+
+import tfx.v1  # noqa: F401  (before tensorflow_data_validation: it installs a stand-in that TFDV needs)
+
+import tensorflow_data_validation as tfdv  # isort: skip
+from tfx import components as tfx_components
+from tfx.orchestration import metadata
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import pusher_pb2
+
+from components.model_selector.component import ModelSelector
+from components.published_model.component import PublishedModel
+from components.published_model.serving_folder import serving_state
+from components.segmentation_evaluator.component import SegmentationEvaluator
+from components.segmentation_trainer.component import SegmentationTrainer
+from components.segmentation_trainer.network_names import network_path
+from components.voc_example_gen.component import VocExampleGen
+from pipeline.code_fingerprint import code_fingerprint
+from pipeline.config import RunConfig
+from tfds_voc_seg import devkit
+
+TABULAR_FEATURES = ("classes", "class_pixels", "void_pixels", "height", "width", "filename")
+"""What StatisticsGen looks at: the record without its image and mask."""
+
+
+def trainer_id(candidate: str) -> str:
+    """The node id of a candidate's trainer."""
+    return f"SegmentationTrainer.{candidate}"
+
+
+def create_pipeline(config: RunConfig) -> Pipeline:
+    """Makes the pipeline.
+
+    The devkit and the publishing folder are looked at here, where they can be: TFX's cache does not look into folders,
+    so what is in them goes into the nodes' parameters. Where the devkit is not on this machine, its fingerprint is left
+    empty and a changed file does not make a new run.
+
+    Args:
+        config: the whole run.
+
+    Returns:
+        A pipeline without union channels and resolvers, so that every runner can take it.
+
+    Raises:
+        DevkitError: the devkit is on this machine, but can't be used.
+        ModuleNotFoundError: a candidate's network is not to be found.
+    """
+    example_gen = VocExampleGen(
+        devkit=str(config.devkit_folder),
+        record_config=config.data.record_config(),
+        num_shards=config.data.num_shards,
+        drop_empty=config.data.drop_empty,
+        seed=config.data.seed,
+        devkit_fingerprint=_devkit_fingerprint(config),
+        code_fingerprint=code_fingerprint("components.voc_example_gen.executor"),
+    )
+    examples = example_gen.outputs["examples"]
+    statistics_gen = tfx_components.StatisticsGen(
+        examples=examples, stats_options=tfdv.StatsOptions(feature_allowlist=list(TABULAR_FEATURES))
+    )
+    schema_gen = tfx_components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
+    example_validator = tfx_components.ExampleValidator(
+        statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
+    )
+    trainers = {
+        name: SegmentationTrainer(
+            examples=examples,
+            candidate=name,
+            network=candidate.network,
+            options=candidate.options,
+            training=candidate.training,
+            code_fingerprint=code_fingerprint(
+                "components.segmentation_trainer.executor", network_path(candidate.network).partition(":")[0]
+            ),
+        ).with_id(trainer_id(name))
+        for name, candidate in config.candidates.items()
+    }
+    for trainer in trainers.values():
+        trainer.add_upstream_node(example_validator)  # no training on data that fails validation
+    models = {name: trainer.outputs["model"] for name, trainer in trainers.items()}
+    published_model = PublishedModel(
+        config.serving_folder,
+        serving_state=serving_state(config.serving_folder),
+        code_fingerprint=code_fingerprint("components.published_model.executor"),
+    )
+    evaluator = SegmentationEvaluator(
+        examples=examples,
+        models=models,
+        baseline=published_model.outputs["model"],
+        code_fingerprint=code_fingerprint("components.segmentation_evaluator.executor"),
+    )
+    selector = ModelSelector(
+        evaluation=evaluator.outputs["evaluation"],
+        models=models,
+        metric=config.selection.metric,
+        min_improvement=config.selection.min_improvement,
+        code_fingerprint=code_fingerprint("components.model_selector.executor"),
+    )
+    pusher = tfx_components.Pusher(
+        model=selector.outputs["model"],
+        model_blessing=selector.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=config.serving_folder)
+        ),
+    )
+    return Pipeline(
+        pipeline_name=f"voc-seg-{config.name.replace('_', '-')}",
+        pipeline_root=config.pipeline_root,
+        components=[
+            example_gen,
+            statistics_gen,
+            schema_gen,
+            example_validator,
+            *trainers.values(),
+            published_model,
+            evaluator,
+            selector,
+            pusher,
+        ],
+        enable_cache=True,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(config.metadata_file),
+        beam_pipeline_args=list(config.beam.args),
+    )
+
+
+def _devkit_fingerprint(config: RunConfig) -> str:
+    if not config.devkit_folder.exists():
+        return ""
+    return devkit.fingerprint(devkit.find_devkit(config.devkit_folder))

@@ -1,0 +1,1 @@
+"""Presets: YAML data for `vocseg run --preset`."""

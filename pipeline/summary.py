@@ -1,0 +1,79 @@
+"""`summary.json`: what a run came to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
+
+from components.model_selector.executor import SELECTION_FILE
+from components.segmentation_evaluator.executor import EVALUATION_FILE
+
+SUMMARY_FILE = "summary.json"
+_SHOWN_FIGURES = ("mean_iou", "pixel_accuracy", "per_class_iou", "parameters", "train_seconds")
+
+NodeOutputs = dict[str, dict[str, metadata_store_pb2.Artifact]]
+"""Node id → output key → its artifact."""
+
+
+def outputs_of_run(store: MetadataStore, pipeline_name: str, run_id: str) -> NodeOutputs:
+    """Looks up what each node of a run gave, cached results included."""
+    run = store.get_context_by_type_and_name("pipeline_run", run_id)
+    executions = {execution.id: execution for execution in store.get_executions_by_context(run.id)}
+    outputs: NodeOutputs = {}
+    for execution_id in executions:
+        contexts = store.get_contexts_by_execution(execution_id)
+        node = next(context.name for context in contexts if context.type == "node").removeprefix(f"{pipeline_name}.")
+        events = [
+            event
+            for event in store.get_events_by_execution_ids([execution_id])
+            if event.type == metadata_store_pb2.Event.OUTPUT
+        ]
+        artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([e.artifact_id for e in events])}
+        outputs[node] = {event.path.steps[0].key: artifacts[event.artifact_id] for event in events}
+    return outputs
+
+
+def make_summary(outputs: NodeOutputs, seconds: Mapping[str, float], cached: list[str]) -> dict[str, Any]:
+    """Puts the run's figures together.
+
+    Args:
+        outputs: of every node.
+        seconds: node id → how long it took.
+        cached: the nodes that were not executed.
+    """
+    evaluation = _read_json(outputs["SegmentationEvaluator"]["evaluation"], EVALUATION_FILE)
+    selection = _read_json(outputs["ModelSelector"]["blessing"], SELECTION_FILE)
+    pushed = outputs["Pusher"]["pushed_model"].custom_properties
+    published = pushed["pushed_destination"].string_value if pushed["pushed"].int_value else None
+    baseline = evaluation["baseline"]
+    verdict = "published" if published else "nothing new published"
+    return {
+        "candidates": {name: _shown(figures) for name, figures in evaluation["candidates"].items()},
+        "baseline": _shown(baseline) if baseline else None,
+        "selected": selection["selected"],
+        "published": published,
+        "reason": f"{verdict}: {selection['reason']}",
+        "seconds": {node: round(value, 3) for node, value in seconds.items()},
+        "cached": cached,
+    }
+
+
+def write_summary(folder: Path, summary: dict[str, Any]) -> Path:
+    """Writes `summary.json`, whole or not at all."""
+    path = folder / SUMMARY_FILE
+    temporary = path.with_suffix(".incomplete")
+    temporary.write_text(json.dumps(summary, indent=2) + "\n")
+    return temporary.replace(path)
+
+
+def _shown(figures: dict[str, Any]) -> dict[str, Any]:
+    return {key: figures[key] for key in _SHOWN_FIGURES}
+
+
+def _read_json(artifact: metadata_store_pb2.Artifact, file: str) -> Any:
+    return json.loads((Path(artifact.uri) / file).read_text())

@@ -1,0 +1,1 @@
+"""PASCAL VOC semantic segmentation as sharded one-hot records. Needs TFDS and Beam, never TFX."""

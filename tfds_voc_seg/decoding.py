@@ -1,0 +1,58 @@
+"""Serialized record → tensors, for tf.data and serving graphs: faster than TFDS's decoder, with the same result."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tfds_voc_seg.labels import VOID
+
+
+def parse_record(serialized: tf.Tensor, image_size: int, channels: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes the image and the one-hot mask of a record.
+
+    Args:
+        serialized: string scalar, a `tf.train.Example`.
+        image_size: height and width of image and mask, pixels.
+        channels: the mask's number of channels.
+
+    Returns:
+        image uint8 [image_size, image_size, 3] and mask uint8 [image_size, image_size, channels], one-hot with
+        all-zero rows where void.
+    """
+    features = tf.io.parse_single_example(
+        serialized,
+        {
+            "image": tf.io.FixedLenFeature([], tf.string),
+            "segmentation_mask": tf.io.FixedLenFeature([], tf.string),
+        },
+    )
+    image = tf.io.decode_image(features["image"], channels=3, expand_animations=False)
+    image = tf.ensure_shape(image, [image_size, image_size, 3])
+    mask = tf.io.decode_raw(tf.io.decode_compressed(features["segmentation_mask"], "ZLIB"), tf.uint8)
+    return image, tf.reshape(mask, [image_size, image_size, channels])
+
+
+def void_weights(mask: tf.Tensor) -> tf.Tensor:
+    """Weighs each pixel of a one-hot mask: 1 where it has a class, 0 where it is void.
+
+    Args:
+        mask: uint8 [..., channels], one-hot.
+
+    Returns:
+        float32 [...].
+    """
+    return tf.cast(tf.reduce_max(mask, axis=-1), tf.float32)
+
+
+def class_map_from_one_hot(mask: tf.Tensor) -> tf.Tensor:
+    """Folds a one-hot mask back to class ids, with `VOID` for all-zero rows.
+
+    Args:
+        mask: uint8 [..., channels], one-hot.
+
+    Returns:
+        uint8 [...].
+    """
+    classes = tf.argmax(mask, axis=-1, output_type=tf.int32)
+    valid = tf.reduce_max(mask, axis=-1) > 0
+    return tf.cast(tf.where(valid, classes, VOID), tf.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -10,11 +11,6 @@ from components.segmentation_trainer.augmentation import random_horizontal_flip
 from tfds_voc_seg.decoding import class_map_from_one_hot, parse_record
 
 SHUFFLE_BUFFER = 1000  # serialized records: some 100 kB each at 300 pixels
-
-
-def count_records(files: Sequence[str]) -> int:
-    """Counts the records of some shards."""
-    return sum(1 for _ in tf.data.TFRecordDataset(list(files)))
 
 
 def image_and_class_map(serialized: tf.Tensor, image_size: int, channels: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -58,7 +54,7 @@ def training_batches(
         return image, classes
 
     examples = tf.data.Dataset.zip(records, seeds).map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
-    return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    return _batches(examples, files, batch_size)
 
 
 def evaluation_batches(files: Sequence[str], image_size: int, channels: int, *, batch_size: int) -> tf.data.Dataset:
@@ -66,4 +62,11 @@ def evaluation_batches(files: Sequence[str], image_size: int, channels: int, *, 
     examples = tf.data.TFRecordDataset(list(files)).map(
         lambda serialized: image_and_class_map(serialized, image_size, channels), num_parallel_calls=tf.data.AUTOTUNE
     )
-    return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    return _batches(examples, files, batch_size)
+
+
+def _batches(examples: tf.data.Dataset, files: Sequence[str], batch_size: int) -> tf.data.Dataset:
+    """Batches the examples and counts them, so that Keras knows when an epoch ends."""
+    records = sum(1 for _ in tf.data.TFRecordDataset(list(files)))
+    counted = tf.data.experimental.assert_cardinality(math.ceil(records / batch_size))
+    return examples.batch(batch_size).apply(counted).prefetch(tf.data.AUTOTUNE)

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from components.record_artifacts import TRAIN_SPLIT, VAL_SPLIT, Records
-from components.segmentation_trainer.input_pipeline import count_records, evaluation_batches, training_batches
+from components.segmentation_trainer.input_pipeline import evaluation_batches, training_batches
 from components.segmentation_trainer.losses import cross_entropy
 from components.segmentation_trainer.training_config import TrainingConfig
 from components.segmentation_trainer.training_metrics import MeanIoU, PixelAccuracy
@@ -64,12 +63,11 @@ def train(
         seed=config.seed,
     )
     validation = evaluation_batches(records.files[VAL_SPLIT], image_size, channels, batch_size=config.batch_size)
-    steps = math.ceil(count_records(records.files[TRAIN_SPLIT]) / config.batch_size)
-    batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
+    steps = int(batches.cardinality())
     network.compile(
         optimizer=make_optimizer(config, steps),
         loss=cross_entropy,
-        metrics=[MeanIoU(channels), PixelAccuracy(name="accuracy")],
+        metrics=[MeanIoU(channels), PixelAccuracy(channels)],
     )
     weights_file.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()

@@ -1,4 +1,4 @@
-"""Mean IoU while training, void left out."""
+"""Mean IoU and pixel accuracy while training, void left out."""
 
 from __future__ import annotations
 
@@ -10,25 +10,32 @@ import tensorflow as tf
 from tfds_voc_seg.labels import VOID
 
 
-class MeanIoU(keras.metrics.Metric):
-    """Mean over the classes that occur of intersection over union, from one confusion matrix; void left out.
+class _ConfusionMetric(keras.metrics.Metric):
+    """Sums a confusion matrix over batches; subclasses reduce it.
 
     Takes class maps uint8 [batch, height, width] with `VOID`, and scores float [batch, height, width, num_classes].
     """
 
-    def __init__(self, num_classes: int, name: str = "mean_iou"):
+    def __init__(self, num_classes: int, name: str):
         super().__init__(name=name)
         self._num_classes = num_classes
         # float32 stops counting at 16 million pixels.
         self._confusion = self.add_variable((num_classes, num_classes), "zeros", dtype="float64", name="confusion")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # noqa: D102
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         truth = tf.reshape(tf.cast(y_true, tf.int32), [-1])
         valid = tf.not_equal(truth, VOID)
         predicted = tf.reshape(tf.argmax(y_pred, axis=-1, output_type=tf.int32), [-1])
         cells = tf.boolean_mask(truth * self._num_classes + predicted, valid)
         counts = tf.math.bincount(cells, minlength=self._num_classes**2, maxlength=self._num_classes**2)
         self._confusion.assign_add(tf.cast(tf.reshape(counts, [self._num_classes] * 2), tf.float64))
+
+
+class MeanIoU(_ConfusionMetric):
+    """Mean over the classes that occur of intersection over union, from one confusion matrix; void left out."""
+
+    def __init__(self, num_classes: int, name: str = "mean_iou"):
+        super().__init__(num_classes, name)
 
     def result(self) -> Any:  # noqa: D102
         confusion = tf.convert_to_tensor(self._confusion)
@@ -40,11 +47,12 @@ class MeanIoU(keras.metrics.Metric):
         return tf.math.divide_no_nan(tf.reduce_sum(iou * present), tf.reduce_sum(present))
 
 
-class PixelAccuracy(keras.metrics.Mean):
-    """Share of valid pixels whose class is right; void left out. Takes what `MeanIoU` takes."""
+class PixelAccuracy(_ConfusionMetric):
+    """Share of the valid pixels whose class is right; void left out."""
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # noqa: D102
-        truth = tf.cast(y_true, tf.int32)
-        correct = tf.equal(truth, tf.argmax(y_pred, axis=-1, output_type=tf.int32))
-        valid = tf.cast(tf.not_equal(truth, VOID), tf.float32)
-        super().update_state(tf.cast(correct, tf.float32), sample_weight=valid)
+    def __init__(self, num_classes: int, name: str = "accuracy"):
+        super().__init__(num_classes, name)
+
+    def result(self) -> Any:  # noqa: D102
+        confusion = tf.convert_to_tensor(self._confusion)
+        return tf.math.divide_no_nan(tf.linalg.trace(confusion), tf.reduce_sum(confusion))

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from components.progress import Progress, listening
+from components.record_artifacts import read_records
+from components.voc_example_gen import executor
+from components.voc_example_gen.component import VocExampleGen
+from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES, VAL_IMAGES
+from tfds_voc_seg.devkit import DevkitError
+from tfds_voc_seg.record_config import RecordConfig
+
+Convert = Callable[..., Any]
+
+
+@pytest.fixture
+def convert(tmp_path: Path, make_artifact: Callable[..., Any]) -> Convert:
+    def run(devkit: Path, config: RecordConfig, **settings: Any) -> Any:
+        artifact = make_artifact("Examples", tmp_path / "output")
+        component = VocExampleGen(str(devkit), config, **settings)
+        executor.Executor().Do({}, {"examples": [artifact]}, component.exec_properties)
+        return artifact
+
+    return run
+
+
+def test_the_artifact_holds_vocs_own_splits(examples: Any, devkit: Path) -> None:
+    assert json.loads(examples.split_names) == ["train", "val"]
+    records = read_records(examples)
+    assert (records.image_size, records.class_names) == (IMAGE_SIZE, ("background", *CLASSES))
+    for split, count in (("train", TRAIN_IMAGES), ("val", VAL_IMAGES)):
+        assert len(records.files[split]) == 2
+        listed = (devkit / f"ImageSets/Segmentation/{split}.txt").read_text().split()
+        features = tfds.features.FeaturesDict.from_config(examples.uri)  # TFDS alone reads what was written
+        names = [
+            features.deserialize_example(record)["filename"].numpy().decode()
+            for record in tf.data.TFRecordDataset(records.files[split])
+        ]
+        assert len(names) == count
+        assert sorted(names) == sorted(listed)
+
+
+def test_images_without_the_classes_can_be_left_out(devkit: Path, convert: Convert) -> None:
+    artifact = convert(devkit, RecordConfig(IMAGE_SIZE, ("car",)), drop_empty=True)
+    records = read_records(artifact)
+    features = tfds.features.FeaturesDict.from_config(artifact.uri)
+    kept = [
+        features.deserialize_example(record)["filename"].numpy().decode()
+        for record in tf.data.TFRecordDataset(records.files["train"])
+    ]
+    with_cars = [
+        image_id
+        for image_id in (devkit / "ImageSets/Segmentation/train.txt").read_text().split()
+        if "<name>car</name>" in (devkit / f"Annotations/{image_id}.xml").read_text()
+    ]
+    assert 0 < len(kept) < TRAIN_IMAGES
+    assert sorted(kept) == sorted(with_cars)
+
+
+def test_no_image_with_the_classes_is_an_error(devkit: Path, convert: Convert) -> None:
+    with pytest.raises(DevkitError, match=r"no image of split 'train' .* holds any of sheep"):
+        convert(devkit, RecordConfig(IMAGE_SIZE, ("sheep",)), drop_empty=True)
+
+
+def test_a_folder_that_is_no_devkit_is_an_error(tmp_path: Path, convert: Convert) -> None:
+    with pytest.raises(DevkitError, match="is not a VOC devkit"):
+        convert(tmp_path, RecordConfig(IMAGE_SIZE, CLASSES))
+
+
+def test_progress_ends_at_all_pairs(devkit: Path, convert: Convert) -> None:
+    reports: list[Progress] = []
+    with listening(reports.append):
+        convert(devkit, RecordConfig(IMAGE_SIZE, CLASSES))
+    assert (reports[-1].done, reports[-1].total) == (TRAIN_IMAGES + VAL_IMAGES,) * 2
+    assert [report.done for report in reports] == sorted(report.done for report in reports)

@@ -1,0 +1,87 @@
+"""Small real inputs that the tests share: a drawn devkit, its records, hand-made artifacts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tfds_voc_seg.sample_devkit import write_sample_devkit
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+CLASSES = ("aeroplane", "bottle", "car", "person", "tvmonitor")
+TRAIN_IMAGES, VAL_IMAGES, IMAGE_SIZE = 10, 5, 32
+
+
+@pytest.fixture(scope="session")
+def devkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A devkit that tests only read."""
+    folder = tmp_path_factory.mktemp("devkit") / "VOC2012"
+    write_sample_devkit(folder, train_images=TRAIN_IMAGES, val_images=VAL_IMAGES)
+    return folder
+
+
+@pytest.fixture
+def own_devkit(tmp_path: Path) -> Path:
+    """A devkit that a test may damage."""
+    folder = tmp_path / "VOC2012"
+    write_sample_devkit(folder, train_images=4, val_images=2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_artifact() -> Callable[..., Any]:
+    """Makes an artifact of a standard type at a folder."""
+
+    def make(artifact_type: str, folder: Path, artifact_id: int = 1) -> Any:
+        from tfx.types import standard_artifacts
+
+        artifact = getattr(standard_artifacts, artifact_type)()
+        artifact.uri, artifact.id = str(folder), artifact_id
+        return artifact
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def examples(devkit: Path, tmp_path_factory: pytest.TempPathFactory, make_artifact: Callable[..., Any]) -> Any:
+    """The devkit's records as an Examples artifact, written by VocExampleGen's executor."""
+    from components.voc_example_gen import executor
+    from components.voc_example_gen.component import VocExampleGen
+    from tfds_voc_seg.record_config import RecordConfig
+
+    component = VocExampleGen(str(devkit), RecordConfig(IMAGE_SIZE, CLASSES), num_shards=2)
+    artifact = make_artifact("Examples", tmp_path_factory.mktemp("examples"))
+    executor.Executor().Do({}, {"examples": [artifact]}, component.exec_properties)
+    return artifact
+
+
+@pytest.fixture(scope="session")
+def model_of(
+    tmp_path_factory: pytest.TempPathFactory, make_artifact: Callable[..., Any]
+) -> Callable[[int, tuple[str, ...]], Any]:
+    """Makes a Model artifact whose network always answers one class: exact metrics follow from the masks."""
+
+    def make(always: int, class_names: tuple[str, ...] = ("background", *CLASSES), parameters: int = 100) -> Any:
+        import keras
+        import numpy as np
+        from tfx.utils import path_utils
+
+        from components.segmentation_trainer.export import ModelDescription, export_saved_model
+
+        images = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3))
+        scores = keras.layers.Conv2D(len(class_names), 1)
+        network = keras.Model(images, scores(images))
+        bias = np.zeros(len(class_names), np.float32)
+        bias[always] = 1.0
+        scores.set_weights([np.zeros((1, 1, 3, len(class_names)), np.float32), bias])
+        model = make_artifact("Model", tmp_path_factory.mktemp("model"), artifact_id=10 + always)
+        description = ModelDescription(class_names, IMAGE_SIZE, "constant", {}, {}, parameters, 1.5)
+        export_saved_model(network, description, path_utils.serving_model_dir(model.uri))
+        return model
+
+    return make

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tfds_voc_seg.devkit import DevkitError, find_devkit, fingerprint, read_split
+
+
+def test_finds_the_devkit_from_its_parents(own_devkit: Path) -> None:
+    nested = own_devkit.parent / "root" / "VOCdevkit" / "VOC2012"
+    nested.parent.mkdir(parents=True)
+    own_devkit.rename(nested)
+    for start in (nested, nested.parent, nested.parent.parent):
+        assert find_devkit(start) == nested
+
+
+def test_a_folder_that_is_no_devkit(tmp_path: Path) -> None:
+    with pytest.raises(DevkitError, match=r"is not a VOC devkit: it has no JPEGImages.*Name the folder"):
+        find_devkit(tmp_path)
+
+
+def test_pairs_come_in_the_lists_order(devkit: Path) -> None:
+    pairs = read_split(devkit, "val")
+    ids = (devkit / "ImageSets/Segmentation/val.txt").read_text().split()
+    assert [pair.image_id for pair in pairs] == ids
+    assert all(Path(pair.photo).is_file() and Path(pair.mask).is_file() for pair in pairs)
+
+
+def test_all_problems_of_a_split_are_in_one_message(own_devkit: Path) -> None:
+    photo, mask = (sorted((own_devkit / folder).iterdir()) for folder in ("JPEGImages", "SegmentationClass"))
+    photo[0].unlink()
+    mask[1].write_bytes(b"")
+    list_file = own_devkit / "ImageSets/Segmentation/train.txt"
+    list_file.write_text(list_file.read_text() + f"{photo[2].stem}\nsub/folder\n")
+    with pytest.raises(DevkitError) as caught:
+        read_split(own_devkit, "train")
+    message = str(caught.value)
+    for part in (
+        "4 problem(s)",
+        f"{photo[0]} is missing",
+        f"{mask[1]} is an empty file",
+        f"{photo[2].stem}: listed twice",
+        "sub/folder: is a path",
+    ):
+        assert part in message
+
+
+@pytest.mark.parametrize(("content", "problem"), [(None, "is missing"), ("", "is empty")])
+def test_a_missing_or_empty_list(own_devkit: Path, content: str | None, problem: str) -> None:
+    list_file = own_devkit / "ImageSets/Segmentation/val.txt"
+    list_file.unlink()
+    if content is not None:
+        list_file.write_text(content)
+    with pytest.raises(DevkitError, match=problem):
+        read_split(own_devkit, "val")
+
+
+@pytest.mark.parametrize("folder", ["JPEGImages", "SegmentationClass"])
+def test_the_fingerprint_changes_with_one_bit_of_one_file(own_devkit: Path, folder: str) -> None:
+    before = fingerprint(own_devkit)
+    assert fingerprint(own_devkit) == before
+    file = sorted((own_devkit / folder).iterdir())[-1]
+    file.write_bytes(file.read_bytes()[:-1] + b"\x01")
+    assert fingerprint(own_devkit) != before
+
+
+def test_the_fingerprint_changes_when_an_image_changes_split(own_devkit: Path) -> None:
+    before = fingerprint(own_devkit)
+    train, val = (own_devkit / f"ImageSets/Segmentation/{split}.txt" for split in ("train", "val"))
+    first, *rest = train.read_text().split()
+    train.write_text("\n".join(rest))
+    val.write_text(f"{first}\n{val.read_text()}")
+    assert fingerprint(own_devkit) != before

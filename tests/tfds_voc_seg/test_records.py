@@ -1,0 +1,145 @@
+"""The record contract: what is encoded comes back, through TFDS alone and through the faster decoder."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis.extra import numpy as st_numpy
+from PIL import Image
+
+from tfds_voc_seg import encoding
+from tfds_voc_seg.decoding import class_map_from_one_hot, parse_record, void_weights
+from tfds_voc_seg.devkit import DevkitError, Pair, read_split
+from tfds_voc_seg.encoding import PairEncoder, record_features
+from tfds_voc_seg.labels import VOC_CLASSES, VOID
+from tfds_voc_seg.record_config import RecordConfig
+
+PERSON_DOG = RecordConfig(32, ("person", "dog"))
+MASK_VALUES = st.sampled_from([*range(21), VOID])
+
+
+def masks(min_side: int = 1, max_side: int = 40) -> st.SearchStrategy[np.ndarray]:
+    sides = st.integers(min_side, max_side)
+    return st.tuples(sides, sides).flatmap(lambda shape: st_numpy.arrays(np.uint8, shape, elements=MASK_VALUES))
+
+
+@st.composite
+def record_configs(draw: st.DrawFn) -> RecordConfig:
+    classes = draw(st.lists(st.sampled_from(VOC_CLASSES[1:]), min_size=1, max_size=20, unique=True))
+    return RecordConfig(
+        image_size=draw(st.integers(1, 24)),
+        classes=tuple(classes),
+        void=draw(st.sampled_from(["ignore", "background"])),
+        image_encoding=draw(st.sampled_from(["png", "jpeg"])),
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(mask=masks(), config=record_configs(), seed=st.integers(0, 2**32 - 1))
+def test_a_record_decodes_to_what_was_encoded(mask: np.ndarray, config: RecordConfig, seed: int) -> None:
+    photo = np.random.default_rng(seed).integers(0, 256, (*mask.shape, 3), dtype=np.uint8)
+    features, channels = record_features(config), len(config.class_names)
+    serializer = PairEncoder(config)._serializer
+    serialized = serializer.serialize_example(encoding.encode_arrays(photo, mask, "2007_000033", config))
+
+    by_tfds = {key: value.numpy() for key, value in features.deserialize_example(tf.constant(serialized)).items()}
+    image, one_hot = parse_record(tf.constant(serialized), config.image_size, channels)
+    np.testing.assert_array_equal(by_tfds["image"], image)
+    np.testing.assert_array_equal(by_tfds["segmentation_mask"], one_hot)
+
+    # The mask, worked out anew: nearest neighbour at pixel centres, then the classes by name.
+    size = config.image_size
+    rows, columns = ([int(Fraction(2 * i + 1, 2 * size) * side) for i in range(size)] for side in mask.shape)
+    nearest = mask[np.ix_(rows, columns)]
+    expected = np.zeros((*nearest.shape, channels), np.uint8)
+    for value in range(21):
+        name = VOC_CLASSES[value]
+        channel = config.class_names.index(name) if name in config.class_names else 0
+        expected[nearest == value, channel] = 1
+    if config.void == "background":
+        expected[nearest == VOID, 0] = 1
+    np.testing.assert_array_equal(one_hot, expected)
+
+    void = expected.sum(axis=-1) == 0
+    np.testing.assert_array_equal(void_weights(one_hot), ~void)
+    np.testing.assert_array_equal(class_map_from_one_hot(one_hot), np.where(void, VOID, expected.argmax(axis=-1)))
+    np.testing.assert_array_equal(by_tfds["class_pixels"], expected.sum(axis=(0, 1)))
+    assert by_tfds["void_pixels"] == void.sum()
+    np.testing.assert_array_equal(by_tfds["classes"], np.flatnonzero(expected.any(axis=(0, 1))))
+    assert (by_tfds["height"], by_tfds["width"]) == mask.shape
+    assert by_tfds["filename"] == b"2007_000033"
+
+
+@settings(max_examples=30, deadline=None)
+@given(mask=masks(), size=st.integers(1, 50))
+def test_resizing_a_mask_invents_no_class(mask: np.ndarray, size: int) -> None:
+    resized = encoding.resize_class_map(mask, size)
+    assert resized.shape == (size, size)
+    assert set(np.unique(resized)) <= set(np.unique(mask))
+
+
+def test_png_records_hold_the_very_pixels_that_a_served_model_sees(devkit: Path) -> None:
+    pair = read_split(devkit, "val")[0]
+    image, _ = parse_record(tf.constant(PairEncoder(PERSON_DOG)(pair)), 32, 3)
+    served = encoding.resize_photo(encoding.decode_photo(tf.io.read_file(pair.photo)), 32)
+    np.testing.assert_array_equal(image, served)
+
+
+def test_resizing_a_photo_averages_instead_of_skipping() -> None:
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 200
+    resized = encoding.resize_photo(tf.constant(stripes), 16).numpy()
+    assert np.abs(resized[:, 2:-2].astype(int) - 100).max() <= 1
+
+
+def test_masks_are_read_by_palette_index_not_by_colour(devkit: Path) -> None:
+    pair = read_split(devkit, "train")[0]
+    mask = encoding.read_mask(pair.mask)
+    with Image.open(pair.mask) as image:
+        assert image.mode == "P"
+        np.testing.assert_array_equal(mask, np.array(image))
+    assert set(np.unique(mask)) <= {*range(21), VOID}
+
+
+def test_unknown_classes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"unknown class 'dgo'; allowed are aeroplane, .*tvmonitor"):
+        RecordConfig(32, ("dgo",))
+    with pytest.raises(ValueError, match="each once"):
+        RecordConfig(32, ("dog", "dog"))
+
+
+def _pair(devkit: Path) -> Pair:
+    return read_split(devkit, "train")[0]
+
+
+def _save_mask(pair: Pair, image: Image.Image) -> None:
+    image.save(pair.mask)
+
+
+def test_bad_pairs_are_named_with_what_to_do(own_devkit: Path) -> None:
+    pair, encoder = _pair(own_devkit), PairEncoder(PERSON_DOG)
+    with Image.open(pair.mask) as image:
+        mask = image.copy()
+
+    _save_mask(pair, mask.convert("RGB"))
+    with pytest.raises(DevkitError, match=f"{pair.mask} is a mask in mode RGB"):
+        encoder(pair)
+    _save_mask(pair, Image.fromarray(np.full((mask.height, mask.width), 77, np.uint8)))
+    with pytest.raises(DevkitError, match=r"holds the values \[77\]; a mask holds 0 to 20 and 255"):
+        encoder(pair)
+    _save_mask(pair, mask.resize((mask.width + 1, mask.height)))
+    with pytest.raises(DevkitError, match="pixels but its photo is"):
+        encoder(pair)
+    Path(pair.mask).write_bytes(b"no image")
+    with pytest.raises(DevkitError, match="can't be read as a mask"):
+        encoder(pair)
+    _save_mask(pair, mask)
+    Path(pair.photo).write_bytes(Path(pair.photo).read_bytes()[:200])
+    with pytest.raises(DevkitError, match=f"{pair.photo} can't be decoded as a photo"):
+        encoder(pair)

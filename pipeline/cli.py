@@ -23,6 +23,9 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
+LOG_WIDTH = 120
+"""Columns where the output is no terminal."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command.
@@ -108,21 +111,23 @@ def _run(options: argparse.Namespace) -> int:
     except ConfigError as error:
         return _fail(str(error), EXIT_USAGE)
     with _libraries_to_log(config.output_folder / "logs") as (terminal, log_file):
-        console = Console(file=terminal, record=True, highlight=False)
+        width = None if terminal.isatty() else LOG_WIDTH
+        console = Console(file=terminal, record=True, highlight=False, width=width)
         return _run_and_show(config, console, log_file)
 
 
 def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
     from rich.markup import escape
 
+    from pipeline.display import Display, candidate_table, class_table
+
     console.print(f"[bold]{config.name}[/]: {', '.join(config.candidates)} → {escape(str(config.output_folder))}")
     try:
-        with console.status("loading TensorFlow and TFX"):
-            from pipeline.display import Display, candidate_table, class_table
+        display = Display(console)
+        with display.busy("loading TensorFlow and TFX"):
             from pipeline.local_runner import RunError, run_locally
             from pipeline.sample import prepare_sample
             from tfds_voc_seg.devkit import DevkitError
-        display = Display(console)
         try:
             prepare_sample(config, display)
             summary = run_locally(config, display)

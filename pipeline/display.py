@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBars
 from rich.table import Table
 
@@ -19,7 +19,6 @@ _FIGURE_NAMES = {
     "mean_iou": "mIoU",
     "val_loss": "val loss",
     "val_mean_iou": "val mIoU",
-    "val_accuracy": "val accuracy",
 }
 
 
@@ -29,13 +28,15 @@ class Display:
     def __init__(self, console: Console):
         self._console = console
         self._bars = ProgressBars(
-            TextColumn("  {task.description}"),
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
             BarColumn(bar_width=30),
-            MofNCompleteColumn(),
             TextColumn("{task.fields[figures]}"),
             TimeRemainingColumn(),
             console=console,
             transient=True,
+            redirect_stdout=False,  # what libraries print goes to the log, not here
+            redirect_stderr=False,
             disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
@@ -47,6 +48,14 @@ class Display:
         """Shows the bars inside the `with` block."""
         with self._bars:
             yield
+
+    @contextlib.contextmanager
+    def busy(self, description: str) -> Iterator[None]:
+        """Shows that something of unknown length is under way inside the `with` block."""
+        with self._bars:
+            task = self._bars.add_task(description, total=None, figures="")
+            yield
+            self._bars.remove_task(task)
 
     def node_started(self, node: str) -> None:
         """Says which node is at work."""
@@ -70,7 +79,7 @@ class Display:
             self._description, self._started = progress.task, time.monotonic()
             self._task = self._bars.add_task(progress.task, total=progress.total, figures="")
         if self._task is not None:
-            figures = _figures(progress) or self._rate(progress)
+            figures = f"{progress.done}/{progress.total}  {_figures(progress) or self._rate(progress)}"
             self._bars.update(self._task, completed=progress.done, figures=figures)
         if "val_loss" in progress.values:
             self._console.print(f"  [dim]{progress.task}[/]  {_figures(progress)}")

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tfx import types
+from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
+from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components import record_artifacts
@@ -60,6 +62,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         devkit = find_devkit(exec_properties[DEVKIT_KEY])
         examples = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
         examples.split_names = artifact_utils.encode_split_names(list(record_artifacts.SPLITS))
+        examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
 
         shards: list[conversion.Shard] = []
         for split, folder in zip(

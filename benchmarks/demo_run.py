@@ -1,0 +1,52 @@
+"""The main job on the embedded sample: how long a first and a second run take, how much memory, what comes out.
+
+    python benchmarks/demo_run.py
+
+Each run is the command itself in a process of its own. The reference beside the two runs is a bare `import tfx.v1`,
+which no run can do without.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+
+def timed(*command: str) -> tuple[float, float]:
+    """Runs a command; gives its wall seconds and its peak memory in GB."""
+    program = (
+        "import json, resource, subprocess, sys, time\n"
+        "started = time.monotonic()\n"
+        "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+        "usage = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+        "print(json.dumps([time.monotonic() - started, usage.ru_maxrss / 1e6]))\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", program, *command], check=True, capture_output=True, text=True)
+    seconds, gigabytes = json.loads(finished.stdout)
+    return seconds, gigabytes
+
+
+def main() -> None:
+    """Measures and prints the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = [sys.executable, "-m", "pipeline.cli", "run", "--output", folder]
+        rows = {"import tfx.v1": timed(sys.executable, "-c", "import tfx.v1"), "first run": timed(*run)}
+        first = json.loads((Path(folder) / "summary.json").read_text())
+        rows["second run"] = timed(*run)
+        second = json.loads((Path(folder) / "summary.json").read_text())
+    reference = rows["import tfx.v1"][0]
+    print(f"{'':14}{'seconds':>9}{'× import':>10}{'peak GB':>9}")
+    for name, (seconds, gigabytes) in rows.items():
+        print(f"{name:14}{seconds:9.1f}{seconds / reference:10.1f}{gigabytes:9.2f}")
+    print()
+    print(f"{'candidate':14}{'mIoU':>9}{'parameters':>12}{'training s':>12}")
+    for name, figures in first["candidates"].items():
+        print(f"{name:14}{figures['mean_iou']:9.4f}{figures['parameters']:12,}{figures['train_seconds']:12.1f}")
+    print(f"\nfirst run: {first['reason']}\nsecond run: {second['reason']}; cached: {', '.join(second['cached'])}")
+
+
+if __name__ == "__main__":
+    main()

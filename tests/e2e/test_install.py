@@ -1,0 +1,43 @@
+"""The wheel in a clean environment: the dataset alone, without TFX."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_the_bare_install_has_the_dataset_and_no_tfx(tmp_path: Path) -> None:
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    subprocess.run([environment / "bin/python", "-m", "pip", "install", "--quiet", PROJECT], check=True)
+
+    def run(*command: str, status: int = 0) -> str:
+        program = environment / "bin" / command[0]
+        finished = subprocess.run([program, *command[1:]], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert finished.returncode == status, finished.stdout + finished.stderr
+        return finished.stdout + finished.stderr
+
+    installed = run("python", "-m", "pip", "list").lower()
+    assert "voc-seg" in installed
+    for absent in ("tfx", "tensorflow-model-analysis", "ml-metadata", "kfp"):
+        assert f"\n{absent} " not in installed
+    run("vocseg", "data", "sample", "VOC2012", "--train", "3", "--val", "2")
+    assert "pip install 'voc-seg[pipeline]'" in run("vocseg", "run", status=2)
+    program = (
+        "import sys\n"
+        "from tfds_voc_seg import devkit, encoding\n"
+        "from tfds_voc_seg.record_config import RecordConfig\n"
+        "config = RecordConfig(32, ('car', 'person'))\n"
+        "encoder = encoding.PairEncoder(config)\n"
+        "record = encoder(devkit.read_split('VOC2012', 'train')[0])\n"
+        "decoded = encoding.record_features(config).deserialize_example(record)\n"
+        "assert decoded['segmentation_mask'].shape == (32, 32, 3)\n"
+        "assert 'tfx' not in sys.modules\n"
+    )
+    run("python", "-c", program)

@@ -1,0 +1,215 @@
+"""Whole runs on LocalDagRunner: what is published, what is cached, what a change makes run again."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import yaml
+from PIL import Image
+from rich.console import Console
+
+from pipeline.config import RunConfig, load_config
+from tfds_voc_seg.labels import VOID
+from tfds_voc_seg.sample_devkit import write_sample_devkit
+
+TRAINERS = {"SegmentationTrainer.own", "SegmentationTrainer.unet"}
+NODES = {
+    "VocExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    *TRAINERS,
+    "PublishedModel",
+    "SegmentationEvaluator",
+    "ModelSelector",
+    "Pusher",
+}
+CLASSES = ("car", "person")
+SIZE = 32
+VOC_IDS = {"car": 7, "person": 15}
+
+
+class Workspace:
+    """A devkit, a network of one's own and a preset, with one output folder that the tests share, in order."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.devkit = folder / "VOC2012"
+        write_sample_devkit(self.devkit, train_images=20, val_images=6)
+        self.network = folder / "lab_nets.py"
+        self.network.write_text(
+            "import keras\n\n\n"
+            "def build(image_size, num_classes):\n"
+            "    images = keras.Input((image_size, image_size, 3))\n"
+            "    scores = keras.layers.Rescaling(1 / 127.5, -1)(images)\n"
+            "    return keras.Model(images, keras.layers.Conv2D(num_classes, 3, padding='same')(scores))\n"
+        )
+        self.preset = folder / "tiny.yaml"
+        settings = {
+            "name": "tiny",
+            "data": {"image_size": SIZE, "classes": list(CLASSES), "drop_empty": True, "num_shards": 2},
+            "training": {"epochs": 2, "batch_size": 4, "learning_rate": 0.01},
+            "candidates": {
+                "own": {"network": "lab_nets:build"},
+                "unet": {"network": "unet", "options": {"width": 4, "depth": 1, "dropout": 0.0}},
+            },
+        }
+        self.preset.write_text(yaml.safe_dump(settings))
+        self.output = folder / "output"
+        self.runs = 0
+
+    @property
+    def config(self) -> RunConfig:
+        return load_config(str(self.preset), devkit=str(self.devkit), output=str(self.output))
+
+    def command_line(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pipeline.cli", "run", "--preset", str(self.preset)]
+        command += ["--devkit", str(self.devkit), "--output", str(self.output), *arguments]
+        path = os.pathsep.join([str(self.folder), str(Path.cwd())])
+        environment = {**os.environ, "PYTHONPATH": path, **variables}
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+    def run(self) -> tuple[set[str], dict[str, Any]]:
+        """Runs in this process; gives the nodes that were executed and the summary."""
+        from pipeline.display import Display
+        from pipeline.local_runner import run_locally
+
+        summary = run_locally(self.config, Display(Console(file=io.StringIO())))
+        assert summary == json.loads((self.output / "summary.json").read_text())
+        return NODES - set(summary["cached"]), summary
+
+    @property
+    def versions(self) -> list[str]:
+        return sorted(path.name for path in (self.output / "serving").iterdir())
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("workspace")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield Workspace(folder)
+
+
+def test_first_run_from_the_command_line(workspace: Workspace) -> None:
+    finished = workspace.command_line(FORCE_COLOR="1", COLUMNS="200")  # as on a terminal
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert finished.stderr == ""
+    for shown in (*NODES, "epoch 2/2", "mIoU", "published to", "summary.json"):
+        assert shown in finished.stdout
+    assert "warning" not in finished.stdout.lower()
+
+    summary = json.loads((workspace.output / "summary.json").read_text())
+    assert set(summary) >= {"candidates", "baseline", "selected", "published", "reason", "seconds"}
+    assert set(summary["candidates"]) == {"own", "unet"}
+    for figures in summary["candidates"].values():
+        assert set(figures) == {"mean_iou", "pixel_accuracy", "per_class_iou", "parameters", "train_seconds"}
+        assert list(figures["per_class_iou"]) == ["background", *CLASSES]
+    assert summary["baseline"] is None
+    assert set(summary["seconds"]) == NODES
+    assert summary["cached"] == []
+    assert summary["published"] == str(workspace.output / "serving" / workspace.versions[0])
+    assert {path.name for path in workspace.output.iterdir()} == {
+        "tfx",
+        "metadata.sqlite",
+        "serving",
+        "logs",
+        "summary.json",
+    }
+
+
+def test_mean_iou_is_that_of_the_published_model_on_the_masks(workspace: Workspace) -> None:
+    """Worked out with numpy alone from the devkit's own files."""
+    summary = json.loads((workspace.output / "summary.json").read_text())
+    model = tf.saved_model.load(summary["published"])
+    intersection, union, correct, valid = np.zeros(3), np.zeros(3), 0, 0
+    used = 0
+    for image_id in (workspace.devkit / "ImageSets/Segmentation/val.txt").read_text().split():
+        mask = np.array(Image.open(workspace.devkit / f"SegmentationClass/{image_id}.png"))
+        if not np.isin(mask, list(VOC_IDS.values())).any():
+            continue
+        used += 1
+        rows, columns = ((np.arange(SIZE) * 2 + 1) * side // (2 * SIZE) for side in mask.shape)
+        mask = mask[rows][:, columns]
+        truth = np.select([mask == VOC_IDS[name] for name in CLASSES] + [mask == VOID], [1, 2, VOID], 0)
+        photo = (workspace.devkit / f"JPEGImages/{image_id}.jpg").read_bytes()
+        predicted = model.signatures["serving_default"](image_bytes=tf.constant([photo]))["class_map"].numpy()[0]
+        seen = truth != VOID
+        correct, valid = correct + (truth == predicted)[seen].sum(), valid + seen.sum()
+        for index in range(3):
+            intersection[index] += ((truth == index) & (predicted == index) & seen).sum()
+            union[index] += (((truth == index) | (predicted == index)) & seen).sum()
+    assert used
+    figures = summary["candidates"][summary["selected"]]
+    assert figures["mean_iou"] == pytest.approx((intersection / union).mean(), abs=1e-6)
+    assert figures["pixel_accuracy"] == pytest.approx(correct / valid, abs=1e-6)
+    assert list(figures["per_class_iou"].values()) == pytest.approx(intersection / union, abs=1e-6)
+
+
+def test_a_second_run_trains_nothing_and_publishes_nothing(workspace: Workspace) -> None:
+    before = workspace.versions
+    executed, summary = workspace.run()
+    assert executed == {"PublishedModel", "SegmentationEvaluator", "ModelSelector", "Pusher"}
+    assert workspace.versions == before
+    assert summary["published"] is None
+    assert "nothing new published" in summary["reason"]
+    assert "does not beat the model in service" in summary["reason"]
+    assert summary["baseline"] == summary["candidates"][summary["selected"]]
+
+
+def test_a_third_run_executes_nothing_but_the_pusher(workspace: Workspace) -> None:
+    executed, summary = workspace.run()
+    assert executed == {"Pusher"}
+    assert summary["published"] is None
+
+
+def test_an_emptied_publishing_folder_is_filled_again_without_training(workspace: Workspace) -> None:
+    shutil.rmtree(workspace.output / "serving")
+    executed, summary = workspace.run()
+    assert not executed & {*TRAINERS, "VocExampleGen"}
+    assert summary["published"] == str(workspace.output / "serving" / workspace.versions[0])
+
+
+def test_a_changed_line_of_a_network_trains_that_one_alone(workspace: Workspace) -> None:
+    workspace.run()  # with the model in service
+    workspace.network.write_text(workspace.network.read_text() + "# one line more\n")
+    executed, _ = workspace.run()
+    assert executed == {"SegmentationTrainer.own", "SegmentationEvaluator", "ModelSelector", "Pusher"}
+
+
+def test_a_changed_mask_converts_and_trains_again(workspace: Workspace) -> None:
+    mask_file = sorted((workspace.devkit / "SegmentationClass").iterdir())[0]
+    with Image.open(mask_file) as image:
+        mask = image.copy()
+    mask.putpixel((0, 0), 7)
+    mask.save(mask_file)
+    executed, _ = workspace.run()
+    assert executed == NODES - {"PublishedModel"}
+    executed, _ = workspace.run()
+    assert "VocExampleGen" not in executed
+
+
+def test_errors_are_for_people(workspace: Workspace) -> None:
+    photo = sorted((workspace.devkit / "JPEGImages").iterdir())[0]
+    content = photo.read_bytes()
+    before = (workspace.output / "summary.json").read_text()
+    try:
+        photo.write_bytes(content[:100])
+        finished = workspace.command_line()
+        assert finished.returncode == 1
+        assert f"{photo} can't be decoded as a photo" in finished.stdout
+        assert "restore the file" in finished.stdout
+        assert "Traceback" not in finished.stdout + finished.stderr
+        assert (workspace.output / "summary.json").read_text() == before
+    finally:
+        photo.write_bytes(content)

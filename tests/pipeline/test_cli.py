@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import cli
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\n"
+        "from pipeline import cli\n"
+        "try:\n    cli.main(['run', '--help'])\nexcept SystemExit as stop:\n    assert stop.code == 0\n"
+        "heavy = {'tensorflow', 'tfx', 'keras', 'apache_beam', 'pydantic', 'tensorflow_datasets'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    for option in ("--preset", "--devkit", "--output", "--set"):
+        assert option in finished.stdout
+
+
+def test_a_wrong_configuration_is_refused_before_anything_heavy_is_imported() -> None:
+    program = (
+        "import sys\n"
+        "from pipeline import cli\n"
+        "status = cli.main(['run', '--set', 'training.epochs=0'])\n"
+        "heavy = {'tensorflow', 'tfx', 'keras', 'apache_beam'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else status)\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert finished.returncode == cli.EXIT_USAGE, finished.stderr
+    assert finished.stderr == "vocseg: training.epochs: input should be greater than or equal to 1 (got 0)\n"
+
+
+def test_data_sample_writes_a_devkit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "VOC2012"
+    assert cli.main(["data", "sample", str(folder), "--train", "3", "--val", "2"]) == 0
+    assert "3 train and 2 val images" in capsys.readouterr().out
+    assert len(list((folder / "JPEGImages").iterdir())) == 5
+    assert cli.main(["data", "sample", str(folder)]) == cli.EXIT_USAGE
+    assert "already holds something" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["data", "sample", "folder", "--train", "0"], ["fly"]])
+def test_wrong_arguments_exit_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == cli.EXIT_USAGE
+    assert "usage: vocseg" in capsys.readouterr().err

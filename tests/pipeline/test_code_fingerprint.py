@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.code_fingerprint import _imported, code_fingerprint
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package `lab_nets`: `build` imports `blocks` relatively; `other` is imported by nobody."""
+    folder = tmp_path / "lab_nets"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "build.py").write_text("import os\nfrom . import blocks\nfrom tfds_voc_seg.labels import VOID\n")
+    (folder / "blocks.py").write_text("WIDTH = 3\n")
+    (folder / "other.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    return folder
+
+
+def test_it_changes_with_any_file_that_is_imported_and_no_other(package: Path) -> None:
+    before = code_fingerprint("lab_nets.build")
+    (package / "other.py").write_text("changed = True\n")
+    assert code_fingerprint("lab_nets.build") == before
+    for file in ("build.py", "blocks.py"):
+        (package / file).write_text((package / file).read_text() + "# a line more\n")
+        after = code_fingerprint("lab_nets.build")
+        assert after != before
+        before = after
+
+
+def test_it_follows_imports_into_this_project_but_not_into_libraries(package: Path) -> None:
+    found = _imported(("lab_nets.build",), {"lab_nets", "tfds_voc_seg"})
+    assert set(found) == {"lab_nets", "lab_nets.build", "lab_nets.blocks", "tfds_voc_seg.labels"}
+
+
+def test_a_networks_code_counts_for_its_own_candidate_alone() -> None:
+    executor = "components.segmentation_trainer.executor"
+    networks = "components.segmentation_trainer.networks"
+    packages = {"components", "tfds_voc_seg"}
+    fcn = _imported((executor, f"{networks}.fcn"), packages)
+    unet = _imported((executor, f"{networks}.unet"), packages)
+    assert {f"{networks}.fcn", f"{networks}.vgg16"} <= set(fcn) - set(unet)
+    assert set(unet) - set(fcn) == {f"{networks}.unet"}
+    for shared in (f"{networks}.alignment", "components.segmentation_trainer.losses", "tfds_voc_seg.decoding"):
+        assert shared in fcn
+        assert shared in unet
+
+
+def test_a_module_that_is_not_there() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"'no_such_package\.network' has no source file"):
+        code_fingerprint("no_such_package.network")

@@ -106,6 +106,7 @@ def _run(options: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         return _fail(f"{error.name} is not installed; `vocseg run` needs: pip install 'voc-seg[pipeline]'", EXIT_USAGE)
 
+    sys.path.append(str(Path.cwd()))  # a network of one's own may lie beside the preset
     try:
         config = load_config(options.preset, overrides=options.overrides, devkit=options.devkit, output=options.output)
     except ConfigError as error:
@@ -119,9 +120,10 @@ def _run(options: argparse.Namespace) -> int:
 def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
     from rich.markup import escape
 
+    from pipeline.config import ConfigError
     from pipeline.display import Display, candidate_table, class_table
 
-    console.print(f"[bold]{config.name}[/]: {', '.join(config.candidates)} → {escape(str(config.output_folder))}")
+    console.print(f"[bold]{config.name}[/]: {', '.join(config.candidates)} → {escape(_shown(config.output_folder))}")
     try:
         display = Display(console)
         with display.busy("loading TensorFlow and TFX"):
@@ -131,19 +133,20 @@ def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
         try:
             prepare_sample(config, display)
             summary = run_locally(config, display)
-        except (RunError, DevkitError) as error:
-            console.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
-            console.print(f"the details are in {escape(str(log_file))}", soft_wrap=True)
+        except Exception as error:
+            expected = isinstance(error, RunError | DevkitError | ConfigError)
+            message = str(error) if expected else f"unexpected {type(error).__name__}: {error}"
+            console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+            console.print(f"the details are in {escape(_shown(log_file))}", soft_wrap=True)
             traceback.print_exc()  # to the log
             return EXIT_FAILED
         console.print(class_table(summary))
         console.print(candidate_table(summary))
         console.print(escape(summary["reason"]), soft_wrap=True)
         if summary["published"]:
-            console.print(f"published to {escape(summary['published'])}", soft_wrap=True)
-        console.print(
-            escape(f"summary: {config.output_folder / 'summary.json'}   logs: {log_file.parent}"), soft_wrap=True
-        )
+            console.print(f"published to {escape(_shown(Path(summary['published'])))}", soft_wrap=True)
+        summary_file, logs = config.output_folder / "summary.json", log_file.parent
+        console.print(escape(f"summary: {_shown(summary_file)}   logs: {_shown(logs)}"), soft_wrap=True)
         return 0
     finally:
         console.save_svg(str(log_file.with_suffix(".svg")), title="vocseg run")
@@ -170,6 +173,11 @@ def _libraries_to_log(folder: Path) -> Iterator[tuple[IO[str], Path]]:
             os.dup2(original, descriptor)
             os.close(original)
         terminal.close()
+
+
+def _shown(path: Path) -> str:
+    """A path as a person here would write it: relative where it is below the current folder."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _fail(message: str, status: int) -> int:

@@ -22,6 +22,7 @@ from pipeline.display import Display
 from pipeline.pipeline import create_pipeline
 from pipeline.summary import make_summary, outputs_of_run, write_summary
 from tfds_voc_seg.conversion import ConversionError
+from tfds_voc_seg.devkit import find_devkit
 
 UNCACHED_NODES = ("Pusher",)
 """Nodes that run each time. A blessing that still stands is published again where the publishing folder was emptied."""
@@ -44,7 +45,9 @@ def run_locally(config: RunConfig, display: Display) -> dict[str, Any]:
     Raises:
         RunError: a node failed.
         DevkitError: the devkit can't be used.
+        ConfigError: a candidate's network is not to be found.
     """
+    find_devkit(config.devkit_folder)
     config.output_folder.mkdir(parents=True, exist_ok=True)
     pipeline_ir = compiler.Compiler().compile(create_pipeline(config))
     for node in pipeline_ir.nodes:

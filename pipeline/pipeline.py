@@ -18,7 +18,7 @@ from components.segmentation_trainer.component import SegmentationTrainer
 from components.segmentation_trainer.network_names import network_path
 from components.voc_example_gen.component import VocExampleGen
 from pipeline.code_fingerprint import code_fingerprint
-from pipeline.config import RunConfig
+from pipeline.config import ConfigError, RunConfig
 from tfds_voc_seg import devkit
 
 TABULAR_FEATURES = ("classes", "class_pixels", "void_pixels", "height", "width", "filename")
@@ -45,7 +45,7 @@ def create_pipeline(config: RunConfig) -> Pipeline:
 
     Raises:
         DevkitError: the devkit is on this machine, but can't be used.
-        ModuleNotFoundError: a candidate's network is not to be found.
+        ConfigError: a candidate's network is not to be found.
     """
     example_gen = VocExampleGen(
         devkit=str(config.devkit_folder),
@@ -71,9 +71,7 @@ def create_pipeline(config: RunConfig) -> Pipeline:
             network=candidate.network,
             options=candidate.options,
             training=candidate.training,
-            code_fingerprint=code_fingerprint(
-                "components.segmentation_trainer.executor", network_path(candidate.network).partition(":")[0]
-            ),
+            code_fingerprint=_trainer_fingerprint(name, candidate.network),
         ).with_id(trainer_id(name))
         for name, candidate in config.candidates.items()
     }
@@ -123,6 +121,15 @@ def create_pipeline(config: RunConfig) -> Pipeline:
         metadata_connection_config=metadata.sqlite_metadata_connection_config(config.metadata_file),
         beam_pipeline_args=list(config.beam.args),
     )
+
+
+def _trainer_fingerprint(candidate: str, network: str) -> str:
+    """Hashes the code of training and of this candidate's network, so that another network's code does not count."""
+    module, _, _ = network_path(network).partition(":")
+    try:
+        return code_fingerprint("components.segmentation_trainer.executor", module)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"candidates.{candidate}.network: {error}; is it in this folder or on PYTHONPATH?") from error
 
 
 def _devkit_fingerprint(config: RunConfig) -> str:

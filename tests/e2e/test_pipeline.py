@@ -73,11 +73,14 @@ class Workspace:
         return load_config(str(self.preset), devkit=str(self.devkit), output=str(self.output))
 
     def command_line(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pipeline.cli", "run", "--preset", str(self.preset)]
-        command += ["--devkit", str(self.devkit), "--output", str(self.output), *arguments]
-        path = os.pathsep.join([str(self.folder), str(Path.cwd())])
-        environment = {**os.environ, "PYTHONPATH": path, **variables}
-        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        named = ["--devkit", str(self.devkit), "--output", str(self.output)]
+        return self.bare_command_line(*named, *arguments, **variables)
+
+    def bare_command_line(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs `vocseg run` with this preset in this folder, where the network lies too."""
+        command = [Path(sys.executable).with_name("vocseg"), "run", "--preset", self.preset, *arguments]
+        environment = {**os.environ, **variables}
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, env=environment)
 
     def run(self) -> tuple[set[str], dict[str, Any]]:
         """Runs in this process; gives the nodes that were executed and the summary."""
@@ -199,7 +202,25 @@ def test_a_changed_mask_converts_and_trains_again(workspace: Workspace) -> None:
     assert "VocExampleGen" not in executed
 
 
-def test_errors_are_for_people(workspace: Workspace) -> None:
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("data.devkit=/no/such/devkit", "/no/such/devkit is not a VOC devkit: it has no JPEGImages"),
+        ("candidates.own.network=no_nets:build", "candidates.own.network: the module 'no_nets' has no source file"),
+        ("candidates.unet.options.wdth=3", "SegmentationTrainer.unet: network 'unet' refuses its options"),
+    ],
+)
+def test_a_run_that_can_not_be_says_why(workspace: Workspace, setting: str, message: str) -> None:
+    arguments = ["--set", setting, "--set", f"output={workspace.folder / 'other'}"]
+    if not setting.startswith("data"):
+        arguments += ["--set", f"data.devkit={workspace.devkit}"]
+    finished = workspace.bare_command_line(*arguments)
+    assert finished.returncode == 1
+    assert f"error: {message}" in finished.stdout
+    assert "Traceback" not in finished.stdout + finished.stderr
+
+
+def test_a_damaged_photo_is_named_and_the_last_summary_stays(workspace: Workspace) -> None:
     photo = sorted((workspace.devkit / "JPEGImages").iterdir())[0]
     content = photo.read_bytes()
     before = (workspace.output / "summary.json").read_text()

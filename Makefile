@@ -8,6 +8,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
 # uv from PATH, or else from the package registry into a folder of the project.
+UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 # Any Python can install uv; uv then looks for a 3.11.
 PYTHON := $(shell command -v python3.11 || command -v python3 || command -v python)
@@ -46,4 +47,4 @@ $(ENVIRONMENT): pyproject.toml uv.lock setup.py | $(UV)
 
 .uv/bin/uv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed: install it and run make again"; exit 1; }
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .uv uv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .uv uv==$(UV_VERSION)

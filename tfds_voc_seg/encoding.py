@@ -14,7 +14,7 @@ from PIL import Image
 
 from tfds_voc_seg.devkit import DevkitError, Pair
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
-from tfds_voc_seg.record_config import RecordConfig
+from tfds_voc_seg.record_config import ImageEncoding, RecordConfig
 
 
 def record_features(config: RecordConfig) -> tfds.features.FeaturesDict:
@@ -159,11 +159,10 @@ def encode_arrays(photo: np.ndarray, mask: np.ndarray, filename: str, config: Re
     """
     size, channels = config.image_size, len(config.class_names)
     image = resize_photo(tf.constant(photo), size)
-    encode_image = tf.io.encode_png if config.image_encoding == "png" else tf.io.encode_jpeg
     classes = resize_class_map(class_map(mask, config), size)
     pixels = np.bincount(classes.ravel(), minlength=256)
     return {
-        "image": encode_image(image).numpy(),
+        "image": _encode_image(image, config.image_encoding).numpy(),
         "segmentation_mask": zlib.compress(one_hot_mask(classes, channels).tobytes()),
         "classes": np.flatnonzero(pixels[:channels]).astype(np.int64),
         "class_pixels": pixels[:channels].astype(np.int64),
@@ -172,6 +171,12 @@ def encode_arrays(photo: np.ndarray, mask: np.ndarray, filename: str, config: Re
         "width": np.int64(photo.shape[1]),
         "filename": filename.encode(),
     }
+
+
+def _encode_image(image: tf.Tensor, encoding: ImageEncoding) -> tf.Tensor:
+    if encoding == "jpeg":
+        return tf.io.encode_jpeg(image, quality=95)
+    return tf.io.encode_png(image, compression=1)  # a quarter of the default level's time, 4 % more bytes
 
 
 class PairEncoder:

@@ -10,6 +10,8 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts
 
 CANDIDATE_INPUT_PREFIX = "model_"
 BASELINE_KEY = "baseline"
+BASELINE_MODEL = "in-service"
+"""The model in service among the evaluated models; no candidate's name has a hyphen."""
 IN_SERVICE_PROPERTY = "in_service"
 """Custom property of the baseline Model artifact: 1 where a model is in service, 0 where the artifact is empty."""
 

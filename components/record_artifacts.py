@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import tensorflow_datasets as tfds
+from etils import epath
 from tfx import types
 from tfx.types import artifact_utils
 
-TRAIN_SPLIT = "train"
-VAL_SPLIT = "val"
-SPLITS = (TRAIN_SPLIT, VAL_SPLIT)
+from tfds_voc_seg.devkit import SPLITS
+
+TRAIN_SPLIT, VAL_SPLIT = SPLITS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Records:
 
 def write_features(examples: types.Artifact, features: tfds.features.FeaturesDict) -> None:
     """Writes the features beside the splits as TFDS does (`features.json`): TFDS alone can then decode the records."""
-    Path(examples.uri).mkdir(parents=True, exist_ok=True)
+    epath.Path(examples.uri).mkdir(parents=True, exist_ok=True)
     features.save_config(examples.uri)
 
 
@@ -40,7 +40,7 @@ def read_records(examples: types.Artifact) -> Records:
     """Lists an artifact's shards and reads its features."""
     features: Any = tfds.features.FeaturesDict.from_config(examples.uri)
     files = {
-        split: sorted(str(path) for path in Path(artifact_utils.get_split_uri([examples], split)).iterdir())
+        split: sorted(str(path) for path in epath.Path(artifact_utils.get_split_uri([examples], split)).iterdir())
         for split in artifact_utils.decode_split_names(examples.split_names)
     }
     return Records(files, tuple(features["classes"].feature.names), features["image"].shape[0])

@@ -37,8 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.command(options)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the last finished node", file=sys.stderr)  # noqa: T201
-        return EXIT_INTERRUPTED
+        return _fail(options.interrupted, EXIT_INTERRUPTED)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="overrides",
         help="override a setting, such as training.epochs=3; may be repeated",
     )
-    run.set_defaults(command=_run)
+    run.set_defaults(command=_run, interrupted="interrupted; the same command goes on from the last finished node")
 
     data = commands.add_parser("data", help="look after data sets").add_subparsers(required=True, metavar="COMMAND")
     sample = data.add_parser(
@@ -78,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
             f"--{split}", type=_positive, default=images, metavar="N", help=f"{split} images (default: {images})"
         )
     sample.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed draws the same (default: 0)")
-    sample.set_defaults(command=_data_sample)
+    sample.set_defaults(command=_data_sample, interrupted="interrupted; nothing was written")
     return parser
 
 
@@ -90,8 +89,21 @@ def _positive(text: str) -> int:
 
 
 def _data_sample(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    def advance(done: int, total: int) -> None:
+        bar.update()
+
+    bar = tqdm(total=options.train + options.val, unit="image", leave=False, disable=not sys.stderr.isatty())
     try:
-        write_sample_devkit(options.folder, train_images=options.train, val_images=options.val, seed=options.seed)
+        with bar:
+            write_sample_devkit(
+                options.folder,
+                train_images=options.train,
+                val_images=options.val,
+                seed=options.seed,
+                on_image=advance,
+            )
     except (ValueError, OSError) as error:
         return _fail(str(error), EXIT_USAGE)
     print(f"{options.folder} holds {options.train} train and {options.val} val images")  # noqa: T201
@@ -106,15 +118,18 @@ def _run(options: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         return _fail(f"{error.name} is not installed; `vocseg run` needs: pip install 'voc-seg[pipeline]'", EXIT_USAGE)
 
-    sys.path.append(str(Path.cwd()))  # a network of one's own may lie beside the preset
+    # A network of one's own may lie here or beside the preset.
+    sys.path += [str(Path.cwd()), str(Path(options.preset).resolve().parent)]
     try:
         config = load_config(options.preset, overrides=options.overrides, devkit=options.devkit, output=options.output)
     except ConfigError as error:
         return _fail(str(error), EXIT_USAGE)
-    with _libraries_to_log(config.output_folder / "logs") as (terminal, log_file):
-        width = None if terminal.isatty() else LOG_WIDTH
-        console = Console(file=terminal, record=True, highlight=False, width=width)
-        return _run_and_show(config, console, log_file)
+    try:
+        with _libraries_to_log(config.output_folder / "logs") as (terminal, log_file):
+            width = None if terminal.isatty() else LOG_WIDTH
+            return _run_and_show(config, Console(file=terminal, highlight=False, width=width), log_file)
+    except OSError as error:
+        return _fail(f"{config.output_folder} can't be written to: {error}", EXIT_FAILED)
 
 
 def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
@@ -123,33 +138,31 @@ def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
     from pipeline.config import ConfigError
     from pipeline.display import Display, candidate_table, class_table
 
-    console.print(f"[bold]{config.name}[/]: {', '.join(config.candidates)} → {escape(_shown(config.output_folder))}")
+    display = Display(console)
+    display.print(f"[bold]{config.name}[/]: {', '.join(config.candidates)} → {escape(_shown(config.output_folder))}")
+    with display.busy("loading TensorFlow and TFX"):
+        from pipeline.local_runner import RunError, run_locally
+        from pipeline.sample import prepare_sample
+        from tfds_voc_seg.devkit import DevkitError
     try:
-        display = Display(console)
-        with display.busy("loading TensorFlow and TFX"):
-            from pipeline.local_runner import RunError, run_locally
-            from pipeline.sample import prepare_sample
-            from tfds_voc_seg.devkit import DevkitError
-        try:
-            prepare_sample(config, display)
-            summary = run_locally(config, display)
-        except Exception as error:
-            expected = isinstance(error, RunError | DevkitError | ConfigError)
-            message = str(error) if expected else f"unexpected {type(error).__name__}: {error}"
-            console.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
-            console.print(f"the details are in {escape(_shown(log_file))}", soft_wrap=True)
-            traceback.print_exc()  # to the log
-            return EXIT_FAILED
-        console.print(class_table(summary))
-        console.print(candidate_table(summary))
-        console.print(escape(summary["reason"]), soft_wrap=True)
-        if summary["published"]:
-            console.print(f"published to {escape(_shown(Path(summary['published'])))}", soft_wrap=True)
-        summary_file, logs = config.output_folder / "summary.json", log_file.parent
-        console.print(escape(f"summary: {_shown(summary_file)}   logs: {_shown(logs)}"), soft_wrap=True)
-        return 0
-    finally:
-        console.save_svg(str(log_file.with_suffix(".svg")), title="vocseg run")
+        prepare_sample(config, display)
+        summary = run_locally(config, display)
+    except Exception as error:
+        expected = isinstance(error, RunError | DevkitError | ConfigError)
+        message = str(error) if expected else f"unexpected {type(error).__name__}: {error}"
+        display.print(f"[bold red]error:[/] {escape(message)}")
+        display.print(f"the details are in {escape(_shown(log_file))}")
+        traceback.print_exc()  # to the log
+        return EXIT_FAILED
+    display.print(class_table(summary))
+    display.print(candidate_table(summary))
+    display.print(escape(summary["reason"]))
+    if summary["published"]:
+        display.print(f"published to {escape(_shown(Path(summary['published'])))}")
+    summary_file, logs = config.output_folder / "summary.json", log_file.parent
+    display.print(escape(f"summary: {_shown(summary_file)}   logs: {_shown(logs)}"))
+    display.save_picture(str(log_file.with_suffix(".svg")))
+    return 0
 
 
 @contextlib.contextmanager

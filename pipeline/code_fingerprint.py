@@ -9,12 +9,15 @@ from pathlib import Path
 
 OWN_PACKAGES = ("components", "pipeline", "tfds_voc_seg")
 
+WITHOUT_EFFECT = ("components.progress", "components.segmentation_trainer.network_names")
+"""Modules that change no result: how progress is shown, and a table of names."""
+
 
 def code_fingerprint(*modules: str) -> str:
     """Hashes the source of modules and of all that they import, directly or not, from this project.
 
-    A module outside this project (one's own network) counts with what it imports from its own top-level package and
-    from this project.
+    A module outside this project (one's own network) counts with what it imports from its own top-level package, or
+    its own folder, and from this project.
 
     Args:
         *modules: dotted names, e.g. `components.segmentation_trainer.executor`.
@@ -26,6 +29,9 @@ def code_fingerprint(*modules: str) -> str:
         ModuleNotFoundError: a named module has no source file.
     """
     packages = {*OWN_PACKAGES, *(module.partition(".")[0] for module in modules)}
+    for module in modules:
+        if "." not in module and (file := _source_file(module)) and file.parent.name != "site-packages":
+            packages |= {sibling.stem for sibling in file.parent.glob("*.py")}
     digest = hashlib.sha256()
     for name, file in sorted(_imported(modules, packages).items()):
         digest.update(f"{name}\0".encode() + file.read_bytes() + b"\0")
@@ -41,7 +47,7 @@ def _imported(modules: tuple[str, ...], packages: set[str]) -> dict[str, Path]:
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name in found or name.partition(".")[0] not in packages:
+        if name in found or name in WITHOUT_EFFECT or name.partition(".")[0] not in packages:
             continue
         file = _source_file(name)
         if file is not None:

@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal
 import pydantic
 import yaml
 
-from components.segmentation_trainer.network_names import network_path
-from components.segmentation_trainer.training_config import TrainingConfig
+from components.segmentation_trainer.network_names import CONTRACT_ARGUMENTS, network_path
+from components.segmentation_trainer.training_config import LARGEST_SEED, TrainingConfig
+from components.strict_config import StrictConfig
+from tfds_voc_seg.devkit import find_devkit
 from tfds_voc_seg.record_config import ImageEncoding, RecordConfig, VoidTreatment, known_classes
 from tfds_voc_seg.sample_devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES
 
@@ -27,10 +29,6 @@ class ConfigError(ValueError):
     """A configuration that can't be used; the message is one line a problem."""
 
 
-class _Config(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
 def _classes(names: list[str]) -> list[str]:
     return list(known_classes(names))
 
@@ -40,7 +38,7 @@ def _network(name: str) -> str:
     return name
 
 
-class DataConfig(_Config):
+class DataConfig(StrictConfig):
     """The data and its records."""
 
     devkit: str = SAMPLE_DEVKIT
@@ -57,7 +55,7 @@ class DataConfig(_Config):
     """`png` is lossless; `jpeg` makes smaller records."""
     num_shards: int = pydantic.Field(default=4, ge=1, le=10_000)
     """Files a split."""
-    seed: int = pydantic.Field(default=0, ge=0)
+    seed: int = pydantic.Field(default=0, ge=0, le=LARGEST_SEED)
     """Of the shuffling."""
 
     def record_config(self) -> RecordConfig:
@@ -65,37 +63,47 @@ class DataConfig(_Config):
         return RecordConfig(self.image_size, tuple(self.classes), self.void, self.image_encoding)
 
 
-class SampleConfig(_Config):
+class SampleConfig(StrictConfig):
     """The embedded sample, where `data.devkit` is `sample`."""
 
     train_images: int = pydantic.Field(default=DEFAULT_TRAIN_IMAGES, ge=1, le=100_000)
     val_images: int = pydantic.Field(default=DEFAULT_VAL_IMAGES, ge=1, le=100_000)
-    seed: int = pydantic.Field(default=0, ge=0)
+    seed: int = pydantic.Field(default=0, ge=0, le=LARGEST_SEED)
 
 
-class CandidateConfig(_Config):
+class CandidateConfig(StrictConfig):
     """A network to train and compare."""
 
     network: Annotated[str, pydantic.AfterValidator(_network)]
     """A known network's name, or one's own as `module:function`."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = pydantic.Field(default_factory=dict)
     """The network's own options."""
     training: TrainingConfig = TrainingConfig()
     """How to train it: the run's `training`, with this candidate's own settings over it."""
 
+    @pydantic.field_validator("options")
+    @classmethod
+    def _own_options_only(cls, options: dict[str, Any]) -> dict[str, Any]:
+        taken = [name for name in options if name in CONTRACT_ARGUMENTS]
+        if taken:
+            raise ValueError(f"{taken[0]} follows from the data settings; take it out")
+        return options
 
-class SelectionConfig(_Config):
+
+class SelectionConfig(StrictConfig):
     """When a candidate is published."""
 
     metric: Literal["mean_iou", "pixel_accuracy"] = "mean_iou"
     min_improvement: float = pydantic.Field(default=0.0, ge=0)
     """By how much the best candidate must exceed the model in service."""
+    replace_incomparable: bool = False
+    """Publish over a model in service that can't be compared with: one that can't be loaded, or has other classes."""
 
 
-class BeamConfig(_Config):
+class BeamConfig(StrictConfig):
     """Where the Beam jobs run."""
 
-    args: list[str] = list(LOCAL_BEAM_ARGS)
+    args: list[str] = pydantic.Field(default_factory=lambda: list(LOCAL_BEAM_ARGS))
     """Beam's own pipeline options."""
 
     @pydantic.field_validator("args")
@@ -106,7 +114,7 @@ class BeamConfig(_Config):
         return args
 
 
-class RunConfig(_Config):
+class RunConfig(StrictConfig):
     """A whole run."""
 
     name: Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -167,10 +175,15 @@ class RunConfig(_Config):
 
     @property
     def devkit_folder(self) -> Path:
-        """The devkit; the embedded sample is kept inside the output folder."""
+        """The devkit, found from its parents too; the embedded sample is kept inside the output folder.
+
+        Raises:
+            DevkitError: the folder exists, but holds no devkit.
+        """
         if self.data.devkit == SAMPLE_DEVKIT:
             return self.output_folder / "sample_devkit"
-        return Path(self.data.devkit).resolve()
+        folder = Path(self.data.devkit).resolve()
+        return find_devkit(folder) if folder.exists() else folder
 
 
 def preset_names() -> list[str]:
@@ -197,7 +210,7 @@ def load_config(
     for override in overrides:
         _apply_override(values, override)
     if devkit is not None:
-        _set_value(values, ["data", "devkit"], devkit)
+        _set_value(values, ["data", "devkit"], str(Path(devkit).resolve()))
     if output is not None:
         values["output"] = output
     try:

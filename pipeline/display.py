@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +28,10 @@ class Display:
 
     def __init__(self, console: Console):
         self._console = console
+        # What is printed for good, without the bars' many frames.
+        self._record = Console(
+            file=io.StringIO(), record=True, highlight=False, width=console.width, force_terminal=True
+        )
         self._bars = ProgressBars(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -42,6 +47,15 @@ class Display:
         self._task: TaskID | None = None
         self._description = ""
         self._started = 0.0
+
+    def print(self, *shown: Any) -> None:
+        """Prints for good: lines with rich's markup, or tables."""
+        for console in (self._console, self._record):
+            console.print(*shown, soft_wrap=True)
+
+    def save_picture(self, path: str) -> None:
+        """Saves what was printed for good as an SVG picture."""
+        self._record.save_svg(path, title="vocseg run")
 
     @contextlib.contextmanager
     def live(self) -> Iterator[None]:
@@ -59,18 +73,18 @@ class Display:
 
     def node_started(self, node: str) -> None:
         """Says which node is at work."""
-        self._console.print(f"[bold cyan]▶[/] {node}")
+        self.print(f"[bold cyan]▶[/] {node}")
 
     def node_finished(self, node: str, seconds: float, *, cached: bool) -> None:
         """Says how long a node took, or that nothing had changed for it."""
         self._remove_bar()
         how = "unchanged, result taken from the cache" if cached else f"{seconds:.1f} s"
-        self._console.print(f"[bold green]✓[/] {node} [dim]{how}[/]")
+        self.print(f"[bold green]✓[/] {node} [dim]{how}[/]")
 
     def node_failed(self, node: str) -> None:
         """Says which node failed."""
         self._remove_bar()
-        self._console.print(f"[bold red]✗[/] {node} failed")
+        self.print(f"[bold red]✗[/] {node} failed")
 
     def progress(self, progress: Progress) -> None:
         """Shows work under way: a bar, and a line for each epoch that is finished."""
@@ -82,7 +96,7 @@ class Display:
             figures = f"{progress.done}/{progress.total}  {_figures(progress) or self._rate(progress)}"
             self._bars.update(self._task, completed=progress.done, figures=figures)
         if "val_loss" in progress.values:
-            self._console.print(f"  [dim]{progress.task}[/]  {_figures(progress)}")
+            self.print(f"  [dim]{progress.task}[/]  {_figures(progress)}")
 
     def _rate(self, progress: Progress) -> str:
         elapsed = time.monotonic() - self._started

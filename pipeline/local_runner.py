@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import keras
 import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
 from ml_metadata.metadata_store import MetadataStore
 from tfx.dsl.compiler import compiler
@@ -16,16 +17,20 @@ from tfx.orchestration.local import local_dag_runner
 from tfx.orchestration.portable import launcher
 
 from components.progress import listening
+from components.segmentation_trainer.networks import create_network
 from components.segmentation_trainer.training import TrainingError
-from pipeline.config import RunConfig
+from pipeline.config import ConfigError, RunConfig
 from pipeline.display import Display
 from pipeline.pipeline import create_pipeline
 from pipeline.summary import make_summary, outputs_of_run, write_summary
 from tfds_voc_seg.conversion import ConversionError
-from tfds_voc_seg.devkit import find_devkit
+from tfds_voc_seg.devkit import DevkitError, find_devkit
 
 UNCACHED_NODES = ("Pusher",)
 """Nodes that run each time. A blessing that still stands is published again where the publishing folder was emptied."""
+
+
+_FOR_PEOPLE = {error.__name__ for error in (ConfigError, ConversionError, DevkitError, TrainingError, ValueError)}
 
 
 class RunError(RuntimeError):
@@ -45,9 +50,10 @@ def run_locally(config: RunConfig, display: Display) -> dict[str, Any]:
     Raises:
         RunError: a node failed.
         DevkitError: the devkit can't be used.
-        ConfigError: a candidate's network is not to be found.
+        ConfigError: a candidate's network can't be made.
     """
     find_devkit(config.devkit_folder)
+    _check_networks(config)
     config.output_folder.mkdir(parents=True, exist_ok=True)
     pipeline_ir = compiler.Compiler().compile(create_pipeline(config))
     for node in pipeline_ir.nodes:
@@ -62,6 +68,21 @@ def run_locally(config: RunConfig, display: Display) -> dict[str, Any]:
     summary = make_summary(outputs, watch.seconds, watch.cached)
     write_summary(config.output_folder, summary)
     return summary
+
+
+def _check_networks(config: RunConfig) -> None:
+    """Makes each network once, so that a wrong option is found before hours of work."""
+    for name, candidate in config.candidates.items():
+        try:
+            create_network(
+                candidate.network,
+                image_size=config.data.image_size,
+                num_classes=len(config.data.record_config().class_names),
+                **candidate.options,
+            )
+        except ValueError as error:
+            raise ConfigError(f"candidates.{name}: {error}") from error
+    keras.backend.clear_session()
 
 
 class _NodeWatch:
@@ -92,11 +113,27 @@ class _Execution:
     executed = False
 
 
+def _without_beam_options(executor_spec: Any) -> Any:
+    if not hasattr(executor_spec, "beam_pipeline_args"):
+        return executor_spec
+    without = type(executor_spec)()
+    without.CopyFrom(executor_spec)
+    for field in ("beam_pipeline_args", "beam_pipeline_args_placeholders"):
+        without.ClearField(field)
+    return without
+
+
 @contextlib.contextmanager
 def _watched(watch: _NodeWatch) -> Iterator[None]:
     """Has LocalDagRunner launch its nodes under the watch; it has no hook of its own."""
 
     class WatchedLauncher(launcher.Launcher):
+        def __init__(self, **settings: Any):
+            super().__init__(**settings)
+            # The executor has its Beam options by now. What is left of them goes into the cache's key, but where a
+            # job runs changes nothing in what it writes.
+            self._executor_spec: Any = _without_beam_options(settings["executor_spec"])
+
         def launch(self) -> Any:
             with watch.node(self._pipeline_node.node_info.id) as self._watched_execution:
                 return super().launch()
@@ -115,6 +152,9 @@ def _watched(watch: _NodeWatch) -> Iterator[None]:
 
 def _for_people(error: BaseException) -> str:
     """The message of an error of ours without what Beam adds to it; the type too where the error is not ours."""
-    message = re.sub(r" \[while running '.*", "", str(error), flags=re.DOTALL).strip()
-    ours = isinstance(error, ValueError | ConversionError | TrainingError)
-    return message if ours else f"{type(error).__name__}: {message}"
+    name, message = type(error).__name__, str(error)
+    if "Traceback (most recent call last)" in message:  # from a worker process: the whole of it as text
+        raised = re.findall(r"^(?:\w+\.)*(\w+(?:Error|Exception)): (.+)$", message, flags=re.MULTILINE)
+        name, message = raised[-1] if raised else (name, message.splitlines()[-1])
+    message = re.sub(r" \[while running '.*", "", message, flags=re.DOTALL).strip()
+    return message if name in _FOR_PEOPLE else f"{name}: {message}"

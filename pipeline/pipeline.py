@@ -76,7 +76,7 @@ def create_pipeline(config: RunConfig) -> Pipeline:
         for name, candidate in config.candidates.items()
     }
     for trainer in trainers.values():
-        trainer.add_upstream_node(example_validator)  # no training on data that fails validation
+        trainer.add_upstream_node(example_validator)  # so that anomalies are known before the long work starts
     models = {name: trainer.outputs["model"] for name, trainer in trainers.items()}
     published_model = PublishedModel(
         config.serving_folder,
@@ -94,6 +94,7 @@ def create_pipeline(config: RunConfig) -> Pipeline:
         models=models,
         metric=config.selection.metric,
         min_improvement=config.selection.min_improvement,
+        replace_incomparable=config.selection.replace_incomparable,
         code_fingerprint=code_fingerprint("components.model_selector.executor"),
     )
     pusher = tfx_components.Pusher(
@@ -125,9 +126,10 @@ def create_pipeline(config: RunConfig) -> Pipeline:
 
 def _trainer_fingerprint(candidate: str, network: str) -> str:
     """Hashes the code of training and of this candidate's network, so that another network's code does not count."""
-    module, _, _ = network_path(network).partition(":")
+    path = network_path(network)
     try:
-        return code_fingerprint("components.segmentation_trainer.executor", module)
+        fingerprint = code_fingerprint("components.segmentation_trainer.executor", path.partition(":")[0])
+        return f"{path}@{fingerprint}"
     except ModuleNotFoundError as error:
         raise ConfigError(f"candidates.{candidate}.network: {error}; is it in this folder or on PYTHONPATH?") from error
 
@@ -135,4 +137,4 @@ def _trainer_fingerprint(candidate: str, network: str) -> str:
 def _devkit_fingerprint(config: RunConfig) -> str:
     if not config.devkit_folder.exists():
         return ""
-    return devkit.fingerprint(devkit.find_devkit(config.devkit_folder))
+    return devkit.fingerprint(config.devkit_folder)

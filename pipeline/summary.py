@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from etils import epath
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
@@ -63,12 +63,11 @@ def make_summary(outputs: NodeOutputs, seconds: Mapping[str, float], cached: lis
     }
 
 
-def write_summary(folder: Path, summary: dict[str, Any]) -> Path:
+def write_summary(folder: epath.PathLike, summary: dict[str, Any]) -> None:
     """Writes `summary.json`, whole or not at all."""
-    path = folder / SUMMARY_FILE
-    temporary = path.with_suffix(".incomplete")
+    temporary = epath.Path(folder) / f".{SUMMARY_FILE}.incomplete"
     temporary.write_text(json.dumps(summary, indent=2) + "\n")
-    return temporary.replace(path)
+    temporary.replace(epath.Path(folder) / SUMMARY_FILE)
 
 
 def _shown(figures: dict[str, Any]) -> dict[str, Any]:
@@ -76,4 +75,4 @@ def _shown(figures: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_json(artifact: metadata_store_pb2.Artifact, file: str) -> Any:
-    return json.loads((Path(artifact.uri) / file).read_text())
+    return json.loads((epath.Path(artifact.uri) / file).read_text())

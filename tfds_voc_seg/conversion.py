@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import tensorflow as tf
+from etils import epath
 
 from tfds_voc_seg.devkit import Pair
 from tfds_voc_seg.encoding import PairEncoder
@@ -31,12 +31,12 @@ class Shard:
     pairs: tuple[Pair, ...]
 
     @property
-    def progress_path(self) -> Path:
+    def progress_path(self) -> epath.Path:
         """The file in which a worker says how many pairs of this shard it has written so far."""
-        return Path(self.path + _PROGRESS_SUFFIX)
+        return epath.Path(self.path + _PROGRESS_SUFFIX)
 
 
-def plan_shards(pairs: Sequence[Pair], folder: str | Path, name: str, num_shards: int, seed: int) -> list[Shard]:
+def plan_shards(pairs: Sequence[Pair], folder: epath.PathLike, name: str, num_shards: int, seed: int) -> list[Shard]:
     """Shuffles the pairs and deals them out to shards, the same way whatever number of workers writes them.
 
     Args:
@@ -50,7 +50,7 @@ def plan_shards(pairs: Sequence[Pair], folder: str | Path, name: str, num_shards
     num_shards = max(1, min(num_shards, len(pairs)))
     return [
         Shard(
-            str(Path(folder) / f"{name}.tfrecord-{index:05d}-of-{num_shards:05d}"),
+            str(epath.Path(folder) / f"{name}.tfrecord-{index:05d}-of-{num_shards:05d}"),
             tuple(pairs[position] for position in part),
         )
         for index, part in enumerate(np.array_split(order, num_shards))
@@ -90,19 +90,25 @@ class _WriteShard(beam.DoFn):
             for written, pair in enumerate(shard.pairs, start=1):
                 writer.write(self._encode(pair))
                 if written % _PROGRESS_EVERY == 0:
-                    shard.progress_path.write_text(str(written))
-        tf.io.gfile.rename(temporary, shard.path, overwrite=True)
+                    _write_whole(shard.progress_path, str(written))
+        epath.Path(temporary).replace(shard.path)
         yield shard.path
+
+
+def _write_whole(path: epath.Path, text: str) -> None:
+    temporary = epath.Path(f"{path}.incomplete")
+    temporary.write_text(text)
+    temporary.replace(path)
 
 
 def pairs_written(shards: Iterable[Shard]) -> int:
     """Counts the pairs that workers, in whatever process, have written so far."""
     written = 0
     for shard in shards:
-        if Path(shard.path).exists():
+        if epath.Path(shard.path).exists():
             written += len(shard.pairs)
         elif shard.progress_path.exists():
-            written += int(shard.progress_path.read_text() or 0)
+            written += int(shard.progress_path.read_text())
     return written
 
 
@@ -118,7 +124,7 @@ def verify_shards(shards: Iterable[Shard]) -> int:
     total = 0
     for shard in shards:
         shard.progress_path.unlink(missing_ok=True)
-        if not Path(shard.path).exists():
+        if not epath.Path(shard.path).exists():
             raise ConversionError(f"{shard.path} was not written; run the conversion again.")
         count = sum(1 for _ in tf.data.TFRecordDataset(shard.path))
         if count != len(shard.pairs):

@@ -18,6 +18,7 @@ class ModelSelectorSpec(types.ComponentSpec):
     PARAMETERS = {
         executor.METRIC_KEY: component_spec.ExecutionParameter(type=str),
         executor.MIN_IMPROVEMENT_KEY: component_spec.ExecutionParameter(type=float),
+        executor.REPLACE_INCOMPARABLE_KEY: component_spec.ExecutionParameter(type=int),
         executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {executor.EVALUATION_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation)}
@@ -40,6 +41,7 @@ class ModelSelector(base_component.BaseComponent):
         *,
         metric: str = "mean_iou",
         min_improvement: float = 0.0,
+        replace_incomparable: bool = False,
         code_fingerprint: str = "",
     ):
         """Makes the component.
@@ -49,6 +51,7 @@ class ModelSelector(base_component.BaseComponent):
             models: candidate → its Model.
             metric: the figure to compare, `mean_iou` or `pixel_accuracy`.
             min_improvement: by how much the best candidate must exceed the model in service.
+            replace_incomparable: publish over a model in service that can't be compared with.
             code_fingerprint: a hash of the selection's code; TFX's cache does not look into code.
         """
         spec_class = with_candidate_inputs(ModelSelectorSpec, models)
@@ -59,6 +62,7 @@ class ModelSelector(base_component.BaseComponent):
                     **candidate_channels(models),
                     executor.METRIC_KEY: metric,
                     executor.MIN_IMPROVEMENT_KEY: min_improvement,
+                    executor.REPLACE_INCOMPARABLE_KEY: int(replace_incomparable),
                     executor.CODE_FINGERPRINT_KEY: code_fingerprint,
                     executor.MODEL_KEY: types.Channel(type=standard_artifacts.Model),
                     executor.BLESSING_KEY: types.Channel(type=standard_artifacts.ModelBlessing),

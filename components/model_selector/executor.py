@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
-from pathlib import Path
 from typing import Any
 
+from etils import epath
 from tfx import types
 from tfx.components.evaluator import constants
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.utils import path_utils
+from tfx.utils import io_utils, path_utils
 
 from components.candidates import candidate_models
 from components.model_selector.selection import select
@@ -20,6 +19,7 @@ from components.segmentation_evaluator.executor import EVALUATION_FILE
 
 EVALUATION_KEY = "evaluation"
 METRIC_KEY = "metric"
+REPLACE_INCOMPARABLE_KEY = "replace_incomparable"
 MIN_IMPROVEMENT_KEY = "min_improvement"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 MODEL_KEY = "model"
@@ -48,15 +48,21 @@ class Executor(base_executor.BaseExecutor):
             exec_properties:
                 metric: the figure to compare.
                 min_improvement: by how much the best candidate must exceed the model in service.
+                replace_incomparable: 1 to publish over a model in service that can't be compared with.
                 code_fingerprint: for TFX's cache; not read.
         """
-        evaluation_folder = Path(artifact_utils.get_single_instance(input_dict[EVALUATION_KEY]).uri)
+        evaluation_folder = epath.Path(artifact_utils.get_single_instance(input_dict[EVALUATION_KEY]).uri)
         evaluation = json.loads((evaluation_folder / EVALUATION_FILE).read_text())
-        selection = select(evaluation, exec_properties[METRIC_KEY], exec_properties[MIN_IMPROVEMENT_KEY])
+        selection = select(
+            evaluation,
+            exec_properties[METRIC_KEY],
+            exec_properties[MIN_IMPROVEMENT_KEY],
+            replace_incomparable=bool(exec_properties[REPLACE_INCOMPARABLE_KEY]),
+        )
 
         best = candidate_models(input_dict)[selection.selected]
         model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
-        shutil.copytree(path_utils.serving_model_dir(best.uri), path_utils.serving_model_dir(model.uri))
+        io_utils.copy_dir(path_utils.serving_model_dir(best.uri), path_utils.serving_model_dir(model.uri))
 
         blessing = artifact_utils.get_single_instance(output_dict[BLESSING_KEY])
         blessing.set_int_custom_property(
@@ -65,7 +71,7 @@ class Executor(base_executor.BaseExecutor):
         )
         blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, best.uri)
         blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, best.id)
-        folder = Path(blessing.uri)
+        folder = epath.Path(blessing.uri)
         folder.mkdir(parents=True, exist_ok=True)
         marker = constants.BLESSED_FILE_NAME if selection.publish else constants.NOT_BLESSED_FILE_NAME
         (folder / marker).touch()

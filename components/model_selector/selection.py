@@ -22,13 +22,16 @@ class Selection:
     reason: str
 
 
-def select(evaluation: dict[str, Any], metric: str, min_improvement: float) -> Selection:
+def select(
+    evaluation: dict[str, Any], metric: str, min_improvement: float, *, replace_incomparable: bool = False
+) -> Selection:
     """Picks the best candidate and compares it with the model in service.
 
     Args:
         evaluation: as SegmentationEvaluator writes it: `candidates`, `baseline`, `baseline_problem`.
         metric: the figure to compare, `mean_iou` or `pixel_accuracy`.
         min_improvement: by how much the best candidate must exceed the model in service; with 0, by anything.
+        replace_incomparable: publish over a model in service that can't be compared with.
 
     Returns:
         The selection. Ties go to the smaller network.
@@ -47,8 +50,12 @@ def select(evaluation: dict[str, Any], metric: str, min_improvement: float) -> S
     measured = f"{best} is the best of {len(candidates)} candidate(s) with {metric} {value:.4f}"
     baseline = evaluation["baseline"]
     if baseline is None:
-        problem = evaluation.get("baseline_problem") or "no model is in service"
-        return Selection(best, True, f"{measured}; {problem}")
+        problem = evaluation["baseline_problem"]
+        if problem is None:
+            return Selection(best, True, f"{measured}; no model is in service")
+        if replace_incomparable:
+            return Selection(best, True, f"{measured}; {problem}, replaced as asked")
+        return Selection(best, False, f"{measured}; {problem}; selection.replace_incomparable=true replaces it")
     standing = baseline[metric]
     improvement = value - standing
     if improvement > 0 and improvement >= min_improvement:

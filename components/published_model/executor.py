@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import shutil
-from pathlib import Path
 from typing import Any
 
+from etils import epath
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.utils import path_utils
+from tfx.utils import io_utils, path_utils
 
 from components.candidates import IN_SERVICE_PROPERTY
 from components.published_model.serving_folder import latest_version
@@ -44,9 +43,9 @@ class Executor(base_executor.BaseExecutor):
         model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
         latest = latest_version(exec_properties[SERVING_FOLDER_KEY])
         model.set_int_custom_property(IN_SERVICE_PROPERTY, int(latest is not None))
-        Path(model.uri).mkdir(parents=True, exist_ok=True)
+        epath.Path(model.uri).mkdir(parents=True, exist_ok=True)
         if latest is None:
             logging.info("No model is in service in %s.", exec_properties[SERVING_FOLDER_KEY])
             return
         model.set_string_custom_property(VERSION_PROPERTY, latest.name)
-        shutil.copytree(latest, path_utils.serving_model_dir(model.uri))
+        io_utils.copy_dir(str(latest), path_utils.serving_model_dir(model.uri))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 import tfx  # noqa: F401  (before tensorflow_model_analysis: it installs a stand-in that TFMA needs)
+from etils import epath
 
 import tensorflow_model_analysis as tfma  # isort: skip
 
@@ -111,7 +111,7 @@ def evaluate(
     models: Mapping[str, str],
     class_names: Sequence[str],
     image_size: int,
-    output: str | Path,
+    output: epath.PathLike,
 ) -> None:
     """Adds the evaluation to a Beam pipeline; `read_evaluations` reads the result once it has run.
 
@@ -158,7 +158,7 @@ def evaluate(
     )
 
 
-def read_evaluations(output: str | Path, class_names: Sequence[str]) -> dict[str, ModelEvaluation]:
+def read_evaluations(output: epath.PathLike, class_names: Sequence[str]) -> dict[str, ModelEvaluation]:
     """Reads the confusion matrices that `evaluate` had TFMA write: model name → evaluation."""
     evaluations = {}
     for metrics in tfma.load_metrics(str(output)):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+from etils import epath
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.candidates import BASELINE_KEY, candidate_models, model_in_service
+from components.candidates import BASELINE_MODEL, candidate_models, model_in_service
 from components.record_artifacts import VAL_SPLIT, Records, read_records
 from components.segmentation_evaluator.evaluation import evaluate, read_evaluations
 from components.segmentation_trainer.export import ModelDescription, read_description
@@ -48,7 +49,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             ValueError: a candidate's SavedModel is not one of this project.
         """
         records = read_records(artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY]))
-        output = Path(artifact_utils.get_single_instance(output_dict[EVALUATION_KEY]).uri)
+        output = epath.Path(artifact_utils.get_single_instance(output_dict[EVALUATION_KEY]).uri)
         models = {name: path_utils.serving_model_dir(model.uri) for name, model in candidate_models(input_dict).items()}
         descriptions = {name: read_description(folder) for name, folder in models.items()}
         candidates = list(models)
@@ -59,8 +60,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             folder = path_utils.serving_model_dir(in_service.uri)
             baseline_problem = _why_not_comparable(folder, records)
             if baseline_problem is None:
-                models[BASELINE_KEY] = folder
-                descriptions[BASELINE_KEY] = read_description(folder)
+                models[BASELINE_MODEL] = folder
+                descriptions[BASELINE_MODEL] = read_description(folder)
 
         with self._make_beam_pipeline() as pipeline:
             evaluate(pipeline, records.files[VAL_SPLIT], models, records.class_names, records.image_size, output)
@@ -72,7 +73,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             "split": VAL_SPLIT,
             "class_names": records.class_names,
             "candidates": {name: metrics[name] for name in candidates},
-            "baseline": metrics.get(BASELINE_KEY),
+            "baseline": metrics.get(BASELINE_MODEL),
             "baseline_problem": baseline_problem,
         }
         (output / EVALUATION_FILE).write_text(json.dumps(result, indent=2))
@@ -89,8 +90,9 @@ def _figures(description: ModelDescription) -> dict[str, Any]:
 def _why_not_comparable(folder: str, records: Records) -> str | None:
     try:
         description = read_description(folder)
-    except ValueError as error:
-        return f"the model in service can't be compared with: {error}"
+        tf.saved_model.load(folder)
+    except (ValueError, OSError, tf.errors.OpError) as error:
+        return f"the model in service can't be loaded ({error}): not compared"
     if description.class_names != records.class_names:
         return (
             f"the model in service has the classes {', '.join(description.class_names)}, "

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
+from etils import epath
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
@@ -61,7 +61,7 @@ class Executor(base_executor.BaseExecutor):
         """
         records = read_records(artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY]))
         model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
-        model_run = Path(artifact_utils.get_single_instance(output_dict[MODEL_RUN_KEY]).uri)
+        model_run = epath.Path(artifact_utils.get_single_instance(output_dict[MODEL_RUN_KEY]).uri)
         candidate = exec_properties[CANDIDATE_KEY]
         network_settings = json.loads(exec_properties[NETWORK_KEY])
         config = TrainingConfig.model_validate_json(exec_properties[TRAINING_KEY])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
+from etils import epath
 
 from tfds_voc_seg.encoding import decode_photo, resize_photo
 
@@ -69,7 +69,7 @@ def _class_map(scores: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.argmax(scores, axis=-1), tf.uint8)
 
 
-def export_saved_model(network: keras.Model, description: ModelDescription, folder: str | Path) -> None:
+def export_saved_model(network: keras.Model, description: ModelDescription, folder: epath.PathLike) -> None:
     """Writes a SavedModel and, in its `assets.extra`, what it is.
 
     Signatures:
@@ -96,20 +96,22 @@ def export_saved_model(network: keras.Model, description: ModelDescription, fold
             ),
         },
     )
-    description_file = Path(folder) / _DESCRIPTION_FILE
+    description_file = epath.Path(folder) / _DESCRIPTION_FILE
     description_file.parent.mkdir(parents=True, exist_ok=True)
     description_file.write_text(json.dumps(dataclasses.asdict(description), indent=2))
 
 
-def read_description(folder: str | Path) -> ModelDescription:
+def read_description(folder: epath.PathLike) -> ModelDescription:
     """Reads what a SavedModel of this project says of itself.
 
     Raises:
         ValueError: the folder holds no such description.
     """
-    path = Path(folder) / _DESCRIPTION_FILE
+    path = epath.Path(folder) / _DESCRIPTION_FILE
+    known = {field.name for field in dataclasses.fields(ModelDescription)}
     try:
         values = json.loads(path.read_text())
+        values = {name: value for name, value in values.items() if name in known}  # a later version may say more
         return ModelDescription(**{**values, "class_names": tuple(values["class_names"])})
     except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{folder} is not a model of this project: {path} can't be read ({error})") from error

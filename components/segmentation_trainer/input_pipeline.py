@@ -38,7 +38,7 @@ def training_batches(
         image_size: height and width, pixels.
         channels: the mask's number of channels.
         batch_size: images a batch; the last batch may be smaller, no record is left out.
-        horizontal_flip: whether to flip every other image.
+        horizontal_flip: whether to flip each image with probability 1/2.
         seed: of the order and the flips.
 
     Returns:

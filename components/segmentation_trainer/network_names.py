@@ -4,6 +4,9 @@ from __future__ import annotations
 
 _PACKAGE = "components.segmentation_trainer.networks"
 
+CONTRACT_ARGUMENTS = ("image_size", "num_classes")
+"""What every network's function is called with; the rest of its arguments are its options."""
+
 NETWORKS: dict[str, str] = {
     "fcn32": f"{_PACKAGE}.fcn:fcn32",
     "fcn16": f"{_PACKAGE}.fcn:fcn16",

@@ -6,10 +6,10 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
+from etils import epath
 
 from components.record_artifacts import TRAIN_SPLIT, VAL_SPLIT, Records
 from components.segmentation_trainer.input_pipeline import evaluation_batches, training_batches
@@ -17,7 +17,7 @@ from components.segmentation_trainer.losses import cross_entropy
 from components.segmentation_trainer.training_config import TrainingConfig
 from components.segmentation_trainer.training_metrics import MeanIoU, PixelAccuracy
 
-EpochListener = Callable[[int, int, int, Mapping[str, float]], None]
+StepListener = Callable[[int, int, int, Mapping[str, float]], None]
 """Called with the epoch (from 1), the step, the steps an epoch, and the figures so far."""
 
 
@@ -39,7 +39,7 @@ class TrainingResult:
 
 
 def train(
-    network: keras.Model, records: Records, config: TrainingConfig, weights_file: Path, on_step: EpochListener
+    network: keras.Model, records: Records, config: TrainingConfig, weights_file: epath.Path, on_step: StepListener
 ) -> TrainingResult:
     """Trains a network and leaves the best epoch's weights in it.
 
@@ -80,11 +80,11 @@ def train(
         callbacks=[
             _StepReporter(config.epochs, steps, on_step),
             keras.callbacks.ModelCheckpoint(
-                weights_file, monitor=config.monitor, mode="max", save_best_only=True, save_weights_only=True
+                str(weights_file), monitor=config.monitor, mode="max", save_best_only=True, save_weights_only=True
             ),
         ],
     )
-    network.load_weights(weights_file)
+    network.load_weights(str(weights_file))
     return TrainingResult(history.history, time.monotonic() - started)
 
 
@@ -110,7 +110,7 @@ def make_optimizer(config: TrainingConfig, steps_per_epoch: int) -> keras.optimi
 class _StepReporter(keras.callbacks.Callback):
     """Reports each step and stops at a loss that is not a number."""
 
-    def __init__(self, epochs: int, steps: int, on_step: EpochListener):
+    def __init__(self, epochs: int, steps: int, on_step: StepListener):
         super().__init__()
         self._epochs, self._steps, self._on_step = epochs, steps, on_step
         self._epoch = 1

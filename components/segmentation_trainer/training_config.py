@@ -6,8 +6,12 @@ from typing import Literal
 
 import pydantic
 
+from components.strict_config import StrictConfig
 
-class TrainingConfig(pydantic.BaseModel):
+LARGEST_SEED = 2**32 - 1
+
+
+class TrainingConfig(StrictConfig):
     """Settings of one training.
 
     Attributes:
@@ -16,14 +20,13 @@ class TrainingConfig(pydantic.BaseModel):
         optimizer: `adamw`, or `sgd` with Nesterov momentum 0.9.
         learning_rate: the highest learning rate.
         schedule: `constant`, or `cosine` decay to zero over the whole training.
-        warmup_epochs: epochs of linear rise to `learning_rate`; may be a fraction.
-        weight_decay: decoupled weight decay for `adamw`, L2 factor for `sgd`.
-        horizontal_flip: flip every other image, photo and mask together.
+        warmup_epochs: epochs of linear rise to `learning_rate`, at most `epochs`; may be a fraction.
+        weight_decay: decoupled from the gradient (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR
+            2019): each step takes learning rate × weight decay × weight off every weight.
+        horizontal_flip: flip each image with probability 1/2, photo and mask together.
         monitor: the metric whose best epoch is exported.
         seed: of initialisation, dropout, shuffling and augmentation.
     """
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
     epochs: int = pydantic.Field(default=20, ge=1)
     batch_size: int = pydantic.Field(default=8, ge=1)
@@ -34,4 +37,12 @@ class TrainingConfig(pydantic.BaseModel):
     weight_decay: float = pydantic.Field(default=1e-4, ge=0)
     horizontal_flip: bool = True
     monitor: Literal["val_mean_iou", "val_accuracy"] = "val_mean_iou"
-    seed: int = pydantic.Field(default=0, ge=0)
+    seed: int = pydantic.Field(default=0, ge=0, le=LARGEST_SEED)
+
+    @pydantic.field_validator("warmup_epochs")
+    @classmethod
+    def _within_the_training(cls, warmup_epochs: float, info: pydantic.ValidationInfo) -> float:
+        epochs = info.data.get("epochs")
+        if epochs is not None and warmup_epochs > epochs:
+            raise ValueError(f"must be at most the {epochs} epochs of the training")
+        return warmup_epochs

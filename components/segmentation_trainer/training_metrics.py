@@ -24,10 +24,10 @@ class _ConfusionMetric(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         truth = tf.reshape(tf.cast(y_true, tf.int32), [-1])
-        valid = tf.not_equal(truth, VOID)
         predicted = tf.reshape(tf.argmax(y_pred, axis=-1, output_type=tf.int32), [-1])
-        cells = tf.boolean_mask(truth * self._num_classes + predicted, valid)
-        counts = tf.math.bincount(cells, minlength=self._num_classes**2, maxlength=self._num_classes**2)
+        # A negative cell is dropped. A sum over segments, since XLA compiles no bincount of data.
+        cells = tf.where(tf.not_equal(truth, VOID), truth * self._num_classes + predicted, -1)
+        counts = tf.math.unsorted_segment_sum(tf.ones_like(cells), cells, self._num_classes**2)
         self._confusion.assign_add(tf.cast(tf.reshape(counts, [self._num_classes] * 2), tf.float64))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from etils import epath
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
@@ -70,7 +71,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             (artifact_utils.get_split_uri([examples], split) for split in record_artifacts.SPLITS),
             strict=True,
         ):
-            Path(folder).mkdir(parents=True, exist_ok=True)
+            epath.Path(folder).mkdir(parents=True, exist_ok=True)
             pairs = self._pairs(devkit, split, config, drop_empty=settings["drop_empty"])
             shards += conversion.plan_shards(
                 pairs, folder, f"voc_seg-{split}", settings["num_shards"], settings["seed"]

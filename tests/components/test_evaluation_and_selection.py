@@ -25,7 +25,6 @@ from components.record_artifacts import read_records
 from components.segmentation_evaluator import executor as evaluator_executor
 from tests.conftest import CLASSES, IMAGE_SIZE
 from tfds_voc_seg.decoding import class_map_from_one_hot, parse_record
-from tfds_voc_seg.labels import VOID
 
 CLASS_NAMES = ("background", *CLASSES)
 BEAM_ARGS = ["--runner=DirectRunner", "--allow_unsafe_triggers"]
@@ -75,10 +74,10 @@ def test_all_models_are_measured_exactly_on_the_same_pixels(
 ) -> None:
     serving = tmp_path / "serving"
     shutil.copytree(path_utils.serving_model_dir(model_of(3).uri), serving / "17")
-    _, result = evaluate({"ground": model_of(0), "cars": model_of(3)}, published(serving))
+    _, result = evaluate({"ground": model_of(0), "cars": model_of(3), "baseline": model_of(1)}, published(serving))
     pixels = _true_pixels(examples)
     assert (pixels > 0).all()
-    for name, always in (("ground", 0), ("cars", 3)):
+    for name, always in (("ground", 0), ("cars", 3), ("baseline", 1)):
         figures, share = result["candidates"][name], pixels[always] / pixels.sum()
         assert figures["pixel_accuracy"] == pytest.approx(share, abs=1e-12)
         assert figures["mean_iou"] == pytest.approx(share / len(CLASS_NAMES), abs=1e-12)
@@ -114,11 +113,18 @@ def test_a_model_in_service_with_other_classes_is_reported_and_not_compared(
     _, result = evaluate({"ground": model_of(0)}, published(serving))
     assert result["baseline"] is None
     assert "has the classes background, dog" in result["baseline_problem"]
-    (serving / "1" / "assets.extra" / "segmentation.json").unlink()
-    shutil.rmtree(tmp_path / "published")
-    shutil.rmtree(tmp_path / "evaluation")
+
+
+@pytest.mark.parametrize("damaged", ["assets.extra/segmentation.json", "variables/variables.index"])
+def test_a_damaged_model_in_service_is_reported_and_not_compared(
+    damaged: str, evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, tmp_path: Path
+) -> None:
+    serving = tmp_path / "serving"
+    shutil.copytree(path_utils.serving_model_dir(model_of(0).uri), serving / "1")
+    (serving / "1" / damaged).unlink()
     _, result = evaluate({"ground": model_of(0)}, published(serving))
-    assert "can't be compared with" in result["baseline_problem"]
+    assert result["baseline"] is None
+    assert "can't be loaded" in result["baseline_problem"]
 
 
 def test_the_published_model_is_the_highest_complete_version(
@@ -173,6 +179,14 @@ def test_selection(evaluation: dict[str, Any], minimum: float, selected: str, pu
     assert reason in selection.reason
 
 
+def test_a_model_in_service_that_can_not_be_compared_is_replaced_only_when_asked() -> None:
+    evaluation = {**_evaluation(a=(0.6, 1)), "baseline_problem": "the model in service has other classes"}
+    kept = select(evaluation, "mean_iou", 0.0)
+    assert not kept.publish
+    assert "other classes; selection.replace_incomparable=true replaces it" in kept.reason
+    assert select(evaluation, "mean_iou", 0.0, replace_incomparable=True).publish
+
+
 def test_selection_by_another_metric() -> None:
     assert select(_evaluation(a=(0.5, 1), b=(0.6, 1)), "pixel_accuracy", 0.0).selected == "a"
 
@@ -213,4 +227,3 @@ def test_the_selector_blesses_as_tfxs_pusher_understands(
     loaded = tf.saved_model.load(path_utils.serving_model_dir(model.uri))
     answer = loaded.signatures["segment_images"](images=tf.zeros((1, 8, 8, 3), tf.uint8))["class_map"]
     assert set(np.unique(answer)) == {1}
-    assert VOID not in np.unique(answer)

@@ -4,6 +4,7 @@ import hypothesis.strategies as st
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 
 from components.segmentation_evaluator import confusion
@@ -60,6 +61,14 @@ def test_metrics_over_batches_are_those_of_one_confusion_matrix(
         assert float(accuracy.result()) == pytest.approx(confusion.pixel_accuracy(counts), abs=1e-6)
     mean_iou.reset_state()
     assert float(mean_iou.result()) == 0.0
+
+
+def test_the_metrics_compile_with_xla() -> None:
+    """Keras turns XLA on by itself where there is a GPU."""
+    metric, classes = MeanIoU(CLASSES), np.array([[[0, 1, VOID]]], np.uint8)
+    scores = np.eye(CLASSES, dtype=np.float32)[[[[0, 1, 2]]]]
+    tf.function(metric.update_state, jit_compile=True)(tf.constant(classes), tf.constant(scores))
+    assert float(metric.result()) == 1.0
 
 
 def test_the_loss_reaches_the_weights() -> None:

@@ -108,8 +108,12 @@ def test_upsampling_starts_as_bilinear_interpolation(stride: int) -> None:
 def test_unknown_names_and_options_are_refused() -> None:
     with pytest.raises(ValueError, match=r"unknown network 'fcn9'; known are fcn32, fcn16, fcn8, fcn4, unet"):
         create_network("fcn9", image_size=32, num_classes=2)
-    with pytest.raises(ValueError, match=r"'unet' refuses its options {'wdth': 3}"):
+    with pytest.raises(ValueError, match=r"'unet': got an unexpected .* 'wdth'; its options are width, depth"):
         create_network("unet", image_size=32, num_classes=2, wdth=3)
+    with pytest.raises(ValueError, match=r"'fcn8': .* 'wdth'; its options are output_stride, width"):
+        create_network("fcn8", image_size=32, num_classes=2, wdth=3)
+    with pytest.raises(ValueError, match=r"'unet' can't be made: \w+: "):
+        create_network("unet", image_size=32, num_classes=2, width="wide")
     with pytest.raises(ValueError, match=r"'no_such_module:build' can't be imported"):
         create_network("no_such_module:build", image_size=32, num_classes=2)
 

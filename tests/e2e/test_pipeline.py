@@ -68,9 +68,9 @@ class Workspace:
         self.output = folder / "output"
         self.runs = 0
 
-    @property
-    def config(self) -> RunConfig:
-        return load_config(str(self.preset), devkit=str(self.devkit), output=str(self.output))
+    def config(self, *overrides: str) -> RunConfig:
+        settings = [f"data.devkit={self.devkit}", f"output={self.output}", *overrides]
+        return load_config(str(self.preset), overrides=settings)
 
     def command_line(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         named = ["--devkit", str(self.devkit), "--output", str(self.output)]
@@ -82,12 +82,12 @@ class Workspace:
         environment = {**os.environ, **variables}
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, env=environment)
 
-    def run(self) -> tuple[set[str], dict[str, Any]]:
+    def run(self, *overrides: str) -> tuple[set[str], dict[str, Any]]:
         """Runs in this process; gives the nodes that were executed and the summary."""
         from pipeline.display import Display
         from pipeline.local_runner import run_locally
 
-        summary = run_locally(self.config, Display(Console(file=io.StringIO())))
+        summary = run_locally(self.config(*overrides), Display(Console(file=io.StringIO())))
         assert summary == json.loads((self.output / "summary.json").read_text())
         return NODES - set(summary["cached"]), summary
 
@@ -176,6 +176,14 @@ def test_a_third_run_executes_nothing_but_the_pusher(workspace: Workspace) -> No
     assert summary["published"] is None
 
 
+def test_where_beam_runs_and_how_the_devkit_is_named_change_nothing(workspace: Workspace) -> None:
+    moved = workspace.devkit.parent / "VOCdevkit"
+    moved.mkdir()
+    (moved / "VOC2012").symlink_to(workspace.devkit)
+    executed, _ = workspace.run("beam.args=[--runner=FnApiRunner]", f"data.devkit={moved}")
+    assert executed == {"Pusher"}
+
+
 def test_an_emptied_publishing_folder_is_filled_again_without_training(workspace: Workspace) -> None:
     shutil.rmtree(workspace.output / "serving")
     executed, summary = workspace.run()
@@ -206,8 +214,11 @@ def test_a_changed_mask_converts_and_trains_again(workspace: Workspace) -> None:
     ("setting", "message"),
     [
         ("data.devkit=/no/such/devkit", "/no/such/devkit is not a VOC devkit: it has no JPEGImages"),
-        ("candidates.own.network=no_nets:build", "candidates.own.network: the module 'no_nets' has no source file"),
-        ("candidates.unet.options.wdth=3", "SegmentationTrainer.unet: network 'unet' refuses its options"),
+        ("candidates.own.network=no_nets:build", "candidates.own: network 'no_nets:build' can't be imported"),
+        (
+            "candidates.unet.options.wdth=3",
+            "candidates.unet: network 'unet': got an unexpected keyword",
+        ),
     ],
 )
 def test_a_run_that_can_not_be_says_why(workspace: Workspace, setting: str, message: str) -> None:

@@ -45,6 +45,12 @@ def test_data_sample_writes_a_devkit(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "already holds something" in capsys.readouterr().err
 
 
+def test_an_output_that_can_not_be_written_to(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert cli.main(["run", "--output", str(tmp_path / "file")]) == cli.EXIT_FAILED
+    assert "file can't be written to" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [[], ["data", "sample", "folder", "--train", "0"], ["fly"]])
 def test_wrong_arguments_exit_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:

@@ -36,6 +36,15 @@ def test_it_follows_imports_into_this_project_but_not_into_libraries(package: Pa
     assert set(found) == {"lab_nets", "lab_nets.build", "lab_nets.blocks", "tfds_voc_seg.labels"}
 
 
+def test_a_single_file_counts_with_its_neighbours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lone_net.py").write_text("import lone_blocks\n")
+    (tmp_path / "lone_blocks.py").write_text("WIDTH = 3\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = code_fingerprint("lone_net")
+    (tmp_path / "lone_blocks.py").write_text("WIDTH = 4\n")
+    assert code_fingerprint("lone_net") != before
+
+
 def test_a_networks_code_counts_for_its_own_candidate_alone() -> None:
     executor = "components.segmentation_trainer.executor"
     networks = "components.segmentation_trainer.networks"

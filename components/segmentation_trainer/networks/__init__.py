@@ -7,11 +7,12 @@ output float32 [batch, size, size, classes], linear scores (logits) aligned with
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
 import keras
 
-from components.segmentation_trainer.network_names import network_path
+from components.segmentation_trainer.network_names import CONTRACT_ARGUMENTS, network_path
 
 
 def create_network(name: str, *, image_size: int, num_classes: int, **options: Any) -> keras.Model:
@@ -24,17 +25,24 @@ def create_network(name: str, *, image_size: int, num_classes: int, **options: A
         **options: the network's own options, e.g. `width`.
 
     Raises:
-        ValueError: an unknown name, a module or function that can't be found, or options that the network refuses.
+        ValueError: an unknown name, a module or function that can't be found, options that the network refuses, or
+            scores that do not keep the contract.
     """
     module_name, _, function_name = network_path(name).partition(":")
     try:
         build = getattr(importlib.import_module(module_name), function_name)
     except (ImportError, AttributeError) as error:
         raise ValueError(f"network {name!r} can't be imported: {error}") from error
+    arguments = {"image_size": image_size, "num_classes": num_classes, **options}
     try:
-        network = build(image_size=image_size, num_classes=num_classes, **options)
+        inspect.signature(build).bind(**arguments)
     except TypeError as error:
-        raise ValueError(f"network {name!r} refuses its options {options}: {error}") from error
+        allowed = [option for option in inspect.signature(build).parameters if option not in CONTRACT_ARGUMENTS]
+        raise ValueError(f"network {name!r}: {error}; its options are {', '.join(allowed) or 'none'}") from error
+    try:
+        network = build(**arguments)
+    except Exception as error:
+        raise ValueError(f"network {name!r} can't be made: {type(error).__name__}: {error}") from error
     expected = (None, image_size, image_size, num_classes)
     if tuple(network.output_shape) != expected:
         raise ValueError(f"network {name!r} gives scores of shape {network.output_shape} instead of {expected}")

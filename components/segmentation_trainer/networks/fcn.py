@@ -7,6 +7,7 @@ figure 3: linear 1×1 scores at each stride, fused by addition, upsampled by tra
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -17,14 +18,26 @@ from components.segmentation_trainer.networks.vgg16 import vgg16_features
 COARSEST_STRIDE = 32
 
 
-def fcn(*, output_stride: int, image_size: int | None, num_classes: int, **backbone: Any) -> keras.Model:
+def fcn(
+    *,
+    output_stride: int,
+    image_size: int | None,
+    num_classes: int,
+    width: float = 1.0,
+    batch_normalization: bool = False,
+    fully_connected_channels: int = 4096,
+    dropout: float = 0.5,
+) -> keras.Model:
     """Makes an FCN whose finest scores have the given stride.
 
     Args:
         output_stride: stride of the finest features that are scored: 32, 16, 8 or 4.
         image_size: height and width of the input, pixels; `None` for any.
         num_classes: the number of output channels.
-        **backbone: options of `vgg16_features`.
+        width: factor on the channels of VGG-16's blocks.
+        batch_normalization: normalise after each convolution; needed to train from scratch in few steps.
+        fully_connected_channels: channels of fc6 and fc7 as convolutions, as in the paper; 0 leaves them out.
+        dropout: rate after fc6 and fc7.
 
     Returns:
         A network of the contract in this package's docstring.
@@ -36,7 +49,13 @@ def fcn(*, output_stride: int, image_size: int | None, num_classes: int, **backb
 
     # Features of the padded image at strides 2 to 32.
     padded = PadToMultiple(COARSEST_STRIDE, name="pad")(images)
-    features = vgg16_features(padded, **backbone)
+    features = vgg16_features(
+        padded,
+        width=width,
+        batch_normalization=batch_normalization,
+        fully_connected_channels=fully_connected_channels,
+        dropout=dropout,
+    )
 
     # Scores, coarse to fine, fused by addition.
     stride = COARSEST_STRIDE
@@ -53,24 +72,17 @@ def fcn(*, output_stride: int, image_size: int | None, num_classes: int, **backb
     return keras.Model(images, scores, name=f"fcn{output_stride}")
 
 
-def fcn32(**options: Any) -> keras.Model:
-    """FCN-32: one score layer, upsampled 32 times. Arguments as `fcn`."""
-    return fcn(output_stride=32, **options)
+fcn32 = functools.partial(fcn, output_stride=32)
+"""FCN-32: one score layer, upsampled 32 times. Arguments as `fcn`."""
 
+fcn16 = functools.partial(fcn, output_stride=16)
+"""FCN-16: strides 32 and 16 fused. Arguments as `fcn`."""
 
-def fcn16(**options: Any) -> keras.Model:
-    """FCN-16: stride 32 fused with 16. Arguments as `fcn`."""
-    return fcn(output_stride=16, **options)
+fcn8 = functools.partial(fcn, output_stride=8)
+"""FCN-8: strides 32, 16 and 8 fused. Arguments as `fcn`."""
 
-
-def fcn8(**options: Any) -> keras.Model:
-    """FCN-8: strides 32, 16 and 8 fused. Arguments as `fcn`."""
-    return fcn(output_stride=8, **options)
-
-
-def fcn4(**options: Any) -> keras.Model:
-    """FCN-4: strides 32, 16, 8 and 4 fused. Arguments as `fcn`."""
-    return fcn(output_stride=4, **options)
+fcn4 = functools.partial(fcn, output_stride=4)
+"""FCN-4: strides 32, 16, 8 and 4 fused. Arguments as `fcn`."""
 
 
 def _score(features: Any, num_classes: int, stride: int) -> Any:

@@ -27,10 +27,10 @@ def caffe_preprocessing(images: Any) -> Any:
 def vgg16_features(
     images: Any,
     *,
-    width: float = 1.0,
-    batch_normalization: bool = False,
-    fully_connected_channels: int = 4096,
-    dropout: float = 0.5,
+    width: float,
+    batch_normalization: bool,
+    fully_connected_channels: int,
+    dropout: float,
 ) -> dict[int, Any]:
     """Computes VGG-16's features at each stride.
 

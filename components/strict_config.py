@@ -1,0 +1,20 @@
+"""The base of the typed configuration classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pydantic
+
+
+class StrictConfig(pydantic.BaseModel):
+    """Frozen; refuses unknown keys, numbers that are not finite, and `true` or `false` where a number belongs."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @pydantic.field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_for_a_number(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation in (int, float):
+            raise ValueError(f"must be a number, not {str(value).lower()}")
+        return value

@@ -48,4 +48,4 @@ $(ENVIRONMENT): pyproject.toml uv.lock setup.py | $(UV)
 .uv/bin/uv:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed: install it and run make again"; exit 1; }
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "$(PYTHON) has no pip: install pip or uv and run make again"; exit 1; }
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .uv uv==$(UV_VERSION)
+	$(PYTHON) -m pip install --quiet --root-user-action ignore --disable-pip-version-check --target .uv uv==$(UV_VERSION)

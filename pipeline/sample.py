@@ -37,6 +37,7 @@ def prepare_sample(config: RunConfig, display: Display) -> None:
             seed=config.sample.seed,
             on_image=lambda done, total: display.progress(Progress("drawing the sample devkit", done, total)),
         )
+    display.print(f"drew the sample: {_in_words(config.sample)}")
 
 
 def _in_words(sample: SampleConfig) -> str:

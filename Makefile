@@ -35,7 +35,7 @@ lint: $(ENVIRONMENT) ## check style, format and types
 	$(VENV)/bin/mypy
 
 bench: $(ENVIRONMENT) ## measure; each benchmark prints a table
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(VENV)/bin/python "$$script"; done
+	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(VENV)/bin/python -m "benchmarks.$$(basename "$$script" .py)"; done
 
 clean: ## remove the environment, the runs and everything built
 	rm -rf $(VENV) .uv runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 """The main job on the embedded sample: how long a first and a second run take, how much memory, what comes out.
 
-    python benchmarks/demo_run.py
+    python -m benchmarks.demo_run
 
 Each run is the command itself in a process of its own. The reference beside the two runs is a bare `import tfx.v1`,
 which no run can do without.

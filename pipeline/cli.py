@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import datetime
 import os
 import sys
@@ -11,8 +12,6 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
-
-from tfds_voc_seg.sample_devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES, write_sample_devkit
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,10 +71,8 @@ def _parser() -> argparse.ArgumentParser:
         "Tools that look for VOCdevkit/VOC2012 find it when DIR ends so.",
     )
     sample.add_argument("folder", type=Path, metavar="DIR", help="a folder that is missing or empty")
-    for split, images in (("train", DEFAULT_TRAIN_IMAGES), ("val", DEFAULT_VAL_IMAGES)):
-        sample.add_argument(
-            f"--{split}", type=_positive, default=images, metavar="N", help=f"{split} images (default: {images})"
-        )
+    for split in ("train", "val"):
+        sample.add_argument(f"--{split}", type=_positive, metavar="N", help=f"how many {split} images")
     sample.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed draws the same (default: 0)")
     sample.set_defaults(command=_data_sample, interrupted="interrupted; nothing was written")
     return parser
@@ -91,22 +88,26 @@ def _positive(text: str) -> int:
 def _data_sample(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
+    from tfds_voc_seg.sample_devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES, write_sample_devkit
+
+    train, val = options.train or DEFAULT_TRAIN_IMAGES, options.val or DEFAULT_VAL_IMAGES
+
     def advance(done: int, total: int) -> None:
         bar.update()
 
-    bar = tqdm(total=options.train + options.val, unit="image", leave=False, disable=not sys.stderr.isatty())
+    bar = tqdm(total=train + val, unit="image", leave=False, disable=not sys.stderr.isatty())
     try:
         with bar:
             write_sample_devkit(
                 options.folder,
-                train_images=options.train,
-                val_images=options.val,
+                train_images=train,
+                val_images=val,
                 seed=options.seed,
                 on_image=advance,
             )
     except (ValueError, OSError) as error:
         return _fail(str(error), EXIT_USAGE)
-    print(f"{options.folder} holds {options.train} train and {options.val} val images")  # noqa: T201
+    print(f"{options.folder} holds {train} train and {val} val images")  # noqa: T201
     return 0
 
 
@@ -136,7 +137,7 @@ def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
     from rich.markup import escape
 
     from pipeline.config import ConfigError
-    from pipeline.display import Display, candidate_table, class_table
+    from pipeline.display import Display, candidate_table, class_table, findings_table, problems_table
 
     display = Display(console)
     display.print(f"[bold]{config.name}[/]: {', '.join(config.candidates)} → {escape(_shown(config.output_folder))}")
@@ -150,10 +151,18 @@ def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
     except Exception as error:
         expected = isinstance(error, RunError | DevkitError | ConfigError)
         message = str(error) if expected else f"unexpected {type(error).__name__}: {error}"
+        problems = getattr(error, "problems", ())
+        if problems:
+            message = message.splitlines()[0]  # the rest of it is the table
+            display.print(problems_table([dataclasses.asdict(problem) for problem in problems]))
         display.print(f"[bold red]error:[/] {escape(message)}")
         display.print(f"the details are in {escape(_shown(log_file))}")
         traceback.print_exc()  # to the log
         return EXIT_FAILED
+    if summary["rejected"]:
+        display.print(problems_table(summary["rejected"]))
+    if summary["anomalies"]:
+        display.print(findings_table(summary))
     display.print(class_table(summary))
     display.print(candidate_table(summary))
     display.print(escape(summary["reason"]))

@@ -11,11 +11,12 @@ from typing import Annotated, Any, Literal
 import pydantic
 import yaml
 
+from components.data_validator.validation_config import ValidationConfig
 from components.segmentation_trainer.network_names import CONTRACT_ARGUMENTS, network_path
 from components.segmentation_trainer.training_config import LARGEST_SEED, TrainingConfig
 from components.strict_config import StrictConfig
 from tfds_voc_seg.devkit import find_devkit
-from tfds_voc_seg.record_config import ImageEncoding, RecordConfig, VoidTreatment, known_classes
+from tfds_voc_seg.record_config import ImageEncoding, OnBadPair, RecordConfig, VoidTreatment, known_classes
 from tfds_voc_seg.sample_devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES
 
 SAMPLE_DEVKIT = "sample"
@@ -53,14 +54,27 @@ class DataConfig(StrictConfig):
     """`ignore` leaves void out of losses and metrics; `background` makes it background."""
     image_encoding: ImageEncoding = "png"
     """`png` is lossless; `jpeg` makes smaller records."""
+    mask_compression_level: int = pydantic.Field(default=7, ge=1, le=9)
+    """zlib's: 1 is fastest, 9 smallest."""
     num_shards: int = pydantic.Field(default=4, ge=1, le=10_000)
     """Files a split."""
+    on_bad_pair: OnBadPair = "fail"
+    """`fail` lists all bad pairs and stops; `skip` leaves them out and reports them."""
+    max_bad_fraction: float = pydantic.Field(default=0.1, ge=0, le=1)
+    """With `skip`: stop all the same where a larger share of a split is bad."""
     seed: int = pydantic.Field(default=0, ge=0, le=LARGEST_SEED)
     """Of the shuffling."""
 
     def record_config(self) -> RecordConfig:
         """What a record holds."""
-        return RecordConfig(self.image_size, tuple(self.classes), self.void, self.image_encoding)
+        return RecordConfig(
+            image_size=self.image_size,
+            classes=tuple(self.classes),
+            void=self.void,
+            image_encoding=self.image_encoding,
+            drop_empty=self.drop_empty,
+            mask_compression_level=self.mask_compression_level,
+        )
 
 
 class SampleConfig(StrictConfig):
@@ -123,6 +137,7 @@ class RunConfig(StrictConfig):
     """Where everything goes; `runs/<name>` by default."""
     data: DataConfig
     sample: SampleConfig = SampleConfig()
+    validation: ValidationConfig = ValidationConfig()
     training: TrainingConfig = TrainingConfig()
     """The settings that all candidates share."""
     candidates: dict[Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")], CandidateConfig]

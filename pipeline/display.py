@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBars
 from rich.table import Table
@@ -136,6 +137,16 @@ def candidate_table(summary: dict[str, Any]) -> Table:
     return table
 
 
+def problems_table(problems: Sequence[Mapping[str, str]]) -> Table:
+    """Images of the devkit at fault: a row a problem, with `image_id`, `file`, `what` and `advice`."""
+    table = Table(title="Problems in the devkit", title_justify="left", show_lines=True)
+    for heading in ("image", "file", "what is wrong", "what to do"):
+        table.add_column(heading, overflow="fold")
+    for problem in problems:
+        table.add_row(*(escape(problem[key]) for key in ("image_id", "file", "what", "advice")))
+    return table
+
+
 def class_table(summary: dict[str, Any]) -> Table:
     """IoU by class: a row a class, a column a candidate."""
     candidates = summary["candidates"]
@@ -146,6 +157,18 @@ def class_table(summary: dict[str, Any]) -> Table:
     for class_name in next(iter(candidates.values()))["per_class_iou"]:
         values = [figures["per_class_iou"][class_name] for figures in candidates.values()]
         table.add_row(class_name, *("absent" if value is None else f"{value:.3f}" for value in values))
+    return table
+
+
+def findings_table(summary: dict[str, Any]) -> Table:
+    """What is wrong with the data: a row a finding. Worth showing where `summary["anomalies"]` is not empty."""
+    table = Table(title="Findings in the data", title_justify="left", show_lines=True)
+    for heading in ("split", "severity", "class", "finding"):
+        table.add_column(heading)
+    for finding in summary["anomalies"]:
+        severity = finding["severity"]
+        style = "red" if severity == "error" else "yellow"
+        table.add_row(finding["split"], f"[{style}]{severity}[/]", finding["class"] or "", escape(finding["what"]))
     return table
 
 

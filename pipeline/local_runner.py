@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -16,6 +16,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration.local import local_dag_runner
 from tfx.orchestration.portable import launcher
 
+from components.data_validator.findings import DataValidationError
 from components.progress import listening
 from components.segmentation_trainer.networks import create_network
 from components.segmentation_trainer.training import TrainingError
@@ -24,17 +25,28 @@ from pipeline.display import Display
 from pipeline.pipeline import create_pipeline
 from pipeline.summary import make_summary, outputs_of_run, write_summary
 from tfds_voc_seg.conversion import ConversionError
-from tfds_voc_seg.devkit import DevkitError, find_devkit
+from tfds_voc_seg.devkit import DevkitError, Problem, find_devkit
 
 UNCACHED_NODES = ("Pusher",)
 """Nodes that run each time. A blessing that still stands is published again where the publishing folder was emptied."""
 
 
-_FOR_PEOPLE = {error.__name__ for error in (ConfigError, ConversionError, DevkitError, TrainingError, ValueError)}
+_FOR_PEOPLE = {
+    error.__name__
+    for error in (ConfigError, ConversionError, DataValidationError, DevkitError, TrainingError, ValueError)
+}
 
 
 class RunError(RuntimeError):
-    """A node that failed; the message is for people."""
+    """A node that failed; the message is for people.
+
+    Attributes:
+        problems: the images of the devkit at fault, where it is about images.
+    """
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()):
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 def run_locally(config: RunConfig, display: Display) -> dict[str, Any]:
@@ -102,7 +114,7 @@ class _NodeWatch:
             yield execution
         except Exception as error:
             self._display.node_failed(node_id)
-            raise RunError(f"{node_id}: {_for_people(error)}") from error
+            raise RunError(f"{node_id}: {_for_people(error)}", getattr(error, "problems", ())) from error
         self.seconds[node_id] = time.monotonic() - started
         if not execution.executed:
             self.cached.append(node_id)

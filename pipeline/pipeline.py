@@ -10,6 +10,9 @@ from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import pusher_pb2
 
+from components.curated_schema.component import CuratedSchema
+from components.curated_schema.schema import curated_schema
+from components.data_validator.component import DataValidator
 from components.model_selector.component import ModelSelector
 from components.published_model.component import PublishedModel
 from components.published_model.serving_folder import serving_state
@@ -20,6 +23,7 @@ from components.voc_example_gen.component import VocExampleGen
 from pipeline.code_fingerprint import code_fingerprint
 from pipeline.config import ConfigError, RunConfig
 from tfds_voc_seg import devkit
+from tfds_voc_seg.conversion import ConversionConfig
 
 TABULAR_FEATURES = ("classes", "class_pixels", "void_pixels", "height", "width", "filename")
 """What StatisticsGen looks at: the record without its image and mask."""
@@ -50,19 +54,33 @@ def create_pipeline(config: RunConfig) -> Pipeline:
     example_gen = VocExampleGen(
         devkit=str(config.devkit_folder),
         record_config=config.data.record_config(),
-        num_shards=config.data.num_shards,
-        drop_empty=config.data.drop_empty,
-        seed=config.data.seed,
+        conversion_config=ConversionConfig(
+            config.data.num_shards, config.data.seed, config.data.on_bad_pair, config.data.max_bad_fraction
+        ),
         devkit_fingerprint=_devkit_fingerprint(config),
         code_fingerprint=code_fingerprint("components.voc_example_gen.executor"),
     )
     examples = example_gen.outputs["examples"]
-    statistics_gen = tfx_components.StatisticsGen(
-        examples=examples, stats_options=tfdv.StatsOptions(feature_allowlist=list(TABULAR_FEATURES))
+    schema = CuratedSchema(
+        curated_schema(config.data.record_config().class_names, config.data.image_size),
+        code_fingerprint=code_fingerprint("components.curated_schema.executor"),
     )
+    statistics_gen = tfx_components.StatisticsGen(
+        examples=examples,
+        schema=schema.outputs["schema"],  # so that each class is counted by itself
+        stats_options=tfdv.StatsOptions(feature_allowlist=list(TABULAR_FEATURES)),
+    )
+    # What the records look like, for people; what they must look like is the curated schema.
     schema_gen = tfx_components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
     example_validator = tfx_components.ExampleValidator(
-        statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
+        statistics=statistics_gen.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+    data_validator = DataValidator(
+        statistics=statistics_gen.outputs["statistics"],
+        anomalies=example_validator.outputs["anomalies"],
+        examples=examples,
+        config=config.validation,
+        code_fingerprint=code_fingerprint("components.data_validator.executor"),
     )
     trainers = {
         name: SegmentationTrainer(
@@ -76,7 +94,7 @@ def create_pipeline(config: RunConfig) -> Pipeline:
         for name, candidate in config.candidates.items()
     }
     for trainer in trainers.values():
-        trainer.add_upstream_node(example_validator)  # so that anomalies are known before the long work starts
+        trainer.add_upstream_node(data_validator)  # so that anomalies are known before the long work starts
     models = {name: trainer.outputs["model"] for name, trainer in trainers.items()}
     published_model = PublishedModel(
         config.serving_folder,
@@ -109,9 +127,11 @@ def create_pipeline(config: RunConfig) -> Pipeline:
         pipeline_root=config.pipeline_root,
         components=[
             example_gen,
+            schema,
             statistics_gen,
             schema_gen,
             example_validator,
+            data_validator,
             *trainers.values(),
             published_model,
             evaluator,

@@ -10,8 +10,10 @@ from etils import epath
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
+from components.data_validator.findings import VALIDATION_FILE
 from components.model_selector.executor import SELECTION_FILE
 from components.segmentation_evaluator.executor import EVALUATION_FILE
+from tfds_voc_seg.conversion import REJECTS_FILE
 
 SUMMARY_FILE = "summary.json"
 _SHOWN_FIGURES = ("mean_iou", "pixel_accuracy", "per_class_iou", "parameters", "train_seconds")
@@ -58,6 +60,8 @@ def make_summary(outputs: NodeOutputs, seconds: Mapping[str, float], cached: lis
         "selected": selection["selected"],
         "published": published,
         "reason": f"{verdict}: {selection['reason']}",
+        "rejected": _rejected(outputs["VocExampleGen"]["examples"]),
+        "anomalies": _read_json(outputs["DataValidator"]["validation"], VALIDATION_FILE),
         "seconds": {node: round(value, 3) for node, value in seconds.items()},
         "cached": cached,
     }
@@ -72,6 +76,12 @@ def write_summary(folder: epath.PathLike, summary: dict[str, Any]) -> None:
 
 def _shown(figures: dict[str, Any]) -> dict[str, Any]:
     return {key: figures[key] for key in _SHOWN_FIGURES}
+
+
+def _rejected(examples: metadata_store_pb2.Artifact) -> list[dict[str, str]]:
+    """The devkit's images that the conversion left out because they are bad."""
+    rejects = epath.Path(examples.uri) / REJECTS_FILE
+    return [json.loads(line) for line in rejects.read_text().splitlines()] if rejects.exists() else []
 
 
 def _read_json(artifact: metadata_store_pb2.Artifact, file: str) -> Any:

@@ -52,9 +52,12 @@ def examples(devkit: Path, tmp_path_factory: pytest.TempPathFactory, make_artifa
     """The devkit's records as an Examples artifact, written by VocExampleGen's executor."""
     from components.voc_example_gen import executor
     from components.voc_example_gen.component import VocExampleGen
+    from tfds_voc_seg.conversion import ConversionConfig
     from tfds_voc_seg.record_config import RecordConfig
 
-    component = VocExampleGen(str(devkit), RecordConfig(IMAGE_SIZE, CLASSES), num_shards=2)
+    component = VocExampleGen(
+        str(devkit), RecordConfig(IMAGE_SIZE, CLASSES), conversion_config=ConversionConfig(num_shards=2)
+    )
     artifact = make_artifact("Examples", tmp_path_factory.mktemp("examples"))
     executor.Executor().Do({}, {"examples": [artifact]}, component.exec_properties)
     return artifact

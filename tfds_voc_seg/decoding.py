@@ -7,29 +7,28 @@ import tensorflow as tf
 from tfds_voc_seg.labels import VOID
 
 
-def parse_record(serialized: tf.Tensor, image_size: int, channels: int) -> tuple[tf.Tensor, tf.Tensor]:
+def parse_record(serialized: tf.Tensor, image_size: int | None, channels: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes the image and the one-hot mask of a record.
 
     Args:
         serialized: string scalar, a `tf.train.Example`.
-        image_size: height and width of image and mask, pixels.
+        image_size: height and width of image and mask, pixels; `None` where each record has its own.
         channels: the mask's number of channels.
 
     Returns:
         image uint8 [image_size, image_size, 3] and mask uint8 [image_size, image_size, channels], one-hot with
         all-zero rows where void.
     """
+    mask_key = "segmentation_mask" if image_size else "segmentation_mask/value"
     features = tf.io.parse_single_example(
         serialized,
-        {
-            "image": tf.io.FixedLenFeature([], tf.string),
-            "segmentation_mask": tf.io.FixedLenFeature([], tf.string),
-        },
+        {"image": tf.io.FixedLenFeature([], tf.string), mask_key: tf.io.FixedLenFeature([], tf.string)},
     )
     image = tf.io.decode_image(features["image"], channels=3, expand_animations=False)
     image = tf.ensure_shape(image, [image_size, image_size, 3])
-    mask = tf.io.decode_raw(tf.io.decode_compressed(features["segmentation_mask"], "ZLIB"), tf.uint8)
-    return image, tf.reshape(mask, [image_size, image_size, channels])
+    mask = tf.io.decode_raw(tf.io.decode_compressed(features[mask_key], "ZLIB"), tf.uint8)
+    height, width = tf.unstack(tf.shape(image)[:2])
+    return image, tf.ensure_shape(tf.reshape(mask, [height, width, channels]), [image_size, image_size, channels])
 
 
 def void_weights(mask: tf.Tensor) -> tf.Tensor:

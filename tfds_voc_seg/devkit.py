@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 SPLITS = ("train", "val")
@@ -11,10 +12,6 @@ SPLITS = ("train", "val")
 
 _FOLDERS = ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation")
 _NESTED_DEVKITS = ("", "VOC2012", "VOCdevkit/VOC2012")
-
-
-class DevkitError(ValueError):
-    """A devkit, or a file of it, that can't be used; the message says which file and what to do."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +27,47 @@ class Pair:
     image_id: str
     photo: str
     mask: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """What is wrong with one image of a split.
+
+    Attributes:
+        image_id: as it stands in the split's list.
+        file: the file that is at fault.
+        what: what is wrong with it.
+        advice: what to do.
+    """
+
+    image_id: str
+    file: str
+    what: str
+    advice: str
+
+    def __str__(self) -> str:
+        """The problem in one line."""
+        return f"{self.image_id}: {self.file} {self.what}; {self.advice}"
+
+
+class DevkitError(ValueError):
+    """A devkit, or files of it, that can't be used; the message says which and what to do.
+
+    Attributes:
+        problems: the images at fault, where it is about images.
+    """
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()):
+        super().__init__(message)
+        self.problems = tuple(problems)
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """A split's pairs whose files are there, in the list's order, and the problems of the rest."""
+
+    pairs: tuple[Pair, ...]
+    problems: tuple[Problem, ...]
 
 
 def find_devkit(folder: str | Path) -> Path:
@@ -49,76 +87,136 @@ def find_devkit(folder: str | Path) -> Path:
     )
 
 
-def read_split(devkit: str | Path, split: str) -> list[Pair]:
-    """Reads a split's list and pairs each image id with its two files.
+def read_splits(devkit: str | Path, splits: Iterable[str] = SPLITS) -> dict[str, Listing]:
+    """Reads the splits' lists and pairs each image id with its two files.
+
+    An image that is in several splits is a problem of all but the last, so that validation images never train.
 
     Args:
         devkit: the folder that holds `JPEGImages`.
-        split: the list's name without `.txt`, one of `SPLITS`.
+        splits: names of lists without `.txt`.
 
     Returns:
-        The pairs in the list's order.
+        Split → its pairs and problems.
 
     Raises:
-        DevkitError: the list is missing or empty, names an image twice or as a path, or a file is missing. All
-            problems of the split are in one message.
+        DevkitError: a list is missing or empty.
     """
-    devkit = Path(devkit)
-    list_file = devkit / "ImageSets" / "Segmentation" / f"{split}.txt"
+    listings: dict[str, Listing] = {}
+    taken: dict[str, str] = {}
+    for split in reversed(list(splits)):
+        listing = _read_split(Path(devkit), split, "SegmentationClass")
+        doubles = [pair for pair in listing.pairs if pair.image_id in taken]
+        problems = [
+            Problem(
+                pair.image_id,
+                str(_list_file(devkit, split)),
+                f"lists an image that {taken[pair.image_id]}.txt lists too",
+                "take it off one of the two",
+            )
+            for pair in doubles
+        ]
+        kept = tuple(pair for pair in listing.pairs if pair.image_id not in taken)
+        listings[split] = Listing(kept, (*listing.problems, *problems))
+        taken |= {pair.image_id: split for pair in listing.pairs}
+    return {split: listings[split] for split in splits}
+
+
+def read_train_aug(devkit: str | Path) -> Listing | None:
+    """Reads VOC's train split enlarged by the Semantic Boundaries Dataset, where the devkit holds it.
+
+    Source: Hariharan et al., "Semantic Contours from Inverse Detectors", ICCV 2011. Its masks lie in
+    `SegmentationClassAug`, its list is `train_aug.txt` or `trainaug.txt`. An image of the val split is left out,
+    whatever the list says.
+
+    Returns:
+        The pairs and problems, or `None` where the devkit has no such masks or list.
+
+    Raises:
+        DevkitError: the list is empty.
+    """
+    lists = [name for name in ("train_aug", "trainaug") if _list_file(devkit, name).is_file()]
+    if not lists or not (Path(devkit) / "SegmentationClassAug").is_dir():
+        return None
+    listing = _read_split(Path(devkit), lists[0], "SegmentationClassAug")
+    validation = set(_read_list(devkit, "val"))
+    return Listing(tuple(pair for pair in listing.pairs if pair.image_id not in validation), listing.problems)
+
+
+def _list_file(devkit: str | Path, split: str) -> Path:
+    return Path(devkit) / "ImageSets" / "Segmentation" / f"{split}.txt"
+
+
+def _read_list(devkit: str | Path, split: str) -> list[str]:
+    list_file = _list_file(devkit, split)
     if not list_file.is_file():
         raise DevkitError(f"{list_file} is missing: it lists the image ids of split {split!r}, one a line.")
     image_ids = list_file.read_text().split()
     if not image_ids:
         raise DevkitError(f"{list_file} is empty: write the image ids of split {split!r} into it, one a line.")
-    pairs, problems, seen = [], [], set()
-    for image_id in image_ids:
+    return image_ids
+
+
+def _read_split(devkit: Path, split: str, masks: str) -> Listing:
+    list_file = str(_list_file(devkit, split))
+    pairs: list[Pair] = []
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for image_id in _read_list(devkit, split):
         if image_id in seen:
-            problems.append(f"{image_id}: listed twice in {list_file}; remove one line")
+            problems.append(Problem(image_id, list_file, "lists it twice", "remove one of the lines"))
             continue
         seen.add(image_id)
         if Path(image_id).name != image_id:
-            problems.append(f"{image_id}: is a path, not an image id, in {list_file}; write the file's name alone")
+            problems.append(
+                Problem(
+                    image_id, list_file, "lists a path, not an image id", "write the file's name alone, without .jpg"
+                )
+            )
             continue
-        photo = devkit / "JPEGImages" / f"{image_id}.jpg"
-        mask = devkit / "SegmentationClass" / f"{image_id}.png"
-        problems += [
-            f"{image_id}: {file} {what}; restore it or take the id off {list_file}"
-            for file in (photo, mask)
+        files = (devkit / "JPEGImages" / f"{image_id}.jpg", devkit / masks / f"{image_id}.png")
+        missing = [
+            Problem(image_id, str(file), what, f"restore it or take the id off {list_file}")
+            for file in files
             if (what := _file_problem(file))
         ]
-        pairs.append(Pair(image_id, str(photo), str(mask)))
-    if problems:
-        raise DevkitError(listed_problems(f"{len(problems)} problem(s) in split {split!r} of {devkit}", problems))
-    return pairs
-
-
-def listed_problems(heading: str, problems: list[str], shown: int = 20) -> str:
-    """Joins a heading and its problems to one message of at most `shown` lines."""
-    lines = [f"  {problem}" for problem in problems[:shown]]
-    if len(problems) > shown:
-        lines.append(f"  … and {len(problems) - shown} more")
-    return "\n".join([f"{heading}:", *lines])
-
-
-def fingerprint(devkit: str | Path, splits: tuple[str, ...] = SPLITS) -> str:
-    """Hashes the lists and the content of every photo and mask, so that a changed file is a changed input.
-
-    Returns:
-        A SHA-256 hex digest.
-
-    Raises:
-        DevkitError: as `read_split`.
-    """
-    digest = hashlib.sha256()
-    for split in splits:
-        for pair in read_split(devkit, split):
-            digest.update(f"{split}/{pair.image_id}\0".encode())
-            for path in (pair.photo, pair.mask):
-                digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
-    return digest.hexdigest()
+        if missing:
+            problems += missing
+        else:
+            pairs.append(Pair(image_id, *map(str, files)))
+    return Listing(tuple(pairs), tuple(problems))
 
 
 def _file_problem(file: Path) -> str | None:
     if not file.is_file():
         return "is missing"
     return None if file.stat().st_size else "is an empty file"
+
+
+def problems_error(heading: str, problems: Sequence[Problem], shown: int = 20) -> DevkitError:
+    """Makes an error of a heading and its problems, at most `shown` of them in the message."""
+    lines = [f"  {problem}" for problem in problems[:shown]]
+    if len(problems) > shown:
+        lines.append(f"  … and {len(problems) - shown} more")
+    return DevkitError("\n".join([f"{heading}:", *lines]), problems)
+
+
+def fingerprint(devkit: str | Path, splits: Iterable[str] = SPLITS) -> str:
+    """Hashes the lists and the content of every photo and mask, so that a changed file is a changed input.
+
+    A file that is missing counts as such: what it does to a conversion is the conversion's to say.
+
+    Returns:
+        A SHA-256 hex digest.
+
+    Raises:
+        DevkitError: a list is missing or empty.
+    """
+    digest = hashlib.sha256()
+    for split in splits:
+        for image_id in _read_list(devkit, split):
+            digest.update(f"{split}/{image_id}\0".encode())
+            for file in (f"JPEGImages/{image_id}.jpg", f"SegmentationClass/{image_id}.png"):
+                path = Path(devkit) / file
+                digest.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"missing")
+    return digest.hexdigest()

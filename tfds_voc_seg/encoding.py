@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import zlib
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,19 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
+from zlib_ng import zlib_ng
 
-from tfds_voc_seg.devkit import DevkitError, Pair
+from tfds_voc_seg.devkit import DevkitError, Pair, Problem
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
 from tfds_voc_seg.record_config import ImageEncoding, RecordConfig
+
+MAX_PIXELS = 50_000_000
+"""More pixels than any photo of VOC by far: a larger image is taken for a decompression bomb."""
+
+_CONVERT_ADVICE = (
+    "masks are palette-mode (P) or grey (L) PNG of class ids: look each colour up in tfds_voc_seg.labels.voc_palette() "
+    "and save the ids"
+)
 
 
 def record_features(config: RecordConfig) -> tfds.features.FeaturesDict:
@@ -64,28 +73,73 @@ def resize_photo(photo: tf.Tensor, size: int) -> tf.Tensor:
     return tf.saturate_cast(tf.round(resized), tf.uint8)
 
 
-def read_mask(path: str | Path) -> np.ndarray:
-    """Reads a palette-mode or greyscale mask as class ids.
+class PairError(DevkitError):
+    """A pair that can't be used; `problems` holds the one problem."""
 
-    TensorFlow's own PNG decoder would turn the palette into luminance (class 15 into 147), hence PIL.
+    def __init__(self, pair: Pair, file: str, what: str, advice: str):
+        problem = Problem(pair.image_id, file, what, advice)
+        super().__init__(str(problem), [problem])
+
+
+def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+    """Reads and checks a photo and its mask.
 
     Returns:
-        uint8 [height, width], VOC class ids and `VOID`.
+        photo uint8 [height, width, 3] and mask uint8 [height, width], VOC class ids and `VOID`.
 
     Raises:
-        DevkitError: the file can't be read, has another mode, or holds values that are no class of VOC.
+        PairError: photo or mask can't be read or used.
     """
+    photo, mask = _read_photo(pair), _read_mask(pair)
+    if photo.shape[:2] != mask.shape:
+        what = f"is {_size(mask)} pixels but its photo is {_size(photo)}"
+        raise PairError(pair, pair.mask, what, "a mask has its photo's size: restore the one that was resized")
+    if np.all(mask == VOID):
+        raise PairError(pair, pair.mask, "is all void", "label it or take the id off the list")
+    return photo, mask
+
+
+def _read_photo(pair: Pair) -> np.ndarray:
+    """Decodes a photo, once its header says that it isn't larger than any photo would be."""
     try:
-        with Image.open(path) as image:
+        _refuse_bomb(pair, pair.photo)
+        return decode_photo(tf.constant(Path(pair.photo).read_bytes())).numpy()
+    except (OSError, tf.errors.InvalidArgumentError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise PairError(pair, pair.photo, f"can't be decoded as a photo ({reason})", "restore the file") from error
+
+
+def _read_mask(pair: Pair) -> np.ndarray:
+    """Reads a mask by palette index, with PIL: TensorFlow's PNG decoder gives luminance (class 15 becomes 147)."""
+    try:
+        _refuse_bomb(pair, pair.mask)
+        with Image.open(pair.mask) as image:
             mode, mask = image.mode, np.asarray(image)
+    except PairError:
+        raise
     except Exception as error:
-        raise DevkitError(f"{path} can't be read as a mask ({error}); restore the file.") from error
+        raise PairError(pair, pair.mask, f"can't be read as a mask ({error})", "restore the file") from error
     if mode not in ("P", "L"):
-        raise DevkitError(f"{path} is a mask in mode {mode}; masks are palette-mode (P) or grey (L) PNG of class ids.")
+        raise PairError(pair, pair.mask, f"is a mask in mode {mode}, not of class ids", _CONVERT_ADVICE)
     unknown = sorted(int(value) for value in np.unique(mask) if value >= len(VOC_CLASSES) and value != VOID)
     if unknown:
-        raise DevkitError(f"{path} holds the values {unknown}; a mask holds 0 to {len(VOC_CLASSES) - 1} and {VOID}.")
+        values = ", ".join(map(str, unknown[:8])) + (", …" if len(unknown) > 8 else "")
+        advice = f"a mask holds class ids 0 to {len(VOC_CLASSES) - 1} and {VOID} for void; map its values to these"
+        raise PairError(pair, pair.mask, f"holds the values {values}", advice)
     return mask
+
+
+def _refuse_bomb(pair: Pair, file: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with Image.open(file) as image:
+                width, height = image.size
+        except Image.DecompressionBombError:
+            width = height = MAX_PIXELS
+    if width * height > MAX_PIXELS:
+        what = f"unpacks to more than {MAX_PIXELS:,} pixels"
+        raise PairError(pair, file, what, "if it is a true image, resize it before")
 
 
 @functools.lru_cache(maxsize=32)
@@ -139,9 +193,14 @@ def one_hot_mask(classes: np.ndarray, channels: int) -> np.ndarray:
     return (classes[..., np.newaxis] == np.arange(channels, dtype=np.uint8)).view(np.uint8)
 
 
-def keeps_any_class(pair: Pair, config: RecordConfig) -> bool:
-    """Tells whether a pair's mask, at its own size, holds any of the configured foreground classes."""
-    classes = class_map(read_mask(pair.mask), config)
+def holds_any_class(mask: np.ndarray, config: RecordConfig) -> bool:
+    """Tells whether a mask, at its own size, holds any of the configured foreground classes.
+
+    Args:
+        mask: uint8 [height, width], VOC class ids and `VOID`.
+        config: the classes to keep.
+    """
+    classes = class_map(mask, config)
     return bool(np.any((classes > 0) & (classes != VOID)))
 
 
@@ -158,12 +217,16 @@ def encode_arrays(photo: np.ndarray, mask: np.ndarray, filename: str, config: Re
         The record's features as TFDS's example serializer takes them: image and mask already encoded to bytes.
     """
     size, channels = config.image_size, len(config.class_names)
-    image = resize_photo(tf.constant(photo), size)
-    classes = resize_class_map(class_map(mask, config), size)
+    image, classes = tf.constant(photo), class_map(mask, config)
+    if size is not None:
+        image, classes = resize_photo(image, size), resize_class_map(classes, size)
     pixels = np.bincount(classes.ravel(), minlength=256)
+    one_hot = one_hot_mask(classes, channels)
+    compressed_mask = zlib_ng.compress(one_hot.tobytes(), config.mask_compression_level)
     return {
         "image": _encode_image(image, config.image_encoding).numpy(),
-        "segmentation_mask": zlib.compress(one_hot_mask(classes, channels).tobytes()),
+        # TFDS keeps the shape beside the bytes where it is not fixed.
+        "segmentation_mask": {"value": compressed_mask, "shape": one_hot.shape} if size is None else compressed_mask,
         "classes": np.flatnonzero(pixels[:channels]).astype(np.int64),
         "class_pixels": pixels[:channels].astype(np.int64),
         "void_pixels": np.int64(pixels[VOID]),
@@ -187,23 +250,23 @@ class PairEncoder:
         features = record_features(config)
         self._serializer = tfds.core.example_serializer.ExampleSerializer(features.get_serialized_info())
 
-    def __call__(self, pair: Pair) -> bytes:
+    def __call__(self, pair: Pair) -> bytes | None:
         """Reads, resizes and serializes one pair.
 
+        Returns:
+            The record; `None` for an image with none of the classes where the configuration drops those.
+
         Raises:
-            DevkitError: photo or mask can't be read, or their sizes differ.
+            PairError: photo or mask can't be read or used.
         """
-        try:
-            photo = decode_photo(tf.constant(Path(pair.photo).read_bytes())).numpy()
-        except (OSError, tf.errors.InvalidArgumentError) as error:
-            reason = str(error).splitlines()[0]
-            raise DevkitError(f"{pair.photo} can't be decoded as a photo ({reason}); restore the file.") from error
-        mask = read_mask(pair.mask)
-        if photo.shape[:2] != mask.shape:
-            raise DevkitError(
-                f"{pair.mask} is {_size(mask)} pixels but its photo is {_size(photo)}; a mask has its photo's size."
-            )
-        return self._serializer.serialize_example(encode_arrays(photo, mask, pair.image_id, self._config))
+        photo, mask = read_pair(pair)
+        if self._config.drop_empty and not holds_any_class(mask, self._config):
+            return None
+        return self.serialize(photo, mask, pair.image_id)
+
+    def serialize(self, photo: np.ndarray, mask: np.ndarray, filename: str) -> bytes:
+        """Serializes a decoded pair. Arguments as `encode_arrays`."""
+        return self._serializer.serialize_example(encode_arrays(photo, mask, filename, self._config))
 
 
 def _size(image: np.ndarray) -> str:

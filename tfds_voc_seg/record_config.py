@@ -10,6 +10,7 @@ from tfds_voc_seg.labels import BACKGROUND, VOC_CLASSES
 
 VoidTreatment = Literal["ignore", "background"]
 ImageEncoding = Literal["png", "jpeg"]
+OnBadPair = Literal["fail", "skip"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,11 +18,13 @@ class RecordConfig:
     """What a record holds.
 
     Attributes:
-        image_size: height and width of image and mask, pixels.
+        image_size: height and width of image and mask, pixels; `None` leaves photo and mask at their own size.
         classes: VOC's foreground classes to keep, in the order of their channels 1, 2, …; all others become background,
             which is channel 0.
         void: `"ignore"` keeps void pixels as all-zero rows, which no loss and no metric counts; `"background"` makes
             them background.
+        drop_empty: leave out images that hold none of the classes.
+        mask_compression_level: zlib's, 1 (fastest) to 9 (smallest).
         image_encoding: `"png"` is lossless, so that a network sees the same pixels in training and in service;
             `"jpeg"` makes smaller records.
 
@@ -29,10 +32,12 @@ class RecordConfig:
         ValueError: an unknown or repeated class, or none.
     """
 
-    image_size: int
+    image_size: int | None
     classes: tuple[str, ...] = VOC_CLASSES[1:]
     void: VoidTreatment = "ignore"
     image_encoding: ImageEncoding = "png"
+    drop_empty: bool = False
+    mask_compression_level: int = 7
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", known_classes(self.classes))

@@ -10,6 +10,7 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components.voc_example_gen import executor
+from tfds_voc_seg.conversion import ConversionConfig
 from tfds_voc_seg.record_config import RecordConfig
 
 
@@ -38,9 +39,7 @@ class VocExampleGen(base_beam_component.BaseBeamComponent):
         devkit: str,
         record_config: RecordConfig,
         *,
-        num_shards: int = 4,
-        drop_empty: bool = False,
-        seed: int = 0,
+        conversion_config: ConversionConfig | None = None,
         devkit_fingerprint: str = "",
         code_fingerprint: str = "",
     ):
@@ -49,9 +48,7 @@ class VocExampleGen(base_beam_component.BaseBeamComponent):
         Args:
             devkit: the folder that holds `JPEGImages`, usually VOCdevkit/VOC2012.
             record_config: what a record holds.
-            num_shards: files a split.
-            drop_empty: leave out images that hold none of the configured classes.
-            seed: the shuffling's seed.
+            conversion_config: how pairs are dealt out to files, and what becomes of bad ones.
             devkit_fingerprint: a hash of the devkit's content; TFX's cache does not look into folders.
             code_fingerprint: a hash of the conversion's code; TFX's cache does not look into code.
         """
@@ -59,13 +56,15 @@ class VocExampleGen(base_beam_component.BaseBeamComponent):
             spec=VocExampleGenSpec(
                 **{
                     executor.DEVKIT_KEY: devkit,
-                    executor.RECORD_CONFIG_KEY: json.dumps(dataclasses.asdict(record_config), sort_keys=True),
-                    executor.CONVERSION_KEY: json.dumps(
-                        {"num_shards": num_shards, "drop_empty": drop_empty, "seed": seed}, sort_keys=True
-                    ),
+                    executor.RECORD_CONFIG_KEY: _as_json(record_config),
+                    executor.CONVERSION_KEY: _as_json(conversion_config or ConversionConfig()),
                     executor.DEVKIT_FINGERPRINT_KEY: devkit_fingerprint,
                     executor.CODE_FINGERPRINT_KEY: code_fingerprint,
                     executor.EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples),
                 }
             )
         )
+
+
+def _as_json(config: RecordConfig | ConversionConfig) -> str:
+    return json.dumps(dataclasses.asdict(config), sort_keys=True)

@@ -6,9 +6,9 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+import tensorflow_datasets as tfds
 from etils import epath
 from tfx import types
 from tfx.components.util import examples_utils
@@ -16,11 +16,11 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
+import tfds_voc_seg.conversion as conversion
 from components import record_artifacts
 from components.progress import Progress, report
-from tfds_voc_seg import conversion
-from tfds_voc_seg.devkit import DevkitError, Pair, find_devkit, read_split
-from tfds_voc_seg.encoding import keeps_any_class, record_features
+from tfds_voc_seg.devkit import find_devkit, read_splits
+from tfds_voc_seg.encoding import record_features
 from tfds_voc_seg.record_config import RecordConfig
 
 DEVKIT_KEY = "devkit"
@@ -47,52 +47,38 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Args:
             input_dict: empty.
             output_dict:
-                examples: Examples, one folder a split, `features.json` beside them.
+                examples: Examples, one folder a split; beside them `features.json` and, if any pair is bad,
+                    `rejects.jsonl`.
             exec_properties:
                 devkit: the folder that holds `JPEGImages`.
                 record_config: JSON of `RecordConfig`.
-                conversion: JSON of num_shards, drop_empty and seed.
+                conversion: JSON of `ConversionConfig`.
                 devkit_fingerprint, code_fingerprint: for TFX's cache; not read.
 
         Raises:
             DevkitError: the devkit, or a pair of it, can't be used.
             ConversionError: the files do not hold the records that were to be written.
         """
-        config = RecordConfig(**json.loads(exec_properties[RECORD_CONFIG_KEY]))
-        settings = json.loads(exec_properties[CONVERSION_KEY])
-        devkit = find_devkit(exec_properties[DEVKIT_KEY])
+        record_config = RecordConfig(**json.loads(exec_properties[RECORD_CONFIG_KEY]))
+        config = conversion.ConversionConfig(**json.loads(exec_properties[CONVERSION_KEY]))
+        listings = read_splits(find_devkit(exec_properties[DEVKIT_KEY]))
         examples = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
-        examples.split_names = artifact_utils.encode_split_names(list(record_artifacts.SPLITS))
+        examples.split_names = artifact_utils.encode_split_names(list(listings))
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
 
-        shards: list[conversion.Shard] = []
-        for split, folder in zip(
-            record_artifacts.SPLITS,
-            (artifact_utils.get_split_uri([examples], split) for split in record_artifacts.SPLITS),
-            strict=True,
-        ):
-            epath.Path(folder).mkdir(parents=True, exist_ok=True)
-            pairs = self._pairs(devkit, split, config, drop_empty=settings["drop_empty"])
-            shards += conversion.plan_shards(
-                pairs, folder, f"voc_seg-{split}", settings["num_shards"], settings["seed"]
+        shards = {}
+        for split, listing in listings.items():
+            folder = epath.Path(artifact_utils.get_split_uri([examples], split))
+            folder.mkdir(parents=True, exist_ok=True)
+            template = tfds.core.ShardedFileTemplate(
+                folder, dataset_name="voc_seg", split=split, filetype_suffix="tfrecord"
             )
-        with _reported(shards), self._make_beam_pipeline() as pipeline:
-            _ = pipeline | conversion.WriteShards(shards, config)
-        conversion.verify_shards(shards)
-        record_artifacts.write_features(examples, record_features(config))
-
-    @staticmethod
-    def _pairs(devkit: Path, split: str, config: RecordConfig, *, drop_empty: bool) -> list[Pair]:
-        pairs = read_split(devkit, split)
-        if not drop_empty:
-            return pairs
-        kept = [pair for pair in pairs if keeps_any_class(pair, config)]
-        if not kept:
-            raise DevkitError(
-                f"no image of split {split!r} in {devkit} holds any of {', '.join(config.classes)}; "
-                "choose other classes or turn drop_empty off."
-            )
-        return kept
+            shards[split] = conversion.plan_shards(listing.pairs, template, config)
+        all_shards = [shard for split_shards in shards.values() for shard in split_shards]
+        with _reported(all_shards), self._make_beam_pipeline() as pipeline:
+            _ = pipeline | conversion.WriteShards(all_shards, record_config)
+        conversion.finish_conversion(listings, shards, examples.uri, config)
+        record_artifacts.write_features(examples, record_features(record_config))
 
 
 @contextlib.contextmanager
@@ -101,12 +87,12 @@ def _reported(shards: list[conversion.Shard]) -> Iterator[None]:
     total = sum(len(shard.pairs) for shard in shards)
     finished = threading.Event()
 
-    def report_written() -> None:
-        report(Progress("converting pairs", conversion.pairs_written(shards), total))
+    def report_done() -> None:
+        report(Progress("converting pairs", conversion.pairs_done(shards), total))
 
     def poll() -> None:
         while not finished.wait(_POLL_SECONDS):
-            report_written()
+            report_done()
 
     poller = threading.Thread(target=poll, daemon=True)
     poller.start()
@@ -115,4 +101,4 @@ def _reported(shards: list[conversion.Shard]) -> Iterator[None]:
     finally:
         finished.set()
         poller.join()
-    report_written()
+    report_done()

@@ -25,9 +25,11 @@ from tfds_voc_seg.sample_devkit import write_sample_devkit
 TRAINERS = {"SegmentationTrainer.own", "SegmentationTrainer.unet"}
 NODES = {
     "VocExampleGen",
+    "CuratedSchema",
     "StatisticsGen",
     "SchemaGen",
     "ExampleValidator",
+    "DataValidator",
     *TRAINERS,
     "PublishedModel",
     "SegmentationEvaluator",
@@ -205,7 +207,7 @@ def test_a_changed_mask_converts_and_trains_again(workspace: Workspace) -> None:
     mask.putpixel((0, 0), 7)
     mask.save(mask_file)
     executed, _ = workspace.run()
-    assert executed == NODES - {"PublishedModel"}
+    assert executed == NODES - {"CuratedSchema", "PublishedModel"}
     executed, _ = workspace.run()
     assert "VocExampleGen" not in executed
 
@@ -231,17 +233,26 @@ def test_a_run_that_can_not_be_says_why(workspace: Workspace, setting: str, mess
     assert "Traceback" not in finished.stdout + finished.stderr
 
 
-def test_a_damaged_photo_is_named_and_the_last_summary_stays(workspace: Workspace) -> None:
-    photo = sorted((workspace.devkit / "JPEGImages").iterdir())[0]
-    content = photo.read_bytes()
+def test_damaged_files_are_named_and_the_last_summary_stays(workspace: Workspace) -> None:
+    damaged = sorted((workspace.devkit / "JPEGImages").iterdir())[:2]
+    contents = [photo.read_bytes() for photo in damaged]
     before = (workspace.output / "summary.json").read_text()
     try:
-        photo.write_bytes(content[:100])
-        finished = workspace.command_line()
+        for photo, content in zip(damaged, contents, strict=True):
+            photo.write_bytes(content[:100])
+        finished = workspace.command_line(COLUMNS="200")
         assert finished.returncode == 1
-        assert f"{photo} can't be decoded as a photo" in finished.stdout
-        assert "restore the file" in finished.stdout
+        assert "2 problem(s) with the devkit's pairs" in finished.stdout
+        for photo in damaged:
+            assert photo.stem in finished.stdout
+        for shown in ("can't be decoded as a photo", "restore the file", "what to do"):
+            assert shown in finished.stdout
         assert "Traceback" not in finished.stdout + finished.stderr
         assert (workspace.output / "summary.json").read_text() == before
+
+        executed, summary = workspace.run("data.on_bad_pair=skip", "data.max_bad_fraction=0.5")
+        assert "VocExampleGen" in executed
+        assert {problem["image_id"] for problem in summary["rejected"]} == {photo.stem for photo in damaged}
     finally:
-        photo.write_bytes(content)
+        for photo, content in zip(damaged, contents, strict=True):
+            photo.write_bytes(content)

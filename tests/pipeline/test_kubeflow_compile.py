@@ -32,9 +32,11 @@ def test_the_pipeline_compiles_for_kubeflow(preset: str, tmp_path: Path) -> None
     tasks = set(spec.root.dag.tasks)
     assert tasks == {
         "VocExampleGen",
+        "CuratedSchema",
         "StatisticsGen",
         "SchemaGen",
         "ExampleValidator",
+        "DataValidator",
         *(f"SegmentationTrainer.{name}" for name in config.candidates),
         "PublishedModel",
         "SegmentationEvaluator",
@@ -45,4 +47,6 @@ def test_the_pipeline_compiles_for_kubeflow(preset: str, tmp_path: Path) -> None
     for name in config.candidates:
         source = candidates[f"model_{name}"].task_output_artifact
         assert (source.producer_task, source.output_artifact_key) == (f"SegmentationTrainer.{name}", "model")
-    assert "ExampleValidator" in spec.root.dag.tasks["SegmentationTrainer.fcn8"].dependent_tasks
+    schema = spec.root.dag.tasks["ExampleValidator"].inputs.artifacts["schema"].task_output_artifact
+    assert schema.producer_task == "CuratedSchema"
+    assert "DataValidator" in spec.root.dag.tasks["SegmentationTrainer.fcn8"].dependent_tasks

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tfds_voc_seg.devkit import DevkitError, find_devkit, fingerprint, read_split
+from tfds_voc_seg.devkit import DevkitError, find_devkit, fingerprint, read_splits
 
 
 def test_finds_the_devkit_from_its_parents(own_devkit: Path) -> None:
@@ -21,29 +21,33 @@ def test_a_folder_that_is_no_devkit(tmp_path: Path) -> None:
 
 
 def test_pairs_come_in_the_lists_order(devkit: Path) -> None:
-    pairs = read_split(devkit, "val")
+    pairs = read_splits(devkit)["val"].pairs
     ids = (devkit / "ImageSets/Segmentation/val.txt").read_text().split()
     assert [pair.image_id for pair in pairs] == ids
     assert all(Path(pair.photo).is_file() and Path(pair.mask).is_file() for pair in pairs)
 
 
-def test_all_problems_of_a_split_are_in_one_message(own_devkit: Path) -> None:
+def test_problems_of_a_list_are_named_and_the_rest_is_kept(own_devkit: Path) -> None:
     photo, mask = (sorted((own_devkit / folder).iterdir()) for folder in ("JPEGImages", "SegmentationClass"))
     photo[0].unlink()
     mask[1].write_bytes(b"")
+    photo[2].write_bytes(b"")
+    mask[2].unlink()
     list_file = own_devkit / "ImageSets/Segmentation/train.txt"
-    list_file.write_text(list_file.read_text() + f"{photo[2].stem}\nsub/folder\n")
-    with pytest.raises(DevkitError) as caught:
-        read_split(own_devkit, "train")
-    message = str(caught.value)
-    for part in (
-        "4 problem(s)",
-        f"{photo[0]} is missing",
-        f"{mask[1]} is an empty file",
-        f"{photo[2].stem}: listed twice",
-        "sub/folder: is a path",
-    ):
-        assert part in message
+    val_id = (own_devkit / "ImageSets/Segmentation/val.txt").read_text().split()[0]
+    list_file.write_text(list_file.read_text() + f"{photo[3].stem}\nsub/folder\n{val_id}\n")
+    listings = read_splits(own_devkit)
+    assert [str(problem).split("; ")[0] for problem in listings["train"].problems] == [
+        f"{photo[0].stem}: {photo[0]} is missing",
+        f"{photo[1].stem}: {mask[1]} is an empty file",
+        f"{photo[2].stem}: {photo[2]} is an empty file",
+        f"{photo[2].stem}: {mask[2]} is missing",
+        f"{photo[3].stem}: {list_file} lists it twice",
+        f"sub/folder: {list_file} lists a path, not an image id",
+        f"{val_id}: {list_file} lists an image that val.txt lists too",
+    ]
+    assert [pair.image_id for pair in listings["train"].pairs] == [photo[3].stem]
+    assert val_id in [pair.image_id for pair in listings["val"].pairs]  # validation images stay validation images
 
 
 @pytest.mark.parametrize(("content", "problem"), [(None, "is missing"), ("", "is empty")])
@@ -53,7 +57,7 @@ def test_a_missing_or_empty_list(own_devkit: Path, content: str | None, problem:
     if content is not None:
         list_file.write_text(content)
     with pytest.raises(DevkitError, match=problem):
-        read_split(own_devkit, "val")
+        read_splits(own_devkit)
 
 
 @pytest.mark.parametrize("folder", ["JPEGImages", "SegmentationClass"])

@@ -1,0 +1,1 @@
+"""CuratedSchema: what the records must hold, as a Schema artifact."""

@@ -1,0 +1,45 @@
+"""Writes a schema that comes as a parameter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from etils import epath
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+
+SCHEMA_TEXT_KEY = "schema_text"
+CODE_FINGERPRINT_KEY = "code_fingerprint"
+SCHEMA_KEY = "schema"
+SCHEMA_FILE = "schema.pbtxt"
+
+
+class Executor(base_executor.BaseExecutor):
+    """Writes the schema where TFX's own components look for one."""
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the schema.
+
+        Args:
+            input_dict: empty.
+            output_dict:
+                schema: Schema, with `schema.pbtxt` alone in it.
+            exec_properties:
+                schema_text: a Schema in protobuf's text format.
+                code_fingerprint: for TFX's cache; not read.
+
+        Raises:
+            google.protobuf.text_format.ParseError: `schema_text` is no Schema.
+        """
+        schema = text_format.Parse(exec_properties[SCHEMA_TEXT_KEY], schema_pb2.Schema())
+        folder = epath.Path(artifact_utils.get_single_uri(output_dict[SCHEMA_KEY]))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SCHEMA_FILE).write_text(text_format.MessageToString(schema))

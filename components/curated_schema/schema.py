@@ -1,0 +1,53 @@
+"""What the tabular features of every record must look like, written down rather than inferred from some records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+
+def curated_schema(class_names: Sequence[str], image_size: int) -> schema_pb2.Schema:
+    """The schema of the record contract's tabular features.
+
+    `classes` is declared categorical: StatisticsGen, given this schema, then counts every class id by itself.
+
+    Args:
+        class_names: the names of the mask's channels, background first; K of them.
+        image_size: height and width of image and mask, pixels.
+
+    Returns:
+        A schema of `classes` (1 to K ids, each 0 to K - 1), `class_pixels` (K values, each 0 to image_size²),
+        `void_pixels` (0 to image_size²), `height` and `width` (at least 1) and `filename`, all of them in every record.
+        Image and mask are not in it, since the statistics leave them out.
+    """
+    channels, pixels = len(class_names), image_size**2
+    classes = _feature("classes", schema_pb2.INT)
+    classes.value_count.min, classes.value_count.max = 1, channels
+    classes.int_domain.min, classes.int_domain.max, classes.int_domain.is_categorical = 0, channels - 1, True
+    classes.annotation.comment.extend(f"{class_id} {name}" for class_id, name in enumerate(class_names))
+
+    class_pixels = _feature("class_pixels", schema_pb2.INT)
+    class_pixels.shape.dim.add(size=channels)
+    class_pixels.int_domain.min, class_pixels.int_domain.max = 0, pixels
+
+    void_pixels = _scalar("void_pixels", schema_pb2.INT)
+    void_pixels.int_domain.min, void_pixels.int_domain.max = 0, pixels
+
+    height, width = _scalar("height", schema_pb2.INT), _scalar("width", schema_pb2.INT)
+    for side in (height, width):
+        side.int_domain.min = 1
+    filename = _scalar("filename", schema_pb2.BYTES)
+    return schema_pb2.Schema(feature=[classes, class_pixels, void_pixels, height, width, filename])
+
+
+def _feature(name: str, kind: schema_pb2.FeatureType) -> schema_pb2.Feature:
+    feature = schema_pb2.Feature(name=name, type=kind)
+    feature.presence.min_fraction, feature.presence.min_count = 1.0, 1
+    return feature
+
+
+def _scalar(name: str, kind: schema_pb2.FeatureType) -> schema_pb2.Feature:
+    feature = _feature(name, kind)
+    feature.shape.SetInParent()  # no dimension
+    return feature

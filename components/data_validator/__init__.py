@@ -1,0 +1,1 @@
+"""DataValidator: statistics, anomalies and pixel counts → findings in words."""

@@ -1,0 +1,101 @@
+"""Looks at the data before anything is trained on it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from etils import epath
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx import types
+from tfx.components.example_validator.executor import DEFAULT_FILE_NAME as ANOMALIES_FILE
+from tfx.components.statistics_gen import stats_artifact_utils
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+
+from components.data_validator import checks
+from components.data_validator.findings import DataValidationError, Finding, write_findings
+from components.data_validator.pixel_counts import count_pixels
+from components.data_validator.validation_config import ValidationConfig
+from components.record_artifacts import TRAIN_SPLIT, VAL_SPLIT, Records, read_records
+
+STATISTICS_KEY = "statistics"
+ANOMALIES_KEY = "anomalies"
+EXAMPLES_KEY = "examples"
+VALIDATION_CONFIG_KEY = "validation_config"
+CODE_FINGERPRINT_KEY = "code_fingerprint"
+VALIDATION_KEY = "validation"
+
+_COUNTED_FEATURES = {checks.CLASS_PIXELS, "filename"}
+
+
+class Executor(base_executor.BaseExecutor):
+    """Puts into words what is wrong with the data, and ends the run if asked to."""
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Validates the splits.
+
+        Args:
+            input_dict:
+                statistics: ExampleStatistics, made with the curated schema.
+                anomalies: ExampleAnomalies by the same schema.
+                examples: Examples of the record contract.
+            output_dict:
+                validation: ExampleAnomalies with `validation.json`, a list of `split`, `feature` (or null), `class`
+                    (or null), `what` and `severity`; empty where nothing was found.
+            exec_properties:
+                validation_config: JSON of `ValidationConfig`.
+                code_fingerprint: for TFX's cache; not read.
+
+        Raises:
+            DataValidationError: something was found, and `on_anomaly` is `stop`.
+            ValueError: the statistics were made without the curated schema.
+        """
+        config = ValidationConfig.model_validate_json(exec_properties[VALIDATION_CONFIG_KEY])
+        records = read_records(artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY]))
+        statistics = artifact_utils.get_single_instance(input_dict[STATISTICS_KEY])
+        anomalies = artifact_utils.get_single_instance(input_dict[ANOMALIES_KEY])
+        findings = _findings(records, statistics, anomalies, config)
+        validation = artifact_utils.get_single_instance(output_dict[VALIDATION_KEY])
+        validation.split_names = artifact_utils.encode_split_names(list(records.files))
+        write_findings(validation.uri, findings)
+        for finding in findings:
+            logging.warning("%s", finding)
+        if findings and config.on_anomaly == "stop":
+            raise DataValidationError(findings)
+
+
+def _findings(
+    records: Records, statistics: types.Artifact, anomalies: types.Artifact, config: ValidationConfig
+) -> list[Finding]:
+    findings: list[Finding] = []
+    class_images: dict[str, list[int]] = {}
+    for split in records.files:
+        broken = checks.schema_findings(split, _anomalies(anomalies, split), records.class_names, records.image_size)
+        findings += broken
+        if any(finding.feature is None for finding in broken):
+            continue  # no image, so that every class is absent
+        proto = stats_artifact_utils.load_statistics(statistics, split).proto().datasets[0]
+        class_images[split] = checks.images_by_class(proto, len(records.class_names))
+        findings += checks.rare_class_findings(
+            split, proto.num_examples, class_images[split], records.class_names, config
+        )
+    if any(finding.feature in _COUNTED_FEATURES for finding in findings):
+        return findings  # what breaks the schema can't be added up
+    pixels = {split: count_pixels(records.files[split], len(records.class_names)) for split in class_images}
+    for split, counts in pixels.items():
+        findings += checks.empty_mask_findings(split, counts, config)
+    compared = {split: pixels[split] for split in (TRAIN_SPLIT, VAL_SPLIT) if split in pixels}
+    if len(compared) == 2:
+        findings += checks.drift_findings(compared, class_images, records.class_names, config)
+    return findings
+
+
+def _anomalies(artifact: types.Artifact, split: str) -> anomalies_pb2.Anomalies:
+    file = epath.Path(artifact_utils.get_split_uri([artifact], split)) / ANOMALIES_FILE
+    return anomalies_pb2.Anomalies.FromString(file.read_bytes())

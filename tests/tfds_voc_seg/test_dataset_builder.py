@@ -1,0 +1,180 @@
+"""The dataset as other projects use it: through TFDS, from a devkit on disk."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES, VAL_IMAGES
+from tfds_voc_seg.decoding import parse_record
+from tfds_voc_seg.devkit import DevkitError
+from tfds_voc_seg.download import VOC2012_ARCHIVE, Archive
+from tfds_voc_seg.labels import VOC_CLASSES, VOID
+from tfds_voc_seg.voc_seg_dataset_builder import Builder, VocSegConfig
+
+
+def config(devkit: Path | None, **settings: Any) -> VocSegConfig:
+    return VocSegConfig(**{"image_size": IMAGE_SIZE, "classes": CLASSES, "num_shards": 2, "devkit": devkit, **settings})
+
+
+@pytest.fixture(scope="module")
+def builder(devkit: Path, tmp_path_factory: pytest.TempPathFactory) -> Builder:
+    builder = tfds.builder("voc_seg", data_dir=tmp_path_factory.mktemp("data"), config=config(devkit))
+    builder.download_and_prepare()
+    return builder
+
+
+def test_the_named_configs() -> None:
+    sizes = {name: (c.image_size, tuple(c.classes), c.drop_empty) for name, c in Builder.builder_configs.items()}
+    assert sizes == {
+        "voc2012_300": (300, VOC_CLASSES[1:], False),
+        "voc2012_128": (128, VOC_CLASSES[1:], False),
+        "person_dog_300": (300, ("person", "dog"), True),
+        "person_dog_128": (128, ("person", "dog"), True),
+        "voc2012_original": (None, VOC_CLASSES[1:], False),
+    }
+
+
+def test_a_config_of_ones_own_has_a_name_that_tells_it_from_others() -> None:
+    settings: list[dict[str, Any]] = [
+        {},
+        {"image_size": 96},
+        {"classes": ("cat", "dog")},
+        {"void": "background"},
+        {"drop_empty": True},
+        {"image_encoding": "jpeg"},
+    ]
+    names = [VocSegConfig(**setting).name for setting in settings]
+    assert len(set(names)) == len(names)
+    assert VocSegConfig(image_size=96, classes=("cat", "dog")).name == "cat_dog_96"
+    with pytest.raises(ValueError, match="unknown class 'dgo'"):
+        VocSegConfig(classes=("dgo",))
+
+
+def test_splits_and_supervised_pairs(builder: Builder, devkit: Path) -> None:
+    assert {name: split.num_examples for name, split in builder.info.splits.items()} == {
+        "train": TRAIN_IMAGES,
+        "validation": VAL_IMAGES,
+    }
+    assert all(split.num_shards == 2 for split in builder.info.splits.values())
+    assert builder.info.features["classes"].feature.names == ["background", *CLASSES]
+    for image, mask in builder.as_dataset(split="train", as_supervised=True):
+        assert (image.shape, image.dtype) == ((IMAGE_SIZE, IMAGE_SIZE, 3), tf.uint8)
+        assert (mask.shape, mask.dtype) == ((IMAGE_SIZE, IMAGE_SIZE, len(CLASSES) + 1), tf.uint8)
+    names = [example["filename"].decode() for example in tfds.as_numpy(builder.as_dataset(split="validation"))]
+    assert sorted(names) == sorted((devkit / "ImageSets/Segmentation/val.txt").read_text().split())
+    assert len(list(builder.as_dataset(split="train[:50%]"))) == TRAIN_IMAGES // 2
+
+
+def test_prepared_data_is_read_with_tfds_alone(builder: Builder) -> None:
+    read_only = tfds.builder_from_directory(builder.data_dir)
+    for ours, theirs in zip(
+        tfds.as_numpy(builder.as_dataset(split="validation")),
+        tfds.as_numpy(read_only.as_dataset(split="validation")),
+        strict=True,
+    ):
+        for feature in ours:
+            np.testing.assert_array_equal(ours[feature], theirs[feature])
+
+
+def test_both_doors_write_the_same_bytes(builder: Builder, examples: Any) -> None:
+    from components.record_artifacts import read_records
+
+    files = read_records(examples).files
+    for tfx_split, tfds_split in (("train", "train"), ("val", "validation")):
+        shards = sorted(Path(builder.data_dir).glob(f"voc_seg-{tfds_split}.tfrecord-*"))
+        assert [path.read_bytes() for path in shards] == [Path(path).read_bytes() for path in files[tfx_split]]
+
+
+def test_the_faster_decoder_gives_the_same_tensors(builder: Builder) -> None:
+    records = sorted(str(path) for path in Path(builder.data_dir).glob("voc_seg-train.tfrecord-*"))
+    decoded = [parse_record(record, IMAGE_SIZE, len(CLASSES) + 1) for record in tf.data.TFRecordDataset(records)]
+    by_tfds = builder.as_dataset(split="train", as_supervised=True, shuffle_files=False)
+    for (image, mask), (tfds_image, tfds_mask) in zip(decoded, by_tfds, strict=True):
+        np.testing.assert_array_equal(image, tfds_image)
+        np.testing.assert_array_equal(mask, tfds_mask)
+
+
+def test_images_at_their_own_size(devkit: Path, tmp_path: Path) -> None:
+    builder = tfds.builder("voc_seg", data_dir=tmp_path, config=config(devkit, image_size=None))
+    builder.download_and_prepare()
+    for example in tfds.as_numpy(builder.as_dataset(split="validation")):
+        name = example["filename"].decode()
+        with (
+            Image.open(devkit / f"JPEGImages/{name}.jpg") as photo,
+            Image.open(devkit / f"SegmentationClass/{name}.png") as mask,
+        ):
+            assert example["image"].shape == (photo.height, photo.width, 3)
+            ids = np.array(mask)
+        assert example["segmentation_mask"].shape == (*ids.shape, len(CLASSES) + 1)
+        np.testing.assert_array_equal(example["segmentation_mask"].max(axis=-1) == 0, ids == VOID)
+        car = example["segmentation_mask"][..., 1 + CLASSES.index("car")]
+        np.testing.assert_array_equal(car == 1, ids == VOC_CLASSES.index("car"))
+
+
+def test_train_aug_where_the_devkit_has_it_never_holds_validation_images(own_devkit: Path, tmp_path: Path) -> None:
+    shutil.copytree(own_devkit / "SegmentationClass", own_devkit / "SegmentationClassAug")
+    lists = own_devkit / "ImageSets/Segmentation"
+    train, val = ((lists / f"{split}.txt").read_text().split() for split in ("train", "val"))
+    (lists / "train_aug.txt").write_text("\n".join([*train, val[0]]))
+    builder = tfds.builder("voc_seg", data_dir=tmp_path / "data", config=config(own_devkit))
+    builder.download_and_prepare()
+    names = [example["filename"].decode() for example in tfds.as_numpy(builder.as_dataset(split="train_aug"))]
+    assert sorted(names) == sorted(train)
+
+
+def test_random_access_without_tensorflow(devkit: Path, tmp_path: Path, builder: Builder) -> None:
+    random_access = tfds.builder("voc_seg", data_dir=tmp_path, config=config(devkit), file_format="array_record")
+    random_access.download_and_prepare()
+    source = random_access.as_data_source(split="train")
+    assert len(source) == TRAIN_IMAGES
+    by_name = {e["filename"]: e for e in tfds.as_numpy(builder.as_dataset(split="train"))}
+    example = source[3]
+    np.testing.assert_array_equal(example["image"], by_name[example["filename"]]["image"])
+    np.testing.assert_array_equal(example["segmentation_mask"], by_name[example["filename"]]["segmentation_mask"])
+
+
+def test_a_devkit_in_manual_dir(devkit: Path, tmp_path: Path) -> None:
+    builder = tfds.builder("voc_seg", data_dir=tmp_path / "data", config=config(None))
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=devkit.parent))
+    assert builder.info.splits["train"].num_examples == TRAIN_IMAGES
+
+
+def test_a_bad_pair_leaves_no_data_set(own_devkit: Path, tmp_path: Path) -> None:
+    next(iter((own_devkit / "SegmentationClass").iterdir())).write_bytes(b"no mask")
+    builder = tfds.builder("voc_seg", data_dir=tmp_path / "data", config=config(own_devkit))
+    with pytest.raises(DevkitError, match="can't be read as a mask"):
+        builder.download_and_prepare()
+    assert not Path(builder.data_dir).exists()
+    skipping = config(own_devkit, on_bad_pair="skip", max_bad_fraction=0.5)
+    builder = tfds.builder("voc_seg", data_dir=tmp_path / "data", config=skipping)
+    builder.download_and_prepare()
+    assert sum(split.num_examples for split in builder.info.splits.values()) == 5
+    assert (Path(builder.data_dir) / "rejects.jsonl").read_text().count("\n") == 1
+
+
+def test_importing_the_package_is_enough_and_loads_no_tensorflow() -> None:
+    program = (
+        "import sys, tfds_voc_seg, tensorflow_datasets as tfds\n"
+        "assert not {'tensorflow', 'apache_beam'} & set(sys.modules)\n"
+        "print(tfds.builder_cls('voc_seg').__module__)\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert finished.stdout.strip() == "tfds_voc_seg.voc_seg_dataset_builder", finished.stderr
+
+
+def test_citation_and_licence_are_there() -> None:
+    metadata = Builder.get_metadata()
+    assert "pascal-voc-2012" in metadata.citation
+    assert "Flickr" in metadata.description
+    ((url, info),) = Builder.url_infos.items()  # what `checksums.tsv` registers
+    assert Archive(url, info.size, info.checksum) == VOC2012_ARCHIVE

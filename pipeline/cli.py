@@ -75,7 +75,63 @@ def _parser() -> argparse.ArgumentParser:
         sample.add_argument(f"--{split}", type=_positive, metavar="N", help=f"how many {split} images")
     sample.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed draws the same (default: 0)")
     sample.set_defaults(command=_data_sample, interrupted="interrupted; nothing was written")
+
+    check = data.add_parser(
+        "check",
+        help="read every photo and mask of a devkit; say what is wrong and what is there",
+        description="Read every photo and mask of the train and val lists. Prints each problem with what to do, then "
+        "a summary of classes and sizes. Exits with 1 if there are problems, with 2 if DIR is not a devkit.",
+    )
+    check.add_argument("folder", type=Path, metavar="DIR", help="a VOC devkit, the folder that holds JPEGImages")
+    check.set_defaults(command=_data_check, interrupted="interrupted; the check is not complete")
+
+    show = data.add_parser(
+        "show",
+        help="write pictures of examples as a network will see them",
+        description="Write a PNG an example: the photo after resizing, the mask over it in VOC's colours, a legend.",
+    )
+    show.add_argument(
+        "source",
+        metavar="DIR|DATASET",
+        help="a VOC devkit, or a dataset that TFDS has prepared, such as voc_seg/person_dog_128",
+    )
+    show.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the pictures go")
+    show.add_argument("--count", type=_positive, default=12, metavar="N", help="how many examples (default: 12)")
+    show.add_argument("--split", choices=("train", "val"), default="train", help="of which split (default: train)")
+    show.add_argument("--image-size", type=_positive, metavar="N", help="a devkit's examples, pixels (default: 300)")
+    show.add_argument(
+        "--classes",
+        type=_names,
+        metavar="NAME,NAME",
+        help="keep these classes of a devkit and leave out images with none of them (default: all of VOC's)",
+    )
+    show.add_argument("--force", action="store_true", help="overwrite pictures that are there")
+    show.set_defaults(command=_data_show, interrupted="interrupted; pictures that were written stay")
     return parser
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+def _data_check(options: argparse.Namespace) -> int:
+    from pipeline.data_commands import check
+
+    return check(options.folder)
+
+
+def _data_show(options: argparse.Namespace) -> int:
+    from pipeline.data_commands import show
+
+    return show(
+        options.source,
+        options.output,
+        count=options.count,
+        split=options.split,
+        image_size=options.image_size,
+        classes=options.classes,
+        force=options.force,
+    )
 
 
 def _positive(text: str) -> int:

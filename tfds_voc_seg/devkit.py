@@ -151,7 +151,10 @@ def _read_list(devkit: str | Path, split: str) -> list[str]:
     list_file = _list_file(devkit, split)
     if not list_file.is_file():
         raise DevkitError(f"{list_file} is missing: it lists the image ids of split {split!r}, one a line.")
-    image_ids = list_file.read_text().split()
+    try:
+        image_ids = list_file.read_text(encoding="utf-8").split()
+    except UnicodeDecodeError as error:
+        raise DevkitError(f"{list_file} is not a text file; write the image ids into it, one a line.") from error
     if not image_ids:
         raise DevkitError(f"{list_file} is empty: write the image ids of split {split!r} into it, one a line.")
     return image_ids

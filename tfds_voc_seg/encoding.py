@@ -266,7 +266,8 @@ class PairEncoder:
 
     def serialize(self, photo: np.ndarray, mask: np.ndarray, filename: str) -> bytes:
         """Serializes a decoded pair. Arguments as `encode_arrays`."""
-        return self._serializer.serialize_example(encode_arrays(photo, mask, filename, self._config))
+        example = self._serializer.get_tf_example(encode_arrays(photo, mask, filename, self._config))
+        return example.SerializeToString(deterministic=True)  # the same order of features in every process
 
 
 def _size(image: np.ndarray) -> str:

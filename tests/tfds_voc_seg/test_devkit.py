@@ -60,6 +60,12 @@ def test_a_missing_or_empty_list(own_devkit: Path, content: str | None, problem:
         read_splits(own_devkit)
 
 
+def test_a_list_that_is_no_text(own_devkit: Path) -> None:
+    (own_devkit / "ImageSets/Segmentation/val.txt").write_bytes(b"\xff\xfe\x00bad")
+    with pytest.raises(DevkitError, match=r"val\.txt is not a text file"):
+        read_splits(own_devkit)
+
+
 @pytest.mark.parametrize("folder", ["JPEGImages", "SegmentationClass"])
 def test_the_fingerprint_changes_with_one_bit_of_one_file(own_devkit: Path, folder: str) -> None:
     before = fingerprint(own_devkit)

@@ -1,0 +1,217 @@
+"""The conversion on Beam engines with processes of their own writes the bytes that it writes in-process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from tests.tfds_voc_seg.test_conversion import BEAM_ARGS, Job
+from tfds_voc_seg import conversion
+from tfds_voc_seg.devkit import DevkitError, read_splits
+
+pytestmark = pytest.mark.slow
+
+PROJECT = Path(__file__).parents[2]
+NUM_SHARDS = 3
+START_SECONDS, JOB_SECONDS, STOP_SECONDS = 60, 180, 10
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+def run_job(devkit: Path, folder: Path, *beam_args: str) -> Job:
+    """Converts; an engine that hangs is an error."""
+
+    def too_long(*_: object) -> NoReturn:
+        raise TimeoutError(f"the job took more than {JOB_SECONDS} s")
+
+    previous = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(JOB_SECONDS)
+    try:
+        return Job(devkit, folder, beam_args or BEAM_ARGS, num_shards=NUM_SHARDS)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def multi_processing(workers: int) -> tuple[str, ...]:
+    return (*BEAM_ARGS, "--direct_running_mode=multi_processing", f"--direct_num_workers={workers}")
+
+
+def records(job: Job) -> dict[str, bytes]:
+    return {Path(s.path).name: Path(s.path).read_bytes() for shards in job.shards.values() for s in shards}
+
+
+@pytest.fixture(scope="module")
+def in_process(devkit: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], Any]:
+    """The files and the reports that every engine has to arrive at."""
+    job = run_job(devkit, tmp_path_factory.mktemp("in_process"))
+    reports = job.finish()
+    assert len(records(job)) == 2 * NUM_SHARDS
+    return records(job), reports
+
+
+@pytest.fixture
+def not_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the conversion of a pair fail in this process, so that other processes must be the ones that do it."""
+
+    def refuse(_: object) -> NoReturn:
+        raise AssertionError("the pair was converted by the test's own process")
+
+    monkeypatch.setattr(conversion, "PairEncoder", refuse)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts Python modules as processes, each with a log in the test's folder, and ends them all after the test."""
+    with contextlib.ExitStack() as processes:
+
+        def start(name: str, *arguments: str) -> subprocess.Popen[bytes]:
+            log = processes.enter_context((tmp_path / f"{name}.log").open("wb"))
+            path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # the pool calls `python`
+            process = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                cwd=tmp_path,
+                env={**os.environ, "PATH": path},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            processes.callback(_end, process)
+            return process
+
+        yield start
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process and what it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(STOP_SECONDS)
+
+
+def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    limit = time.monotonic() + START_SECONDS
+    while not ready():
+        assert process.poll() is None, f"{process.args} ended with status {process.returncode}"
+        assert time.monotonic() < limit, f"{process.args} was not ready in {START_SECONDS} s"
+        time.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return int(probe.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
+        return True
+    return False
+
+
+@pytest.mark.usefixtures("not_here")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_several_processes_on_one_machine(devkit: Path, tmp_path: Path, in_process: Any, workers: int) -> None:
+    job = run_job(devkit, tmp_path / "out", *multi_processing(workers))
+    assert (job.finish(), records(job)) == (in_process[1], in_process[0])
+
+
+def test_bad_pairs_are_reported_from_other_processes_too(own_devkit: Path, tmp_path: Path) -> None:
+    damaged = read_splits(own_devkit)["train"].pairs[1]
+    Path(damaged.mask).write_bytes(b"no mask")
+    told = []
+    for name, beam_args in (("in_process", BEAM_ARGS), ("processes", multi_processing(2))):
+        job = run_job(own_devkit, tmp_path / name, *beam_args)
+        with pytest.raises(DevkitError) as caught:
+            job.finish()
+        rejects = (job.folder / conversion.REJECTS_FILE).read_text()
+        told.append((str(caught.value), caught.value.problems, rejects, records(job)))
+    assert told[0] == told[1]
+    assert [problem.image_id for problem in told[0][1]] == [damaged.image_id]
+
+
+@pytest.fixture
+def dask_address(tmp_path: Path, start: Start) -> Iterator[str]:
+    """A Dask scheduler's address, once both of its workers have reported to it."""
+    distributed = pytest.importorskip("distributed")
+    scheduler_file = tmp_path / "scheduler.json"
+    local = ("--host", "127.0.0.1", "--no-dashboard")
+    scheduler = start("scheduler", "dask", "scheduler", *local, "--port=0", f"--scheduler-file={scheduler_file}")
+    _wait_until(scheduler_file.exists, scheduler)
+    address = json.loads(scheduler_file.read_text())["address"]
+    for number in (1, 2):
+        folder = f"--local-directory={tmp_path}"
+        start(f"worker_{number}", "dask", "worker", address, *local, "--nthreads=1", "--no-nanny", folder)
+    with distributed.Client(address, timeout=START_SECONDS) as client:
+        client.wait_for_workers(2, timeout=START_SECONDS)
+    yield address
+    with contextlib.suppress(ValueError):  # there is none where the job failed early
+        distributed.default_client().close(STOP_SECONDS)  # the runner leaves its own open
+
+
+@pytest.mark.usefixtures("not_here")
+def test_a_dask_cluster(devkit: Path, tmp_path: Path, in_process: Any, dask_address: str) -> None:
+    runner = "--runner=apache_beam.runners.dask.dask_runner.DaskRunner"
+    job = run_job(
+        devkit,
+        tmp_path / "out",
+        runner,
+        f"--dask_client_address={dask_address}",
+        f"--dask_npartitions={2 * NUM_SHARDS}",
+    )
+    assert (job.finish(), records(job)) == (in_process[1], in_process[0])
+
+
+@pytest.fixture
+def portable_args(tmp_path: Path, start: Start) -> tuple[str, ...]:
+    """Options for a job service and a pool of workers that know each other only by their addresses."""
+    port_file, pool_port = tmp_path / "port", _free_port()
+    project = tmp_path / "project"  # a copy: packing it leaves files beside setup.py
+    for name in ("tfds_voc_seg", "components", "pipeline"):
+        shutil.copytree(PROJECT / name, project / name)
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(PROJECT / name, project)
+    service = start(
+        "job_service",
+        "apache_beam.runners.portability.local_job_service_main",
+        f"--port_file={port_file}",
+        f"--staging_dir={tmp_path / 'staging'}",
+    )
+    pool = start("worker_pool", "apache_beam.runners.worker.worker_pool_main", f"--service_port={pool_port}")
+    _wait_until(port_file.exists, service)
+    _wait_until(lambda: _listens(pool_port), pool)
+    return (
+        "--runner=PortableRunner",
+        f"--job_endpoint=localhost:{port_file.read_text()}",
+        "--environment_type=EXTERNAL",
+        f"--environment_config=localhost:{pool_port}",
+        f"--setup_file={project / 'setup.py'}",
+    )
+
+
+@pytest.mark.usefixtures("not_here")
+def test_the_portable_protocol(devkit: Path, tmp_path: Path, in_process: Any, portable_args: tuple[str, ...]) -> None:
+    job = run_job(devkit, tmp_path / "out", *portable_args)
+    assert (job.finish(), records(job)) == (in_process[1], in_process[0])
+    (package,) = (file for file in (tmp_path / "staging").rglob("*") if file.is_file() and tarfile.is_tarfile(file))
+    with tarfile.open(package) as archive:
+        shipped = {name.partition("/")[2] for name in archive.getnames()}
+    # What --setup_file hands to the job service for its workers.
+    assert shipped >= {"tfds_voc_seg/conversion.py", "components/__init__.py", "pipeline/presets/demo.yaml"}

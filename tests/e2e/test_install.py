@@ -31,13 +31,17 @@ def test_the_bare_install_has_the_dataset_and_no_tfx(tmp_path: Path) -> None:
     assert "pip install 'voc-seg[pipeline]'" in run("vocseg", "run", status=2)
     program = (
         "import sys\n"
-        "from tfds_voc_seg import devkit, encoding\n"
-        "from tfds_voc_seg.record_config import RecordConfig\n"
-        "config = RecordConfig(32, ('car', 'person'))\n"
-        "encoder = encoding.PairEncoder(config)\n"
-        "record = encoder(devkit.read_split('VOC2012', 'train')[0])\n"
-        "decoded = encoding.record_features(config).deserialize_example(record)\n"
-        "assert decoded['segmentation_mask'].shape == (32, 32, 3)\n"
-        "assert 'tfx' not in sys.modules\n"
+        "import tensorflow_datasets as tfds\n"
+        "import tfds_voc_seg\n"
+        "from tfds_voc_seg.voc_seg_dataset_builder import VocSegConfig\n"
+        "config = VocSegConfig(image_size=32, classes=('car', 'person'), devkit='VOC2012')\n"
+        "dataset, info = tfds.load(\n"
+        "    'voc_seg', split='train', with_info=True, as_supervised=True,\n"
+        "    data_dir='data', builder_kwargs={'config': config},\n"
+        ")\n"
+        "(image, mask), *rest = dataset\n"
+        "assert (len(rest), image.shape, mask.shape) == (2, (32, 32, 3), (32, 32, 3))\n"
+        "assert 'pascal-voc-2012' in info.citation\n"
+        "assert not {'tfx', 'pydantic'} & set(sys.modules)\n"
     )
     run("python", "-c", program)

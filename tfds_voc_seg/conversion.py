@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -20,6 +22,7 @@ from tfds_voc_seg.record_config import OnBadPair, RecordConfig
 
 REJECTS_FILE = "rejects.jsonl"
 _PROGRESS_EVERY = 8  # pairs
+_POLL_SECONDS = 0.3
 
 
 class ConversionError(RuntimeError):
@@ -184,6 +187,26 @@ def pairs_done(shards: Iterable[Shard]) -> int:
         elif shard.progress_file.exists():
             done += int(shard.progress_file.read_text())
     return done
+
+
+@contextlib.contextmanager
+def watched(shards: Sequence[Shard], on_progress: Callable[[int, int], None]) -> Iterator[None]:
+    """Calls `on_progress` with the pairs done and of all while the `with` block runs the job, and at its end."""
+    total = sum(len(shard.pairs) for shard in shards)
+    finished = threading.Event()
+
+    def poll() -> None:
+        while not finished.wait(_POLL_SECONDS):
+            on_progress(pairs_done(shards), total)
+
+    poller = threading.Thread(target=poll, daemon=True)
+    poller.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        poller.join()
+    on_progress(pairs_done(shards), total)
 
 
 def finish_conversion(

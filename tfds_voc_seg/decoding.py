@@ -27,8 +27,10 @@ def parse_record(serialized: tf.Tensor, image_size: int | None, channels: int) -
     image = tf.io.decode_image(features["image"], channels=3, expand_animations=False)
     image = tf.ensure_shape(image, [image_size, image_size, 3])
     mask = tf.io.decode_raw(tf.io.decode_compressed(features[mask_key], "ZLIB"), tf.uint8)
+    if image_size is not None:
+        return image, tf.reshape(mask, [image_size, image_size, channels])
     height, width = tf.unstack(tf.shape(image)[:2])
-    return image, tf.ensure_shape(tf.reshape(mask, [height, width, channels]), [image_size, image_size, channels])
+    return image, tf.reshape(mask, [height, width, channels])
 
 
 def void_weights(mask: tf.Tensor) -> tf.Tensor:

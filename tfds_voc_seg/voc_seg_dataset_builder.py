@@ -21,6 +21,7 @@ from tfds_voc_seg.download import VOC2012_ARCHIVE, Archive, fetch_archive
 from tfds_voc_seg.encoding import record_features
 from tfds_voc_seg.labels import VOC_CLASSES
 from tfds_voc_seg.record_config import ImageEncoding, OnBadPair, RecordConfig, VoidTreatment
+from tfds_voc_seg.visualization import register
 
 _TRAIN_AUG = "train_aug"
 _SPLITS = {"train": tfds.Split.TRAIN, "val": tfds.Split.VALIDATION}
@@ -94,6 +95,9 @@ class VocSegConfig(tfds.core.BuilderConfig):
         parts += ["void_as_background"] if self.void == "background" else []
         parts += ["drop_empty"] if self.drop_empty else []
         return "_".join(parts)
+
+
+register()
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -175,8 +179,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             for split, listing in listings.items()
         }
         options = download_config.beam_options or PipelineOptions(list(_IN_PROCESS))
-        with beam.Pipeline(runner=download_config.beam_runner, options=options) as pipeline:
-            all_shards = [shard for split_shards in shards.values() for shard in split_shards]
+        all_shards = [shard for split_shards in shards.values() for shard in split_shards]
+        bar = tqdm(total=sum(len(shard.pairs) for shard in all_shards), unit="pair", desc="Converting", leave=False)
+
+        def advance(done: int, total: int) -> None:
+            bar.update(done - bar.n)
+
+        with (
+            bar,
+            conversion.watched(all_shards, advance),
+            beam.Pipeline(runner=download_config.beam_runner, options=options) as pipeline,
+        ):
             _ = pipeline | conversion.WriteShards(all_shards, config.record_config())
         reports = conversion.finish_conversion(listings, shards, self.data_path, config.conversion_config())
         return [

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -29,8 +26,6 @@ CONVERSION_KEY = "conversion"
 DEVKIT_FINGERPRINT_KEY = "devkit_fingerprint"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 EXAMPLES_KEY = "examples"
-
-_POLL_SECONDS = 0.3
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -75,30 +70,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
             shards[split] = conversion.plan_shards(listing.pairs, template, config)
         all_shards = [shard for split_shards in shards.values() for shard in split_shards]
-        with _reported(all_shards), self._make_beam_pipeline() as pipeline:
+
+        def on_progress(done: int, total: int) -> None:
+            report(Progress("converting pairs", done, total))
+
+        with conversion.watched(all_shards, on_progress), self._make_beam_pipeline() as pipeline:
             _ = pipeline | conversion.WriteShards(all_shards, record_config)
         conversion.finish_conversion(listings, shards, examples.uri, config)
         record_artifacts.write_features(examples, record_features(record_config))
-
-
-@contextlib.contextmanager
-def _reported(shards: list[conversion.Shard]) -> Iterator[None]:
-    """Reports the pairs written, whatever process writes them."""
-    total = sum(len(shard.pairs) for shard in shards)
-    finished = threading.Event()
-
-    def report_done() -> None:
-        report(Progress("converting pairs", conversion.pairs_done(shards), total))
-
-    def poll() -> None:
-        while not finished.wait(_POLL_SECONDS):
-            report_done()
-
-    poller = threading.Thread(target=poll, daemon=True)
-    poller.start()
-    try:
-        yield
-    finally:
-        finished.set()
-        poller.join()
-    report_done()

@@ -162,6 +162,33 @@ def test_a_bad_pair_leaves_no_data_set(own_devkit: Path, tmp_path: Path) -> None
     assert (Path(builder.data_dir) / "rejects.jsonl").read_text().count("\n") == 1
 
 
+def test_show_examples_draws_the_mask_in_vocs_palette(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    dataset = builder.as_dataset(split="validation")
+    figure = tfds.visualization.show_examples(dataset, builder.info, rows=1, cols=3)
+    shown = [axes.get_images()[0].get_array() for axes in figure.axes]
+    assert len(shown) == 3
+    for picture, example in zip(shown, tfds.as_numpy(dataset), strict=False):
+        assert picture.shape[1] >= 2 * example["image"].shape[1]  # photo and overlay
+
+
+def test_as_dataframe(builder: Builder) -> None:
+    frame = tfds.as_dataframe(builder.as_dataset(split="validation").take(2), builder.info)
+    assert len(frame) == 2
+    assert {"image", "segmentation_mask", "classes", "filename"} <= set(frame.columns)
+
+
+@pytest.mark.slow
+def test_tfds_build(devkit: Path, tmp_path: Path) -> None:
+    command = [Path(sys.executable).with_name("tfds"), "build", "voc_seg", "--imports", "tfds_voc_seg"]
+    command += ["--config", "voc2012_128", "--data_dir", tmp_path, "--manual_dir", devkit.parent]
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    built = tfds.builder_from_directory(tmp_path / "voc_seg/voc2012_128/1.0.0")
+    assert built.info.splits["train"].num_examples == TRAIN_IMAGES
+
+
 def test_importing_the_package_is_enough_and_loads_no_tensorflow() -> None:
     program = (
         "import sys, tfds_voc_seg, tensorflow_datasets as tfds\n"

@@ -1,0 +1,63 @@
+"""Peak memory of the conversion: it does not grow with the number of pairs.
+
+    python -m benchmarks.conversion_memory [VOCdevkit/VOC2012]
+
+Converts a list of 600 pairs and one of 6,000 (the devkit's list repeated) at 300 × 300 pixels and 21 classes, each in a
+process of its own with Beam in that process. Without a devkit it draws one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import resource
+import sys
+import tempfile
+from pathlib import Path
+
+from tfds_voc_seg.devkit import Listing, find_devkit, read_splits
+from tfds_voc_seg.record_config import RecordConfig
+from tfds_voc_seg.sample_devkit import write_sample_devkit
+
+SIZES = (600, 6_000)
+
+
+def peak_memory(devkit: Path, count: int) -> float:
+    """Converts `count` pairs in this process and gives its peak memory in GB."""
+    import apache_beam as beam
+    import tensorflow_datasets as tfds
+
+    from tfds_voc_seg import conversion
+
+    pairs = tuple(itertools.islice(itertools.cycle(read_splits(devkit)["train"].pairs), count))
+    with tempfile.TemporaryDirectory() as folder:
+        template = tfds.core.ShardedFileTemplate(
+            Path(folder), dataset_name="voc_seg", split="train", filetype_suffix="tfrecord"
+        )
+        config = conversion.ConversionConfig(num_shards=8)
+        shards = conversion.plan_shards(pairs, template, config)
+        with beam.Pipeline(argv=["--runner=DirectRunner", "--allow_unsafe_triggers"]) as pipeline:
+            _ = pipeline | conversion.WriteShards(shards, RecordConfig(300))
+        conversion.finish_conversion({"train": Listing(pairs, ())}, {"train": shards}, folder, config)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def main() -> None:
+    """Measures and prints the table."""
+    with tempfile.TemporaryDirectory() as scratch:
+        if len(sys.argv) > 1:
+            devkit = find_devkit(sys.argv[1])
+        else:
+            devkit = Path(scratch) / "VOC2012"
+            write_sample_devkit(devkit, train_images=300, val_images=1)
+        peaks = []
+        for count in SIZES:
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                peaks.append(pool.apply(peak_memory, (devkit, count)))
+    print(f"{'pairs':>8}{'peak GB':>9}{'× first':>9}")
+    for count, peak in zip(SIZES, peaks, strict=True):
+        print(f"{count:8,}{peak:9.2f}{peak / peaks[0]:9.2f}")
+
+
+if __name__ == "__main__":
+    main()

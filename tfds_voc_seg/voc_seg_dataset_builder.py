@@ -26,6 +26,8 @@ from tfds_voc_seg.visualization import register
 _TRAIN_AUG = "train_aug"
 _SPLITS = {"train": tfds.Split.TRAIN, "val": tfds.Split.VALIDATION}
 
+_NAMED_CONFIGS = ("voc2012_300", "voc2012_128", "voc2012_original", "person_dog_300", "person_dog_128")
+
 _IN_PROCESS = ("--runner=DirectRunner", "--allow_unsafe_triggers")
 """Beam's options where none are given: in this process, with nothing to download."""
 
@@ -48,6 +50,7 @@ class VocSegConfig(tfds.core.BuilderConfig):
         void: `"ignore"` keeps void as all-zero rows, `"background"` makes it background.
         drop_empty: leave out images that hold none of the classes.
         image_encoding: `"png"` (lossless) or `"jpeg"`.
+        mask_compression_level: zlib's, 1 (fastest) to 9 (smallest); the tensors are the same.
         num_shards: files a split.
         seed: of the shuffling.
         on_bad_pair: `"fail"` lists all bad pairs and fails, `"skip"` leaves them out (see `rejects.jsonl`).
@@ -62,6 +65,7 @@ class VocSegConfig(tfds.core.BuilderConfig):
     void: VoidTreatment = "ignore"
     drop_empty: bool = False
     image_encoding: ImageEncoding = "png"
+    mask_compression_level: int = 7
     num_shards: int = 4
     seed: int = 0
     on_bad_pair: OnBadPair = "fail"
@@ -80,6 +84,7 @@ class VocSegConfig(tfds.core.BuilderConfig):
             classes=tuple(self.classes),
             void=self.void,
             image_encoding=self.image_encoding,
+            mask_compression_level=self.mask_compression_level,
             drop_empty=self.drop_empty,
         )
 
@@ -94,7 +99,8 @@ class VocSegConfig(tfds.core.BuilderConfig):
         parts += [self.image_encoding] if self.image_encoding != "png" else []
         parts += ["void_as_background"] if self.void == "background" else []
         parts += ["drop_empty"] if self.drop_empty else []
-        return "_".join(parts)
+        name = "_".join(parts)
+        return f"{name}_custom" if name in _NAMED_CONFIGS else name
 
 
 register()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from tfds_voc_seg.decoding import parse_record
 from tfds_voc_seg.devkit import DevkitError
 from tfds_voc_seg.download import VOC2012_ARCHIVE, Archive
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
+from tfds_voc_seg.sample_devkit import write_sample_devkit
 from tfds_voc_seg.voc_seg_dataset_builder import Builder, VocSegConfig
 
 
@@ -56,6 +59,7 @@ def test_a_config_of_ones_own_has_a_name_that_tells_it_from_others() -> None:
     names = [VocSegConfig(**setting).name for setting in settings]
     assert len(set(names)) == len(names)
     assert VocSegConfig(image_size=96, classes=("cat", "dog")).name == "cat_dog_96"
+    assert not set(names) & set(Builder.builder_configs)  # TFDS takes two configs of one name for a mistake
     with pytest.raises(ValueError, match="unknown class 'dgo'"):
         VocSegConfig(classes=("dgo",))
 
@@ -132,7 +136,7 @@ def test_train_aug_where_the_devkit_has_it_never_holds_validation_images(own_dev
     assert sorted(names) == sorted(train)
 
 
-def test_random_access_without_tensorflow(devkit: Path, tmp_path: Path, builder: Builder) -> None:
+def test_random_access(devkit: Path, tmp_path: Path, builder: Builder) -> None:
     random_access = tfds.builder("voc_seg", data_dir=tmp_path, config=config(devkit), file_format="array_record")
     random_access.download_and_prepare()
     source = random_access.as_data_source(split="train")
@@ -141,6 +145,7 @@ def test_random_access_without_tensorflow(devkit: Path, tmp_path: Path, builder:
     example = source[3]
     np.testing.assert_array_equal(example["image"], by_name[example["filename"]]["image"])
     np.testing.assert_array_equal(example["segmentation_mask"], by_name[example["filename"]]["segmentation_mask"])
+    assert not any(tf.is_tensor(value) for value in example.values())
 
 
 def test_a_devkit_in_manual_dir(devkit: Path, tmp_path: Path) -> None:
@@ -160,6 +165,27 @@ def test_a_bad_pair_leaves_no_data_set(own_devkit: Path, tmp_path: Path) -> None
     builder.download_and_prepare()
     assert sum(split.num_examples for split in builder.info.splits.values()) == 5
     assert (Path(builder.data_dir) / "rejects.jsonl").read_text().count("\n") == 1
+
+
+def test_a_kill_leaves_nothing_that_a_later_run_takes_for_whole(tmp_path: Path) -> None:
+    devkit = tmp_path / "VOC2012"
+    write_sample_devkit(devkit, train_images=120, val_images=2)
+    program = (
+        "import tensorflow_datasets as tfds, tfds_voc_seg\n"
+        "from tfds_voc_seg.voc_seg_dataset_builder import VocSegConfig\n"
+        f"config = VocSegConfig(image_size=300, num_shards=2, devkit={str(devkit)!r})\n"
+        f"tfds.builder('voc_seg', data_dir={str(tmp_path / 'data')!r}, config=config).download_and_prepare()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not list((tmp_path / "data").rglob("*.progress")):
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL  # it was in the middle of a shard
+    same = VocSegConfig(image_size=300, num_shards=2, devkit=devkit)
+    builder = tfds.builder("voc_seg", data_dir=tmp_path / "data", config=same)
+    assert not Path(builder.data_dir).exists()
+    builder.download_and_prepare()
+    assert builder.info.splits["train"].num_examples == 120
 
 
 def test_show_examples_draws_the_mask_in_vocs_palette(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:

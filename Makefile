@@ -34,8 +34,8 @@ lint: $(ENVIRONMENT) ## check style, format and types
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-bench: $(ENVIRONMENT) ## measure; each benchmark prints a table
-	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(VENV)/bin/python -m "benchmarks.$$(basename "$$script" .py)"; done
+bench: $(ENVIRONMENT) ## measure; each benchmark prints a table; DEVKIT=DIR measures on a devkit of yours
+	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(VENV)/bin/python -m "benchmarks.$$(basename "$$script" .py)" $(DEVKIT); done
 
 clean: ## remove the environment, the runs and everything built
 	rm -rf $(VENV) .uv runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,6 +14,20 @@ from tfds_voc_seg.sample_devkit import write_sample_devkit
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 CLASSES = ("aeroplane", "bottle", "car", "person", "tvmonitor")
+NODES_BESIDE_TRAINERS = (
+    "VocExampleGen",
+    "CuratedSchema",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "DataValidator",
+    "PublishedModel",
+    "SegmentationEvaluator",
+    "ModelSelector",
+    "Pusher",
+)
+"""The pipeline's node ids; each candidate has a trainer besides."""
+
 TRAIN_IMAGES, VAL_IMAGES, IMAGE_SIZE = 10, 5, 32
 
 

@@ -19,23 +19,12 @@ from PIL import Image
 from rich.console import Console
 
 from pipeline.config import RunConfig, load_config
+from tests.conftest import NODES_BESIDE_TRAINERS
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.sample_devkit import write_sample_devkit
 
 TRAINERS = {"SegmentationTrainer.own", "SegmentationTrainer.unet"}
-NODES = {
-    "VocExampleGen",
-    "CuratedSchema",
-    "StatisticsGen",
-    "SchemaGen",
-    "ExampleValidator",
-    "DataValidator",
-    *TRAINERS,
-    "PublishedModel",
-    "SegmentationEvaluator",
-    "ModelSelector",
-    "Pusher",
-}
+NODES = {*NODES_BESIDE_TRAINERS, *TRAINERS}
 CLASSES = ("car", "person")
 SIZE = 32
 VOC_IDS = {"car": 7, "person": 15}

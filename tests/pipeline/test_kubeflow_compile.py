@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from pipeline.config import load_config, preset_names
+from tests.conftest import NODES_BESIDE_TRAINERS
 
 
 @pytest.mark.parametrize("preset", preset_names())
@@ -30,19 +31,7 @@ def test_the_pipeline_compiles_for_kubeflow(preset: str, tmp_path: Path) -> None
     spec_values = next(yaml.safe_load_all((tmp_path / "pipeline.yaml").read_text()))
     spec = json_format.ParseDict(spec_values, pipeline_spec_pb2.PipelineSpec(), ignore_unknown_fields=True)
     tasks = set(spec.root.dag.tasks)
-    assert tasks == {
-        "VocExampleGen",
-        "CuratedSchema",
-        "StatisticsGen",
-        "SchemaGen",
-        "ExampleValidator",
-        "DataValidator",
-        *(f"SegmentationTrainer.{name}" for name in config.candidates),
-        "PublishedModel",
-        "SegmentationEvaluator",
-        "ModelSelector",
-        "Pusher",
-    }
+    assert tasks == {*NODES_BESIDE_TRAINERS, *(f"SegmentationTrainer.{name}" for name in config.candidates)}
     candidates = spec.root.dag.tasks["SegmentationEvaluator"].inputs.artifacts
     for name in config.candidates:
         source = candidates[f"model_{name}"].task_output_artifact

@@ -179,6 +179,11 @@ class RunConfig(StrictConfig):
         return str(self.output_folder / "tfx")
 
     @property
+    def training_folder(self) -> str:
+        """Where trainings under way keep their state."""
+        return str(self.output_folder / "training")
+
+    @property
     def metadata_file(self) -> str:
         """The ML Metadata database."""
         return str(self.output_folder / "metadata.sqlite")

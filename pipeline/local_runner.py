@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import keras
 import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
+from etils import epath
 from ml_metadata.metadata_store import MetadataStore
 from tfx.dsl.compiler import compiler
 from tfx.orchestration import metadata
@@ -18,11 +20,12 @@ from tfx.orchestration.portable import launcher
 
 from components.data_validator.findings import DataValidationError
 from components.progress import listening
+from components.segmentation_trainer.curves import draw_curves
 from components.segmentation_trainer.networks import create_network
-from components.segmentation_trainer.training import TrainingError
+from components.segmentation_trainer.training_callbacks import CURVES_FILE, HISTORY_JSON, TrainingError
 from pipeline.config import ConfigError, RunConfig
 from pipeline.display import Display
-from pipeline.pipeline import create_pipeline
+from pipeline.pipeline import create_pipeline, trainer_id
 from pipeline.summary import make_summary, outputs_of_run, write_summary
 from tfds_voc_seg.conversion import ConversionError
 from tfds_voc_seg.devkit import DevkitError, Problem, find_devkit
@@ -50,7 +53,7 @@ class RunError(RuntimeError):
 
 
 def run_locally(config: RunConfig, display: Display) -> dict[str, Any]:
-    """Runs the pipeline and writes `summary.json`.
+    """Runs the pipeline, draws the candidates' training curves side by side and writes `summary.json`.
 
     Args:
         config: the whole run; its devkit must be on this machine.
@@ -77,9 +80,15 @@ def run_locally(config: RunConfig, display: Display) -> dict[str, Any]:
     run_id = pipeline_ir.runtime_spec.pipeline_run_id.field_value.string_value
     store = MetadataStore(metadata.sqlite_metadata_connection_config(config.metadata_file))
     outputs = outputs_of_run(store, pipeline_ir.pipeline_info.id, run_id)
+    histories = {name: _history(outputs[trainer_id(name)]["model_run"].uri) for name in config.candidates}
+    draw_curves(histories, epath.Path(config.output_folder / CURVES_FILE))
     summary = make_summary(outputs, watch.seconds, watch.cached)
     write_summary(config.output_folder, summary)
     return summary
+
+
+def _history(model_run: str) -> dict[str, list[float | None]]:
+    return json.loads((epath.Path(model_run) / HISTORY_JSON).read_text())
 
 
 def _check_networks(config: RunConfig) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import tfx.v1  # noqa: F401  (before tensorflow_data_validation: it installs a stand-in that TFDV needs)
 
 import tensorflow_data_validation as tfdv  # isort: skip
+from etils import epath
 from tfx import components as tfx_components
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
@@ -21,7 +24,7 @@ from components.segmentation_trainer.component import SegmentationTrainer
 from components.segmentation_trainer.network_names import network_path
 from components.voc_example_gen.component import VocExampleGen
 from pipeline.code_fingerprint import code_fingerprint
-from pipeline.config import ConfigError, RunConfig
+from pipeline.config import CandidateConfig, ConfigError, RunConfig
 from tfds_voc_seg import devkit
 from tfds_voc_seg.conversion import ConversionConfig
 
@@ -89,7 +92,8 @@ def create_pipeline(config: RunConfig) -> Pipeline:
             network=candidate.network,
             options=candidate.options,
             training=candidate.training,
-            code_fingerprint=_trainer_fingerprint(name, candidate.network),
+            state_folder=f"{config.training_folder}/{name}",
+            code_fingerprint=_trainer_fingerprint(name, candidate),
         ).with_id(trainer_id(name))
         for name, candidate in config.candidates.items()
     }
@@ -144,14 +148,20 @@ def create_pipeline(config: RunConfig) -> Pipeline:
     )
 
 
-def _trainer_fingerprint(candidate: str, network: str) -> str:
-    """Hashes the code of training and of this candidate's network, so that another network's code does not count."""
-    path = network_path(network)
+def _trainer_fingerprint(name: str, candidate: CandidateConfig) -> str:
+    """Hashes the code of training and of this candidate's network, so that another network's code does not count.
+
+    A file of weights counts by its content, since TFX's cache sees its name alone.
+    """
+    path = network_path(candidate.network)
     try:
         fingerprint = code_fingerprint("components.segmentation_trainer.executor", path.partition(":")[0])
-        return f"{path}@{fingerprint}"
     except ModuleNotFoundError as error:
-        raise ConfigError(f"candidates.{candidate}.network: {error}; is it in this folder or on PYTHONPATH?") from error
+        raise ConfigError(f"candidates.{name}.network: {error}; is it in this folder or on PYTHONPATH?") from error
+    weights = epath.Path(str(candidate.options.get("weights") or ""))
+    if str(weights) != "." and weights.is_file():
+        fingerprint += f"+{hashlib.sha256(weights.read_bytes()).hexdigest()}"
+    return f"{path}@{fingerprint}"
 
 
 def _devkit_fingerprint(config: RunConfig) -> str:

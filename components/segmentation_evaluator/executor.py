@@ -15,7 +15,7 @@ from tfx.utils import path_utils
 from components.candidates import BASELINE_MODEL, candidate_models, model_in_service
 from components.record_artifacts import VAL_SPLIT, Records, read_records
 from components.segmentation_evaluator.evaluation import evaluate, read_evaluations
-from components.segmentation_trainer.export import ModelDescription, read_description
+from components.segmentation_trainer.model_description import ModelDescription, read_description
 
 EXAMPLES_KEY = "examples"
 CODE_FINGERPRINT_KEY = "code_fingerprint"

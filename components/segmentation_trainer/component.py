@@ -20,6 +20,7 @@ class SegmentationTrainerSpec(types.ComponentSpec):
         executor.CANDIDATE_KEY: component_spec.ExecutionParameter(type=str),
         executor.NETWORK_KEY: component_spec.ExecutionParameter(type=str),
         executor.TRAINING_KEY: component_spec.ExecutionParameter(type=str),
+        executor.STATE_FOLDER_KEY: component_spec.ExecutionParameter(type=str),
         executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {executor.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples)}
@@ -43,6 +44,7 @@ class SegmentationTrainer(base_component.BaseComponent):
         options: dict[str, Any],
         training: TrainingConfig,
         *,
+        state_folder: str = "",
         code_fingerprint: str = "",
     ):
         """Makes the component.
@@ -53,6 +55,8 @@ class SegmentationTrainer(base_component.BaseComponent):
             network: a name that `create_network` knows, or one's own `module:function`.
             options: the network's options.
             training: how to train.
+            state_folder: where the state after each epoch is kept, so that a killed training goes on from there; it
+                outlives executions. Without one a killed training begins anew.
             code_fingerprint: a hash of the network's and the training's code; TFX's cache does not look into code.
         """
         super().__init__(
@@ -62,6 +66,7 @@ class SegmentationTrainer(base_component.BaseComponent):
                     executor.CANDIDATE_KEY: candidate,
                     executor.NETWORK_KEY: json.dumps({"name": network, "options": options}, sort_keys=True),
                     executor.TRAINING_KEY: training.model_dump_json(),
+                    executor.STATE_FOLDER_KEY: state_folder,
                     executor.CODE_FINGERPRINT_KEY: code_fingerprint,
                     executor.MODEL_KEY: types.Channel(type=standard_artifacts.Model),
                     executor.MODEL_RUN_KEY: types.Channel(type=standard_artifacts.ModelRun),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,21 +17,21 @@ from tfx.utils import path_utils
 
 from components.progress import Progress, report
 from components.record_artifacts import read_records
+from components.segmentation_trainer.distribution import is_chief, make_strategy
 from components.segmentation_trainer.export import ModelDescription, export_saved_model
 from components.segmentation_trainer.networks import create_network
+from components.segmentation_trainer.resumption import TrainingFolder
 from components.segmentation_trainer.training import train
 from components.segmentation_trainer.training_config import TrainingConfig
 
 CANDIDATE_KEY = "candidate"
 NETWORK_KEY = "network"
 TRAINING_KEY = "training"
+STATE_FOLDER_KEY = "state_folder"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 EXAMPLES_KEY = "examples"
 MODEL_KEY = "model"
 MODEL_RUN_KEY = "model_run"
-
-WEIGHTS_FILE = "best.weights.h5"
-HISTORY_FILE = "history.json"
 
 
 class Executor(base_executor.BaseExecutor):
@@ -48,45 +50,72 @@ class Executor(base_executor.BaseExecutor):
                 examples: Examples of the record contract, with splits train and val.
             output_dict:
                 model: Model, a SavedModel where TFX's Pusher looks for it.
-                model_run: ModelRun, the best epoch's weights and `history.json`.
+                model_run: ModelRun: `history.json`, `history.csv`, `curves.png` and TensorBoard's logs.
             exec_properties:
                 candidate: the candidate's name, for the display.
                 network: JSON with `name` and `options`.
                 training: JSON of `TrainingConfig`.
+                state_folder: where the state after each epoch is kept; empty for nowhere.
                 code_fingerprint: for TFX's cache; not read.
 
         Raises:
-            ValueError: the network can't be made.
+            ValueError: the network can't be made, or the batch can't be split over the devices.
             TrainingError: the training can't go on.
         """
-        records = read_records(artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY]))
-        model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
-        model_run = epath.Path(artifact_utils.get_single_instance(output_dict[MODEL_RUN_KEY]).uri)
+        config = TrainingConfig.model_validate_json(exec_properties[TRAINING_KEY])
+        strategy = make_strategy(config)  # first: several workers must find each other before TensorFlow does anything
+        examples = artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY])
+        records = read_records(examples)
         candidate = exec_properties[CANDIDATE_KEY]
         network_settings = json.loads(exec_properties[NETWORK_KEY])
-        config = TrainingConfig.model_validate_json(exec_properties[TRAINING_KEY])
-
-        keras.backend.clear_session()
-        keras.utils.set_random_seed(config.seed)
-        network = create_network(
-            network_settings["name"],
-            image_size=records.image_size,
-            num_classes=len(records.class_names),
-            **network_settings["options"],
-        )
 
         def on_step(epoch: int, step: int, steps: int, figures: Mapping[str, float]) -> None:
             report(Progress(f"training {candidate}, epoch {epoch}/{config.epochs}", step, steps, figures))
 
-        result = train(network, records, config, model_run / WEIGHTS_FILE, on_step)
-        (model_run / HISTORY_FILE).write_text(json.dumps(result.history, indent=2))
-        description = ModelDescription(
-            class_names=records.class_names,
-            image_size=records.image_size,
-            network=network_settings["name"],
-            options=network_settings["options"],
-            training=config.model_dump(),
-            parameters=network.count_params(),
-            train_seconds=result.seconds,
-        )
-        export_saved_model(network, description, path_utils.serving_model_dir(model.uri))
+        with tempfile.TemporaryDirectory() as scratch:
+            model_folder, model_run, folder = _folders(output_dict, exec_properties, examples, scratch)
+            if not is_chief(strategy):  # computes the same and writes it where nobody looks
+                model_folder, model_run = f"{scratch}/model", epath.Path(scratch) / "run"
+                folder = TrainingFolder(f"{scratch}/state")
+            keras.backend.clear_session()
+            network, result = train(
+                lambda: create_network(
+                    network_settings["name"],
+                    image_size=records.image_size,
+                    num_classes=len(records.class_names),
+                    **network_settings["options"],
+                ),
+                records,
+                config,
+                strategy,
+                model_run,
+                folder,
+                on_step,
+            )
+            description = ModelDescription(
+                class_names=records.class_names,
+                image_size=records.image_size,
+                network=network_settings["name"],
+                options=network_settings["options"],
+                training=config.model_dump(),
+                parameters=network.count_params(),
+                train_seconds=result.seconds,
+            )
+            export_saved_model(network, description, model_folder)
+            folder.remove()
+
+
+def _folders(
+    output_dict: dict[str, list[types.Artifact]],
+    exec_properties: dict[str, Any],
+    examples: types.Artifact,
+    scratch: str,
+) -> tuple[str, epath.Path, TrainingFolder]:
+    """Where the SavedModel, the history and the state go; the state's folder is named after all it depends on."""
+    model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
+    model_run = artifact_utils.get_single_instance(output_dict[MODEL_RUN_KEY])
+    keys = (NETWORK_KEY, TRAINING_KEY, CODE_FINGERPRINT_KEY)
+    depends_on = "\0".join([examples.uri, *(exec_properties[key] for key in keys)])
+    training = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
+    state = f"{exec_properties[STATE_FOLDER_KEY] or scratch}/{training}"
+    return path_utils.serving_model_dir(model.uri), epath.Path(model_run.uri), TrainingFolder(state)

@@ -2,67 +2,85 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 from etils import epath
 
-from tfds_voc_seg.encoding import decode_photo, resize_photo
+from components.segmentation_trainer.model_description import DESCRIPTION_FILE, ModelDescription
+from components.segmentation_trainer.request_images import decode_request
+from tfds_voc_seg.decoding import class_map_from_one_hot, parse_record
+from tfds_voc_seg.encoding import resize_photo
 
+SERVING_SIGNATURE = "serving_default"
+CLASS_MAP_SIGNATURE = "class_map"
+PROBABILITIES_SIGNATURE = "probabilities"
+SEGMENT_EXAMPLES_SIGNATURE = "segment_examples"
 SEGMENT_IMAGES_SIGNATURE = "segment_images"
-_DESCRIPTION_FILE = "assets.extra/segmentation.json"
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelDescription:
-    """What a published model says of itself.
-
-    Attributes:
-        class_names: the names of the class ids, background first.
-        image_size: height and width of the network's input, pixels.
-        network: the network's name.
-        options: the network's options.
-        training: the training's settings.
-        parameters: trained and untrained parameters of the network.
-        train_seconds: how long the training took.
-    """
-
-    class_names: tuple[str, ...]
-    image_size: int
-    network: str
-    options: dict[str, Any]
-    training: dict[str, Any]
-    parameters: int
-    train_seconds: float
 
 
 class _Segmenter(tf.Module):
-    """The network with its preprocessing and the argmax, as TensorFlow functions."""
+    """The network with its preprocessing and what follows it, as TensorFlow functions."""
 
-    def __init__(self, network: keras.Model, image_size: int):
+    def __init__(self, network: keras.Model, image_size: int, description_file: Path):
         super().__init__()
         self._network = network
         self._image_size = image_size
+        self.description = tf.saved_model.Asset(str(description_file))
+
+    def signatures(self) -> dict[str, Any]:
+        """Traces the functions: the signature's name → its function."""
+        encoded = tf.TensorSpec([None], tf.string, name="image_bytes")
+        examples = tf.TensorSpec([None], tf.string, name="examples")
+        images = tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
+        return {
+            SERVING_SIGNATURE: self.segment_encoded.get_concrete_function(encoded),
+            CLASS_MAP_SIGNATURE: self.class_map_of_encoded.get_concrete_function(encoded),
+            PROBABILITIES_SIGNATURE: self.probabilities_of_encoded.get_concrete_function(encoded),
+            SEGMENT_EXAMPLES_SIGNATURE: self.segment_examples.get_concrete_function(examples),
+            SEGMENT_IMAGES_SIGNATURE: self.segment_images.get_concrete_function(images),
+        }
 
     @tf.function
     def segment_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        images = tf.map_fn(
-            lambda encoded: resize_photo(decode_photo(encoded), self._image_size),
-            image_bytes,
-            fn_output_signature=tf.TensorSpec([self._image_size, self._image_size, 3], tf.uint8),
+        scores = self._scores(decode_request(image_bytes, self._image_size))
+        return {"class_map": _class_map(scores), "scores": scores}
+
+    @tf.function
+    def class_map_of_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"class_map": self.segment_encoded(image_bytes)["class_map"]}
+
+    @tf.function
+    def probabilities_of_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"probabilities": tf.nn.softmax(self.segment_encoded(image_bytes)["scores"])}
+
+    @tf.function
+    def segment_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        size, channels = self._image_size, self._network.output_shape[-1]
+
+        def image_and_label(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            image, mask = parse_record(serialized, size, channels)
+            return image, class_map_from_one_hot(mask)
+
+        images, label = tf.map_fn(
+            image_and_label,
+            examples,
+            fn_output_signature=(tf.TensorSpec([size, size, 3], tf.uint8), tf.TensorSpec([size, size], tf.uint8)),
         )
-        return {"class_map": _class_map(self._scores(images))}
+        return {"class_map": _class_map(self._scores(images)), "label": label}
 
     @tf.function
     def segment_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         scores = self._scores(resize_photo(images, self._image_size))
         return {"class_map": _class_map(tf.image.resize(scores, tf.shape(images)[1:3]))}
 
+    @tf.function  # traced once, called by all
     def _scores(self, images: tf.Tensor) -> tf.Tensor:
-        return self._network(tf.cast(images, tf.float32), training=False)
+        scores = self._network(tf.cast(images, tf.float32), training=False)
+        return tf.cast(scores, tf.float32)  # a network in mixed precision may give float16 or bfloat16
 
 
 def _class_map(scores: tf.Tensor) -> tf.Tensor:
@@ -70,48 +88,28 @@ def _class_map(scores: tf.Tensor) -> tf.Tensor:
 
 
 def export_saved_model(network: keras.Model, description: ModelDescription, folder: epath.PathLike) -> None:
-    """Writes a SavedModel and, in its `assets.extra`, what it is.
+    """Writes a SavedModel with its description among the assets; `docs/serving.md` shows how clients use it.
 
-    Signatures:
-        serving_default: `image_bytes` string [batch], JPEG or PNG files of any size → `class_map` uint8
-            [batch, image_size, image_size], at the network's size.
+    With S the network's input size and C the number of classes, the signatures are:
+
+        serving_default: `image_bytes` string [batch], image files of any size → `class_map` uint8 [batch, S, S] and
+            `scores` float32 [batch, S, S, C], linear.
+        class_map: `image_bytes` as above → `class_map` uint8 [batch, S, S] alone, for a small answer.
+        probabilities: `image_bytes` as above → `probabilities` float32 [batch, S, S, C], softmax of the scores.
+        segment_examples: `examples` string [batch], serialized records with images of the size S → `class_map` uint8
+            [batch, S, S] and `label` uint8 [batch, S, S], the record's own class map with `VOID`.
         segment_images: `images` uint8 [batch, height, width, 3] → `class_map` uint8 [batch, height, width]: scores
             resized to the images' own size, then the argmax.
 
+    The loaded model's `description.asset_path` is the path of `assets/segmentation.json`.
+
     Args:
-        network: a network of the contract in `networks`.
-        description: goes into `assets.extra/segmentation.json`.
+        network: a network of the contract in `networks`, of any dtype policy, made in or out of a strategy's scope.
+        description: what `read_description` will read.
         folder: where the SavedModel goes.
     """
-    segmenter = _Segmenter(network, description.image_size)
-    tf.saved_model.save(
-        segmenter,
-        str(folder),
-        signatures={
-            "serving_default": segmenter.segment_encoded.get_concrete_function(
-                tf.TensorSpec([None], tf.string, name="image_bytes")
-            ),
-            SEGMENT_IMAGES_SIGNATURE: segmenter.segment_images.get_concrete_function(
-                tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
-            ),
-        },
-    )
-    description_file = epath.Path(folder) / _DESCRIPTION_FILE
-    description_file.parent.mkdir(parents=True, exist_ok=True)
-    description_file.write_text(json.dumps(dataclasses.asdict(description), indent=2))
-
-
-def read_description(folder: epath.PathLike) -> ModelDescription:
-    """Reads what a SavedModel of this project says of itself.
-
-    Raises:
-        ValueError: the folder holds no such description.
-    """
-    path = epath.Path(folder) / _DESCRIPTION_FILE
-    known = {field.name for field in dataclasses.fields(ModelDescription)}
-    try:
-        values = json.loads(path.read_text())
-        values = {name: value for name, value in values.items() if name in known}  # a later version may say more
-        return ModelDescription(**{**values, "class_names": tuple(values["class_names"])})
-    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder} is not a model of this project: {path} can't be read ({error})") from error
+    with tempfile.TemporaryDirectory() as scratch:
+        description_file = Path(scratch) / DESCRIPTION_FILE
+        description_file.write_text(description.to_json())
+        segmenter = _Segmenter(network, description.image_size, description_file)
+        tf.saved_model.save(segmenter, str(folder), signatures=segmenter.signatures())

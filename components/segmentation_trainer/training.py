@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import math
+import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 from etils import epath
 
+from components.data_validator.pixel_counts import count_pixels
 from components.record_artifacts import TRAIN_SPLIT, VAL_SPLIT, Records
-from components.segmentation_trainer.input_pipeline import evaluation_batches, training_batches
-from components.segmentation_trainer.losses import cross_entropy
+from components.segmentation_trainer.distribution import distributed, mend_for_workers
+from components.segmentation_trainer.input_pipeline import (
+    count_records,
+    evaluation_batches,
+    image_and_class_map,
+    steps_of,
+    training_batches,
+)
+from components.segmentation_trainer.loss_config import class_weights_of
+from components.segmentation_trainer.losses import make_loss
+from components.segmentation_trainer.networks import backbone_blocks
+from components.segmentation_trainer.optimizers import make_optimizer
+from components.segmentation_trainer.resumption import History, TrainingFolder
+from components.segmentation_trainer.training_callbacks import (
+    Replay,
+    SamplePredictions,
+    StateWriter,
+    StepListener,
+    StepReporter,
+    write_history,
+)
 from components.segmentation_trainer.training_config import TrainingConfig
-from components.segmentation_trainer.training_metrics import MeanIoU, PixelAccuracy
+from components.segmentation_trainer.training_metrics import SegmentationMetrics
 
-StepListener = Callable[[int, int, int, Mapping[str, float]], None]
-"""Called with the epoch (from 1), the step, the steps an epoch, and the figures so far."""
-
-
-class TrainingError(RuntimeError):
-    """A training that can't go on; the message says what to try."""
+SHOWN_IMAGES = 4
+TENSORBOARD_FOLDER = "tensorboard"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,100 +50,157 @@ class TrainingResult:
 
     Attributes:
         history: metric → its value at the end of each epoch.
-        seconds: how long it took.
+        seconds: how long it took, epochs before a resumption left out.
     """
 
-    history: dict[str, list[float]]
+    history: History
     seconds: float
 
 
 def train(
-    network: keras.Model, records: Records, config: TrainingConfig, weights_file: epath.Path, on_step: StepListener
-) -> TrainingResult:
-    """Trains a network and leaves the best epoch's weights in it.
+    make_network: Callable[[], keras.Model],
+    records: Records,
+    config: TrainingConfig,
+    strategy: tf.distribute.Strategy,
+    model_run: epath.Path,
+    folder: TrainingFolder,
+    on_step: StepListener,
+) -> tuple[keras.Model, TrainingResult]:
+    """Trains a network, from where an earlier training in the same folder stopped.
 
     Args:
-        network: a network of the contract in `networks`.
+        make_network: makes a network of the contract in `networks`.
         records: with the splits train and val.
         config: how to train.
-        weights_file: where the best epoch's weights are kept, `.weights.h5`.
+        strategy: where to train.
+        model_run: gets the history as JSON, CSV and picture, and TensorBoard's logs.
+        folder: keeps the state after each epoch.
         on_step: told of every step.
 
+    Returns:
+        The network with the best epoch's weights, and how it went.
+
     Raises:
+        ValueError: the network can't be made, or has too few blocks to freeze.
         TrainingError: the loss is no longer a number.
     """
-    image_size, channels = records.image_size, len(records.class_names)
-    batches = training_batches(
-        records.files[TRAIN_SPLIT],
-        image_size,
-        channels,
-        batch_size=config.batch_size,
-        horizontal_flip=config.horizontal_flip,
-        seed=config.seed,
-    )
-    validation = evaluation_batches(records.files[VAL_SPLIT], image_size, channels, batch_size=config.batch_size)
-    steps = int(batches.cardinality())
-    network.compile(
-        optimizer=make_optimizer(config, steps),
-        loss=cross_entropy,
-        metrics=[MeanIoU(channels), PixelAccuracy(channels)],
-    )
-    weights_file.parent.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    history = network.fit(
-        batches,
-        validation_data=validation,
-        epochs=config.epochs,
-        shuffle=False,  # the dataset shuffles itself
-        verbose=0,
-        callbacks=[
-            _StepReporter(config.epochs, steps, on_step),
-            keras.callbacks.ModelCheckpoint(
-                str(weights_file), monitor=config.monitor, mode="max", save_best_only=True, save_weights_only=True
-            ),
-        ],
-    )
-    network.load_weights(str(weights_file))
-    return TrainingResult(history.history, time.monotonic() - started)
-
-
-def make_optimizer(config: TrainingConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Makes the optimiser with its learning-rate schedule."""
-    rate: Any = config.learning_rate
-    warmup_steps = round(config.warmup_epochs * steps_per_epoch)
-    if config.schedule == "cosine":
-        total_steps = config.epochs * steps_per_epoch
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0 if warmup_steps else config.learning_rate,
-            decay_steps=max(1, total_steps - warmup_steps),
-            warmup_target=config.learning_rate if warmup_steps else None,
-            warmup_steps=warmup_steps,
+    channels, files = len(records.class_names), records.files
+    counts = {split: count_records(files[split]) for split in (TRAIN_SPLIT, VAL_SPLIT)}
+    steps = steps_of(counts[TRAIN_SPLIT], config.batch_size)
+    keras.utils.set_random_seed(config.seed)
+    with strategy.scope(), _precision(config):
+        network = make_network()
+        backbone = _freeze(network, config.frozen_blocks)
+        network.compile(
+            optimizer=make_optimizer(config, steps, backbone),
+            loss=_loss(records, config),
+            metrics=[SegmentationMetrics(records.class_names)],
+            jit_compile="auto" if config.xla is None else config.xla,
         )
-    elif warmup_steps:
-        rate = keras.optimizers.schedules.PolynomialDecay(0.0, warmup_steps, config.learning_rate, power=1.0)
-    if config.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=config.weight_decay or None)
-    return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+        network.optimizer.build(network.trainable_variables)
+        mend_for_workers(network, strategy)
+
+    started = time.monotonic()
+    state = folder.read()
+    history: History = state.history if state else {}
+    if state:
+        folder.resume(network, state)
+    if not (state and state.finished):
+        read = functools.partial(
+            training_batches,
+            files[TRAIN_SPLIT],
+            records.image_size,
+            channels,
+            batch_size=config.batch_size,
+            augmentation=config.augmentation,
+            seed=config.seed,
+            epochs=range(state.epochs if state else 0, config.epochs),
+            records=counts[TRAIN_SPLIT],
+        )
+        read_val = functools.partial(
+            evaluation_batches,
+            files[VAL_SPLIT],
+            records.image_size,
+            channels,
+            batch_size=config.batch_size,
+            records=counts[VAL_SPLIT],
+        )
+        network.fit(
+            distributed(strategy, lambda share: read(share=share)),
+            steps_per_epoch=steps,
+            validation_data=distributed(strategy, lambda share: read_val(share=share)),
+            validation_steps=steps_of(counts[VAL_SPLIT], config.batch_size),
+            initial_epoch=state.epochs if state else 0,
+            epochs=config.epochs,
+            shuffle=False,  # the dataset shuffles itself
+            verbose=0,
+            callbacks=_callbacks(records, config, steps, history, model_run, folder, on_step),
+        )
+    write_history(history, model_run, finished=True)
+    folder.load_best(network)
+    return network, TrainingResult(history, time.monotonic() - started)
 
 
-class _StepReporter(keras.callbacks.Callback):
-    """Reports each step and stops at a loss that is not a number."""
+def _callbacks(
+    records: Records,
+    config: TrainingConfig,
+    steps: int,
+    history: History,
+    model_run: epath.Path,
+    folder: TrainingFolder,
+    on_step: StepListener,
+) -> list[keras.callbacks.Callback]:
+    """The callbacks in their order: the state is written last, when early stopping has spoken."""
+    log_folder = str(model_run / TENSORBOARD_FOLDER)
+    tensorboard = keras.callbacks.TensorBoard(log_folder, write_graph=False)
+    replayed: list[keras.callbacks.Callback] = [tensorboard]
+    if config.early_stopping_patience:
+        replayed.append(
+            keras.callbacks.EarlyStopping(config.monitor, mode="max", patience=config.early_stopping_patience)
+        )
+    return [
+        *replayed,
+        Replay(history, replayed),
+        SamplePredictions(log_folder, *_first_images(records), records.class_names),
+        StateWriter(folder, model_run, config.monitor, config.epochs, history),
+        StepReporter(steps, on_step),
+    ]
 
-    def __init__(self, epochs: int, steps: int, on_step: StepListener):
-        super().__init__()
-        self._epochs, self._steps, self._on_step = epochs, steps, on_step
-        self._epoch = 1
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._epoch = epoch + 1
+def _first_images(records: Records) -> tuple[np.ndarray, np.ndarray]:
+    """The first images of the val split and their class maps."""
+    dataset = tf.data.TFRecordDataset(records.files[VAL_SPLIT]).take(SHOWN_IMAGES)
+    decoded = dataset.map(lambda record: image_and_class_map(record, records.image_size, len(records.class_names)))
+    images, class_maps = zip(*decoded.as_numpy_iterator(), strict=True)
+    return np.stack(images), np.stack(class_maps)
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if not math.isfinite(logs["loss"]):
-            raise TrainingError(
-                f"the loss is {logs['loss']} at step {batch + 1} of epoch {self._epoch}: "
-                "try a lower learning_rate, a longer warmup_epochs or batch_normalization."
-            )
-        self._on_step(self._epoch, batch + 1, self._steps, logs)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._on_step(self._epoch, self._steps, self._steps, logs)
+def _loss(records: Records, config: TrainingConfig) -> Callable[[Any, Any], Any]:
+    class_pixels = None
+    if config.class_weights == "median_frequency":
+        class_pixels = count_pixels(records.files[TRAIN_SPLIT], len(records.class_names)).class_pixels
+    weights = class_weights_of(config.class_weights, records.class_names, class_pixels)
+    return make_loss(config.loss, class_weights=weights, focal_gamma=config.focal_gamma)
+
+
+def _freeze(network: keras.Model, frozen_blocks: int) -> list[keras.Variable]:
+    """Freezes the backbone's first blocks; gives the variables of the others."""
+    blocks = backbone_blocks(network)
+    if frozen_blocks > len(blocks):
+        raise ValueError(
+            f"training.frozen_blocks is {frozen_blocks}, but the network names {len(blocks)} backbone blocks"
+        )
+    for name in (name for block in blocks[:frozen_blocks] for name in block):
+        network.get_layer(name).trainable = False
+    return [variable for block in blocks for name in block for variable in network.get_layer(name).trainable_variables]
+
+
+@contextlib.contextmanager
+def _precision(config: TrainingConfig) -> Iterator[None]:
+    """Has layers that are made inside compute in the configured precision; their weights stay float32."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if config.precision == "float32" else f"mixed_{config.precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,58 +1,58 @@
-"""Mean IoU and pixel accuracy while training, void left out."""
+"""IoU and pixel accuracy while training, void left out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfds_voc_seg.labels import VOID
+from components.segmentation_trainer.pixel_sums import labels_and_validity
 
 
-class _ConfusionMetric(keras.metrics.Metric):
-    """Sums a confusion matrix over batches; subclasses reduce it.
+class SegmentationMetrics(keras.metrics.Metric):
+    """All metrics of a segmentation from one confusion matrix, summed over batches and replicas.
 
     Takes class maps uint8 [batch, height, width] with `VOID`, and scores float [batch, height, width, num_classes].
+    Keras logs what `result` gives under its own keys: `mean_iou`, `val_mean_iou`, `iou_person`, `val_iou_person`.
+
+    Args:
+        class_names: [num_classes], background first.
     """
 
-    def __init__(self, num_classes: int, name: str):
+    def __init__(self, class_names: Sequence[str], name: str = "segmentation"):
         super().__init__(name=name)
-        self._num_classes = num_classes
+        self._class_names = tuple(class_names)
+        shape = (len(class_names), len(class_names))
         # float32 stops counting at 16 million pixels.
-        self._confusion = self.add_variable((num_classes, num_classes), "zeros", dtype="float64", name="confusion")
+        self._confusion = self.add_variable(shape, "zeros", dtype="float64", aggregation="sum", name="confusion")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        truth = tf.reshape(tf.cast(y_true, tf.int32), [-1])
-        predicted = tf.reshape(tf.argmax(y_pred, axis=-1, output_type=tf.int32), [-1])
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # noqa: D102
+        num_classes = len(self._class_names)
+        truth, valid = labels_and_validity(y_true)
+        predicted = tf.argmax(y_pred, axis=-1, output_type=tf.int32)
         # A negative cell is dropped. A sum over segments, since XLA compiles no bincount of data.
-        cells = tf.where(tf.not_equal(truth, VOID), truth * self._num_classes + predicted, -1)
-        counts = tf.math.unsorted_segment_sum(tf.ones_like(cells), cells, self._num_classes**2)
-        self._confusion.assign_add(tf.cast(tf.reshape(counts, [self._num_classes] * 2), tf.float64))
+        cells = tf.reshape(tf.where(valid, truth * num_classes + predicted, -1), [-1])
+        counts = tf.math.unsorted_segment_sum(tf.ones_like(cells), cells, num_classes**2)
+        self._confusion.assign_add(tf.cast(tf.reshape(counts, [num_classes, num_classes]), tf.float64))
 
+    def result(self) -> dict[str, Any]:
+        """Reduces the confusion matrix.
 
-class MeanIoU(_ConfusionMetric):
-    """Mean over the classes that occur of intersection over union, from one confusion matrix; void left out."""
-
-    def __init__(self, num_classes: int, name: str = "mean_iou"):
-        super().__init__(num_classes, name)
-
-    def result(self) -> Any:  # noqa: D102
+        Returns:
+            float64 scalars: `mean_iou` over the classes that occur in the truth, `accuracy` over the valid pixels (0
+            where there is none), and `iou_<class name>` of each class, NaN for a class that does not occur.
+        """
         confusion = tf.convert_to_tensor(self._confusion)
-        truth_pixels = tf.reduce_sum(confusion, axis=1)
+        true_pixels = tf.reduce_sum(confusion, axis=1)
         intersection = tf.linalg.diag_part(confusion)
-        union = truth_pixels + tf.reduce_sum(confusion, axis=0) - intersection
-        present = tf.cast(truth_pixels > 0, tf.float64)
-        iou = tf.math.divide_no_nan(intersection, union)
-        return tf.math.divide_no_nan(tf.reduce_sum(iou * present), tf.reduce_sum(present))
-
-
-class PixelAccuracy(_ConfusionMetric):
-    """Share of the valid pixels whose class is right; void left out."""
-
-    def __init__(self, num_classes: int, name: str = "accuracy"):
-        super().__init__(num_classes, name)
-
-    def result(self) -> Any:  # noqa: D102
-        confusion = tf.convert_to_tensor(self._confusion)
-        return tf.math.divide_no_nan(tf.linalg.trace(confusion), tf.reduce_sum(confusion))
+        union = true_pixels + tf.reduce_sum(confusion, axis=0) - intersection
+        iou = tf.math.divide_no_nan(intersection, union)  # 0 for a class that does not occur
+        occurs = true_pixels > 0
+        per_class = tf.unstack(tf.where(occurs, iou, float("nan")))
+        return {
+            "mean_iou": tf.math.divide_no_nan(tf.reduce_sum(iou), tf.reduce_sum(tf.cast(occurs, tf.float64))),
+            "accuracy": tf.math.divide_no_nan(tf.reduce_sum(intersection), tf.reduce_sum(confusion)),
+            **{f"iou_{name}": value for name, value in zip(self._class_names, per_class, strict=True)},
+        }

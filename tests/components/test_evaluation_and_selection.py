@@ -115,7 +115,7 @@ def test_a_model_in_service_with_other_classes_is_reported_and_not_compared(
     assert "has the classes background, dog" in result["baseline_problem"]
 
 
-@pytest.mark.parametrize("damaged", ["assets.extra/segmentation.json", "variables/variables.index"])
+@pytest.mark.parametrize("damaged", ["assets/segmentation.json", "variables/variables.index"])
 def test_a_damaged_model_in_service_is_reported_and_not_compared(
     damaged: str, evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, tmp_path: Path
 ) -> None:

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
-import numpy as np
 import pytest
-import tensorflow as tf
 
-from components.segmentation_trainer.augmentation import random_horizontal_flip
-from components.segmentation_trainer.input_pipeline import evaluation_batches, training_batches
+from components.segmentation_trainer.augmentation_config import AugmentationConfig
+from components.segmentation_trainer.input_pipeline import (
+    Share,
+    count_records,
+    evaluation_batches,
+    steps_of,
+    training_batches,
+)
 from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES
+from tfds_voc_seg.labels import VOID
 
 CHANNELS = len(CLASSES) + 1
+BATCH = 4
 
 
 @pytest.fixture(scope="module")
@@ -20,48 +27,57 @@ def files(examples: Any) -> list[str]:
     return read_records(examples).files["train"]
 
 
-def epochs(files: list[str], count: int, **settings: Any) -> list[list[bytes]]:
-    """Each epoch's images and masks, as bytes, in the order they came."""
-    options = {"batch_size": 4, "horizontal_flip": True, "seed": 0, **settings}
-    batches = training_batches(files, IMAGE_SIZE, CHANNELS, **options)
+def as_bytes(batches: Any) -> list[bytes]:
+    """Each image and class map, in the order they came; those that only fill a batch left out."""
     return [
-        [
-            image.numpy().tobytes() + mask.numpy().tobytes()
-            for images, masks in batches
-            for image, mask in zip(images, masks, strict=True)
-        ]
-        for _ in range(count)
+        image.tobytes() + classes.tobytes()
+        for images, class_maps in batches.as_numpy_iterator()
+        for image, classes in zip(images, class_maps, strict=True)
+        if (classes != VOID).any()
     ]
+
+
+def batches(files: list[str], epochs: range, **settings: Any) -> Any:
+    options: dict[str, Any] = {
+        "batch_size": BATCH,
+        "augmentation": AugmentationConfig(scale=(0.5, 2.0), brightness=0.3),
+        "seed": 0,
+        "records": TRAIN_IMAGES,
+        **settings,
+    }
+    return training_batches(files, IMAGE_SIZE, CHANNELS, epochs=epochs, **options)
+
+
+def stored(files: list[str]) -> list[bytes]:
+    return as_bytes(evaluation_batches(files, IMAGE_SIZE, CHANNELS, batch_size=3, records=TRAIN_IMAGES))
 
 
 def test_every_record_is_seen_once_an_epoch(files: list[str]) -> None:
-    (seen,) = epochs(files, 1, horizontal_flip=False)
-    stored = [
-        image.numpy().tobytes() + mask.numpy().tobytes()
-        for images, masks in evaluation_batches(files, IMAGE_SIZE, CHANNELS, batch_size=3)
-        for image, mask in zip(images, masks, strict=True)
+    assert count_records(files) == TRAIN_IMAGES
+    plain = batches(files, range(1), augmentation=AugmentationConfig(horizontal_flip=False))
+    seen = as_bytes(plain)
+    assert len(seen) == TRAIN_IMAGES  # the last, filled batch too
+    assert sorted(seen) == sorted(stored(files)) != seen
+    assert [len(images) for images, _ in plain] == [BATCH] * steps_of(TRAIN_IMAGES, BATCH)
+
+
+def test_an_epoch_follows_from_its_number_and_the_seed(files: list[str]) -> None:
+    whole = as_bytes(batches(files, range(3)))
+    first, second, third = (whole[start : start + TRAIN_IMAGES] for start in range(0, 3 * TRAIN_IMAGES, TRAIN_IMAGES))
+    assert first != second != third
+    assert as_bytes(batches(files, range(1, 3))) == second + third  # as after a resumption
+    assert as_bytes(batches(files, range(1), seed=1)) != first
+
+
+def test_workers_share_every_batch_between_them(files: list[str]) -> None:
+    alone = [set(as_bytes_of(batch)) for batch in batches(files, range(2)).as_numpy_iterator()]
+    halves = [
+        [set(as_bytes_of(batch)) for batch in batches(files, range(2), share=Share(index, 2, 2)).as_numpy_iterator()]
+        for index in range(2)
     ]
-    assert len(seen) == TRAIN_IMAGES  # the last, smaller batch too
-    assert sorted(seen) == sorted(stored)
+    assert [one | other for one, other in zip(*halves, strict=True)] == alone
+    assert all(not one & other for one, other in itertools.islice(zip(*halves, strict=True), 2))
 
 
-def test_epochs_differ_and_a_seed_repeats_them(files: list[str]) -> None:
-    first = epochs(files, 2)
-    assert first[0] != first[1]
-    assert first == epochs(files, 2)
-    assert first != epochs(files, 2, seed=1)
-
-
-def test_a_flip_moves_photo_and_mask_together() -> None:
-    image = tf.reshape(tf.range(24, dtype=tf.int32), [2, 4, 3])
-    classes = tf.reshape(tf.range(8, dtype=tf.int32), [2, 4])
-    flipped = 0
-    for seed in range(40):
-        new_image, new_classes = random_horizontal_flip(image, classes, tf.constant([seed, 1]))
-        if np.array_equal(new_classes, classes):
-            np.testing.assert_array_equal(new_image, image)
-        else:
-            flipped += 1
-            np.testing.assert_array_equal(new_image, image[:, ::-1])
-            np.testing.assert_array_equal(new_classes, classes[:, ::-1])
-    assert 8 < flipped < 32
+def as_bytes_of(batch: Any) -> list[bytes]:
+    return [image.tobytes() + classes.tobytes() for image, classes in zip(*batch, strict=True)]

@@ -1,30 +1,29 @@
-"""The contract that every network keeps: shapes, odd sizes, dtype, serialisation, alignment."""
+"""Our networks: the contract, alignment with the input at every size, the papers' sizes, options."""
 
 from __future__ import annotations
 
+import functools
+import itertools
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from components.segmentation_trainer.network_contract import check_network
 from components.segmentation_trainer.network_names import NETWORKS
 from components.segmentation_trainer.networks import create_network
-from components.segmentation_trainer.networks.alignment import BilinearInitializer
+from components.segmentation_trainer.networks.alignment import bilinear_upsampling
 
-CLASSES = 4
+FCNS = ("fcn32", "fcn16", "fcn8", "fcn4")
 SMALL = {
-    "unet": {"width": 4, "depth": 2, "dropout": 0.0},
-    **{name: {"width": 0.05, "fully_connected_channels": 8} for name in ("fcn32", "fcn16", "fcn8", "fcn4")},
+    "unet": {"width": 4, "depth": 2},
+    **{name: {"width": 0.05, "fully_connected_channels": 8} for name in FCNS},
 }
-
-
-def small(name: str, size: int) -> keras.Model:
-    return create_network(name, image_size=size, num_classes=CLASSES, **SMALL[name])
-
-
-def images(size: int, batch: int = 2) -> np.ndarray:
-    return np.random.default_rng(0).uniform(0, 255, (batch, size, size, 3)).astype(np.float32)
+QUARTER = {"backbone": "mobilenet", "alpha": 0.25}
 
 
 def test_the_contract_covers_every_network() -> None:
@@ -32,90 +31,141 @@ def test_the_contract_covers_every_network() -> None:
 
 
 @pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize("size", [32, 45])
-def test_scores_have_the_inputs_size_and_are_linear(name: str, size: int) -> None:
-    network = small(name, size)
-    scores = np.asarray(network(images(size)))
-    assert scores.shape == (2, size, size, CLASSES)
-    assert scores.dtype == np.float32
-    assert scores.min() < 0  # logits, not probabilities
-    assert network.output_shape == (None, size, size, CLASSES)
+def test_contract(name: str) -> None:
+    check_network(name, **SMALL[name])
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_save_and_load_give_the_same_scores(name: str, tmp_path: Path) -> None:
-    network = small(name, 37)
-    network.save(tmp_path / "network.keras")
-    loaded = keras.saving.load_model(tmp_path / "network.keras")
-    np.testing.assert_allclose(loaded(images(37)), network(images(37)), atol=1e-6)
+def test_contract_of_fcn_over_a_backbone() -> None:
+    check_network("fcn8", **QUARTER, fully_connected_channels=8, freeze_batch_normalization=True)
 
 
-@pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize("odd", [0, 3])
-def test_moving_the_input_by_the_coarsest_stride_moves_the_scores(name: str, odd: int) -> None:
-    stride, border = (4, 48) if name == "unet" else (32, 192)  # a border as wide as scores see far
-    size = 2 * border + 2 * stride - odd
-    options = SMALL[name] if name == "unet" else {"width": 0.05, "fully_connected_channels": 0}
-    network = create_network(name, image_size=size, num_classes=CLASSES, **options)
-    scene = np.random.default_rng(0).uniform(0, 255, (1, size, size + stride, 3)).astype(np.float32)
-    here, moved = (np.asarray(network(scene[:, :, left : left + size])) for left in (0, stride))
-    inner = slice(border, size - border)
-    expected, actual = here[:, inner, border + stride : size - border + stride], moved[:, inner, inner]
-    assert expected.std() > 0.01
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["mobilenet", "vgg16", "mobilenet_v2", "resnet50_v2", "efficientnet_v2_b0"])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("fcn4", {"fully_connected_channels": 0}), ("unet", {"width": 4, "batch_normalization": True})],
+)
+def test_contract_over_every_backbone(name: str, options: dict[str, Any], backbone: str) -> None:
+    check_network(name, backbone=backbone, **options)
+
+
+@functools.cache
+def of_any_size(name: str, backbone: str) -> keras.Model:
+    options = {"vgg16": {"width": 0.05, "fully_connected_channels": 0}, "mobilenet": QUARTER}[backbone]
+    return create_network(name, image_size=None, num_classes=3, **options)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    name=st.sampled_from(FCNS),
+    backbone=st.sampled_from(["vgg16", "mobilenet"]),
+    height=st.integers(32, 100),
+    more_width=st.integers(0, 40),
+    seed=st.integers(0, 99),
+)
+def test_moving_the_input_by_the_coarsest_stride_moves_an_fcns_scores(
+    name: str, backbone: str, height: int, more_width: int, seed: int
+) -> None:
+    network = of_any_size(name, backbone)
+    stride, border = 32, 256  # a border as wide as scores see far
+    width = 2 * border + 2 * stride + more_width
+    scene = np.random.default_rng(seed).uniform(0, 255, (1, height, width + stride, 3)).astype(np.float32)
+    here, moved = (np.asarray(network(scene[:, :, left : left + width])) for left in (0, stride))
+    assert here.shape == (1, height, width, 3)
+    expected, actual = here[:, :, border + stride : width - border], moved[:, :, border : width - border - stride]
     np.testing.assert_allclose(actual, expected, atol=1e-3 * expected.std())
-    assert np.abs(here[:, inner, inner] - actual).max() > 0.1 * expected.std()  # they do differ where not moved
+    assert np.abs(here[:, :, border : width - border - stride] - actual).max() > 0.1 * expected.std()  # they differ
 
 
-def test_fcn8_on_vgg16_has_the_papers_parameters() -> None:
-    """Simonyan and Zisserman 2015, table 2: VGG-16 has 138 M parameters, 14,714,688 of them convolutional."""
-    network = create_network("fcn8", image_size=32, num_classes=21)
+def test_moving_the_input_moves_a_unets_scores() -> None:
+    network = create_network("unet", image_size=None, num_classes=3, **SMALL["unet"])
+    scene = np.random.default_rng(0).uniform(0, 255, (1, 45, 111, 3)).astype(np.float32)
+    here, moved = (np.asarray(network(scene[:, :, left : left + 107])) for left in (0, 4))
+    np.testing.assert_allclose(moved[:, :, 40:-44], here[:, :, 44:-40], atol=1e-4 * here.std())
+
+
+@given(
+    stride=st.integers(2, 16), shift=st.sampled_from([0.0, 0.5, 1.0]), height=st.integers(3, 6), width=st.integers(3, 6)
+)
+@settings(max_examples=30, deadline=None)
+def test_upsampling_starts_as_bilinear_interpolation(stride: int, shift: float, height: int, width: int) -> None:
+    def centres(size: int) -> np.ndarray:
+        return stride * np.arange(size) + shift * (stride - 1)
+
+    ramps = np.stack(np.meshgrid(centres(height), centres(width), indexing="ij"), axis=-1)[None].astype(np.float32)
+    inputs = keras.Input((None, None, 2))
+    upsampling = keras.Model(inputs, bilinear_upsampling(inputs, stride, "up", shift=shift))
+    upsampled = np.asarray(upsampling(ramps))[0]
+    expected = np.moveaxis(np.indices((height * stride, width * stride)), 0, -1)
+    assert upsampled.shape == expected.shape
+    inner = slice(stride, -stride)
+    np.testing.assert_allclose(upsampled[inner, inner], expected[inner, inner], atol=1e-3)
+
+
+def test_fcn_has_the_papers_parameters() -> None:
+    """Long et al. 2015, table 1: FCN-VGG16 has 134 M parameters; 14,714,688 of them are VGG-16's convolutions."""
+    network = create_network("fcn32", image_size=32, num_classes=21)
     by_layer = {layer.name: layer.count_params() for layer in network.layers}
     assert sum(count for name, count in by_layer.items() if name.startswith("block")) == 14_714_688
     assert by_layer["fc6"] == 7 * 7 * 512 * 4096 + 4096
     assert by_layer["fc7"] == 4096 * 4096 + 4096
     assert by_layer["score_stride32"] == 4096 * 21 + 21
+    assert round(sum(by_layer.values()) / 1e6 - by_layer["upsample_to_input"] / 1e6) == 134
+    assert by_layer["upsample_to_input"] == 64 * 64 * 21 * 21
 
 
-def test_vgg16_loads_keras_applications_layers_by_name() -> None:
-    reference = keras.applications.VGG16(include_top=False, weights=None)
-    network = create_network("fcn8", image_size=32, num_classes=2, fully_connected_channels=0)
-    convolutions = [layer for layer in reference.layers if layer.name.startswith("block") and layer.weights]
-    assert len(convolutions) == 13
-    for layer in convolutions:
-        assert [w.shape for w in network.get_layer(layer.name).weights] == [w.shape for w in layer.weights]
+def test_fc6_and_fc7_over_another_backbone_are_asked_for() -> None:
+    plain = create_network("fcn32", image_size=32, num_classes=2, **QUARTER)
+    assert not [layer for layer in plain.layers if layer.name.startswith("fc")]
+    with_them = create_network("fcn32", image_size=32, num_classes=2, **QUARTER, fully_connected_channels=6)
+    assert with_them.get_layer("fc6").kernel.shape == (3, 3, 256, 6)
+    assert with_them.get_layer("fc7").kernel.shape == (1, 1, 6, 6)
 
 
 def test_unets_channels_are_the_papers() -> None:
-    """Ronneberger et al. 2015, figure 1: 64 channels at the top, 1,024 at the bottom; 31.0 M parameters."""
+    """Ronneberger et al. 2015, figure 1: 64 channels at the top, 1,024 at the bottom.
+
+    From the figure's 3×3, 2×2 and 1×1 convolutions, with biases: 31.0 M parameters.
+    """
     network = create_network("unet", image_size=32, num_classes=2)
     assert network.get_layer("down0_conv1").filters == 64
     assert network.get_layer("bottom_conv2").filters == 1024
-    assert 31.0e6 < network.count_params() < 31.1e6
+    assert {layer.rate for layer in network.layers if isinstance(layer, keras.layers.Dropout)} == {0.3}
+    widths = [3, 64, 128, 256, 512, 1024]
+    down = sum((9 * a + 1) * b + (9 * b + 1) * b for a, b in itertools.pairwise(widths))
+    up = sum((4 * 2 * b + 1) * b + (9 * 2 * b + 1) * b + (9 * b + 1) * b for b in widths[1:-1])
+    assert network.count_params() == down + up + 65 * 2
+    assert round(network.count_params() / 1e6, 1) == 31.0
 
 
-@pytest.mark.parametrize("stride", [2, 8])
-def test_upsampling_starts_as_bilinear_interpolation(stride: int) -> None:
-    layer = keras.layers.Conv2DTranspose(
-        1, 2 * stride, strides=stride, padding="same", use_bias=False, kernel_initializer=BilinearInitializer()
-    )
-    ramp = np.tile(np.arange(8, dtype=np.float32), (8, 1))[None, :, :, None]
-    upsampled = np.asarray(layer(ramp))[0, 4 * stride, :, 0]
-    expected = (np.arange(8 * stride) + 0.5) / stride - 0.5
-    inner = slice(stride, -stride)
-    np.testing.assert_allclose(upsampled[inner], expected[inner], atol=1e-5)
+def test_unet_over_a_backbone_joins_its_features_at_strides_16_to_2() -> None:
+    network = create_network("unet", image_size=64, num_classes=2, width=3, dropout=0.1, **QUARTER)
+    channels = {1: 16, 2: 32, 3: 64, 4: 128}  # MobileNet's, a quarter: Howard et al. 2017, table 1
+    for level in range(5):
+        assert network.get_layer(f"up{level}_conv2").filters == 3 * 2**level
+        assert network.get_layer(f"up{level}_conv1").kernel.shape[2] == 3 * 2**level + channels.get(level, 0)
+    wide = create_network("unet", image_size=32, num_classes=2, width=64, **QUARTER)
+    assert [wide.get_layer(f"up{level}").filters for level in range(5)] == [64, 128, 256, 512, 512]
 
 
 def test_unknown_names_and_options_are_refused() -> None:
+    make = functools.partial(create_network, image_size=32, num_classes=2)
     with pytest.raises(ValueError, match=r"unknown network 'fcn9'; known are fcn32, fcn16, fcn8, fcn4, unet"):
-        create_network("fcn9", image_size=32, num_classes=2)
-    with pytest.raises(ValueError, match=r"'unet': got an unexpected .* 'wdth'; its options are width, depth"):
-        create_network("unet", image_size=32, num_classes=2, wdth=3)
-    with pytest.raises(ValueError, match=r"'fcn8': .* 'wdth'; its options are output_stride, width"):
-        create_network("fcn8", image_size=32, num_classes=2, wdth=3)
+        make("fcn9")
+    with pytest.raises(ValueError, match=r"'unet' can't be made: unknown option 'wdth'; its options are width, depth"):
+        make("unet", wdth=3)
+    with pytest.raises(ValueError, match=r"'fcn8' can't be made: unknown option 'wdth'; over .* are backbone, weights"):
+        make("fcn8", wdth=3)
+    with pytest.raises(ValueError, match=r"'fcn8' can't be made: unknown option 'output_stride'"):
+        make("fcn8", output_stride=4)
     with pytest.raises(ValueError, match=r"'unet' can't be made: \w+: "):
-        create_network("unet", image_size=32, num_classes=2, width="wide")
+        make("unet", width=[4])
+    with pytest.raises(ValueError, match="depth 2 does not go with a backbone, which has five poolings: leave it out"):
+        make("unet", **QUARTER, depth=2)
+    with pytest.raises(ValueError, match="are for a backbone: name one with `backbone`"):
+        make("unet", width=2, weights="imagenet")
     with pytest.raises(ValueError, match=r"'no_such_module:build' can't be imported"):
-        create_network("no_such_module:build", image_size=32, num_classes=2)
+        make("no_such_module:build")
 
 
 def test_a_network_of_ones_own_by_its_dotted_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,3 +180,5 @@ def test_a_network_of_ones_own_by_its_dotted_path(tmp_path: Path, monkeypatch: p
     assert network.output_shape == (None, 32, 32, 5)
     with pytest.raises(ValueError, match=r"gives scores of shape \(None, 16, 16, 5\) instead of \(None, 32, 32, 5\)"):
         create_network("my_networks:build", image_size=32, num_classes=5, stride=2)
+    with pytest.raises(ValueError, match=r"'my_networks:build': got an unexpected .* 'wdth'; its options are stride"):
+        create_network("my_networks:build", image_size=32, num_classes=5, wdth=2)

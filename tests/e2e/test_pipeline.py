@@ -117,7 +117,9 @@ def test_first_run_from_the_command_line(workspace: Workspace) -> None:
         "tfx",
         "metadata.sqlite",
         "serving",
+        "curves.png",
         "logs",
+        "training",
         "summary.json",
     }
 
@@ -208,7 +210,7 @@ def test_a_changed_mask_converts_and_trains_again(workspace: Workspace) -> None:
         ("candidates.own.network=no_nets:build", "candidates.own: network 'no_nets:build' can't be imported"),
         (
             "candidates.unet.options.wdth=3",
-            "candidates.unet: network 'unet': got an unexpected keyword",
+            "candidates.unet: network 'unet' can't be made: unknown option 'wdth'; its options are width",
         ),
     ],
 )

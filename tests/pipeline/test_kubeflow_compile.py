@@ -38,4 +38,5 @@ def test_the_pipeline_compiles_for_kubeflow(preset: str, tmp_path: Path) -> None
         assert (source.producer_task, source.output_artifact_key) == (f"SegmentationTrainer.{name}", "model")
     schema = spec.root.dag.tasks["ExampleValidator"].inputs.artifacts["schema"].task_output_artifact
     assert schema.producer_task == "CuratedSchema"
-    assert "DataValidator" in spec.root.dag.tasks["SegmentationTrainer.fcn8"].dependent_tasks
+    for name in config.candidates:
+        assert "DataValidator" in spec.root.dag.tasks[f"SegmentationTrainer.{name}"].dependent_tasks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -53,41 +54,59 @@ class BilinearInitializer(keras.initializers.Initializer):
 
     Source: Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015, section 3.3;
     a kernel of 2 × stride interpolates between the centres of neighbouring features.
+
+    Args:
+        shift: where features are centred, see `bilinear_upsampling`.
     """
 
+    def __init__(self, shift: float = 0.5):
+        self.shift = shift
+
     def __call__(self, shape: tuple[int, int, int, int], dtype: Any = None) -> Any:
-        """Gives a kernel of the shape (height, width, output channels, input channels)."""
-        height, width, outputs, inputs = shape
+        """Gives a kernel of the shape (2 × stride, 2 × stride, output channels, input channels)."""
+        size, _, outputs, inputs = shape
+        stride = size // 2
+        centre = _first_kept(stride, self.shift) + self.shift * (stride - 1)
+        triangle = np.maximum(0, 1 - np.abs(np.arange(size) - centre) / stride)
         kernel = np.zeros(shape, np.float32)
-        window = np.outer(_triangle(height), _triangle(width))
         for channel in range(min(outputs, inputs)):
-            kernel[:, :, channel, channel] = window
+            kernel[:, :, channel, channel] = np.outer(triangle, triangle)
         return keras.ops.convert_to_tensor(kernel, dtype=dtype)
 
-
-def _triangle(size: int) -> np.ndarray:
-    factor = (size + 1) // 2
-    centre = factor - 1 if size % 2 else factor - 0.5
-    return 1 - np.abs(np.arange(size) - centre) / factor
+    def get_config(self) -> dict[str, Any]:  # noqa: D102
+        return {"shift": self.shift}
 
 
-def bilinear_upsampling(scores: Any, stride: int, name: str) -> Any:
+def bilinear_upsampling(scores: Any, stride: int, name: str, *, shift: float = 0.5, dtype: Any = None) -> Any:
     """Upsamples scores by a learned transposed convolution that starts as bilinear interpolation.
 
     Args:
         scores: float [batch, height, width, channels].
         stride: the factor.
         name: the layer's name.
+        shift: where the scores are centred in what they are upsampled to: score i at stride × i + shift ×
+            (stride - 1). At 0.5 it is the middle of the pixels that it stands for, as after pooling; strided
+            convolutions centre it at the first (0) or the last (1) of them.
+        dtype: the layers' dtype policy; `None` for the global one.
 
     Returns:
         float [batch, height × stride, width × stride, channels].
     """
-    return keras.layers.Conv2DTranspose(
+    upsampled = keras.layers.Conv2DTranspose(
         scores.shape[-1],
         kernel_size=2 * stride,
         strides=stride,
-        padding="same",
         use_bias=False,
-        kernel_initializer=BilinearInitializer(),
+        kernel_initializer=BilinearInitializer(shift),
+        dtype=dtype,
         name=name,
     )(scores)
+    # There are height + 1 strides of them: score i reaches from stride × i on, over a kernel of two strides.
+    start = _first_kept(stride, shift)
+    crop = (start, stride - start)
+    return keras.layers.Cropping2D((crop, crop), dtype=dtype, name=f"{name}_crop")(upsampled)
+
+
+def _first_kept(stride: int, shift: float) -> int:
+    """How much to crop at the start: as little as lets a triangle, a stride wide on each side, fit in the kernel."""
+    return math.ceil((stride - 1) * (1 - shift))

@@ -1,4 +1,4 @@
-"""Fully convolutional networks: FCN-32, FCN-16, FCN-8 and FCN-4 on VGG-16.
+"""Fully convolutional networks: FCN-32, FCN-16, FCN-8 and FCN-4, on any backbone.
 
 Source: Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015, section 4 and
 figure 3: linear 1×1 scores at each stride, fused by addition, upsampled by transposed convolutions of kernel
@@ -12,21 +12,24 @@ from typing import Any
 
 import keras
 
-from components.segmentation_trainer.networks.alignment import CropToMatch, PadToMultiple, bilinear_upsampling
-from components.segmentation_trainer.networks.vgg16 import vgg16_features
-
-COARSEST_STRIDE = 32
+from components.segmentation_trainer.networks.alignment import CropToMatch, bilinear_upsampling
+from components.segmentation_trainer.networks.backbones import STRIDES, check_options, make_backbone
+from components.segmentation_trainer.networks.pretrained import attach_backbone
+from components.segmentation_trainer.networks.vgg16 import convolution_and_relu
 
 
 def fcn(
-    *,
     output_stride: int,
+    /,
+    *,
     image_size: int | None,
     num_classes: int,
-    width: float = 1.0,
-    batch_normalization: bool = False,
-    fully_connected_channels: int = 4096,
+    backbone: str = "vgg16",
+    weights: str | None = None,
+    freeze_batch_normalization: bool = False,
+    fully_connected_channels: int | None = None,
     dropout: float = 0.5,
+    **backbone_options: Any,
 ) -> keras.Model:
     """Makes an FCN whose finest scores have the given stride.
 
@@ -34,54 +37,67 @@ def fcn(
         output_stride: stride of the finest features that are scored: 32, 16, 8 or 4.
         image_size: height and width of the input, pixels; `None` for any.
         num_classes: the number of output channels.
-        width: factor on the channels of VGG-16's blocks.
-        batch_normalization: normalise after each convolution; needed to train from scratch in few steps.
-        fully_connected_channels: channels of fc6 and fc7 as convolutions, as in the paper; 0 leaves them out.
+        backbone: a name in `backbones.BACKBONES`.
+        weights: of the backbone: `None`, `imagenet` or a file, see `pretrained.attach_backbone`.
+        freeze_batch_normalization: keep the backbone's normalisation layers on their stored statistics.
+        fully_connected_channels: channels of fc6 and fc7 as convolutions; 0 leaves them out. By default VGG-16 has
+            the paper's 4,096 with a 7×7 kernel, and another backbone has none; if asked for, with a 3×3 kernel. They
+            belong to no block of the backbone, and are normalised where its option `batch_normalization` is set.
         dropout: rate after fc6 and fc7.
+        **backbone_options: VGG-16 has `width`, a factor on its channels, and `batch_normalization`; the MobileNets
+            have `alpha`, their factor on the channels.
 
     Returns:
         A network of the contract in this package's docstring.
 
+    Raises:
+        ValueError: an unknown backbone or option, or weights that are not there or do not fit.
+
     Example:
-        >>> network = fcn(output_stride=8, image_size=300, num_classes=21)
+        >>> network = fcn(8, image_size=300, num_classes=21, backbone="mobilenet", alpha=0.25, weights="imagenet")
     """
+    check_options(backbone, backbone_options, fcn)
     images = keras.Input((image_size, image_size, 3), name="image")
 
-    # Features of the padded image at strides 2 to 32.
-    padded = PadToMultiple(COARSEST_STRIDE, name="pad")(images)
-    features = vgg16_features(
-        padded,
-        width=width,
-        batch_normalization=batch_normalization,
-        fully_connected_channels=fully_connected_channels,
-        dropout=dropout,
-    )
+    # Features of the padded image at strides 2 to 32, the coarsest through fc6 and fc7.
+    trunk = make_backbone(backbone, images, **backbone_options)
+    features = dict(trunk.features)
+    stride = max(STRIDES)
+    papers_channels, kernel_size = (4096, 7) if backbone == "vgg16" else (0, 3)
+    channels = papers_channels if fully_connected_channels is None else fully_connected_channels
+    if channels:
+        for name, size in (("fc6", kernel_size), ("fc7", 1)):
+            features[stride] = convolution_and_relu(
+                features[stride], channels, size, name, backbone_options.get("batch_normalization", False)
+            )
+            features[stride] = keras.layers.Dropout(dropout, name=f"{name}_dropout")(features[stride])
 
     # Scores, coarse to fine, fused by addition.
-    stride = COARSEST_STRIDE
     scores = _score(features[stride], num_classes, stride)
     while stride > output_stride:
         stride //= 2
-        upsampled = bilinear_upsampling(scores, 2, name=f"upsample_to_stride{stride}")
+        upsampled = bilinear_upsampling(scores, 2, f"upsample_to_stride{stride}", shift=trunk.shift)
         skip = _score(features[stride], num_classes, stride)
         scores = keras.layers.Add(name=f"fuse_stride{stride}")([upsampled, skip])
 
-    # Back to the input's own size.
-    scores = bilinear_upsampling(scores, stride, name="upsample_to_input")
-    scores = CropToMatch(name="crop")([scores, images])
-    return keras.Model(images, scores, name=f"fcn{output_stride}")
+    # Back to the input's own size; in float32 also where the rest computes in half of it.
+    scores = bilinear_upsampling(scores, stride, "upsample_to_input", shift=trunk.shift, dtype="float32")
+    scores = CropToMatch(dtype="float32", name="crop")([scores, images])
+    network = keras.Model(images, scores, name=f"fcn{output_stride}")
+    attach_backbone(network, trunk, weights=weights, freeze_batch_normalization=freeze_batch_normalization)
+    return network
 
 
-fcn32 = functools.partial(fcn, output_stride=32)
+fcn32 = functools.partial(fcn, 32)
 """FCN-32: one score layer, upsampled 32 times. Arguments as `fcn`."""
 
-fcn16 = functools.partial(fcn, output_stride=16)
+fcn16 = functools.partial(fcn, 16)
 """FCN-16: strides 32 and 16 fused. Arguments as `fcn`."""
 
-fcn8 = functools.partial(fcn, output_stride=8)
+fcn8 = functools.partial(fcn, 8)
 """FCN-8: strides 32, 16 and 8 fused. Arguments as `fcn`."""
 
-fcn4 = functools.partial(fcn, output_stride=4)
+fcn4 = functools.partial(fcn, 4)
 """FCN-4: strides 32, 16, 8 and 4 fused. Arguments as `fcn`."""
 
 

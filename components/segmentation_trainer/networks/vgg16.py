@@ -24,26 +24,16 @@ def caffe_preprocessing(images: Any) -> Any:
     )
 
 
-def vgg16_features(
-    images: Any,
-    *,
-    width: float,
-    batch_normalization: bool,
-    fully_connected_channels: int,
-    dropout: float,
-) -> dict[int, Any]:
+def vgg16_features(images: Any, *, width: float = 1.0, batch_normalization: bool = False) -> dict[int, Any]:
     """Computes VGG-16's features at each stride.
 
     Args:
         images: float32 [batch, height, width, 3], RGB 0 to 255; height and width multiples of 32.
         width: factor on every block's channels.
         batch_normalization: normalise after each convolution; needed to train from scratch in few steps.
-        fully_connected_channels: channels of fc6 and fc7 as convolutions (Long et al. 2015, section 3.1);
-            0 leaves them out.
-        dropout: rate after fc6 and fc7.
 
     Returns:
-        Stride → features float32 [batch, height / stride, width / stride, channels], strides 2, 4, 8, 16 and 32.
+        Stride → features [batch, height / stride, width / stride, channels], strides 2, 4, 8, 16 and 32.
     """
     features = {}
     outputs = caffe_preprocessing(images)
@@ -51,23 +41,35 @@ def vgg16_features(
         outputs = keras.layers.Rescaling(1 / 64, name="unit_range")(outputs)
     for block, (convolutions, channels) in enumerate(BLOCKS, start=1):
         for index in range(1, convolutions + 1):
-            outputs = _convolution(
+            outputs = convolution_and_relu(
                 outputs, max(1, round(channels * width)), 3, f"block{block}_conv{index}", batch_normalization
             )
         outputs = keras.layers.MaxPooling2D(2, strides=2, name=f"block{block}_pool")(outputs)
         features[2**block] = outputs
-    if fully_connected_channels:
-        for name, size in (("fc6", 7), ("fc7", 1)):
-            outputs = _convolution(outputs, fully_connected_channels, size, name, batch_normalization)
-            outputs = keras.layers.Dropout(dropout, name=f"{name}_dropout")(outputs)
-        features[32] = outputs
     return features
 
 
-def _convolution(inputs: Any, channels: int, size: int, name: str, batch_normalization: bool) -> Any:
+def convolution_and_relu(inputs: Any, channels: int, size: int, name: str, batch_normalization: bool) -> Any:
+    """Applies VGG's unit: a square convolution of the size given, normalisation if wanted, ReLU."""
     outputs = keras.layers.Conv2D(
         channels, size, padding="same", use_bias=not batch_normalization, kernel_initializer="he_normal", name=name
     )(inputs)
     if batch_normalization:
         outputs = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(outputs)
     return keras.layers.ReLU(name=f"{name}_relu")(outputs)
+
+
+def vgg16_application(*, width: float = 1.0, batch_normalization: bool = False, **arguments: Any) -> keras.Model:
+    """Makes keras.applications' VGG-16, for its weights.
+
+    Args:
+        width: as for `vgg16_features`; only 1 has published weights.
+        batch_normalization: as for `vgg16_features`; only without it are there published weights.
+        **arguments: of `keras.applications.VGG16`.
+
+    Raises:
+        ValueError: no published weights fit the options, or those asked for can't be loaded.
+    """
+    if width != 1 or batch_normalization:
+        raise ValueError("they need width 1 and no batch_normalization; leave these options out, or the weights")
+    return keras.applications.VGG16(**arguments)

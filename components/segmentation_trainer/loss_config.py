@@ -1,0 +1,91 @@
+"""Which loss a network is trained with, as typed data."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import pydantic
+
+LOSSES = ("cross_entropy", "focal", "dice", "lovasz_softmax")
+MEDIAN_FREQUENCY = "median_frequency"
+
+
+def _loss_weights(value: Any) -> dict[str, float]:
+    weights = _positive_numbers({value: 1.0} if isinstance(value, str) else value)
+    if weights is None or not set(weights) <= set(LOSSES):
+        raise ValueError(
+            f"must be one of {', '.join(LOSSES)}, or several of them with weights above 0, such as "
+            f"{{cross_entropy: 1, dice: 0.5}}; not {value!r}"
+        )
+    return weights
+
+
+def _class_weights(value: Any) -> Any:
+    if value is None or value == MEDIAN_FREQUENCY:
+        return value
+    weights = _positive_numbers(value)
+    if weights is None:
+        raise ValueError(
+            f"must be null, {MEDIAN_FREQUENCY}, or weights above 0 by class name, such as {{person: 2, dog: 3}}; "
+            f"not {value!r}"
+        )
+    return weights
+
+
+def _positive_numbers(value: Any) -> dict[str, float] | None:
+    """The numbers by name; `None` where it is anything else."""
+    if not isinstance(value, dict) or not value or any(isinstance(number, bool) for number in value.values()):
+        return None
+    try:
+        numbers = {str(name): float(number) for name, number in value.items()}
+    except (TypeError, ValueError):
+        return None
+    return numbers if all(0 < number < math.inf for number in numbers.values()) else None
+
+
+LossWeights = Annotated[dict[str, float], pydantic.BeforeValidator(_loss_weights)]
+"""Weights of the losses that are added up, by name; one loss's name alone is that loss with weight 1."""
+
+ClassWeights = Annotated[
+    Literal["median_frequency"] | dict[str, float] | None, pydantic.BeforeValidator(_class_weights)
+]
+"""How the pixels of the classes are weighted: alike, by `median_frequency`, or by class name (others 1)."""
+
+
+def class_weights_of(
+    setting: Literal["median_frequency"] | dict[str, float] | None,
+    class_names: Sequence[str],
+    class_pixels: Sequence[int] | None,
+) -> list[float] | None:
+    """Looks up or computes the weight of each class.
+
+    Median frequency balancing: Eigen and Fergus, "Predicting Depth, Surface Normals and Semantic Labels with a Common
+    Multi-Scale Convolutional Architecture", ICCV 2015, section 6.3.2: the median of the classes' frequencies over the
+    class's own. Here a frequency is the class's share of all valid pixels, where the paper counts in the images that
+    hold the class only. The median is over the classes that occur; one that does not gets the weight 1.
+
+    Args:
+        setting: as `ClassWeights`.
+        class_names: [num_classes], background first.
+        class_pixels: int [num_classes], pixels of each class in the train split; needed for `median_frequency` only.
+
+    Returns:
+        float [num_classes]; `None` where all classes weigh the same.
+
+    Raises:
+        ValueError: an unknown class, or no pixel counts for `median_frequency`.
+    """
+    if setting is None:
+        return None
+    if isinstance(setting, dict):
+        unknown = [name for name in setting if name not in class_names]
+        if unknown:
+            raise ValueError(f"class_weights: unknown class {unknown[0]!r}; allowed are {', '.join(class_names)}")
+        return [setting.get(name, 1.0) for name in class_names]
+    if class_pixels is None:
+        raise ValueError(f"class_weights: {MEDIAN_FREQUENCY} needs the pixels of each class in the train split")
+    occurring = [int(pixels) for pixels in class_pixels if pixels > 0]
+    return [statistics.median(occurring) / int(pixels) if pixels > 0 else 1.0 for pixels in class_pixels]

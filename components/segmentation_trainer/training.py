@@ -16,6 +16,7 @@ from etils import epath
 
 from components.data_validator.pixel_counts import count_pixels
 from components.record_artifacts import TRAIN_SPLIT, VAL_SPLIT, Records
+from components.segmentation_trainer.curves import draw_curves
 from components.segmentation_trainer.distribution import distributed, mend_for_workers
 from components.segmentation_trainer.input_pipeline import (
     count_records,
@@ -30,6 +31,7 @@ from components.segmentation_trainer.networks import backbone_blocks
 from components.segmentation_trainer.optimizers import make_optimizer
 from components.segmentation_trainer.resumption import History, TrainingFolder
 from components.segmentation_trainer.training_callbacks import (
+    CURVES_FILE,
     Replay,
     SamplePredictions,
     StateWriter,
@@ -136,7 +138,8 @@ def train(
             verbose=0,
             callbacks=_callbacks(records, config, steps, history, model_run, folder, on_step),
         )
-    write_history(history, model_run, finished=True)
+    write_history(history, model_run)  # a training found finished has written none here
+    draw_curves({"": history}, model_run / CURVES_FILE)
     folder.load_best(network)
     return network, TrainingResult(history, time.monotonic() - started)
 

@@ -14,7 +14,6 @@ import numpy as np
 import tensorflow as tf
 from etils import epath
 
-from components.segmentation_trainer.curves import draw_curves
 from components.segmentation_trainer.resumption import History, TrainingFolder, as_json
 from tfds_voc_seg.pictures import overlay
 
@@ -53,7 +52,7 @@ class StepReporter(keras.callbacks.Callback):
 
 
 class StateWriter(keras.callbacks.Callback):
-    """Keeps the state after each epoch, and the history as JSON, CSV and a picture.
+    """Keeps the state after each epoch, and the history as JSON and CSV.
 
     Keras' ModelCheckpoint and BackupAndRestore write files of their own, one after the other: a kill between the two
     leaves a best that belongs to another epoch than the last. Hence one state.
@@ -71,7 +70,7 @@ class StateWriter(keras.callbacks.Callback):
         finished = epoch + 1 == self._epochs or bool(self.model.stop_training)
         is_best = logs[self._monitor] > best
         self._folder.write(self.model, self.history, is_best=is_best, finished=finished)
-        write_history(self.history, self._model_run, finished=finished)
+        write_history(self.history, self._model_run)
 
 
 class Replay(keras.callbacks.Callback):
@@ -107,8 +106,8 @@ class SamplePredictions(keras.callbacks.Callback):
         self._writer.flush()
 
 
-def write_history(history: History, model_run: epath.Path, *, finished: bool) -> None:
-    """Writes a history as JSON (absent classes `null`) and CSV (a row an epoch); draws it once it is finished."""
+def write_history(history: History, model_run: epath.Path) -> None:
+    """Writes a history as JSON (absent classes `null`) and CSV (a row an epoch)."""
     shown = as_json(history)
     model_run.mkdir(parents=True, exist_ok=True)
     (model_run / HISTORY_JSON).write_text(json.dumps(shown, indent=2))
@@ -117,5 +116,3 @@ def write_history(history: History, model_run: epath.Path, *, finished: bool) ->
     rows.writerow(["epoch", *shown])
     rows.writerows([epoch, *values] for epoch, values in enumerate(zip(*shown.values(), strict=True), start=1))
     (model_run / HISTORY_CSV).write_text(table.getvalue())
-    if finished:
-        draw_curves({"": shown}, model_run / CURVES_FILE)

@@ -10,9 +10,9 @@ import keras
 import tensorflow as tf
 from etils import epath
 
+from components.segmentation_trainer.input_pipeline import image_and_class_map
 from components.segmentation_trainer.model_description import DESCRIPTION_FILE, ModelDescription
 from components.segmentation_trainer.request_images import decode_request
-from tfds_voc_seg.decoding import class_map_from_one_hot, parse_record
 from tfds_voc_seg.encoding import resize_photo
 
 SERVING_SIGNATURE = "serving_default"
@@ -60,13 +60,8 @@ class _Segmenter(tf.Module):
     @tf.function
     def segment_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         size, channels = self._image_size, self._network.output_shape[-1]
-
-        def image_and_label(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            image, mask = parse_record(serialized, size, channels)
-            return image, class_map_from_one_hot(mask)
-
         images, label = tf.map_fn(
-            image_and_label,
+            lambda serialized: image_and_class_map(serialized, size, channels),
             examples,
             fn_output_signature=(tf.TensorSpec([size, size, 3], tf.uint8), tf.TensorSpec([size, size], tf.uint8)),
         )

@@ -16,7 +16,7 @@ from components.segmentation_trainer.network_names import CONTRACT_ARGUMENTS, ne
 from components.segmentation_trainer.training_config import LARGEST_SEED, TrainingConfig
 from components.strict_config import StrictConfig
 from tfds_voc_seg.devkit import find_devkit
-from tfds_voc_seg.record_config import ImageEncoding, OnBadPair, RecordConfig, VoidTreatment, known_classes
+from tfds_voc_seg.record_config import ImageEncoding, OnBadPair, RecordConfig, TrainMasks, VoidTreatment, known_classes
 from tfds_voc_seg.sample_devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES
 
 SAMPLE_DEVKIT = "sample"
@@ -50,6 +50,9 @@ class DataConfig(StrictConfig):
     """VOC's foreground classes to keep; all others become background."""
     drop_empty: bool = False
     """Leave out images that hold none of the classes."""
+    train_masks: TrainMasks = "voc"
+    """`voc`: VOC's own train split; `sbd`: the one that the Semantic Boundaries Dataset enlarges
+    (`SegmentationClassAug`, `train_aug.txt`); `sbd_if_present`: the latter where the devkit holds it."""
     void: VoidTreatment = "ignore"
     """`ignore` leaves void out of losses and metrics; `background` makes it background."""
     image_encoding: ImageEncoding = "png"

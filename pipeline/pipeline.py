@@ -60,6 +60,7 @@ def create_pipeline(config: RunConfig) -> Pipeline:
         conversion_config=ConversionConfig(
             config.data.num_shards, config.data.seed, config.data.on_bad_pair, config.data.max_bad_fraction
         ),
+        train_masks=config.data.train_masks,
         devkit_fingerprint=_devkit_fingerprint(config),
         code_fingerprint=code_fingerprint("components.voc_example_gen.executor"),
     )
@@ -167,4 +168,4 @@ def _trainer_fingerprint(name: str, candidate: CandidateConfig) -> str:
 def _devkit_fingerprint(config: RunConfig) -> str:
     if not config.devkit_folder.exists():
         return ""
-    return devkit.fingerprint(config.devkit_folder)
+    return devkit.fingerprint(config.devkit_folder, config.data.train_masks)

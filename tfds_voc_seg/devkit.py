@@ -7,10 +7,14 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tfds_voc_seg.record_config import TrainMasks
+
 SPLITS = ("train", "val")
 """The official segmentation splits, by the names of their list files."""
 
 _FOLDERS = ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation")
+_MASKS, _SBD_MASKS = "SegmentationClass", "SegmentationClassAug"
+_SBD_LISTS = ("train_aug", "trainaug")
 _NESTED_DEVKITS = ("", "VOC2012", "VOCdevkit/VOC2012")
 
 
@@ -105,7 +109,7 @@ def read_splits(devkit: str | Path, splits: Iterable[str] = SPLITS) -> dict[str,
     listings: dict[str, Listing] = {}
     taken: dict[str, str] = {}
     for split in reversed(list(splits)):
-        listing = _read_split(Path(devkit), split, "SegmentationClass")
+        listing = _read_split(Path(devkit), split, _MASKS)
         doubles = [pair for pair in listing.pairs if pair.image_id in taken]
         problems = [
             Problem(
@@ -135,12 +139,39 @@ def read_train_aug(devkit: str | Path) -> Listing | None:
     Raises:
         DevkitError: the list is empty.
     """
-    lists = [name for name in ("train_aug", "trainaug") if _list_file(devkit, name).is_file()]
-    if not lists or not (Path(devkit) / "SegmentationClassAug").is_dir():
+    name = _sbd_list(devkit)
+    if name is None:
         return None
-    listing = _read_split(Path(devkit), lists[0], "SegmentationClassAug")
+    listing = _read_split(Path(devkit), name, _SBD_MASKS)
     validation = set(_read_list(devkit, "val"))
     return Listing(tuple(pair for pair in listing.pairs if pair.image_id not in validation), listing.problems)
+
+
+def read_training_splits(devkit: str | Path, train_masks: TrainMasks) -> dict[str, Listing]:
+    """Reads the splits for a training: `train` and `val`, as `read_splits`, where SBD's masks may enlarge `train`.
+
+    Args:
+        devkit: the folder that holds `JPEGImages`.
+        train_masks: `voc` takes VOC's own train split, `sbd` that of `read_train_aug`, `sbd_if_present` the latter
+            where the devkit holds it.
+
+    Raises:
+        DevkitError: a list is missing or empty, or SBD's masks are asked for and not there.
+    """
+    listings = read_splits(devkit)
+    enlarged = None if train_masks == "voc" else read_train_aug(devkit)
+    if enlarged is None and train_masks == "sbd":
+        raise DevkitError(
+            f"{devkit} holds no masks of the Semantic Boundaries Dataset: put them into {_SBD_MASKS}, and their list "
+            f"into ImageSets/Segmentation/{_SBD_LISTS[0]}.txt, or set data.train_masks to voc"
+        )
+    return {**listings, "train": enlarged or listings["train"]}
+
+
+def _sbd_list(devkit: str | Path) -> str | None:
+    """The name of SBD's list; `None` where the devkit has none, or no masks of SBD."""
+    lists = [name for name in _SBD_LISTS if _list_file(devkit, name).is_file()]
+    return lists[0] if lists and (Path(devkit) / _SBD_MASKS).is_dir() else None
 
 
 def _list_file(devkit: str | Path, split: str) -> Path:
@@ -204,10 +235,14 @@ def problems_error(heading: str, problems: Sequence[Problem], shown: int = 20) -
     return DevkitError("\n".join([f"{heading}:", *lines]), problems)
 
 
-def fingerprint(devkit: str | Path, splits: Iterable[str] = SPLITS) -> str:
+def fingerprint(devkit: str | Path, train_masks: TrainMasks = "voc") -> str:
     """Hashes the lists and the content of every photo and mask, so that a changed file is a changed input.
 
     A file that is missing counts as such: what it does to a conversion is the conversion's to say.
+
+    Args:
+        devkit: the folder that holds `JPEGImages`.
+        train_masks: as for `read_training_splits`.
 
     Returns:
         A SHA-256 hex digest.
@@ -215,11 +250,14 @@ def fingerprint(devkit: str | Path, splits: Iterable[str] = SPLITS) -> str:
     Raises:
         DevkitError: a list is missing or empty.
     """
+    lists = [(split, _MASKS) for split in SPLITS]
+    if train_masks != "voc" and (enlarged := _sbd_list(devkit)):
+        lists.append((enlarged, _SBD_MASKS))
     digest = hashlib.sha256()
-    for split in splits:
-        for image_id in _read_list(devkit, split):
-            digest.update(f"{split}/{image_id}\0".encode())
-            for file in (f"JPEGImages/{image_id}.jpg", f"SegmentationClass/{image_id}.png"):
+    for name, masks in lists:
+        for image_id in _read_list(devkit, name):
+            digest.update(f"{name}/{image_id}\0".encode())
+            for file in (f"JPEGImages/{image_id}.jpg", f"{masks}/{image_id}.png"):
                 path = Path(devkit) / file
                 digest.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"missing")
     return digest.hexdigest()

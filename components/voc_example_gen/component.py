@@ -11,7 +11,7 @@ from tfx.types import component_spec, standard_artifacts
 
 from components.voc_example_gen import executor
 from tfds_voc_seg.conversion import ConversionConfig
-from tfds_voc_seg.record_config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig, TrainMasks
 
 
 class VocExampleGenSpec(types.ComponentSpec):
@@ -21,6 +21,7 @@ class VocExampleGenSpec(types.ComponentSpec):
         executor.DEVKIT_KEY: component_spec.ExecutionParameter(type=str),
         executor.RECORD_CONFIG_KEY: component_spec.ExecutionParameter(type=str),
         executor.CONVERSION_KEY: component_spec.ExecutionParameter(type=str),
+        executor.TRAIN_MASKS_KEY: component_spec.ExecutionParameter(type=str),
         executor.DEVKIT_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
         executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
     }
@@ -29,7 +30,7 @@ class VocExampleGenSpec(types.ComponentSpec):
 
 
 class VocExampleGen(base_beam_component.BaseBeamComponent):
-    """Converts a VOC devkit to sharded one-hot records, with VOC's own train and val splits."""
+    """Converts a VOC devkit to sharded one-hot records, with VOC's own train (or SBD's larger one) and val splits."""
 
     SPEC_CLASS = VocExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
@@ -40,6 +41,7 @@ class VocExampleGen(base_beam_component.BaseBeamComponent):
         record_config: RecordConfig,
         *,
         conversion_config: ConversionConfig | None = None,
+        train_masks: TrainMasks = "voc",
         devkit_fingerprint: str = "",
         code_fingerprint: str = "",
     ):
@@ -49,6 +51,7 @@ class VocExampleGen(base_beam_component.BaseBeamComponent):
             devkit: the folder that holds `JPEGImages`, usually VOCdevkit/VOC2012.
             record_config: what a record holds.
             conversion_config: how pairs are dealt out to files, and what becomes of bad ones.
+            train_masks: whose masks the split train has: VOC's own, or SBD's, always or where the devkit holds them.
             devkit_fingerprint: a hash of the devkit's content; TFX's cache does not look into folders.
             code_fingerprint: a hash of the conversion's code; TFX's cache does not look into code.
         """
@@ -58,6 +61,7 @@ class VocExampleGen(base_beam_component.BaseBeamComponent):
                     executor.DEVKIT_KEY: devkit,
                     executor.RECORD_CONFIG_KEY: _as_json(record_config),
                     executor.CONVERSION_KEY: _as_json(conversion_config or ConversionConfig()),
+                    executor.TRAIN_MASKS_KEY: train_masks,
                     executor.DEVKIT_FINGERPRINT_KEY: devkit_fingerprint,
                     executor.CODE_FINGERPRINT_KEY: code_fingerprint,
                     executor.EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples),

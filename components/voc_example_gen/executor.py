@@ -16,13 +16,14 @@ from tfx.types import artifact_utils
 import tfds_voc_seg.conversion as conversion
 from components import record_artifacts
 from components.progress import Progress, report
-from tfds_voc_seg.devkit import find_devkit, read_splits
+from tfds_voc_seg.devkit import find_devkit, read_training_splits
 from tfds_voc_seg.encoding import record_features
 from tfds_voc_seg.record_config import RecordConfig
 
 DEVKIT_KEY = "devkit"
 RECORD_CONFIG_KEY = "record_config"
 CONVERSION_KEY = "conversion"
+TRAIN_MASKS_KEY = "train_masks"
 DEVKIT_FINGERPRINT_KEY = "devkit_fingerprint"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 EXAMPLES_KEY = "examples"
@@ -48,6 +49,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 devkit: the folder that holds `JPEGImages`.
                 record_config: JSON of `RecordConfig`.
                 conversion: JSON of `ConversionConfig`.
+                train_masks: whose masks the split train has, see `devkit.read_training_splits`.
                 devkit_fingerprint, code_fingerprint: for TFX's cache; not read.
 
         Raises:
@@ -56,7 +58,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """
         record_config = RecordConfig(**json.loads(exec_properties[RECORD_CONFIG_KEY]))
         config = conversion.ConversionConfig(**json.loads(exec_properties[CONVERSION_KEY]))
-        listings = read_splits(find_devkit(exec_properties[DEVKIT_KEY]))
+        listings = read_training_splits(find_devkit(exec_properties[DEVKIT_KEY]), exec_properties[TRAIN_MASKS_KEY])
         examples = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
         examples.split_names = artifact_utils.encode_split_names(list(listings))
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)

@@ -52,7 +52,12 @@ def test_contract_over_every_backbone(name: str, options: dict[str, Any], backbo
 @functools.cache
 def of_any_size(name: str, backbone: str) -> keras.Model:
     options = {"vgg16": {"width": 0.05, "fully_connected_channels": 0}, "mobilenet": QUARTER}[backbone]
-    return create_network(name, image_size=None, num_classes=3, **options)
+    network = create_network(name, image_size=None, num_classes=3, **options)
+    random = np.random.default_rng(0)
+    for layer in network.layers:
+        if layer.name.startswith("score_stride"):  # zero at the start
+            layer.kernel.assign(random.normal(0, 0.1, layer.kernel.shape))
+    return network
 
 
 @settings(max_examples=12, deadline=None)
@@ -100,6 +105,15 @@ def test_upsampling_starts_as_bilinear_interpolation(stride: int, shift: float, 
     assert upsampled.shape == expected.shape
     inner = slice(stride, -stride)
     np.testing.assert_allclose(upsampled[inner, inner], expected[inner, inner], atol=1e-3)
+
+
+def test_an_fcn_starts_with_equal_scores_and_its_last_upsampling_stays_bilinear() -> None:
+    """Long et al. 2015, section 4.3."""
+    network = create_network("fcn4", image_size=32, num_classes=3, **SMALL["fcn4"])
+    photo = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
+    assert not np.any(network(photo))
+    learned = {layer.name for layer in network.layers if layer.trainable_weights and layer.name.startswith("upsample")}
+    assert learned == {"upsample_to_stride16", "upsample_to_stride8", "upsample_to_stride4"}
 
 
 def test_fcn_has_the_papers_parameters() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,3 +81,27 @@ def test_progress_ends_at_all_pairs(devkit: Path, convert: Convert) -> None:
         convert(devkit, RecordConfig(IMAGE_SIZE, CLASSES))
     assert (reports[-1].done, reports[-1].total) == (TRAIN_IMAGES + VAL_IMAGES,) * 2
     assert [report.done for report in reports] == sorted(report.done for report in reports)
+
+
+def test_the_train_split_is_enlarged_by_sbd_where_asked(own_devkit: Path, convert: Convert) -> None:
+    lists, config = own_devkit / "ImageSets/Segmentation", RecordConfig(IMAGE_SIZE, CLASSES)
+    train, val = ((lists / f"{split}.txt").read_text().split() for split in ("train", "val"))
+    more = "2008_000001"
+    shutil.copytree(own_devkit / "SegmentationClass", own_devkit / "SegmentationClassAug")
+    shutil.copy(own_devkit / f"JPEGImages/{train[0]}.jpg", own_devkit / f"JPEGImages/{more}.jpg")
+    shutil.copy(own_devkit / f"SegmentationClass/{train[0]}.png", own_devkit / f"SegmentationClassAug/{more}.png")
+
+    with pytest.raises(DevkitError, match=r"no masks of the Semantic Boundaries Dataset: .* data\.train_masks to voc"):
+        convert(own_devkit, config, train_masks="sbd")
+    assert sum(_count(convert(own_devkit, config, train_masks="sbd_if_present"), "train")) == len(train)
+    (lists / "train_aug.txt").write_text("\n".join([*train, more, val[0]]))
+    assert sum(_count(convert(own_devkit, config), "train")) == len(train)
+    for train_masks in ("sbd", "sbd_if_present"):
+        enlarged = convert(own_devkit, config, train_masks=train_masks)
+        assert json.loads(enlarged.split_names) == ["train", "val"]
+        assert sum(_count(enlarged, "train")) == len(train) + 1  # never a validation image
+        assert sum(_count(enlarged, "val")) == len(val)
+
+
+def _count(artifact: Any, split: str) -> list[int]:
+    return [len(list(tf.data.TFRecordDataset(file))) for file in read_records(artifact).files[split]]

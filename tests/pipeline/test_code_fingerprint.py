@@ -9,8 +9,8 @@ from pipeline.code_fingerprint import _imported, code_fingerprint
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package `fingerprinted_nets`: `build` imports `blocks` relatively; `other` is imported by nobody."""
-    folder = tmp_path / "fingerprinted_nets"
+    """A package `nets_to_hash`: `build` imports `blocks` relatively; `other` is imported by nobody."""
+    folder = tmp_path / "nets_to_hash"
     folder.mkdir()
     (folder / "__init__.py").write_text("")
     (folder / "build.py").write_text("import os\nfrom . import blocks\nfrom tfds_voc_seg.labels import VOID\n")
@@ -21,19 +21,24 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_changes_with_any_file_that_is_imported_and_no_other(package: Path) -> None:
-    before = code_fingerprint("fingerprinted_nets.build")
+    before = code_fingerprint("nets_to_hash.build")
     (package / "other.py").write_text("changed = True\n")
-    assert code_fingerprint("fingerprinted_nets.build") == before
+    assert code_fingerprint("nets_to_hash.build") == before
     for file in ("build.py", "blocks.py"):
         (package / file).write_text((package / file).read_text() + "# a line more\n")
-        after = code_fingerprint("fingerprinted_nets.build")
+        after = code_fingerprint("nets_to_hash.build")
         assert after != before
         before = after
 
 
 def test_it_follows_imports_into_this_project_but_not_into_libraries(package: Path) -> None:
-    found = _imported(("fingerprinted_nets.build",), {"fingerprinted_nets", "tfds_voc_seg"})
-    assert set(found) == {"fingerprinted_nets", "fingerprinted_nets.build", "fingerprinted_nets.blocks", "tfds_voc_seg.labels"}
+    found = _imported(("nets_to_hash.build",), {"nets_to_hash", "tfds_voc_seg"})
+    assert set(found) == {
+        "nets_to_hash",
+        "nets_to_hash.build",
+        "nets_to_hash.blocks",
+        "tfds_voc_seg.labels",
+    }
 
 
 def test_a_single_file_counts_with_its_neighbours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

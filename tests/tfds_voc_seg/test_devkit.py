@@ -82,3 +82,16 @@ def test_the_fingerprint_changes_when_an_image_changes_split(own_devkit: Path) -
     train.write_text("\n".join(rest))
     val.write_text(f"{first}\n{val.read_text()}")
     assert fingerprint(own_devkit) != before
+
+
+def test_the_fingerprint_covers_sbds_masks_where_they_train(own_devkit: Path) -> None:
+    (own_devkit / "SegmentationClassAug").mkdir()
+    lists = own_devkit / "ImageSets/Segmentation"
+    (lists / "train_aug.txt").write_text((lists / "train.txt").read_text())
+    before = [fingerprint(own_devkit, masks) for masks in ("voc", "sbd_if_present", "sbd")]
+    assert before[0] != before[1] == before[2]
+    image_id = (lists / "train.txt").read_text().split()[0]
+    (own_devkit / f"SegmentationClassAug/{image_id}.png").write_text("another mask")
+    after = [fingerprint(own_devkit, masks) for masks in ("voc", "sbd_if_present", "sbd")]
+    assert after[0] == before[0]
+    assert after[1] == after[2] != before[1]

@@ -77,8 +77,10 @@ class BilinearInitializer(keras.initializers.Initializer):
         return {"shift": self.shift}
 
 
-def bilinear_upsampling(scores: Any, stride: int, name: str, *, shift: float = 0.5, dtype: Any = None) -> Any:
-    """Upsamples scores by a learned transposed convolution that starts as bilinear interpolation.
+def bilinear_upsampling(
+    scores: Any, stride: int, name: str, *, shift: float = 0.5, trainable: bool = True, dtype: Any = None
+) -> Any:
+    """Upsamples scores by a transposed convolution that starts as bilinear interpolation.
 
     Args:
         scores: float [batch, height, width, channels].
@@ -87,6 +89,7 @@ def bilinear_upsampling(scores: Any, stride: int, name: str, *, shift: float = 0
         shift: where the scores are centred in what they are upsampled to: score i at stride × i + shift ×
             (stride - 1). At 0.5 it is the middle of the pixels that it stands for, as after pooling; strided
             convolutions centre it at the first (0) or the last (1) of them.
+        trainable: whether it is learned from there on, or stays bilinear interpolation.
         dtype: the layers' dtype policy; `None` for the global one.
 
     Returns:
@@ -98,6 +101,7 @@ def bilinear_upsampling(scores: Any, stride: int, name: str, *, shift: float = 0
         strides=stride,
         use_bias=False,
         kernel_initializer=BilinearInitializer(shift),
+        trainable=trainable,
         dtype=dtype,
         name=name,
     )(scores)

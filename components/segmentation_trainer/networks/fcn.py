@@ -1,8 +1,9 @@
 """Fully convolutional networks: FCN-32, FCN-16, FCN-8 and FCN-4, on any backbone.
 
 Source: Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015, section 4 and
-figure 3: linear 1×1 scores at each stride, fused by addition, upsampled by transposed convolutions of kernel
-2 × stride that start as bilinear interpolation. FCN-4 goes one block further down the same way.
+figure 3: linear 1×1 scores at each stride, zero at the start, fused by addition, upsampled by transposed convolutions
+of kernel 2 × stride. Those between strides start as bilinear interpolation and are learned; the last one stays
+bilinear (section 4.3). FCN-4 goes one block further down the same way.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ def fcn(
         scores = keras.layers.Add(name=f"fuse_stride{stride}")([upsampled, skip])
 
     # Back to the input's own size; in float32 also where the rest computes in half of it.
-    scores = bilinear_upsampling(scores, stride, "upsample_to_input", shift=trunk.shift, dtype="float32")
+    scores = bilinear_upsampling(
+        scores, stride, "upsample_to_input", shift=trunk.shift, trainable=False, dtype="float32"
+    )
     scores = CropToMatch(dtype="float32", name="crop")([scores, images])
     network = keras.Model(images, scores, name=f"fcn{output_stride}")
     attach_backbone(network, trunk, weights=weights, freeze_batch_normalization=freeze_batch_normalization)
@@ -102,6 +105,4 @@ fcn4 = functools.partial(fcn, 4)
 
 
 def _score(features: Any, num_classes: int, stride: int) -> Any:
-    return keras.layers.Conv2D(num_classes, 1, kernel_initializer="glorot_uniform", name=f"score_stride{stride}")(
-        features
-    )
+    return keras.layers.Conv2D(num_classes, 1, kernel_initializer="zeros", name=f"score_stride{stride}")(features)

@@ -110,6 +110,8 @@ def create_pipeline(config: RunConfig) -> Pipeline:
         examples=examples,
         models=models,
         baseline=published_model.outputs["model"],
+        devkit=str(config.devkit_folder),
+        record_config=config.data.record_config(),
         code_fingerprint=code_fingerprint("components.segmentation_evaluator.executor"),
     )
     selector = ModelSelector(

@@ -33,6 +33,26 @@ def parse_record(serialized: tf.Tensor, image_size: int | None, channels: int) -
     return image, tf.reshape(mask, [height, width, channels])
 
 
+def parse_origin(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Reads which photo a record was made of.
+
+    Args:
+        serialized: string scalar, a `tf.train.Example`.
+
+    Returns:
+        The VOC image id, string scalar; the photo's own height and width, int64 scalars, pixels.
+    """
+    features = tf.io.parse_single_example(
+        serialized,
+        {
+            "filename": tf.io.FixedLenFeature([], tf.string),
+            "height": tf.io.FixedLenFeature([], tf.int64),
+            "width": tf.io.FixedLenFeature([], tf.int64),
+        },
+    )
+    return features["filename"], features["height"], features["width"]
+
+
 def void_weights(mask: tf.Tensor) -> tf.Tensor:
     """Weighs each pixel of a one-hot mask: 1 where it has a class, 0 where it is void.
 

@@ -174,6 +174,12 @@ def _sbd_list(devkit: str | Path) -> str | None:
     return lists[0] if lists and (Path(devkit) / _SBD_MASKS).is_dir() else None
 
 
+def pair_of(devkit: str | Path, image_id: str, masks: str = _MASKS) -> Pair:
+    """Where photo and mask of an image lie; whether they do is not looked at."""
+    folder = Path(devkit)
+    return Pair(image_id, str(folder / "JPEGImages" / f"{image_id}.jpg"), str(folder / masks / f"{image_id}.png"))
+
+
 def _list_file(devkit: str | Path, split: str) -> Path:
     return Path(devkit) / "ImageSets" / "Segmentation" / f"{split}.txt"
 
@@ -208,16 +214,16 @@ def _read_split(devkit: Path, split: str, masks: str) -> Listing:
                 )
             )
             continue
-        files = (devkit / "JPEGImages" / f"{image_id}.jpg", devkit / masks / f"{image_id}.png")
+        pair = pair_of(devkit, image_id, masks)
         missing = [
-            Problem(image_id, str(file), what, f"restore it or take the id off {list_file}")
-            for file in files
-            if (what := _file_problem(file))
+            Problem(image_id, file, what, f"restore it or take the id off {list_file}")
+            for file in (pair.photo, pair.mask)
+            if (what := _file_problem(Path(file)))
         ]
         if missing:
             problems += missing
         else:
-            pairs.append(Pair(image_id, *map(str, files)))
+            pairs.append(pair)
     return Listing(tuple(pairs), tuple(problems))
 
 

@@ -90,7 +90,7 @@ def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         PairError: photo or mask can't be read or used.
     """
-    photo, mask = _read_photo(pair), _read_mask(pair)
+    photo, mask = _read_photo(pair), read_mask(pair)
     if photo.shape[:2] != mask.shape:
         what = f"is {_size(mask)} pixels but its photo is {_size(photo)}"
         raise PairError(pair, pair.mask, what, "a mask has its photo's size: restore the one that was resized")
@@ -109,8 +109,15 @@ def _read_photo(pair: Pair) -> np.ndarray:
         raise PairError(pair, pair.photo, f"can't be decoded as a photo ({reason})", "restore the file") from error
 
 
-def _read_mask(pair: Pair) -> np.ndarray:
-    """Reads a mask by palette index, with PIL: TensorFlow's PNG decoder gives luminance (class 15 becomes 147)."""
+def read_mask(pair: Pair) -> np.ndarray:
+    """Reads a mask by palette index, with PIL: TensorFlow's PNG decoder gives luminance (class 15 becomes 147).
+
+    Returns:
+        uint8 [height, width], VOC class ids and `VOID`.
+
+    Raises:
+        PairError: the mask can't be read or used.
+    """
     try:
         _refuse_bomb(pair, pair.mask)
         with Image.open(pair.mask) as image:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Mapping
 
 from tfx import types
@@ -10,12 +12,17 @@ from tfx.types import component_spec, standard_artifacts
 
 from components.candidates import BASELINE_KEY, candidate_channels, with_candidate_inputs
 from components.segmentation_evaluator import executor
+from tfds_voc_seg.record_config import RecordConfig
 
 
 class SegmentationEvaluatorSpec(types.ComponentSpec):
     """Inputs, outputs and parameters of SegmentationEvaluator, without those of the candidates."""
 
-    PARAMETERS = {executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str)}
+    PARAMETERS = {
+        executor.DEVKIT_KEY: component_spec.ExecutionParameter(type=str),
+        executor.RECORD_CONFIG_KEY: component_spec.ExecutionParameter(type=str),
+        executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
+    }
     INPUTS = {
         executor.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
         BASELINE_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
@@ -35,6 +42,8 @@ class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
         models: Mapping[str, types.BaseChannel],
         baseline: types.BaseChannel,
         *,
+        devkit: str = "",
+        record_config: RecordConfig | None = None,
         code_fingerprint: str = "",
     ):
         """Makes the component.
@@ -43,8 +52,16 @@ class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
             examples: Examples of the record contract, with the split val.
             models: candidate → its Model.
             baseline: the Model in service, from PublishedModel.
+            devkit: the folder with the masks at their own size; without it there are figures at the network's size
+                alone.
+            record_config: what the records were made by; needed with `devkit`.
             code_fingerprint: a hash of the evaluation's code; TFX's cache does not look into code.
+
+        Raises:
+            ValueError: a devkit without the record's configuration.
         """
+        if devkit and record_config is None:
+            raise ValueError("the devkit's masks can't be read without record_config: pass the one of VocExampleGen")
         spec_class = with_candidate_inputs(SegmentationEvaluatorSpec, models)
         super().__init__(
             spec=spec_class(
@@ -52,6 +69,8 @@ class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
                     executor.EXAMPLES_KEY: examples,
                     **candidate_channels(models),
                     BASELINE_KEY: baseline,
+                    executor.DEVKIT_KEY: devkit,
+                    executor.RECORD_CONFIG_KEY: json.dumps(record_config and dataclasses.asdict(record_config)),
                     executor.CODE_FINGERPRINT_KEY: code_fingerprint,
                     executor.EVALUATION_KEY: types.Channel(type=standard_artifacts.ModelEvaluation),
                 }

@@ -1,7 +1,8 @@
-"""Segmentation metrics in two pure stages: counts of pixels, then reductions of the counts. Void is in neither.
+"""Region metrics in two pure stages: counts of pixels, then reductions of the counts. Void is in neither.
 
-Source of the metrics: Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015,
-section 5: with n_ij the pixels of class i predicted as class j.
+Source: Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015, section 5, with
+n_ij the pixels of class i predicted as class j and t_i = Σ_j n_ij. Of the coefficient: Dice, "Measures of the Amount of
+Ecologic Association Between Species", Ecology 1945.
 """
 
 from __future__ import annotations
@@ -50,13 +51,55 @@ def per_class_iou(confusion: np.ndarray) -> np.ndarray:
     return np.where(truth_pixels > 0, intersection / np.maximum(union, 1), np.nan)
 
 
+def per_class_accuracy(confusion: np.ndarray) -> np.ndarray:
+    """Share of each class's own pixels that are found (recall): n_ii / t_i.
+
+    Args:
+        confusion: int [K, K], as from `confusion_matrix`.
+
+    Returns:
+        float64 [K]; NaN for a class that is absent from the truth.
+    """
+    truth_pixels = confusion.sum(axis=1)
+    return np.where(truth_pixels > 0, np.diag(confusion) / np.maximum(truth_pixels, 1), np.nan)
+
+
+def per_class_dice(confusion: np.ndarray) -> np.ndarray:
+    """Dice coefficient (F1 score) of each class: 2 n_ii / (Σ_j n_ij + Σ_j n_ji).
+
+    Args:
+        confusion: int [K, K], as from `confusion_matrix`.
+
+    Returns:
+        float64 [K]; NaN for a class that is absent from the truth.
+    """
+    truth_pixels = confusion.sum(axis=1)
+    both = truth_pixels + confusion.sum(axis=0)
+    return np.where(truth_pixels > 0, 2 * np.diag(confusion) / np.maximum(both, 1), np.nan)
+
+
 def mean_iou(confusion: np.ndarray) -> float:
     """Mean of the per-class IoU over the classes that occur in the truth; NaN where none does."""
-    iou = per_class_iou(confusion)
-    return float(np.nanmean(iou)) if np.any(~np.isnan(iou)) else float("nan")
+    return mean_over_classes(per_class_iou(confusion))
+
+
+def frequency_weighted_iou(confusion: np.ndarray) -> float:
+    """Per-class IoU weighted by the class's share of the valid pixels: Σ_i t_i IoU_i / Σ_i t_i; NaN without any."""
+    truth_pixels = confusion.sum(axis=1)
+    total = truth_pixels.sum()
+    return float(np.nansum(truth_pixels * per_class_iou(confusion)) / total) if total else float("nan")
 
 
 def pixel_accuracy(confusion: np.ndarray) -> float:
-    """Share of the valid pixels whose class is right: Σ_i n_ii / Σ_ij n_ij; NaN where there is no valid pixel."""
+    """Share of the valid pixels whose class is right: Σ_i n_ii / Σ_i t_i; NaN where there is no valid pixel."""
     total = confusion.sum()
     return float(np.trace(confusion) / total) if total else float("nan")
+
+
+def mean_over_classes(values: np.ndarray) -> float:
+    """Mean over the classes that occur.
+
+    Args:
+        values: float64 [K]; NaN for a class that does not occur.
+    """
+    return float(np.nanmean(values)) if np.any(~np.isnan(values)) else float("nan")

@@ -1,4 +1,4 @@
-"""All models over the same records: decoded once, each model run on the same batch, counted by TFMA on Beam."""
+"""The evaluation as a Beam job: all models over the same records, summed by TFMA, each image listed."""
 
 from __future__ import annotations
 
@@ -9,162 +9,170 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import tensorflow as tf
 import tfx  # noqa: F401  (before tensorflow_model_analysis: it installs a stand-in that TFMA needs)
 from etils import epath
 
 import tensorflow_model_analysis as tfma  # isort: skip
 
-from components.segmentation_evaluator import confusion
-from components.segmentation_evaluator.metrics import CONFUSION_MATRIX, SegmentationMetrics
-from components.segmentation_trainer.export import SEGMENT_IMAGES_SIGNATURE
-from components.segmentation_trainer.input_pipeline import image_and_class_map
+from components.segmentation_evaluator import counts, slices
+from components.segmentation_evaluator.metrics import IMAGES, PIXEL_COUNTS, SegmentationMetrics
+from components.segmentation_evaluator.segmentation import (
+    NETWORK_SIZE,
+    ORIGINAL_SIZE,
+    BatchSegmenter,
+    SegmentedImage,
+)
+from tfds_voc_seg.record_config import RecordConfig
 
 BATCH_SIZE = 16
 """Images a batch: a cap on the memory that scores of float32 [batch, height, width, classes] take."""
 
+IMAGES_FILE = "images.jsonl"
+_ROW_KEY = "image_row"
+
+SliceKey = tuple[tuple[str, str], ...]
+"""Feature and value; empty for the whole split."""
+
 
 @dataclasses.dataclass(frozen=True)
-class ModelEvaluation:
-    """What one model came to on a split.
+class EvaluationSpec:
+    """What is evaluated.
 
     Attributes:
-        class_names: the names of the class ids, background first.
-        confusion: int64 [K, K]; row: true class, column: predicted class; void left out.
+        files: the split's shards.
+        models: name → folder of its SavedModel; all with the classes named here.
+        class_names: the names of the masks' channels, background first.
+        image_size: height and width of image and mask, pixels.
+        masks: the devkit with the masks at their own size, and what the records were made by; `None` for the network's
+            size alone.
     """
 
+    files: Sequence[str]
+    models: Mapping[str, str]
     class_names: tuple[str, ...]
-    confusion: np.ndarray
+    image_size: int
+    masks: tuple[str, RecordConfig] | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """The metrics as JSON values; `null` for classes that are absent from the split."""
-        iou = confusion.per_class_iou(self.confusion)
-        return {
-            "mean_iou": confusion.mean_iou(self.confusion),
-            "pixel_accuracy": confusion.pixel_accuracy(self.confusion),
-            "per_class_iou": {
-                name: None if np.isnan(value) else float(value)
-                for name, value in zip(self.class_names, iou, strict=True)
-            },
-            "confusion_matrix": self.confusion.tolist(),
-        }
-
-
-class SegmentRecords(beam.PTransform):
-    """Serialized records → TFMA extracts with the truth and each model's class map.
-
-    Input: TFMA extracts with a serialized record under `tfma.INPUT_KEY`. Output: the same with the label, uint8
-    [height, width], and the predictions, model name → uint8 [height, width].
-    """
-
-    def __init__(self, models: Mapping[str, str], image_size: int, channels: int):
-        """Makes the transform.
-
-        Args:
-            models: name → folder of its SavedModel.
-            image_size: height and width of image and mask, pixels.
-            channels: the mask's number of channels.
-        """
-        super().__init__()
-        self._segment = _SegmentBatch(dict(models), image_size, channels)
-
-    def expand(self, extracts: Any) -> Any:  # noqa: D102
-        return (
-            extracts
-            | "Batch" >> beam.BatchElements(min_batch_size=BATCH_SIZE, max_batch_size=BATCH_SIZE)
-            | "Segment" >> beam.ParDo(self._segment)
-        )
+    @property
+    def sizes(self) -> list[str]:
+        """The sizes at which predictions are compared."""
+        return [NETWORK_SIZE] if self.masks is None else [NETWORK_SIZE, ORIGINAL_SIZE]
 
 
 class _SegmentBatch(beam.DoFn):
-    def __init__(self, models: dict[str, str], image_size: int, channels: int):
-        self._models, self._image_size, self._channels = models, image_size, channels
+    """A batch of serialized records → TFMA's extracts: counts as predictions, features to slice on, and a row."""
+
+    def __init__(self, spec: EvaluationSpec):
+        self._spec = spec
 
     def setup(self) -> None:
-        self._loaded = {name: tf.saved_model.load(folder) for name, folder in self._models.items()}
-        self._signatures = {name: model.signatures[SEGMENT_IMAGES_SIGNATURE] for name, model in self._loaded.items()}
-        self._decode = tf.function(
-            lambda serialized: tf.map_fn(
-                lambda record: image_and_class_map(record, self._image_size, self._channels),
-                serialized,
-                fn_output_signature=(tf.uint8, tf.uint8),
-            ),
-            input_signature=[tf.TensorSpec([None], tf.string)],
-        )
+        spec = self._spec
+        self._segment = BatchSegmenter(spec.models, spec.image_size, len(spec.class_names), spec.masks)
 
-    def process(self, batch: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        images, truth = self._decode(tf.constant([extracts[tfma.INPUT_KEY] for extracts in batch]))
-        truth = truth.numpy()
-        predicted = {name: segment(images=images)["class_map"].numpy() for name, segment in self._signatures.items()}
-        for index, extracts in enumerate(batch):
+    def process(self, batch: Sequence[bytes]) -> Iterator[dict[str, Any]]:
+        names = self._spec.class_names
+        for image in self._segment(batch):
+            counted = image.counts(len(names))
+            features = slices.slice_features(image.truth[NETWORK_SIZE], image.height, image.width, names)
             yield {
-                **extracts,
-                tfma.FEATURES_KEY: {},
-                tfma.LABELS_KEY: truth[index],
-                tfma.PREDICTIONS_KEY: {name: class_maps[index] for name, class_maps in predicted.items()},
+                tfma.INPUT_KEY: image.image_id.encode(),
+                tfma.FEATURES_KEY: {name: np.array(values, object) for name, values in features.items()},
+                tfma.LABELS_KEY: {},
+                tfma.PREDICTIONS_KEY: counted,
+                _ROW_KEY: json.dumps(_row(image, counted)),
             }
 
 
-def evaluate(
-    pipeline: beam.Pipeline,
-    files: Sequence[str],
-    models: Mapping[str, str],
-    class_names: Sequence[str],
-    image_size: int,
-    output: epath.PathLike,
-) -> None:
-    """Adds the evaluation to a Beam pipeline; `read_evaluations` reads the result once it has run.
+def _row(image: SegmentedImage, counted: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
+    at_network_size = {model: by_size[NETWORK_SIZE] for model, by_size in counted.items()}
+    return {
+        "image_id": image.image_id,
+        "height": image.height,
+        "width": image.width,
+        "foreground_share": slices.foreground_share(image.truth[NETWORK_SIZE]),
+        "mean_iou": counts.image_scores(at_network_size),
+        "counts": {
+            model: {size: counts.to_sparse(array) for size, array in by_size.items()}
+            for model, by_size in counted.items()
+        },
+    }
+
+
+def evaluate(pipeline: beam.Pipeline, spec: EvaluationSpec, output: epath.PathLike) -> None:
+    """Adds the evaluation to a Beam pipeline; `read_totals` and `read_rows` read the result once it has run.
 
     Args:
         pipeline: the pipeline to add to.
-        files: the split's shards.
-        models: name → folder of its SavedModel; all with the classes named here.
-        class_names: the names of the mask's channels, background first.
-        image_size: height and width of image and mask, pixels.
-        output: the folder for TFMA's result.
+        spec: what is evaluated.
+        output: the folder for TFMA's result and `images.jsonl`.
     """
     eval_config = tfma.EvalConfig(
-        model_specs=[tfma.ModelSpec(name=name) for name in models],
+        model_specs=[tfma.ModelSpec(name=name) for name in spec.models],
         metrics_specs=[
             tfma.MetricsSpec(
-                model_names=list(models),
+                model_names=list(spec.models),
+                output_names=spec.sizes,
                 metrics=[
                     tfma.MetricConfig(
                         class_name=SegmentationMetrics.__name__,
                         module=SegmentationMetrics.__module__,
-                        config=json.dumps({"class_names": list(class_names)}),
+                        config=json.dumps({"class_names": list(spec.class_names)}),
                     )
                 ],
             )
         ],
-        slicing_specs=[tfma.SlicingSpec()],
+        slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[name]) for name in slices.SLICES)],
     )
-    extractors = [
-        tfma.extractors.Extractor(
-            stage_name="SegmentRecords", ptransform=SegmentRecords(models, image_size, len(class_names))
-        ),
-        tfma.extractors.SliceKeyExtractor(eval_config=eval_config, materialize=False),
-    ]
-    _ = (
+    extracts = (
         pipeline
-        | "Shards" >> beam.Create(list(files))
+        | "Shards" >> beam.Create(list(spec.files))
         | "Records" >> beam.io.ReadAllFromTFRecord()
-        | "Extracts" >> beam.Map(lambda record: {tfma.INPUT_KEY: record})
+        | "Batch" >> beam.BatchElements(min_batch_size=BATCH_SIZE, max_batch_size=BATCH_SIZE)
+        | "Segment" >> beam.ParDo(_SegmentBatch(spec))
+    )
+    _ = (
+        extracts
+        | "Rows" >> beam.Map(lambda extract: extract[_ROW_KEY])
+        | "WriteRows" >> beam.io.WriteToText(f"{output}/{IMAGES_FILE}", num_shards=1, shard_name_template="")
+    )
+    _ = (
+        extracts
+        | "Extracts" >> beam.Map(lambda extract: {key: extract[key] for key in extract if key != _ROW_KEY})
         | "Evaluate"
         >> tfma.ExtractAndEvaluate(
-            extractors, evaluators=[tfma.evaluators.MetricsPlotsAndValidationsEvaluator(eval_config)]
+            [tfma.extractors.SliceKeyExtractor(eval_config=eval_config, materialize=False)],
+            evaluators=[tfma.evaluators.MetricsPlotsAndValidationsEvaluator(eval_config)],
         )
         | "WriteResults" >> tfma.WriteResults(tfma.default_writers(str(output), eval_config=eval_config))
     )
 
 
-def read_evaluations(output: epath.PathLike, class_names: Sequence[str]) -> dict[str, ModelEvaluation]:
-    """Reads the confusion matrices that `evaluate` had TFMA write: model name → evaluation."""
-    evaluations = {}
+@dataclasses.dataclass(frozen=True)
+class Total:
+    """What was counted of one model at one size over a split or a slice: the number of images, int64 [K, K + 3]."""
+
+    images: int
+    counts: np.ndarray
+
+
+def read_totals(output: epath.PathLike) -> dict[tuple[str, str], dict[SliceKey, Total]]:
+    """Reads what `evaluate` had TFMA write: model and size → slice → total."""
+    totals: dict[tuple[str, str], dict[SliceKey, Total]] = {}
     for metrics in tfma.load_metrics(str(output)):
+        slice_key = tuple((key.column, key.bytes_value.decode()) for key in metrics.slice_key.single_slice_keys)
+        found: dict[tuple[str, str], dict[str, Any]] = {}
         for entry in metrics.metric_keys_and_values:
-            if entry.key.name == CONFUSION_MATRIX:
-                array = entry.value.array_value
-                counts = np.array(array.int64_values, np.int64).reshape(list(array.shape))
-                evaluations[entry.key.model_name] = ModelEvaluation(tuple(class_names), counts)
-    return evaluations
+            found.setdefault((entry.key.model_name, entry.key.output_name), {})[entry.key.name] = entry.value
+        for model_and_size, values in found.items():
+            if PIXEL_COUNTS in values:
+                array = values[PIXEL_COUNTS].array_value
+                total = np.array(array.int64_values, np.int64).reshape(list(array.shape))
+                images = round(values[IMAGES].double_value.value)
+                totals.setdefault(model_and_size, {})[slice_key] = Total(images, total)
+    return totals
+
+
+def read_rows(output: epath.PathLike) -> list[dict[str, Any]]:
+    """Reads `images.jsonl`: what was found of each image, by image id."""
+    lines = (epath.Path(output) / IMAGES_FILE).read_text().splitlines()
+    return sorted(map(json.loads, lines), key=lambda row: row["image_id"])

@@ -14,10 +14,17 @@ from tfx.utils import path_utils
 
 from components.candidates import BASELINE_MODEL, candidate_models, model_in_service
 from components.record_artifacts import VAL_SPLIT, Records, read_records
-from components.segmentation_evaluator.evaluation import evaluate, read_evaluations
+from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate, read_rows, read_totals
+from components.segmentation_evaluator.example_pictures import write_example_pictures
+from components.segmentation_evaluator.summary import differences, model_figures, ranked_images, resampled_mean_iou
+from components.segmentation_trainer.export import SCORE_IMAGES_SIGNATURE
 from components.segmentation_trainer.model_description import ModelDescription, read_description
+from tfds_voc_seg.devkit import DevkitError, find_devkit
+from tfds_voc_seg.record_config import RecordConfig
 
 EXAMPLES_KEY = "examples"
+DEVKIT_KEY = "devkit"
+RECORD_CONFIG_KEY = "record_config"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 EVALUATION_KEY = "evaluation"
 EVALUATION_FILE = "evaluation.json"
@@ -40,43 +47,89 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 model_<candidate>: Model, one a candidate.
                 baseline: Model in service, as PublishedModel gives it.
             output_dict:
-                evaluation: ModelEvaluation: TFMA's own files, and `evaluation.json` with `candidates` (name → metrics,
-                    parameters, train_seconds), `baseline` (the same or null) and `baseline_problem` (text or null).
+                evaluation: ModelEvaluation: TFMA's own files; `evaluation.json`, see `evaluation_summary`;
+                    `images.jsonl` with each image's counts; and pictures of the best, median and worst images under
+                    `examples/`.
             exec_properties:
+                devkit: the folder with the masks at their own size; empty for figures at the network's size alone.
+                record_config: JSON of the `RecordConfig` that the records were made by.
                 code_fingerprint: for TFX's cache; not read.
 
         Raises:
             ValueError: a candidate's SavedModel is not one of this project.
+            DevkitError: a mask of the devkit can't be read.
         """
         records = read_records(artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY]))
         output = epath.Path(artifact_utils.get_single_instance(output_dict[EVALUATION_KEY]).uri)
         models = {name: path_utils.serving_model_dir(model.uri) for name, model in candidate_models(input_dict).items()}
-        descriptions = {name: read_description(folder) for name, folder in models.items()}
-        candidates = list(models)
-
-        in_service = model_in_service(input_dict)
-        baseline_problem = None
+        in_service, baseline_problem = model_in_service(input_dict), None
         if in_service is not None:
             folder = path_utils.serving_model_dir(in_service.uri)
             baseline_problem = _why_not_comparable(folder, records)
             if baseline_problem is None:
                 models[BASELINE_MODEL] = folder
-                descriptions[BASELINE_MODEL] = read_description(folder)
-
+        masks, original_size_problem = _original_masks(exec_properties)
+        spec = EvaluationSpec(records.files[VAL_SPLIT], models, records.class_names, records.image_size, masks)
+        output.mkdir(parents=True, exist_ok=True)
         with self._make_beam_pipeline() as pipeline:
-            evaluate(pipeline, records.files[VAL_SPLIT], models, records.class_names, records.image_size, output)
-        metrics = {
-            name: {**evaluation.as_json(), **_figures(descriptions[name])}
-            for name, evaluation in read_evaluations(output, records.class_names).items()
-        }
-        result = {
-            "split": VAL_SPLIT,
-            "class_names": records.class_names,
-            "candidates": {name: metrics[name] for name in candidates},
-            "baseline": metrics.get(BASELINE_MODEL),
-            "baseline_problem": baseline_problem,
-        }
+            evaluate(pipeline, spec, output)
+        result = evaluation_summary(spec, output, VAL_SPLIT, baseline_problem, original_size_problem)
         (output / EVALUATION_FILE).write_text(json.dumps(result, indent=2))
+
+
+def evaluation_summary(
+    spec: EvaluationSpec,
+    output: epath.Path,
+    split: str,
+    baseline_problem: str | None = None,
+    original_size_problem: str | None = None,
+) -> dict[str, Any]:
+    """Puts together what an evaluation came to, once its Beam job has run, and writes the pictures.
+
+    Args:
+        spec: what was evaluated; the model in service goes by the name `BASELINE_MODEL`.
+        output: the evaluation's folder.
+        split: the split's name.
+        baseline_problem: why the model in service is not compared.
+        original_size_problem: why there are no figures at the photos' own size.
+
+    Returns:
+        What is in `evaluation.json`: `split`, `class_names`, `image_size` and `images`; `candidates`, model → figures
+        at the network's size, with those at the photos' own size under `original_size` and those of parts of the split
+        under `slices`; `baseline`, the same of the model in service, or null; `differences` between any two; the two
+        problems; and `examples`, the images of which there are pictures.
+    """
+    names, totals, rows = spec.class_names, read_totals(output), read_rows(output)
+    resampled = resampled_mean_iou(rows, len(names))
+    figures = {
+        model: {**_figures(read_description(folder)), **model_figures(model, totals, resampled, names)}
+        for model, folder in spec.models.items()
+    }
+    examples = ranked_images(rows)
+    write_example_pictures(spec, {example["image_id"] for example in examples}, output)
+    return {
+        "split": split,
+        "class_names": names,
+        "image_size": spec.image_size,
+        "images": len(rows),
+        "candidates": {model: values for model, values in figures.items() if model != BASELINE_MODEL},
+        "baseline": figures.get(BASELINE_MODEL),
+        "baseline_problem": baseline_problem,
+        "differences": differences(list(figures), resampled, figures),
+        "original_size_problem": original_size_problem,
+        "examples": examples,
+    }
+
+
+def _original_masks(exec_properties: dict[str, Any]) -> tuple[tuple[str, RecordConfig] | None, str | None]:
+    """Where the masks at their own size are, and what the records were made by; or why they can't be had."""
+    if not exec_properties[DEVKIT_KEY]:
+        return None, "no devkit was named that holds the masks at their own size"
+    try:
+        devkit = find_devkit(exec_properties[DEVKIT_KEY])
+    except DevkitError as error:
+        return None, f"the masks at their own size are not to be had: {error}"
+    return (str(devkit), RecordConfig(**json.loads(exec_properties[RECORD_CONFIG_KEY]))), None
 
 
 def _figures(description: ModelDescription) -> dict[str, Any]:
@@ -90,7 +143,8 @@ def _figures(description: ModelDescription) -> dict[str, Any]:
 def _why_not_comparable(folder: str, records: Records) -> str | None:
     try:
         description = read_description(folder)
-        tf.saved_model.load(folder)
+        if SCORE_IMAGES_SIGNATURE not in tf.saved_model.load(folder).signatures:
+            raise ValueError(f"it lacks the signature {SCORE_IMAGES_SIGNATURE}: it was made by an earlier version")
     except (ValueError, OSError, tf.errors.OpError) as error:
         return f"the model in service can't be loaded ({error}): not compared"
     if description.class_names != records.class_names:

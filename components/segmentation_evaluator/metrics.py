@@ -10,22 +10,32 @@ import numpy as np
 import tfx  # noqa: F401  (before tensorflow_model_analysis: it installs a stand-in that TFMA needs)
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-from components.segmentation_evaluator import confusion
+from components.segmentation_evaluator import counts
 
-CONFUSION_MATRIX = "confusion_matrix"
-MEAN_IOU = "mean_iou"
-PIXEL_ACCURACY = "pixel_accuracy"
-
-
-def class_iou_name(class_name: str) -> str:
-    """The name of a class's IoU among the metrics."""
-    return f"iou/{class_name}"
+PIXEL_COUNTS = "pixel_counts"
+IMAGES = "images"
+_PER_CLASS_NAMES = {
+    "per_class_iou": "iou",
+    "per_class_accuracy": "accuracy",
+    "per_class_dice": "dice",
+    "per_class_boundary_iou": "boundary_iou",
+}
 
 
 class SegmentationMetrics(metric_types.Metric):
-    """Confusion matrix, mean IoU, pixel accuracy and the IoU of each class, void left out.
+    """All segmentation metrics of a split or a slice, void left out; works in anyone's `EvalConfig`.
 
-    Labels and predictions are class maps uint8 [height, width]; labels may hold `VOID`.
+    Labels and predictions are class maps uint8 [height, width] (or [1, height, width]); labels may hold `VOID`.
+    Predictions may also be counts already, int64 [K, K + 3], as `counts.pixel_counts` gives them; labels are then not
+    looked at.
+
+    The metrics' names: those of `counts.SCALARS` (`mean_iou`, `pixel_accuracy`, `mean_class_accuracy`,
+    `frequency_weighted_iou`, `mean_dice`, `boundary_iou`); of each class `iou/<class>`, `accuracy/<class>`,
+    `dice/<class>` and `boundary_iou/<class>`, NaN where it is absent; `images`; and the array `pixel_counts`.
+
+    Example:
+        metrics { class_name: "SegmentationMetrics" module: "components.segmentation_evaluator.metrics"
+                  config: '{"class_names": ["background", "person", "dog"]}' }
     """
 
     def __init__(self, class_names: Sequence[str], name: str = "segmentation_metrics"):
@@ -44,41 +54,58 @@ metric_types.register_metric(SegmentationMetrics)
 
 
 def _computations(
-    class_names: list[str], name: str | None = None, model_name: str = "", **_: Any
+    class_names: list[str], name: str | None = None, model_name: str = "", output_name: str = "", **_: Any
 ) -> metric_types.MetricComputations:
-    combiner = _ConfusionCombiner(class_names, model_name)
+    combiner = _CountsCombiner(class_names, model_name, output_name)
     return [metric_types.MetricComputation(keys=combiner.keys, preprocessors=None, combiner=combiner)]
 
 
-class _ConfusionCombiner(beam.CombineFn):
-    """Sums confusion matrices and reduces them once."""
+class _CountsCombiner(beam.CombineFn):
+    """Sums counts and reduces them once; an accumulator is the number of images and their counts."""
 
-    def __init__(self, class_names: list[str], model_name: str):
+    def __init__(self, class_names: list[str], model_name: str, output_name: str):
         self._class_names = class_names
-        self._model_name = model_name
+        self._model_name, self._output_name = model_name, output_name
 
     @property
     def keys(self) -> list[metric_types.MetricKey]:
-        names = [CONFUSION_MATRIX, MEAN_IOU, PIXEL_ACCURACY, *map(class_iou_name, self._class_names)]
-        return [metric_types.MetricKey(name, model_name=self._model_name) for name in names]
+        by_class = [f"{short}/{name}" for short in _PER_CLASS_NAMES.values() for name in self._class_names]
+        return [
+            metric_types.MetricKey(name, model_name=self._model_name, output_name=self._output_name)
+            for name in (PIXEL_COUNTS, IMAGES, *counts.SCALARS, *by_class)
+        ]
 
-    def create_accumulator(self) -> np.ndarray:
-        return np.zeros((len(self._class_names),) * 2, np.int64)
+    def create_accumulator(self) -> tuple[int, np.ndarray]:
+        return 0, counts.from_sparse([], len(self._class_names))
 
-    def add_input(self, accumulator: np.ndarray, element: metric_types.StandardMetricInputs) -> np.ndarray:
-        predictions = element.get_predictions()
-        if isinstance(predictions, dict):
-            predictions = predictions[self._model_name]
-        return accumulator + confusion.confusion_matrix(element.get_labels(), predictions, len(self._class_names))
+    def add_input(
+        self, accumulator: tuple[int, np.ndarray], element: metric_types.StandardMetricInputs
+    ) -> tuple[int, np.ndarray]:
+        images, total = accumulator
+        predicted = np.asarray(element.get_predictions(self._model_name, self._output_name))
+        if predicted.shape != total.shape or predicted.dtype != total.dtype:
+            truth = np.asarray(element.get_labels(self._model_name, self._output_name))
+            predicted = counts.pixel_counts(_one_map(truth), _one_map(predicted), len(self._class_names))
+        return images + 1, total + predicted
 
-    def merge_accumulators(self, accumulators: Iterable[np.ndarray]) -> np.ndarray:
-        return sum(accumulators, self.create_accumulator())
+    def merge_accumulators(self, accumulators: Iterable[tuple[int, np.ndarray]]) -> tuple[int, np.ndarray]:
+        images, total = self.create_accumulator()
+        for more_images, more in accumulators:
+            images, total = images + more_images, total + more
+        return images, total
 
-    def extract_output(self, accumulator: np.ndarray) -> dict[metric_types.MetricKey, Any]:
+    def extract_output(self, accumulator: tuple[int, np.ndarray]) -> dict[metric_types.MetricKey, Any]:
+        images, total = accumulator
+        by_class = counts.per_class(total)
         values = [
-            accumulator,
-            confusion.mean_iou(accumulator),
-            confusion.pixel_accuracy(accumulator),
-            *confusion.per_class_iou(accumulator),
+            total,
+            images,
+            *counts.scalars(total).values(),
+            *(value for figure in _PER_CLASS_NAMES for value in by_class[figure]),
         ]
         return dict(zip(self.keys, values, strict=True))
+
+
+def _one_map(classes: np.ndarray) -> np.ndarray:
+    """Takes off the axis of a batch of one, which some of TFMA's extractors leave."""
+    return classes[0] if classes.ndim == 3 and classes.shape[0] == 1 else classes

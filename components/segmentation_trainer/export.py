@@ -20,6 +20,7 @@ CLASS_MAP_SIGNATURE = "class_map"
 PROBABILITIES_SIGNATURE = "probabilities"
 SEGMENT_EXAMPLES_SIGNATURE = "segment_examples"
 SEGMENT_IMAGES_SIGNATURE = "segment_images"
+SCORE_IMAGES_SIGNATURE = "score_images"
 
 
 class _Segmenter(tf.Module):
@@ -36,12 +37,15 @@ class _Segmenter(tf.Module):
         encoded = tf.TensorSpec([None], tf.string, name="image_bytes")
         examples = tf.TensorSpec([None], tf.string, name="examples")
         images = tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
+        size = self._image_size
+        resized_images = tf.TensorSpec([None, size, size, 3], tf.uint8, name="images")
         return {
             SERVING_SIGNATURE: self.segment_encoded.get_concrete_function(encoded),
             CLASS_MAP_SIGNATURE: self.class_map_of_encoded.get_concrete_function(encoded),
             PROBABILITIES_SIGNATURE: self.probabilities_of_encoded.get_concrete_function(encoded),
             SEGMENT_EXAMPLES_SIGNATURE: self.segment_examples.get_concrete_function(examples),
             SEGMENT_IMAGES_SIGNATURE: self.segment_images.get_concrete_function(images),
+            SCORE_IMAGES_SIGNATURE: self.score_images.get_concrete_function(resized_images),
         }
 
     @tf.function
@@ -72,6 +76,10 @@ class _Segmenter(tf.Module):
         scores = self._scores(resize_photo(images, self._image_size))
         return {"class_map": _class_map(tf.image.resize(scores, tf.shape(images)[1:3]))}
 
+    @tf.function
+    def score_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"scores": self._scores(images)}
+
     @tf.function  # traced once, called by all
     def _scores(self, images: tf.Tensor) -> tf.Tensor:
         scores = self._network(tf.cast(images, tf.float32), training=False)
@@ -95,6 +103,8 @@ def export_saved_model(network: keras.Model, description: ModelDescription, fold
             [batch, S, S] and `label` uint8 [batch, S, S], the record's own class map with `VOID`.
         segment_images: `images` uint8 [batch, height, width, 3] → `class_map` uint8 [batch, height, width]: scores
             resized to the images' own size, then the argmax.
+        score_images: `images` uint8 [batch, S, S, 3], decoded and of the network's size already → `scores` float32
+            [batch, S, S, C].
 
     The loaded model's `description.asset_path` is the path of `assets/segmentation.json`.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from etils import epath
@@ -38,18 +39,23 @@ class ModelDescription:
 
     @property
     def palette(self) -> list[tuple[int, int, int]]:
-        """A colour for each class id, red, green and blue, 0 to 255.
-
-        VOC's colour of the class of that name; for names that VOC doesn't have, the entries of VOC's palette behind
-        those of its own classes.
-        """
-        entries = voc_palette()
-        spare = ((entries[3 * i], entries[3 * i + 1], entries[3 * i + 2]) for i in range(len(VOC_CLASSES), VOID))
-        return [class_colour(name) if name in VOC_CLASSES else next(spare) for name in self.class_names]
+        """A colour for each class id, see `palette_of`."""
+        return palette_of(self.class_names)
 
     def to_json(self) -> str:
         """The description as the file holds it: the attributes and the palette."""
         return json.dumps({**dataclasses.asdict(self), "palette": self.palette}, indent=2)
+
+
+def palette_of(class_names: Sequence[str]) -> list[tuple[int, int, int]]:
+    """A colour for each class id, red, green and blue, 0 to 255.
+
+    VOC's colour of the class of that name; for names that VOC doesn't have, the entries of VOC's palette behind those
+    of its own classes.
+    """
+    entries = voc_palette()
+    spare = ((entries[3 * i], entries[3 * i + 1], entries[3 * i + 2]) for i in range(len(VOC_CLASSES), VOID))
+    return [class_colour(name) if name in VOC_CLASSES else next(spare) for name in class_names]
 
 
 def read_description(folder: epath.PathLike) -> ModelDescription:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from tfx import types
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
@@ -23,8 +24,14 @@ from components.published_model.component import PublishedModel
 from components.published_model.serving_folder import latest_version, serving_state
 from components.record_artifacts import read_records
 from components.segmentation_evaluator import executor as evaluator_executor
-from tests.conftest import CLASSES, IMAGE_SIZE
+from components.segmentation_evaluator.component import SegmentationEvaluator
+from components.segmentation_evaluator.counts import SCALARS, confusion_of, from_sparse
+from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tfds_voc_seg.decoding import class_map_from_one_hot, parse_record
+from tfds_voc_seg.devkit import read_splits
+from tfds_voc_seg.encoding import class_map, read_mask
+from tfds_voc_seg.pictures import class_colour
+from tfds_voc_seg.record_config import RecordConfig
 
 CLASS_NAMES = ("background", *CLASSES)
 BEAM_ARGS = ["--runner=DirectRunner", "--allow_unsafe_triggers"]
@@ -45,15 +52,23 @@ def published(tmp_path: Path, make_artifact: Callable[..., Any]) -> Callable[[Pa
 
 
 @pytest.fixture
-def evaluate(tmp_path: Path, examples: Any, make_artifact: Callable[..., Any]) -> Callable[..., Any]:
+def evaluate(tmp_path: Path, examples: Any, devkit: Path, make_artifact: Callable[..., Any]) -> Callable[..., Any]:
     """Runs SegmentationEvaluator; gives its artifact and what is in `evaluation.json`."""
 
-    def run(models: dict[str, Any], baseline: Any) -> tuple[Any, dict[str, Any]]:
+    def run(models: dict[str, Any], baseline: Any, masks: Path | None = devkit) -> tuple[Any, dict[str, Any]]:
         evaluation = make_artifact("ModelEvaluation", tmp_path / "evaluation")
         inputs = {f"model_{name}": [model] for name, model in models.items()}
         inputs |= {"examples": [examples], "baseline": [baseline]}
         context = evaluator_executor.Executor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path))
-        evaluator_executor.Executor(context).Do(inputs, {"evaluation": [evaluation]}, {})
+        channel = types.Channel(type=standard_artifacts.Model)
+        component = SegmentationEvaluator(
+            types.Channel(type=standard_artifacts.Examples),
+            dict.fromkeys(models, channel),
+            channel,
+            devkit=str(masks or ""),
+            record_config=RecordConfig(IMAGE_SIZE, CLASSES),
+        )
+        evaluator_executor.Executor(context).Do(inputs, {"evaluation": [evaluation]}, component.exec_properties)
         return evaluation, json.loads((tmp_path / "evaluation" / evaluator_executor.EVALUATION_FILE).read_text())
 
     return run
@@ -94,14 +109,93 @@ def test_tfma_reports_the_same_figures(
     import tensorflow_model_analysis as tfma
 
     evaluation, result = evaluate({"ground": model_of(0), "cars": model_of(3)}, published(tmp_path / "none"))
-    by_model: dict[str, dict[str, float]] = {}
+    found: dict[tuple[str, str, str], dict[str, float]] = {}
     for metrics in tfma.load_metrics(evaluation.uri):
+        (slice_name,) = [key.bytes_value.decode() for key in metrics.slice_key.single_slice_keys] or [""]
         for entry in metrics.metric_keys_and_values:
-            by_model.setdefault(entry.key.model_name, {})[entry.key.name] = entry.value.double_value.value
+            key = (slice_name, entry.key.model_name, entry.key.output_name)
+            found.setdefault(key, {})[entry.key.name] = entry.value.double_value.value
     for name, figures in result["candidates"].items():
-        assert by_model[name]["mean_iou"] == figures["mean_iou"]
-        assert by_model[name]["pixel_accuracy"] == figures["pixel_accuracy"]
-        assert by_model[name]["iou/car"] == figures["per_class_iou"]["car"]
+        for slice_name, size, expected in (
+            ("", "network", figures),
+            ("", "original", figures["original_size"]),
+            ("car", "network", figures["slices"]["class present"]["car"]),
+        ):
+            values = found[slice_name, name, size]
+            for scalar in SCALARS:
+                assert values[scalar] == expected[scalar]
+            assert values["images"] == expected["images"]
+            assert values["iou/car"] == expected["per_class_iou"]["car"]
+
+
+def test_figures_at_the_photos_own_size_count_the_devkits_own_masks(
+    evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, devkit: Path, tmp_path: Path
+) -> None:
+    _, result = evaluate({"cars": model_of(3)}, published(tmp_path / "none"))
+    config, pixels = RecordConfig(IMAGE_SIZE, CLASSES), np.zeros(256, int)
+    for pair in read_splits(devkit)["val"].pairs:
+        pixels += np.bincount(class_map(read_mask(pair), config).ravel(), minlength=256)
+    original = result["candidates"]["cars"]["original_size"]
+    np.testing.assert_array_equal(np.sum(original["confusion_matrix"], axis=1), pixels[: len(CLASS_NAMES)])
+    assert original["per_class_iou"]["car"] == pytest.approx(pixels[3] / pixels[: len(CLASS_NAMES)].sum(), abs=1e-12)
+    assert result["original_size_problem"] is None
+
+
+@pytest.mark.parametrize(("folder", "problem"), [("", "no devkit was named"), ("gone", "is not a VOC devkit")])
+def test_without_the_devkit_there_are_figures_at_the_networks_size_alone(
+    folder: str,
+    problem: str,
+    evaluate: Callable[..., Any],
+    published: Callable[[Path], Any],
+    model_of: ModelOf,
+    tmp_path: Path,
+) -> None:
+    masks = tmp_path / folder if folder else None
+    _, result = evaluate({"cars": model_of(3)}, published(tmp_path / "none"), masks)
+    assert result["candidates"]["cars"]["original_size"] is None
+    assert problem in result["original_size_problem"]
+
+
+def test_each_image_and_slice_is_counted_and_shown(
+    evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, examples: Any, tmp_path: Path
+) -> None:
+    artifact, result = evaluate({"ground": model_of(0), "cars": model_of(3)}, published(tmp_path / "none"))
+    rows = [json.loads(line) for line in (Path(artifact.uri) / "images.jsonl").read_text().splitlines()]
+    assert result["images"] == len(rows) == VAL_IMAGES
+    figures = result["candidates"]["cars"]
+    total = sum(from_sparse(row["counts"]["cars"]["network"], len(CLASS_NAMES)) for row in rows)
+    assert confusion_of(total).tolist() == figures["confusion_matrix"]
+    low, high = figures["mean_iou_interval"]
+    assert low <= figures["mean_iou"] <= high
+
+    for images_of_slice in figures["slices"].values():
+        assert images_of_slice
+    for feature in ("share of foreground", "image size"):
+        assert sum(values["images"] for values in figures["slices"][feature].values()) == VAL_IMAGES
+    difference = result["differences"]["cars"]["ground"]
+    assert difference["mean_iou"] == figures["mean_iou"] - result["candidates"]["ground"]["mean_iou"]
+    assert difference["interval"][0] <= difference["mean_iou"] <= difference["interval"][1]
+    assert difference["interval"] == [-end for end in reversed(result["differences"]["ground"]["cars"]["interval"])]
+
+    ranks = [example["rank"] for example in result["examples"]]
+    assert set(ranks) == {"best", "median", "worst"}
+    assert len({example["image_id"] for example in result["examples"]}) == len(ranks) == VAL_IMAGES
+    for example in result["examples"]:
+        folder = Path(artifact.uri) / "examples" / example["image_id"]
+        with Image.open(folder / "photo.png") as photo, Image.open(folder / "truth.png") as truth:
+            assert (photo.mode, photo.size, truth.mode, truth.size) == (
+                "RGB",
+                (IMAGE_SIZE,) * 2,
+                "P",
+                (IMAGE_SIZE,) * 2,
+            )
+            (row,) = (row for row in rows if row["image_id"] == example["image_id"])
+            counted = from_sparse(row["counts"]["cars"]["network"], len(CLASS_NAMES))
+            expected = np.bincount(np.asarray(truth).ravel(), minlength=256)[: len(CLASS_NAMES)]
+            np.testing.assert_array_equal(confusion_of(counted).sum(axis=1), expected)
+        with Image.open(folder / "cars.png") as predicted:
+            assert set(np.unique(np.asarray(predicted))) == {3}
+            assert predicted.getpalette()[9:12] == list(class_colour("car"))
 
 
 def test_a_model_in_service_with_other_classes_is_reported_and_not_compared(

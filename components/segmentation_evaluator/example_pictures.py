@@ -1,0 +1,72 @@
+"""Pictures of a few images: the photo, the truth, and what each model made of it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+from etils import epath
+from PIL import Image
+
+from components.segmentation_evaluator.evaluation import BATCH_SIZE, EvaluationSpec
+from components.segmentation_evaluator.segmentation import NETWORK_SIZE, BatchSegmenter
+from components.segmentation_trainer.model_description import palette_of
+from tfds_voc_seg.decoding import parse_origin
+
+EXAMPLES_FOLDER = "examples"
+PHOTO_FILE, TRUTH_FILE = "photo.png", "truth.png"
+
+
+def write_example_pictures(spec: EvaluationSpec, image_ids: Collection[str], output: epath.PathLike) -> None:
+    """Writes `examples/<image id>/`: `photo.png`, `truth.png` and `<model>.png`, at the network's size.
+
+    Class maps are palette-mode PNG of class ids, 255 for void.
+
+    Args:
+        spec: what was evaluated.
+        image_ids: the images.
+        output: the evaluation's folder.
+    """
+    segment = BatchSegmenter(spec.models, spec.image_size, len(spec.class_names), masks=None)
+    palette = palette_of(spec.class_names)
+    for batch in _batches(_records_of(spec.files, image_ids)):
+        for image in segment(batch):
+            folder = epath.Path(output) / EXAMPLES_FOLDER / image.image_id
+            folder.mkdir(parents=True, exist_ok=True)
+            _write(Image.fromarray(image.image), folder / PHOTO_FILE)
+            predicted = {f"{model}.png": by_size[NETWORK_SIZE] for model, by_size in image.predicted.items()}
+            for file, classes in {TRUTH_FILE: image.truth[NETWORK_SIZE], **predicted}.items():
+                _write(_palette_picture(classes, palette), folder / file)
+
+
+def _records_of(files: Sequence[str], image_ids: Collection[str]) -> Iterator[bytes]:
+    numbered = tf.data.TFRecordDataset(list(files)).map(lambda record: (record, parse_origin(record)[0]))
+    for record, image_id in numbered.as_numpy_iterator():
+        if image_id.decode() in image_ids:
+            yield record
+
+
+def _batches(records: Iterator[bytes]) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    for record in records:
+        batch.append(record)
+        if len(batch) == BATCH_SIZE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _palette_picture(classes: np.ndarray, palette: Sequence[tuple[int, int, int]]) -> Image.Image:
+    picture = Image.fromarray(classes)
+    colours = [*palette, *[(0, 0, 0)] * (255 - len(palette)), (224, 224, 192)]  # VOC's colour of void
+    picture.putpalette([value for colour in colours for value in colour])
+    return picture
+
+
+def _write(picture: Image.Image, file: epath.Path) -> None:
+    encoded = io.BytesIO()
+    picture.save(encoded, "PNG")
+    file.write_bytes(encoded.getvalue())

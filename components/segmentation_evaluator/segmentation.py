@@ -1,0 +1,114 @@
+"""All models run over the same records: decoded once, each model on the same batch, each image counted."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from components.segmentation_evaluator.boundary import valid_boundary
+from components.segmentation_evaluator.counts import pixel_counts
+from components.segmentation_trainer.export import SCORE_IMAGES_SIGNATURE
+from components.segmentation_trainer.input_pipeline import image_and_class_map
+from tfds_voc_seg.decoding import parse_origin
+from tfds_voc_seg.devkit import pair_of
+from tfds_voc_seg.encoding import class_map, read_mask
+from tfds_voc_seg.record_config import RecordConfig
+
+NETWORK_SIZE, ORIGINAL_SIZE = "network", "original"
+"""The sizes at which predictions are compared with the truth: the network's, and the photo's own."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmentedImage:
+    """An image and what the models made of it.
+
+    Attributes:
+        image_id: VOC's.
+        height: of the photo as it was, pixels.
+        width: of the photo as it was, pixels.
+        image: uint8 [S, S, 3], as the networks saw it.
+        truth: size → uint8 [height, width], class ids and `VOID`.
+        predicted: model → size → uint8 [height, width], class ids.
+    """
+
+    image_id: str
+    height: int
+    width: int
+    image: np.ndarray
+    truth: Mapping[str, np.ndarray]
+    predicted: Mapping[str, Mapping[str, np.ndarray]]
+
+    def counts(self, num_classes: int) -> dict[str, dict[str, np.ndarray]]:
+        """Counts pixels: model → size → int64 [K, K + 3], see `counts.pixel_counts`."""
+        near = {size: valid_boundary(truth) for size, truth in self.truth.items()}
+        return {
+            model: {
+                size: pixel_counts(self.truth[size], classes, num_classes, near[size])
+                for size, classes in by_size.items()
+            }
+            for model, by_size in self.predicted.items()
+        }
+
+
+class BatchSegmenter:
+    """Runs models over batches of records."""
+
+    def __init__(
+        self, models: Mapping[str, str], image_size: int, channels: int, masks: tuple[str, RecordConfig] | None
+    ):
+        """Loads the models.
+
+        Args:
+            models: name → folder of its SavedModel.
+            image_size: height and width of image and mask, pixels.
+            channels: the masks' number of channels, K.
+            masks: the devkit with the masks at their own size, and what the records were made by; `None` compares at
+                the network's size alone.
+        """
+        self._image_size, self._channels, self._masks = image_size, channels, masks
+        self._loaded = {name: tf.saved_model.load(folder) for name, folder in models.items()}
+        self._signatures = {name: model.signatures[SCORE_IMAGES_SIGNATURE] for name, model in self._loaded.items()}
+
+    def __call__(self, records: Sequence[bytes]) -> Iterator[SegmentedImage]:
+        """Decodes a batch of serialized records once and runs each model on it.
+
+        Raises:
+            PairError: a mask of the devkit can't be read.
+        """
+        images, truth, *origins = self._decode(tf.constant(records))
+        scores = {name: score(images=images)["scores"] for name, score in self._signatures.items()}
+        class_maps = {name: _class_map(values).numpy() for name, values in scores.items()}
+        ids, heights, widths = (origin.numpy().tolist() for origin in origins)
+        images, truth = images.numpy(), truth.numpy()
+        for index, (image_id, height, width) in enumerate(zip(ids, heights, widths, strict=True)):
+            predicted = {name: {NETWORK_SIZE: maps[index]} for name, maps in class_maps.items()}
+            true_maps = {NETWORK_SIZE: truth[index]}
+            if self._masks is not None:
+                devkit, record_config = self._masks
+                mask = read_mask(pair_of(devkit, image_id.decode()))
+                true_maps[ORIGINAL_SIZE] = class_map(mask, record_config)
+                for name, values in scores.items():
+                    predicted[name][ORIGINAL_SIZE] = _resized_class_map(values[index], mask.shape).numpy()
+            yield SegmentedImage(image_id.decode(), height, width, images[index], true_maps, predicted)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def _decode(self, serialized: tf.Tensor) -> Any:
+        return tf.map_fn(
+            lambda record: (*image_and_class_map(record, self._image_size, self._channels), *parse_origin(record)),
+            serialized,
+            fn_output_signature=(tf.uint8, tf.uint8, tf.string, tf.int64, tf.int64),
+        )
+
+
+def _class_map(scores: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.argmax(scores, axis=-1), tf.uint8)
+
+
+@tf.function(reduce_retracing=True)
+def _resized_class_map(scores: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Resizes scores to the photo's own size, bilinear, then takes the best class."""
+    return _class_map(tf.image.resize(scores, size))

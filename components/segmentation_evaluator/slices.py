@@ -1,0 +1,51 @@
+"""By what the images of a split are told apart, as features that TFMA slices on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfds_voc_seg.labels import VOID
+
+CLASS_PRESENT = "class present"
+FOREGROUND_SHARE = "share of foreground"
+IMAGE_SIZE = "image size"
+SLICES = (CLASS_PRESENT, FOREGROUND_SHARE, IMAGE_SIZE)
+
+_SHARES = ((0.05, "0 to 5 %"), (0.2, "5 to 20 %"), (0.5, "20 to 50 %"), (1.0, "over 50 %"))
+"""Upper ends, included."""
+_LONGER_SIDES = ((320, "up to 320 pixels"), (480, "321 to 480 pixels"))
+_LARGEST = "over 480 pixels"
+
+
+def foreground_share(classes: np.ndarray) -> float:
+    """Share of the valid pixels that are not background; 0 where there is no valid pixel.
+
+    Args:
+        classes: uint8 [height, width], class ids and `VOID`.
+    """
+    valid = np.count_nonzero(classes != VOID)
+    return np.count_nonzero((classes != VOID) & (classes > 0)) / valid if valid else 0.0
+
+
+def slice_features(classes: np.ndarray, height: int, width: int, class_names: Sequence[str]) -> dict[str, list[str]]:
+    """Says which slices an image belongs to.
+
+    Args:
+        classes: uint8 [height, width], class ids and `VOID`.
+        height: of the photo as it was, pixels.
+        width: of the photo as it was, pixels.
+        class_names: the names of the class ids, background first.
+
+    Returns:
+        One of `SLICES` → its values: the foreground classes that occur, which part of the image is foreground, and how
+        long the photo's longer side is.
+    """
+    present = [class_names[index] for index in np.unique(classes) if index not in (0, VOID)]
+    share = foreground_share(classes)
+    return {
+        CLASS_PRESENT: present,
+        FOREGROUND_SHARE: [next(name for end, name in _SHARES if share <= end)],
+        IMAGE_SIZE: [next((name for end, name in _LONGER_SIDES if max(height, width) <= end), _LARGEST)],
+    }

@@ -8,6 +8,7 @@ import dataclasses
 import datetime
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -62,6 +63,30 @@ def _parser() -> argparse.ArgumentParser:
         help="override a setting, such as training.epochs=3; may be repeated",
     )
     run.set_defaults(command=_run, interrupted="interrupted; the same command goes on from the last finished node")
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure published or exported models on a devkit",
+        description="Measure SavedModels on a split of a devkit, with the figures of the pipeline's own evaluation. "
+        "Models of the same input size and classes are measured on the same pixels and compared.",
+    )
+    evaluate.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="a SavedModel, a publishing folder (its latest version), or the output folder of a run",
+    )
+    evaluate.add_argument(
+        "--devkit", required=True, metavar="DIR", help="a VOC devkit, the folder that holds JPEGImages"
+    )
+    evaluate.add_argument("--split", choices=("train", "val"), default="val", help="of which split (default: val)")
+    evaluate.add_argument(
+        "--drop-empty", action="store_true", help="leave out images that hold none of a model's classes"
+    )
+    evaluate.add_argument(
+        "--output", default="", metavar="DIR", help="write evaluation.json, images.jsonl and pictures of examples here"
+    )
+    evaluate.set_defaults(command=_evaluate, interrupted="interrupted")
 
     data = commands.add_parser("data", help="look after data sets").add_subparsers(required=True, metavar="COMMAND")
     sample = data.add_parser(
@@ -227,6 +252,39 @@ def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
     summary_file, logs = config.output_folder / "summary.json", log_file.parent
     display.print(escape(f"summary: {_shown(summary_file)}   logs: {_shown(logs)}"))
     display.save_picture(str(log_file.with_suffix(".svg")))
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    try:
+        from rich.console import Console
+    except ModuleNotFoundError as error:
+        return _fail(f"{error.name} is not installed; it needs: pip install 'voc-seg[pipeline]'", EXIT_USAGE)
+    from rich.markup import escape
+
+    from pipeline.display import Display, class_table, evaluation_table
+
+    with tempfile.TemporaryDirectory() as scratch, _libraries_to_log(Path(scratch)) as (terminal, _):
+        console = Console(file=terminal, highlight=False, width=None if terminal.isatty() else LOG_WIDTH)
+        display = Display(console)
+        with display.busy("loading TensorFlow and TFX"):
+            from pipeline.evaluate_command import EvaluateError, evaluate_models
+            from tfds_voc_seg.devkit import DevkitError
+        try:
+            evaluations = evaluate_models(
+                options.models,
+                options.devkit,
+                display,
+                split=options.split,
+                drop_empty=options.drop_empty,
+                output=options.output,
+            )
+        except (EvaluateError, DevkitError, OSError) as error:
+            display.print(f"[bold red]error:[/] {escape(str(error))}")
+            return EXIT_FAILED
+        for evaluation in evaluations:
+            display.print(class_table(evaluation))
+            display.print(evaluation_table(evaluation))
     return 0
 
 

@@ -137,6 +137,28 @@ def candidate_table(summary: dict[str, Any]) -> Table:
     return table
 
 
+def evaluation_table(evaluation: dict[str, Any]) -> Table:
+    """What `vocseg evaluate` found: a row a model."""
+    title = f"{evaluation['split']}: {evaluation['images']} images at {evaluation['image_size']} pixels (void left out)"
+    table = Table(title=title, title_justify="left")
+    for heading in ("model", "mIoU", "95 %", "at the photos' size", "pixel accuracy", "Dice", "boundary IoU"):
+        table.add_column(heading, justify="left" if heading == "model" else "right")
+    for name, figures in evaluation["candidates"].items():
+        low_high, original = figures["mean_iou_interval"], figures["original_size"]
+        table.add_row(
+            escape(name),
+            _figure(figures["mean_iou"]),
+            " to ".join(map(_figure, low_high)) if low_high else "",
+            _figure(original["mean_iou"]) if original else "",
+            *(_figure(figures[key]) for key in ("pixel_accuracy", "mean_dice", "boundary_iou")),
+        )
+    return table
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
 def problems_table(problems: Sequence[Mapping[str, str]]) -> Table:
     """Images of the devkit at fault: a row a problem, with `image_id`, `file`, `what` and `advice`."""
     table = Table(title="Problems in the devkit", title_justify="left", show_lines=True)

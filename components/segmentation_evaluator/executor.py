@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import tensorflow as tf
 from etils import epath
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
@@ -14,11 +13,9 @@ from tfx.utils import path_utils
 
 from components.candidates import BASELINE_MODEL, candidate_models, model_in_service
 from components.record_artifacts import VAL_SPLIT, Records, read_records
-from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate, read_rows, read_totals
-from components.segmentation_evaluator.example_pictures import write_example_pictures
-from components.segmentation_evaluator.summary import differences, model_figures, ranked_images, resampled_mean_iou
-from components.segmentation_trainer.export import SCORE_IMAGES_SIGNATURE
-from components.segmentation_trainer.model_description import ModelDescription, read_description
+from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate
+from components.segmentation_evaluator.segmentation import check_model
+from components.segmentation_evaluator.summary import evaluation_summary
 from tfds_voc_seg.devkit import DevkitError, find_devkit
 from tfds_voc_seg.record_config import RecordConfig
 
@@ -47,7 +44,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 model_<candidate>: Model, one a candidate.
                 baseline: Model in service, as PublishedModel gives it.
             output_dict:
-                evaluation: ModelEvaluation: TFMA's own files; `evaluation.json`, see `evaluation_summary`;
+                evaluation: ModelEvaluation: TFMA's own files; `evaluation.json`, see `summary.evaluation_summary`;
                     `images.jsonl` with each image's counts; and pictures of the best, median and worst images under
                     `examples/`.
             exec_properties:
@@ -77,50 +74,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         (output / EVALUATION_FILE).write_text(json.dumps(result, indent=2))
 
 
-def evaluation_summary(
-    spec: EvaluationSpec,
-    output: epath.Path,
-    split: str,
-    baseline_problem: str | None = None,
-    original_size_problem: str | None = None,
-) -> dict[str, Any]:
-    """Puts together what an evaluation came to, once its Beam job has run, and writes the pictures.
-
-    Args:
-        spec: what was evaluated; the model in service goes by the name `BASELINE_MODEL`.
-        output: the evaluation's folder.
-        split: the split's name.
-        baseline_problem: why the model in service is not compared.
-        original_size_problem: why there are no figures at the photos' own size.
-
-    Returns:
-        What is in `evaluation.json`: `split`, `class_names`, `image_size` and `images`; `candidates`, model → figures
-        at the network's size, with those at the photos' own size under `original_size` and those of parts of the split
-        under `slices`; `baseline`, the same of the model in service, or null; `differences` between any two; the two
-        problems; and `examples`, the images of which there are pictures.
-    """
-    names, totals, rows = spec.class_names, read_totals(output), read_rows(output)
-    resampled = resampled_mean_iou(rows, len(names))
-    figures = {
-        model: {**_figures(read_description(folder)), **model_figures(model, totals, resampled, names)}
-        for model, folder in spec.models.items()
-    }
-    examples = ranked_images(rows)
-    write_example_pictures(spec, {example["image_id"] for example in examples}, output)
-    return {
-        "split": split,
-        "class_names": names,
-        "image_size": spec.image_size,
-        "images": len(rows),
-        "candidates": {model: values for model, values in figures.items() if model != BASELINE_MODEL},
-        "baseline": figures.get(BASELINE_MODEL),
-        "baseline_problem": baseline_problem,
-        "differences": differences(list(figures), resampled, figures),
-        "original_size_problem": original_size_problem,
-        "examples": examples,
-    }
-
-
 def _original_masks(exec_properties: dict[str, Any]) -> tuple[tuple[str, RecordConfig] | None, str | None]:
     """Where the masks at their own size are, and what the records were made by; or why they can't be had."""
     if not exec_properties[DEVKIT_KEY]:
@@ -132,20 +85,10 @@ def _original_masks(exec_properties: dict[str, Any]) -> tuple[tuple[str, RecordC
     return (str(devkit), RecordConfig(**json.loads(exec_properties[RECORD_CONFIG_KEY]))), None
 
 
-def _figures(description: ModelDescription) -> dict[str, Any]:
-    return {
-        "network": description.network,
-        "parameters": description.parameters,
-        "train_seconds": description.train_seconds,
-    }
-
-
 def _why_not_comparable(folder: str, records: Records) -> str | None:
     try:
-        description = read_description(folder)
-        if SCORE_IMAGES_SIGNATURE not in tf.saved_model.load(folder).signatures:
-            raise ValueError(f"it lacks the signature {SCORE_IMAGES_SIGNATURE}: it was made by an earlier version")
-    except (ValueError, OSError, tf.errors.OpError) as error:
+        description = check_model(folder)
+    except ValueError as error:
         return f"the model in service can't be loaded ({error}): not compared"
     if description.class_names != records.class_names:
         return (

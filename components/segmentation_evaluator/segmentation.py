@@ -13,6 +13,7 @@ from components.segmentation_evaluator.boundary import valid_boundary
 from components.segmentation_evaluator.counts import pixel_counts
 from components.segmentation_trainer.export import SCORE_IMAGES_SIGNATURE
 from components.segmentation_trainer.input_pipeline import image_and_class_map
+from components.segmentation_trainer.model_description import ModelDescription, read_description
 from tfds_voc_seg.decoding import parse_origin
 from tfds_voc_seg.devkit import pair_of
 from tfds_voc_seg.encoding import class_map, read_mask
@@ -20,6 +21,27 @@ from tfds_voc_seg.record_config import RecordConfig
 
 NETWORK_SIZE, ORIGINAL_SIZE = "network", "original"
 """The sizes at which predictions are compared with the truth: the network's, and the photo's own."""
+
+
+def check_model(folder: str) -> ModelDescription:
+    """Makes sure that a SavedModel can be evaluated.
+
+    Args:
+        folder: the SavedModel.
+
+    Returns:
+        What it says of itself.
+
+    Raises:
+        ValueError: it can't be loaded, is not one of this project, or was made by a version without the signature.
+    """
+    try:
+        description, model = read_description(folder), tf.saved_model.load(folder)
+    except (OSError, tf.errors.OpError) as error:
+        raise ValueError(str(error)) from error
+    if SCORE_IMAGES_SIGNATURE not in model.signatures:
+        raise ValueError(f"it lacks the signature {SCORE_IMAGES_SIGNATURE}: it was made by an earlier version")
+    return description
 
 
 @dataclasses.dataclass(frozen=True)

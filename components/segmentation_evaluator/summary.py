@@ -6,14 +6,62 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from etils import epath
 
+from components.candidates import BASELINE_MODEL
 from components.segmentation_evaluator import bootstrap, counts
-from components.segmentation_evaluator.evaluation import SliceKey, Total
+from components.segmentation_evaluator.evaluation import EvaluationSpec, SliceKey, Total, read_rows, read_totals
+from components.segmentation_evaluator.example_pictures import write_example_pictures
 from components.segmentation_evaluator.segmentation import NETWORK_SIZE, ORIGINAL_SIZE
 from components.segmentation_evaluator.slices import SLICES
+from components.segmentation_trainer.model_description import read_description
 
 RANKED_IMAGES = 3
 """How many of the best, the median and the worst images are shown."""
+
+
+def evaluation_summary(
+    spec: EvaluationSpec,
+    output: epath.Path,
+    split: str,
+    baseline_problem: str | None = None,
+    original_size_problem: str | None = None,
+) -> dict[str, Any]:
+    """Puts together what an evaluation came to, once its Beam job has run, and writes the pictures.
+
+    Args:
+        spec: what was evaluated; the model in service goes by the name `BASELINE_MODEL`.
+        output: the evaluation's folder.
+        split: the split's name.
+        baseline_problem: why the model in service is not compared.
+        original_size_problem: why there are no figures at the photos' own size.
+
+    Returns:
+        What is in `evaluation.json`: `split`, `class_names`, `image_size` and `images`; `candidates`, model → figures
+        at the network's size, with those at the photos' own size under `original_size` and those of parts of the split
+        under `slices`; `baseline`, the same of the model in service, or null; `differences` between any two; the two
+        problems; and `examples`, the images of which there are pictures.
+    """
+    names, totals, rows = spec.class_names, read_totals(output), read_rows(output)
+    resampled = resampled_mean_iou(rows, len(names))
+    figures = {
+        model: {**_description(folder), **model_figures(model, totals, resampled, names)}
+        for model, folder in spec.models.items()
+    }
+    examples = ranked_images(rows)
+    write_example_pictures(spec, {example["image_id"] for example in examples}, output)
+    return {
+        "split": split,
+        "class_names": names,
+        "image_size": spec.image_size,
+        "images": len(rows),
+        "candidates": {model: values for model, values in figures.items() if model != BASELINE_MODEL},
+        "baseline": figures.get(BASELINE_MODEL),
+        "baseline_problem": baseline_problem,
+        "differences": differences(list(figures), resampled, figures),
+        "original_size_problem": original_size_problem,
+        "examples": examples,
+    }
 
 
 def resampled_mean_iou(rows: Sequence[Mapping[str, Any]], num_classes: int) -> dict[tuple[str, str], np.ndarray]:
@@ -119,3 +167,12 @@ def _figures(total: Total, resampled: np.ndarray, class_names: Sequence[str]) ->
 
 def _difference(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one - other
+
+
+def _description(folder: str) -> dict[str, Any]:
+    description = read_description(folder)
+    return {
+        "network": description.network,
+        "parameters": description.parameters,
+        "train_seconds": description.train_seconds,
+    }

@@ -26,7 +26,8 @@ from components.segmentation_trainer.training_callbacks import CURVES_FILE, HIST
 from pipeline.config import ConfigError, RunConfig
 from pipeline.display import Display
 from pipeline.pipeline import create_pipeline, trainer_id
-from pipeline.summary import make_summary, outputs_of_run, write_summary
+from pipeline.run_metadata import outputs_of_run, record_facts
+from pipeline.summary import make_summary, write_summary
 from tfds_voc_seg.conversion import ConversionError
 from tfds_voc_seg.devkit import DevkitError, Problem, find_devkit
 
@@ -79,7 +80,8 @@ def run_locally(config: RunConfig, display: Display) -> dict[str, Any]:
         local_dag_runner.LocalDagRunner().run_with_ir(pipeline_ir)
     run_id = pipeline_ir.runtime_spec.pipeline_run_id.field_value.string_value
     store = MetadataStore(metadata.sqlite_metadata_connection_config(config.metadata_file))
-    outputs = outputs_of_run(store, pipeline_ir.pipeline_info.id, run_id)
+    record_facts(store, run_id, config.model_dump(mode="json"))
+    outputs = outputs_of_run(store, run_id)
     histories = {name: _history(outputs[trainer_id(name)]["model_run"].uri) for name in config.candidates}
     draw_curves(histories, epath.Path(config.output_folder / CURVES_FILE))
     summary = make_summary(outputs, watch.seconds, watch.cached)

@@ -77,7 +77,7 @@ def line_chart(title: str, lines: Sequence[Line], highest: float | None = None) 
     values = [value for line in lines for value in line.values if value is not None and math.isfinite(value)]
     epochs = max((len(line.values) for line in lines), default=1)
     top = max(values, default=1.0) or 1.0
-    step = _round_step(top / 4)
+    step = _round_step(top / 5)
     top = math.ceil(top / step - 1e-9) * step
     if highest is not None:
         top = min(top, highest)

@@ -75,9 +75,7 @@ def compared_models(contents: RunContents) -> list[Model]:
     ]
     models.sort(key=lambda model: -(model.figure("mean_iou") or 0.0))
     if evaluation.get("baseline"):
-        version = contents.version_in_service
-        label = f"in service ({version})" if version else "in service"
-        models.append(Model(IN_SERVICE, label, 0, evaluation["baseline"], "in service"))
+        models.append(Model(IN_SERVICE, "in service", 0, evaluation["baseline"], "in service"))
     return models
 
 

@@ -99,11 +99,15 @@ def test_first_run_from_the_command_line(workspace: Workspace) -> None:
     finished = workspace.command_line(FORCE_COLOR="1", COLUMNS="200")  # as on a terminal
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert finished.stderr == ""
-    for shown in (*NODES, "epoch 2/2", "mIoU", "published to", "summary.json"):
+    for shown in (*NODES, "epoch 2/2", "mIoU", "published to", "summary.json", "report/index.html"):
         assert shown in finished.stdout
     assert "warning" not in finished.stdout.lower()
 
     summary = json.loads((workspace.output / "summary.json").read_text())
+    page = (workspace.output / "report" / "index.html").read_text()
+    assert summary["report"] == str(workspace.output / "report" / "index.html")
+    assert f"{summary['selected']} was published" in page
+    assert "Not recorded" not in page
     assert set(summary) >= {"candidates", "baseline", "selected", "published", "reason", "seconds"}
     assert set(summary["candidates"]) == {"own", "unet"}
     for figures in summary["candidates"].values():
@@ -118,6 +122,7 @@ def test_first_run_from_the_command_line(workspace: Workspace) -> None:
         "metadata.sqlite",
         "serving",
         "curves.png",
+        "report",
         "logs",
         "training",
         "summary.json",

@@ -117,7 +117,12 @@ def write_whole_run(
             "code_fingerprint": "c0de" * 16,
         },
     )
-    rejected = {"image_id": "bad_1", "file": "SegmentationClass/bad_1.png", "what": "is <RGB>", "advice": "save it as P"}
+    rejected = {
+        "image_id": "bad_1",
+        "file": "SegmentationClass/bad_1.png",
+        "what": "is <RGB>",
+        "advice": "save it as P",
+    }
     (Path(converted["examples"].uri) / "rejects.jsonl").write_text(json.dumps(rejected) + "\n")
     validated = run.node("DataValidator", {"validation": ("ExampleAnomalies", {})}, inputs=converted)
     write_data(Path(validated["validation"].uri), class_names)

@@ -107,7 +107,7 @@ def difference(photo: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> n
 def data_uri(picture: np.ndarray) -> str:
     """Encodes a picture, uint8 [height, width, 3], as PNG or WebP, whichever is smaller."""
     encoded = {"png": io.BytesIO(), "webp": io.BytesIO()}
-    Image.fromarray(picture).save(encoded["png"], "PNG", optimize=True)
+    Image.fromarray(picture).save(encoded["png"], "PNG")
     Image.fromarray(picture).save(encoded["webp"], "WEBP", quality=_WEBP_QUALITY)
     kind = min(encoded, key=lambda name: len(encoded[name].getvalue()))
     return f"data:image/{kind};base64,{base64.b64encode(encoded[kind].getvalue()).decode()}"

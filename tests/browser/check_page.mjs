@@ -16,7 +16,8 @@ const browser = await chromium.launch({ executablePath: program, args: ["--no-sa
 
 async function view(width, colorScheme) {
   const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme, deviceScaleFactor: 1 });
-  const page = await context.newPage();
+  const page = await context.newPage(); // without a network: what a page needs must be in it
+  await context.setOffline(true);
   const found = { width, colorScheme, console: [], requests: [] };
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && found.console.push(message.text()));
   page.on("pageerror", (error) => found.console.push(String(error)));
@@ -34,6 +35,12 @@ async function view(width, colorScheme) {
   await page.evaluate(() => document.querySelectorAll("details").forEach((element) => (element.open = true)));
   found.page_width_opened = await page.evaluate(() => document.documentElement.scrollWidth);
   await page.screenshot({ path: `${folder}/${width}-${colorScheme}-opened.png`, fullPage: true });
+  found.unreachable = await page.evaluate(() =>
+    [...document.querySelectorAll("*")]
+      .filter((element) => element.scrollWidth > element.clientWidth + 1)
+      .filter((element) => ["auto", "scroll"].includes(getComputedStyle(element).overflowX) && element.tabIndex < 0)
+      .map((element) => element.outerHTML.slice(0, 100)),
+  );
   await page.evaluate(axe);
   const { violations, incomplete } = await page.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
   const described = ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" ")}`;

@@ -83,7 +83,8 @@ def _ends(model: Model) -> list[float | None]:
 
 
 def _data_classes(contents: RunContents) -> list[str]:
-    return list(next(iter((contents.data_summary or {}).values()), {}).get("class_images", {}))
+    splits = list((contents.data_summary or {}).values())
+    return list(splits[0]["class_images"]) if splits else []
 
 
 def _code_of_network(code: str) -> tuple[str, str]:

@@ -157,10 +157,10 @@ def training_rows(trainings: Mapping[str, Training]) -> list[dict[str, Any]]:
     for name, training in trainings.items():
         monitored = str(training.training.get("monitor", "val_mean_iou"))
         history, of_train = (training.history.get(key, []) for key in (monitored, monitored.removeprefix("val_")))
-        known_epochs = [epoch for epoch, value in enumerate(history) if value is not None]
-        if not known_epochs:
+        reached = [(value, -epoch) for epoch, value in enumerate(history) if value is not None]
+        if not reached:
             continue
-        best = max(known_epochs, key=lambda epoch, values=history: (values[epoch], -epoch))
+        best = -max(reached)[1]  # the first of equals, as training keeps it
         rows.append(
             {
                 "name": name,

@@ -45,9 +45,7 @@ def check(request: pytest.FixtureRequest) -> Any:
 
     def run(page: Path, folder: Path) -> list[dict[str, Any]]:
         command = [node, str(cache / "check_page.mjs"), chromium, str(page), str(folder)]
-        finished = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=300, env=dict(os.environ)
-        )
+        finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         assert finished.returncode == 0, finished.stderr
         return json.loads(finished.stdout)
 

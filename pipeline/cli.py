@@ -139,7 +139,7 @@ def _report(options: argparse.Namespace) -> int:
         page = write_report(options.output.resolve())
     except RunNotFoundError as error:
         return _fail(str(error), EXIT_USAGE)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return _fail(f"the report can't be written: {error}", EXIT_FAILED)
     print(_shown(page))  # noqa: T201
     return 0

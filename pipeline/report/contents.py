@@ -101,6 +101,7 @@ def read_contents(output: Path) -> RunContents:
 
     Raises:
         RunNotFoundError: the folder holds no finished run.
+        ValueError: a file of the run is damaged.
     """
     store = open_store(output)
     run = latest_complete_run(store)
@@ -180,7 +181,10 @@ def _node_row(node: Node) -> dict[str, Any]:
 def _read_json(folder: epath.Path | None, file: str) -> Any:
     if folder is None or not (folder / file).is_file():
         return None
-    return json.loads((folder / file).read_text())
+    try:
+        return json.loads((folder / file).read_text())
+    except ValueError as error:
+        raise ValueError(f"{folder / file} is damaged: {error}") from error
 
 
 def _read_lines(folder: epath.Path | None, file: str) -> list[Any]:

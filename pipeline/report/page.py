@@ -34,6 +34,7 @@ def write_report(output: Path) -> Path:
 
     Raises:
         RunNotFoundError: the folder holds no finished run.
+        ValueError: a file of the run is damaged.
         OSError: an artifact can't be read, or the page can't be written.
     """
     page = make_page(read_contents(output))

@@ -174,6 +174,23 @@ def test_a_third_run_executes_nothing_but_the_pusher(workspace: Workspace) -> No
     assert summary["published"] is None
 
 
+def test_a_report_that_can_not_be_written_is_said_and_the_run_stands(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.display import Display
+    from pipeline.local_runner import run_locally
+
+    def full(output: Path) -> Path:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("pipeline.local_runner.write_report", full)
+    shown = io.StringIO()
+    summary = run_locally(workspace.config(), Display(Console(file=shown, width=200)))
+    assert summary["report"] is None
+    assert "the report could not be written: OSError: no space left" in shown.getvalue()
+    assert (workspace.output / "summary.json").is_file()
+
+
 def test_where_beam_runs_and_how_the_devkit_is_named_change_nothing(workspace: Workspace) -> None:
     moved = workspace.devkit.parent / "VOCdevkit"
     moved.mkdir()

@@ -343,6 +343,14 @@ def test_it_is_written_whole_or_not_at_all(output: Path, monkeypatch: pytest.Mon
     assert page.read_text() == before
 
 
+def test_a_damaged_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_whole_run(tmp_path)
+    (file,) = tmp_path.glob("tfx/ModelSelector/blessing/*/selection.json")
+    file.write_text("{")
+    assert cli.main(["report", str(tmp_path)]) == cli.EXIT_FAILED
+    assert f"the report can't be written: {file} is damaged" in capsys.readouterr().err
+
+
 def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["report", str(tmp_path / "none")]) == cli.EXIT_USAGE
     assert "none is not a folder" in capsys.readouterr().err

@@ -62,6 +62,7 @@ class RunContents:
         selection: `selection.json`.
         smoke_test: `smoke_test.json`.
         published: the published version's folder; `None` where nothing was published.
+        withheld: why a model that was selected was not published all the same; `None` as a rule.
         version_in_service: the version that the candidates were compared with.
         trainings: candidate → how it was made.
         data_summary: split → what it holds.
@@ -81,6 +82,7 @@ class RunContents:
     selection: dict[str, Any] | None = None
     smoke_test: dict[str, Any] | None = None
     published: str | None = None
+    withheld: str | None = None
     version_in_service: str | None = None
     trainings: dict[str, Training] = dataclasses.field(default_factory=dict)
     data_summary: dict[str, Any] | None = None
@@ -114,7 +116,8 @@ def read_contents(output: Path) -> RunContents:
     folders = {key: _folder(run, key, output) for key in ("evaluation", "blessing", "smoke_test", "validation")}
     folders["examples"] = _folder(run, "examples", output)
     examples_folder = folders["evaluation"] / EXAMPLES_FOLDER if folders["evaluation"] else None
-    data = run.node_with_output("examples")
+    data, pusher = run.node_with_output("examples"), run.node_with_output(PUSHED_MODEL_KEY)
+    pushed = _properties(pusher.outputs[PUSHED_MODEL_KEY]) if pusher else {}
     return RunContents(
         run_id=run.run_id,
         finished=max(node.started + datetime.timedelta(seconds=node.seconds) for node in run.nodes),
@@ -122,7 +125,8 @@ def read_contents(output: Path) -> RunContents:
         examples_folder=examples_folder if examples_folder and examples_folder.is_dir() else None,
         selection=_read_json(folders["blessing"], SELECTION_FILE),
         smoke_test=_read_json(folders["smoke_test"], SMOKE_TEST_FILE),
-        published=_published(run),
+        published=pushed.get("pushed_destination") if pushed.get("pushed") else None,
+        withheld=pushed.get("not_pushed_reason"),
         version_in_service=_version_in_service(run),
         trainings=trainings,
         data_summary=_read_json(folders["validation"], DATA_SUMMARY_FILE),
@@ -156,12 +160,6 @@ def _training(node: Node, made: Node, output: Path) -> Training:
         finished=made.started + datetime.timedelta(seconds=made.seconds),
         history=_read_json(artifact_folder(node.outputs["model_run"], output), HISTORY_FILE) or {},
     )
-
-
-def _published(run: Run) -> str | None:
-    node = run.node_with_output(PUSHED_MODEL_KEY)
-    properties = _properties(node.outputs[PUSHED_MODEL_KEY]) if node else {}
-    return properties.get("pushed_destination") if properties.get("pushed") else None
 
 
 def _version_in_service(run: Run) -> str | None:

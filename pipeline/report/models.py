@@ -22,7 +22,7 @@ class Model:
         label: as the page calls it.
         series: its colour's number; 0 for the model in service.
         figures: as in `evaluation.json`.
-        outcome: `published`, `best`, `in service` or nothing.
+        outcome: `published`, `best`, `refused`, `in service` or nothing.
     """
 
     name: str
@@ -67,10 +67,10 @@ def compared_models(contents: RunContents) -> list[Model]:
     """The candidates, best mean IoU first, then the model in service."""
     evaluation = contents.evaluation or {}
     candidates = known(evaluation, "candidates") or {}
-    selected = known(contents.selection, "selected")
-    outcome = "published" if contents.published else "best"
+    outcomes = {known(contents.selection, "selected"): "published" if contents.published else "best"}
+    outcomes |= dict.fromkeys(known(contents.selection, "refused") or (), "refused")
     models = [
-        Model(name, name, 1 + number % NUM_SERIES, figures, outcome if name == selected else "")
+        Model(name, name, 1 + number % NUM_SERIES, figures, outcomes.get(name, ""))
         for number, (name, figures) in enumerate(candidates.items())
     ]
     models.sort(key=lambda model: -(model.figure("mean_iou") or 0.0))

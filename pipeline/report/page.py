@@ -57,7 +57,7 @@ def make_page(contents: RunContents) -> str:
         run=contents,
         evaluation=contents.evaluation or {},
         models=models,
-        best=next((model for model in models if model.outcome in ("published", "best")), None),
+        best=next((model for model in models if model.name == known(contents.selection, "selected")), None),
         iou_end=charts.axis_end([value for model in models for value in _ends(model)]),
         differences=model_differences(contents.evaluation, models),
         figures=sections.FIGURES,

@@ -150,6 +150,17 @@ def test_a_run_that_published_nothing_says_so(tmp_path: Path) -> None:
     assert "published to" not in page.words
 
 
+def test_refused_candidates_and_a_withheld_model_are_told(contents: RunContents) -> None:
+    selection = {**(contents.selection or {}), "publish": False, "refused": ["fcn8", "unet"]}
+    selection["reason"] = "no candidate may be published: fcn8 predicts background only"
+    refused = dataclasses.replace(contents, selection=selection, published=None)
+    text = make_page(refused)
+    assert "Nothing new was published" in text
+    assert text.count('<span class="chip refused">refused</span>') == 2
+    withheld = dataclasses.replace(contents, published=None, withheld="a rollback took this very model out of service")
+    assert "But a rollback took this very model out of service." in _Page(make_page(withheld)).words
+
+
 def test_an_older_evaluation_is_shown_as_far_as_it_goes(contents: RunContents, evaluation: dict[str, Any]) -> None:
     kept = ("network", "parameters", "train_seconds", "mean_iou", "pixel_accuracy", "per_class_iou", "confusion_matrix")
     old = {
@@ -186,7 +197,7 @@ def test_an_older_evaluation_is_shown_as_far_as_it_goes(contents: RunContents, e
 def test_a_run_that_left_nothing_still_has_a_page(contents: RunContents) -> None:
     empty = RunContents(contents.run_id, contents.finished)
     page = _Page(make_page(empty))
-    assert "No candidate was selected" in page.words
+    assert "No candidate was measured" in page.words
     for said in (
         "left no evaluation",
         "no training history",

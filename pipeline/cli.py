@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import datetime
+import json
 import os
 import sys
 import tempfile
@@ -88,6 +89,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.set_defaults(command=_evaluate, interrupted="interrupted")
 
+    report = commands.add_parser(
+        "report",
+        help="write the report of a run anew",
+        description="Write OUTPUT/report/index.html from what the latest finished run left in OUTPUT.",
+    )
+    report.add_argument("output", type=Path, metavar="OUTPUT", help="what `vocseg run` wrote to")
+    report.set_defaults(command=_report, interrupted="interrupted; the report that was there stays")
+
+    lineage = commands.add_parser(
+        "lineage",
+        help="say where a published model comes from",
+        description="Print every artifact that a published model was made from, back to the devkit, with what made it.",
+    )
+    lineage.add_argument("output", type=Path, metavar="OUTPUT", help="what `vocseg run` wrote to")
+    lineage.add_argument("model", nargs="?", metavar="MODEL", help="a version's number or folder (default: the latest)")
+    lineage.add_argument("--json", action="store_true", dest="as_json", help="print JSON, with hashes in full")
+    lineage.set_defaults(command=_lineage, interrupted="interrupted")
+
     data = commands.add_parser("data", help="look after data sets").add_subparsers(required=True, metavar="COMMAND")
     sample = data.add_parser(
         "sample",
@@ -133,6 +152,46 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--force", action="store_true", help="overwrite pictures that are there")
     show.set_defaults(command=_data_show, interrupted="interrupted; pictures that were written stay")
     return parser
+
+
+def _report(options: argparse.Namespace) -> int:
+    try:
+        from pipeline.report.page import write_report
+        from pipeline.run_metadata import RunNotFoundError
+    except ModuleNotFoundError as error:
+        return _fail(_not_installed(error, "report"), EXIT_USAGE)
+    try:
+        page = write_report(options.output.resolve())
+    except RunNotFoundError as error:
+        return _fail(str(error), EXIT_USAGE)
+    except (OSError, ValueError) as error:
+        return _fail(f"the report can't be written: {error}", EXIT_FAILED)
+    print(_shown(page))  # noqa: T201
+    return 0
+
+
+def _lineage(options: argparse.Namespace) -> int:
+    try:
+        from rich.console import Console
+
+        from pipeline.lineage import lineage, lineage_tree
+        from pipeline.run_metadata import RunNotFoundError
+    except ModuleNotFoundError as error:
+        return _fail(_not_installed(error, "lineage"), EXIT_USAGE)
+    try:
+        origin = lineage(options.output.resolve(), options.model)
+    except RunNotFoundError as error:
+        return _fail(str(error), EXIT_USAGE)
+    if options.as_json:
+        print(json.dumps(origin.as_json(), indent=2, ensure_ascii=False))  # noqa: T201
+    else:
+        width = None if sys.stdout.isatty() else LOG_WIDTH
+        Console(highlight=False, width=width).print(lineage_tree(origin))
+    return 0
+
+
+def _not_installed(error: ModuleNotFoundError, command: str) -> str:
+    return f"{error.name} is not installed; `vocseg {command}` needs: pip install 'voc-seg[pipeline]'"
 
 
 def _names(text: str) -> list[str]:
@@ -198,7 +257,7 @@ def _run(options: argparse.Namespace) -> int:
 
         from pipeline.config import ConfigError, load_config
     except ModuleNotFoundError as error:
-        return _fail(f"{error.name} is not installed; `vocseg run` needs: pip install 'voc-seg[pipeline]'", EXIT_USAGE)
+        return _fail(_not_installed(error, "run"), EXIT_USAGE)
 
     # A network of one's own may lie here or beside the preset.
     sys.path += [str(Path.cwd()), str(Path(options.preset).resolve().parent)]
@@ -250,6 +309,8 @@ def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
     if summary["published"]:
         display.print(f"published to {escape(_shown(Path(summary['published'])))}")
     summary_file, logs = config.output_folder / "summary.json", log_file.parent
+    if summary["report"]:
+        display.print(escape(f"report: {_shown(Path(summary['report']))}"))
     display.print(escape(f"summary: {_shown(summary_file)}   logs: {_shown(logs)}"))
     display.save_picture(str(log_file.with_suffix(".svg")))
     return 0

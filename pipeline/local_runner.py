@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import keras
 import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
 from etils import epath
 from ml_metadata.metadata_store import MetadataStore
+from rich.markup import escape
 from tfx.dsl.compiler import compiler
 from tfx.orchestration import metadata
 from tfx.orchestration.local import local_dag_runner
@@ -26,7 +28,9 @@ from components.segmentation_trainer.training_callbacks import CURVES_FILE, HIST
 from pipeline.config import ConfigError, RunConfig
 from pipeline.display import Display
 from pipeline.pipeline import create_pipeline, trainer_id
-from pipeline.summary import make_summary, outputs_of_run, write_summary
+from pipeline.report.page import write_report
+from pipeline.run_metadata import outputs_of_run, record_facts
+from pipeline.summary import make_summary, write_summary
 from tfds_voc_seg.conversion import ConversionError
 from tfds_voc_seg.devkit import DevkitError, Problem, find_devkit
 
@@ -53,7 +57,7 @@ class RunError(RuntimeError):
 
 
 def run_locally(config: RunConfig, display: Display) -> dict[str, Any]:
-    """Runs the pipeline, draws the candidates' training curves side by side and writes `summary.json`.
+    """Runs the pipeline, draws the candidates' training curves side by side and writes the report and `summary.json`.
 
     Args:
         config: the whole run; its devkit must be on this machine.
@@ -79,12 +83,24 @@ def run_locally(config: RunConfig, display: Display) -> dict[str, Any]:
         local_dag_runner.LocalDagRunner().run_with_ir(pipeline_ir)
     run_id = pipeline_ir.runtime_spec.pipeline_run_id.field_value.string_value
     store = MetadataStore(metadata.sqlite_metadata_connection_config(config.metadata_file))
-    outputs = outputs_of_run(store, pipeline_ir.pipeline_info.id, run_id)
+    record_facts(store, run_id, config.model_dump(mode="json"))
+    outputs = outputs_of_run(store, run_id)
     histories = {name: _history(outputs[trainer_id(name)]["model_run"].uri) for name in config.candidates}
     draw_curves(histories, epath.Path(config.output_folder / CURVES_FILE))
-    summary = make_summary(outputs, watch.seconds, watch.cached)
+    report = _write_report(config, display)
+    summary = {**make_summary(outputs, watch.seconds, watch.cached), "report": report}
     write_summary(config.output_folder, summary)
     return summary
+
+
+def _write_report(config: RunConfig, display: Display) -> str | None:
+    """Writes the report of a run that is through. Whatever goes wrong with it is said, and the run stands."""
+    try:
+        return str(write_report(config.output_folder))
+    except Exception as error:
+        display.print(f"[bold yellow]the report could not be written:[/] {escape(_for_people(error))}")
+        traceback.print_exc()  # to the log
+        return None
 
 
 def _history(model_run: str) -> dict[str, list[float | None]]:

@@ -7,37 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from etils import epath
-from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from components.data_validator.findings import VALIDATION_FILE
 from components.model_selector.executor import SELECTION_FILE
 from components.segmentation_evaluator.executor import EVALUATION_FILE
+from pipeline.run_metadata import NodeOutputs
 from tfds_voc_seg.conversion import REJECTS_FILE
 
 SUMMARY_FILE = "summary.json"
 _SHOWN_FIGURES = ("mean_iou", "pixel_accuracy", "per_class_iou", "parameters", "train_seconds")
-
-NodeOutputs = dict[str, dict[str, metadata_store_pb2.Artifact]]
-"""Node id → output key → its artifact."""
-
-
-def outputs_of_run(store: MetadataStore, pipeline_name: str, run_id: str) -> NodeOutputs:
-    """Looks up what each node of a run gave, cached results included."""
-    run = store.get_context_by_type_and_name("pipeline_run", run_id)
-    executions = {execution.id: execution for execution in store.get_executions_by_context(run.id)}
-    outputs: NodeOutputs = {}
-    for execution_id in executions:
-        contexts = store.get_contexts_by_execution(execution_id)
-        node = next(context.name for context in contexts if context.type == "node").removeprefix(f"{pipeline_name}.")
-        events = [
-            event
-            for event in store.get_events_by_execution_ids([execution_id])
-            if event.type == metadata_store_pb2.Event.OUTPUT
-        ]
-        artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([e.artifact_id for e in events])}
-        outputs[node] = {event.path.steps[0].key: artifacts[event.artifact_id] for event in events}
-    return outputs
 
 
 def make_summary(outputs: NodeOutputs, seconds: Mapping[str, float], cached: list[str]) -> dict[str, Any]:

@@ -132,6 +132,12 @@ def _swatch(name: str, colour: tuple[int, int, int]) -> np.ndarray:
     return np.full((_SWATCH, _SWATCH, 3), colour, np.uint8)
 
 
+def enlarged(picture: np.ndarray) -> np.ndarray:
+    """Repeats the pixels of a small picture, [height, width, ...], until hatching does not hide what it covers."""
+    times = -(-_SMALLEST_PANEL // picture.shape[1])
+    return picture.repeat(times, axis=0).repeat(times, axis=1)
+
+
 def example_picture(image: np.ndarray, classes: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
     """Shows an example: the photo, the overlay beside it, the legend below both.
 
@@ -148,8 +154,7 @@ def example_picture(image: np.ndarray, classes: np.ndarray, class_names: Sequenc
     Raises:
         ValueError: as `overlay`.
     """
-    enlarged = -(-_SMALLEST_PANEL // image.shape[1])
-    image, classes = (side.repeat(enlarged, axis=0).repeat(enlarged, axis=1) for side in (image, classes))
+    image, classes = enlarged(image), enlarged(classes)
     gap = np.full((image.shape[0], _MARGIN, 3), PAPER, np.uint8)
     panels = np.concatenate([image, gap, overlay(image, classes, class_names)], axis=1)
     return np.concatenate([panels, legend(classes_seen(classes, class_names), panels.shape[1])])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
@@ -14,6 +15,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.data_validator import checks
+from components.data_validator.data_summary import DATA_SUMMARY_FILE, split_summary
 from components.data_validator.findings import DataValidationError, Finding, write_findings
 from components.data_validator.pixel_counts import count_pixels
 from components.data_validator.validation_config import ValidationConfig
@@ -47,7 +49,8 @@ class Executor(base_executor.BaseExecutor):
                 examples: Examples of the record contract.
             output_dict:
                 validation: ExampleAnomalies with `validation.json`, a list of `split`, `feature` (or null), `class`
-                    (or null), `what` and `severity`; empty where nothing was found.
+                    (or null), `what` and `severity`; empty where nothing was found. Beside it `data_summary.json`:
+                    split → what `split_summary` says of it.
             exec_properties:
                 validation_config: JSON of `ValidationConfig`.
                 code_fingerprint: for TFX's cache; not read.
@@ -60,40 +63,47 @@ class Executor(base_executor.BaseExecutor):
         records = read_records(artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY]))
         statistics = artifact_utils.get_single_instance(input_dict[STATISTICS_KEY])
         anomalies = artifact_utils.get_single_instance(input_dict[ANOMALIES_KEY])
-        findings = _findings(records, statistics, anomalies, config)
+        findings, summary = _look_at(records, statistics, anomalies, config)
         validation = artifact_utils.get_single_instance(output_dict[VALIDATION_KEY])
         validation.split_names = artifact_utils.encode_split_names(list(records.files))
         write_findings(validation.uri, findings)
+        (epath.Path(validation.uri) / DATA_SUMMARY_FILE).write_text(json.dumps(summary, indent=2) + "\n")
         for finding in findings:
             logging.warning("%s", finding)
         if findings and config.on_anomaly == "stop":
             raise DataValidationError(findings)
 
 
-def _findings(
+def _look_at(
     records: Records, statistics: types.Artifact, anomalies: types.Artifact, config: ValidationConfig
-) -> list[Finding]:
+) -> tuple[list[Finding], dict[str, Any]]:
+    """The findings, and the summary of each split that holds an image."""
     findings: list[Finding] = []
+    protos: dict[str, Any] = {}
     class_images: dict[str, list[int]] = {}
     for split in records.files:
         broken = checks.schema_findings(split, _anomalies(anomalies, split), records.class_names, records.image_size)
         findings += broken
         if any(finding.feature is None for finding in broken):
             continue  # no image, so that every class is absent
-        proto = stats_artifact_utils.load_statistics(statistics, split).proto().datasets[0]
-        class_images[split] = checks.images_by_class(proto, len(records.class_names))
+        protos[split] = stats_artifact_utils.load_statistics(statistics, split).proto().datasets[0]
+        class_images[split] = checks.images_by_class(protos[split], len(records.class_names))
         findings += checks.rare_class_findings(
-            split, proto.num_examples, class_images[split], records.class_names, config
+            split, protos[split].num_examples, class_images[split], records.class_names, config
         )
-    if any(finding.feature in _COUNTED_FEATURES for finding in findings):
-        return findings  # what breaks the schema can't be added up
-    pixels = {split: count_pixels(records.files[split], len(records.class_names)) for split in class_images}
+    pixels: dict[str, checks.PixelCounts] = {}
+    if not any(finding.feature in _COUNTED_FEATURES for finding in findings):  # else they can't be added up
+        pixels = {split: count_pixels(records.files[split], len(records.class_names)) for split in class_images}
     for split, counts in pixels.items():
         findings += checks.empty_mask_findings(split, counts, config)
     compared = {split: pixels[split] for split in (TRAIN_SPLIT, VAL_SPLIT) if split in pixels}
     if len(compared) == 2:
         findings += checks.drift_findings(compared, class_images, records.class_names, config)
-    return findings
+    summary = {
+        split: split_summary(proto, class_images[split], pixels.get(split), records.class_names)
+        for split, proto in protos.items()
+    }
+    return findings, summary
 
 
 def _anomalies(artifact: types.Artifact, split: str) -> anomalies_pb2.Anomalies:

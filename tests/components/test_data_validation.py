@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given
@@ -33,6 +34,7 @@ from components.data_validator.checks import (
     share_drift,
 )
 from components.data_validator.component import DataValidator
+from components.data_validator.data_summary import DATA_SUMMARY_FILE
 from components.data_validator.findings import VALIDATION_FILE, DataValidationError
 from components.data_validator.pixel_counts import count_pixels
 from components.data_validator.validation_config import ValidationConfig
@@ -128,6 +130,35 @@ def take_out(record: tf.train.Example, class_id: int) -> None:
 
 def test_good_records_give_no_finding(validate: Callable[..., Any], records: Records) -> None:
     assert validate(records, on_anomaly="stop") == []
+
+
+def test_what_the_splits_hold_is_kept_for_people(
+    validate: Callable[..., Any], records: Records, tmp_path: Path
+) -> None:
+    validate(records)
+    summary = json.loads((tmp_path / "validation" / DATA_SUMMARY_FILE).read_text())
+    assert list(summary) == ["train", "val"]
+    for split, split_records in records.items():
+        found = summary[split]
+        pixels = np.sum([numbers(record, "class_pixels") for record in split_records], axis=0)
+        holding = [sum(index in numbers(record, "classes") for record in split_records) for index in range(6)]
+        assert found["images"] == len(split_records)
+        assert found["class_pixels"] == dict(zip(CLASS_NAMES, pixels.tolist(), strict=True))
+        assert found["class_images"] == dict(zip(CLASS_NAMES, holding, strict=True))
+        assert found["void_pixels"] == sum(numbers(record, "void_pixels")[0] for record in split_records)
+        assert found["without_foreground"] == 0
+        heights = [numbers(record, "height")[0] for record in split_records]
+        assert (found["height"]["min"], found["height"]["max"]) == (min(heights), max(heights))
+
+
+def test_what_can_not_be_added_up_is_left_open(validate: Callable[..., Any], records: Records, tmp_path: Path) -> None:
+    records["val"] = []
+    numbers(records["train"][0], "class_pixels")[:] = [1]
+    validate(records)
+    summary = json.loads((tmp_path / "validation" / DATA_SUMMARY_FILE).read_text())
+    assert list(summary) == ["train"]
+    assert summary["train"]["class_pixels"] is None
+    assert summary["train"]["without_foreground"] is None
 
 
 def test_a_class_that_is_absent_from_a_split(validate: Callable[..., Any], records: Records) -> None:

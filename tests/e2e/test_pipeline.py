@@ -99,11 +99,15 @@ def test_first_run_from_the_command_line(workspace: Workspace) -> None:
     finished = workspace.command_line(FORCE_COLOR="1", COLUMNS="200")  # as on a terminal
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert finished.stderr == ""
-    for shown in (*NODES, "epoch 2/2", "mIoU", "published to", "summary.json"):
+    for shown in (*NODES, "epoch 2/2", "mIoU", "published to", "summary.json", "report/index.html"):
         assert shown in finished.stdout
     assert "warning" not in finished.stdout.lower()
 
     summary = json.loads((workspace.output / "summary.json").read_text())
+    page = (workspace.output / "report" / "index.html").read_text()
+    assert summary["report"] == str(workspace.output / "report" / "index.html")
+    assert f"{summary['selected']} was published" in page
+    assert "Not recorded" not in page
     assert set(summary) >= {"candidates", "baseline", "selected", "published", "reason", "seconds"}
     assert set(summary["candidates"]) == {"own", "unet"}
     for figures in summary["candidates"].values():
@@ -118,6 +122,7 @@ def test_first_run_from_the_command_line(workspace: Workspace) -> None:
         "metadata.sqlite",
         "serving",
         "curves.png",
+        "report",
         "logs",
         "training",
         "summary.json",
@@ -167,6 +172,23 @@ def test_a_third_run_executes_nothing_but_the_pusher(workspace: Workspace) -> No
     executed, summary = workspace.run()
     assert executed == {"Pusher"}
     assert summary["published"] is None
+
+
+def test_a_report_that_can_not_be_written_is_said_and_the_run_stands(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.display import Display
+    from pipeline.local_runner import run_locally
+
+    def full(output: Path) -> Path:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("pipeline.local_runner.write_report", full)
+    shown = io.StringIO()
+    summary = run_locally(workspace.config(), Display(Console(file=shown, width=200)))
+    assert summary["report"] is None
+    assert "the report could not be written: OSError: no space left" in shown.getvalue()
+    assert (workspace.output / "summary.json").is_file()
 
 
 def test_where_beam_runs_and_how_the_devkit_is_named_change_nothing(workspace: Workspace) -> None:

@@ -1,0 +1,51 @@
+"""What a split holds, as data: the figures that validation looks at, kept for people to read afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from components.data_validator.checks import PixelCounts
+
+DATA_SUMMARY_FILE = "data_summary.json"
+
+
+def split_summary(
+    statistics: statistics_pb2.DatasetFeatureStatistics,
+    class_images: Sequence[int],
+    counts: PixelCounts | None,
+    class_names: Sequence[str],
+) -> dict[str, Any]:
+    """Puts a split's figures together.
+
+    Args:
+        statistics: of the split, as StatisticsGen writes them.
+        class_images: how many images hold each class.
+        counts: the pixels of its masks; `None` where the records break the schema, so that they can't be added up.
+        class_names: the names of the classes, background first.
+
+    Returns:
+        JSON values: `images`, `class_images` (name → count), `class_pixels` (name → pixels at the records' size; null
+        where they can't be added up), `void_pixels`, `without_foreground` (masks; null likewise), and `height` and
+        `width` of the photos at their own size (`min`, `median`, `max`). What the statistics lack is null.
+    """
+    numbers = {
+        feature.path.step[0]: feature.num_stats for feature in statistics.features if feature.HasField("num_stats")
+    }
+    void = numbers.get("void_pixels")
+    return {
+        "images": int(statistics.num_examples),
+        "class_images": dict(zip(class_names, class_images, strict=True)),
+        "class_pixels": dict(zip(class_names, counts.class_pixels, strict=True)) if counts else None,
+        "void_pixels": round(void.mean * void.common_stats.num_non_missing) if void else None,
+        "without_foreground": len(counts.without_foreground) if counts else None,
+        **{side: _range(numbers.get(side)) for side in ("height", "width")},
+    }
+
+
+def _range(numbers: statistics_pb2.NumericStatistics | None) -> dict[str, int] | None:
+    if numbers is None or not numbers.common_stats.num_non_missing:
+        return None
+    return {"min": round(numbers.min), "median": round(numbers.median), "max": round(numbers.max)}

@@ -1,0 +1,121 @@
+"""Pictures of single images for the report: photo, truth, predictions, and where a prediction is wrong."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from etils import epath
+from PIL import Image
+
+from tfds_voc_seg.labels import BACKGROUND, VOID
+from tfds_voc_seg.pictures import classes_seen, enlarged, overlay
+
+WRONG = (226, 28, 96)
+"""The colour of wrong pixels: none of VOC's classes has one near it."""
+RANKS = ("best", "median", "worst")
+
+_WEBP_QUALITY = 84
+
+
+@dataclasses.dataclass(frozen=True)
+class ExampleView:
+    """One image as the report shows it; pictures are `data:` URIs.
+
+    Attributes:
+        image_id: VOC's.
+        rank: one of `RANKS`.
+        mean_iou: model → of this image alone; `None` where it has no valid pixel.
+        width: of the pictures, pixels.
+        height: of the pictures, pixels.
+        photo: as the networks see it.
+        truth: the masks over the photo.
+        predictions: model → its prediction over the photo.
+        differences: model → wrong pixels over a pale photo.
+        classes: what can be seen in them, `void` included.
+    """
+
+    image_id: str
+    rank: str
+    mean_iou: dict[str, float | None]
+    width: int
+    height: int
+    photo: str
+    truth: str
+    predictions: dict[str, str]
+    differences: dict[str, str]
+    classes: tuple[str, ...]
+
+
+def example_view(folder: epath.Path, example: Mapping[str, Any], class_names: Sequence[str]) -> ExampleView:
+    """Draws one image.
+
+    Args:
+        folder: holds a folder of this image's id with `photo.png`, `truth.png` and a prediction a model.
+        example: `image_id`, `rank` and `mean_iou` (model → value).
+        class_names: VOC's names of the class ids.
+
+    Raises:
+        OSError: a picture is missing or damaged.
+        ValueError: a class map does not fit the photo or the names.
+    """
+    files = folder / str(example["image_id"])
+    photo = enlarged(_read(files / "photo.png", "RGB"))
+    truth = enlarged(_read(files / "truth.png"))
+    predicted = {
+        name: enlarged(_read(files / f"{name}.png"))
+        for name in example["mean_iou"]
+        if (files / f"{name}.png").is_file()
+    }
+    maps = [truth, *predicted.values()]
+    seen = {name for class_map in maps for name in classes_seen(class_map, class_names)}
+    return ExampleView(
+        image_id=str(example["image_id"]),
+        rank=example["rank"],
+        mean_iou=dict(example["mean_iou"]),
+        width=photo.shape[1],
+        height=photo.shape[0],
+        photo=data_uri(photo),
+        truth=data_uri(overlay(photo, truth, class_names)),
+        predictions={name: data_uri(overlay(photo, map_, class_names)) for name, map_ in predicted.items()},
+        differences={name: data_uri(difference(photo, truth, map_)) for name, map_ in predicted.items()},
+        classes=tuple(name for name in [*class_names, "void"] if name in seen),
+    )
+
+
+def difference(photo: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Paints the wrong pixels over a pale grey photo; void, which is not judged, is hatched.
+
+    Args:
+        photo: uint8 [height, width, 3].
+        truth: uint8 [height, width], class ids and `VOID`.
+        predicted: uint8 [height, width], class ids.
+
+    Returns:
+        uint8 [height, width, 3].
+    """
+    grey = photo.mean(axis=-1, keepdims=True)
+    painted = np.broadcast_to(np.rint(150 + 0.38 * grey), photo.shape).astype(np.uint8)
+    painted[(truth != predicted) & (truth != VOID)] = WRONG
+    return overlay(painted, np.where(truth == VOID, VOID, 0).astype(np.uint8), [BACKGROUND])
+
+
+def data_uri(picture: np.ndarray) -> str:
+    """Encodes a picture, uint8 [height, width, 3], as PNG or WebP, whichever is smaller."""
+    encoded = {"png": io.BytesIO(), "webp": io.BytesIO()}
+    Image.fromarray(picture).save(encoded["png"], "PNG")
+    Image.fromarray(picture).save(encoded["webp"], "WEBP", quality=_WEBP_QUALITY)
+    kind = min(encoded, key=lambda name: len(encoded[name].getvalue()))
+    return f"data:image/{kind};base64,{base64.b64encode(encoded[kind].getvalue()).decode()}"
+
+
+def _read(file: epath.Path, mode: str | None = None) -> np.ndarray:
+    """A picture's pixels; without a mode those of a palette or grey picture, which are class ids."""
+    with Image.open(io.BytesIO(file.read_bytes())) as image:
+        if mode is None and image.mode not in ("P", "L"):
+            raise ValueError(f"{file} is no class map: its mode is {image.mode}")
+        return np.asarray(image.convert(mode) if mode else image)

@@ -1,0 +1,194 @@
+"""Artifacts → what the page's templates show: pure functions, except for the pictures, which are read from files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from pipeline.report.charts import Line, axis_end, line_chart
+from pipeline.report.contents import RunContents, Training, known
+from pipeline.report.example_pictures import RANKS, ExampleView, example_view
+from pipeline.report.heat_map import heat_map_rows
+from pipeline.report.models import Model
+from tfds_voc_seg.labels import BACKGROUND, VOC_CLASSES
+from tfds_voc_seg.pictures import class_colour
+
+FIGURES = {
+    "mean_iou": "mean IoU",
+    "pixel_accuracy": "pixel accuracy",
+    "mean_class_accuracy": "mean class accuracy",
+    "frequency_weighted_iou": "frequency-weighted IoU",
+    "mean_dice": "mean Dice",
+    "boundary_iou": "boundary IoU",
+}
+CLASS_FIGURES = {
+    "per_class_accuracy": "accuracy",
+    "per_class_dice": "Dice",
+    "per_class_boundary_iou": "boundary IoU",
+}
+CURVES = {"mean_iou": "mean IoU", "loss": "loss", "accuracy": "pixel accuracy"}
+
+
+def class_swatch(name: str) -> str:
+    """A class's colour in CSS: VOC's own; background has none, and another name than VOC's is grey."""
+    if name == BACKGROUND:
+        return "transparent"
+    red, green, blue = class_colour(name) if name in VOC_CLASSES else (128, 128, 128)
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def class_rows(models: Sequence[Model], class_names: Sequence[str], absent: Sequence[str]) -> list[dict[str, Any]]:
+    """A row a class: its share of the truth's pixels, and each model's figures.
+
+    Args:
+        models: the compared models.
+        class_names: background first.
+        absent: the classes that no mask of the split holds.
+    """
+    confusion = next((model.figure("confusion_matrix") for model in models if model.figure("confusion_matrix")), None)
+    pixels = [sum(row) for row in confusion] if confusion else None
+    total = sum(pixels) if pixels else 0
+    rows = []
+    for index, name in enumerate(class_names):
+        iou = [model.figure("per_class_iou", name) for model in models]
+        best = max((value for value in iou if value is not None), default=None)
+        rows.append(
+            {
+                "name": name,
+                "absent": name in absent,
+                "share": pixels[index] / total if pixels and total else None,
+                "iou": iou,
+                "best": best,
+                "others": [[model.figure(key, name) for key in CLASS_FIGURES] for model in models],
+            }
+        )
+    return rows
+
+
+def absent_classes(models: Sequence[Model], class_names: Sequence[str]) -> list[str]:
+    """The classes that are absent from the truth: as the evaluation lists them, or those without an IoU."""
+    for model in models:
+        listed = model.figure("absent_classes")
+        if listed is not None:
+            return list(listed)
+        iou = model.figure("per_class_iou")
+        if iou:
+            return [name for name in class_names if iou.get(name) is None]
+    return []
+
+
+def confusion_maps(models: Sequence[Model], class_names: Sequence[str]) -> list[tuple[Model, Any]]:
+    """Each model that has a confusion matrix, with the rows of its heat map."""
+    return [
+        (model, heat_map_rows(model.figure("confusion_matrix"), class_names))
+        for model in models
+        if model.figure("confusion_matrix")
+    ]
+
+
+def original_size_rows(models: Sequence[Model]) -> list[tuple[Model, list[tuple[Any, Any]]]]:
+    """Each model with its figures at the network's size and at the photos' own; empty where no model has the latter."""
+    if not any(model.figure("original_size") for model in models):
+        return []
+    return [(model, [(model.figure(key), model.figure("original_size", key)) for key in FIGURES]) for model in models]
+
+
+def slice_tables(models: Sequence[Model]) -> dict[str, list[dict[str, Any]]]:
+    """For each way of slicing, a row a slice: its number of images and each model's mean IoU."""
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for dimension in dict.fromkeys(key for model in models for key in model.figure("slices") or {}):
+        names = dict.fromkeys(name for model in models for name in model.figure("slices", dimension) or {})
+        tables[dimension] = [
+            {
+                "name": name,
+                "images": next(
+                    (
+                        images
+                        for model in models
+                        if (images := model.figure("slices", dimension, name, "images")) is not None
+                    ),
+                    None,
+                ),
+                "iou": [model.figure("slices", dimension, name, "mean_iou") for model in models],
+            }
+            for name in names
+        ]
+    return tables
+
+
+def example_groups(contents: RunContents, class_names: Sequence[str]) -> dict[str, list[ExampleView]]:
+    """The best, median and worst images; one whose pictures can't be read is left out, and logged."""
+    groups: dict[str, list[ExampleView]] = {rank: [] for rank in RANKS}
+    for example in known(contents.evaluation, "examples") or []:
+        if contents.examples_folder is None:
+            break
+        try:
+            view = example_view(contents.examples_folder, example, class_names)
+        except (OSError, ValueError) as error:
+            logging.warning("Left out of the report: the pictures of %s (%s)", example.get("image_id"), error)
+            continue
+        groups.setdefault(view.rank, []).append(view)
+    return {rank: views for rank, views in groups.items() if views}
+
+
+def curve_charts(trainings: Mapping[str, Training], models: Sequence[Model]) -> list[tuple[str, Markup]]:
+    """A chart a metric, its name first: val as lines, train thin and dashed."""
+    series = {model.name: model.series for model in models}
+    charts = []
+    for metric, title in CURVES.items():
+        lines = [
+            Line(name, series.get(name, 1 + number % 6), training.history[key], dashed)
+            for number, (name, training) in enumerate(trainings.items())
+            for key, dashed in ((metric, True), (f"val_{metric}", False))
+            if training.history.get(key)
+        ]
+        if lines:
+            highest = None if metric == "loss" else 1.0
+            charts.append((title, line_chart(f"{title} by epoch, of {', '.join(trainings)}", lines, highest)))
+    return charts
+
+
+def training_rows(trainings: Mapping[str, Training]) -> list[dict[str, Any]]:
+    """A row a candidate: epochs, the best of them on val, and the figures there."""
+    rows = []
+    for name, training in trainings.items():
+        monitored = str(training.training.get("monitor", "val_mean_iou"))
+        history, of_train = (training.history.get(key, []) for key in (monitored, monitored.removeprefix("val_")))
+        reached = [(value, -epoch) for epoch, value in enumerate(history) if value is not None]
+        if not reached:
+            continue
+        best = -max(reached)[1]  # the first of equals, as training keeps it
+        rows.append(
+            {
+                "name": name,
+                "epochs": len(history),
+                "best_epoch": best + 1,
+                "monitored": monitored,
+                "value": history[best],
+                "train": of_train[best] if best < len(of_train) else None,
+            }
+        )
+    return rows
+
+
+def data_rows(data_summary: Mapping[str, Any], class_names: Sequence[str]) -> list[dict[str, Any]]:
+    """A row a class: for each split the images that hold it and its share of the valid pixels."""
+    rows = []
+    for name in class_names:
+        cells = []
+        for split in data_summary.values():
+            pixels = split.get("class_pixels")
+            total = sum(pixels.values()) if pixels else 0
+            share = pixels.get(name, 0) / total if pixels and total else None
+            cells.append({"images": known(split, "class_images", name), "share": share})
+        rows.append({"name": name, "cells": cells})
+    return rows
+
+
+def share_end(rows: Sequence[Mapping[str, Any]]) -> float:
+    """Where the axis of the classes' shares ends; background, which dwarfs the others, is left out."""
+    shares = [cell["share"] for row in rows for cell in row["cells"] if row["name"] != BACKGROUND]
+    return axis_end(shares)

@@ -8,8 +8,6 @@ import pydantic
 
 from components.strict_config import StrictConfig
 
-Share = Annotated[float, pydantic.Field(ge=0, le=1)]
-
 
 class SelectionConfig(StrictConfig):
     """What a candidate must come to before it is published.
@@ -36,9 +34,9 @@ class SelectionConfig(StrictConfig):
         "mean_dice",
         "boundary_iou",
     ] = "mean_iou"
-    min_mean_iou: Share | None = None
-    min_class_iou: dict[str, Share] = pydantic.Field(default_factory=dict)
-    max_latency_seconds: Annotated[float, pydantic.Field(gt=0)] | None = None
+    min_mean_iou: float | None = pydantic.Field(default=None, ge=0, le=1)
+    min_class_iou: dict[str, Annotated[float, pydantic.Field(ge=0, le=1)]] = pydantic.Field(default_factory=dict)
+    max_latency_seconds: float | None = pydantic.Field(default=None, gt=0)
     publish_background_only: bool = False
     min_improvement: float = pydantic.Field(default=0.0, ge=0)
     beyond_interval: bool = False

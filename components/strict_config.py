@@ -6,6 +6,8 @@ from typing import Any
 
 import pydantic
 
+_NUMBERS = (int, float, int | None, float | None)
+
 
 class StrictConfig(pydantic.BaseModel):
     """Frozen; refuses unknown keys, numbers that are not finite, and `true` or `false` where a number belongs."""
@@ -15,6 +17,6 @@ class StrictConfig(pydantic.BaseModel):
     @pydantic.field_validator("*", mode="before")
     @classmethod
     def _no_boolean_for_a_number(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
-        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation in (int, float):
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation in _NUMBERS:
             raise ValueError(f"must be a number, not {str(value).lower()}")
         return value

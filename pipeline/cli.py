@@ -107,6 +107,17 @@ def _parser() -> argparse.ArgumentParser:
     lineage.add_argument("--json", action="store_true", dest="as_json", help="print JSON, with hashes in full")
     lineage.set_defaults(command=_lineage, interrupted="interrupted")
 
+    rollback = commands.add_parser(
+        "rollback",
+        help="take the newest published version out of service, so that the one before is served",
+        description="Move the newest published version of a run to OUTPUT/serving/withdrawn, whole, where TensorFlow "
+        "Serving does not look: it then serves the version before. With --to, serve that version: newer ones are "
+        "moved there, and one that lies there is put back. A later run does not publish a withdrawn model again.",
+    )
+    rollback.add_argument("output", type=Path, metavar="OUTPUT", help="a run's output folder, such as runs/demo")
+    rollback.add_argument("--to", metavar="VERSION", help="the version to serve (default: the one before the newest)")
+    rollback.set_defaults(command=_rollback, interrupted="interrupted; the same command with --to VERSION goes on")
+
     data = commands.add_parser("data", help="look after data sets").add_subparsers(required=True, metavar="COMMAND")
     sample = data.add_parser(
         "sample",
@@ -251,6 +262,30 @@ def _data_sample(options: argparse.Namespace) -> int:
     return 0
 
 
+def _rollback(options: argparse.Namespace) -> int:
+    from components.model_pusher.rollback import RollbackError, rollback
+    from components.published_model.serving_folder import WITHDRAWN_FOLDER
+
+    serving = options.output / "serving"
+    if not serving.is_dir():
+        return _fail(
+            f"{options.output} is not the output of a run that published: it has no folder serving", EXIT_USAGE
+        )
+    try:
+        done = rollback(serving, options.to)
+    except (RollbackError, OSError) as error:
+        return _fail(str(error), EXIT_USAGE)
+    for version in done.withdrawn:
+        print(f"version {version} is out of service; it is kept, whole, in {serving / WITHDRAWN_FOLDER / version}")  # noqa: T201
+    if not (done.withdrawn or done.restored):
+        print(f"version {done.in_service} was in service already; nothing was changed")  # noqa: T201
+        return 0
+    print(f"version {done.in_service} is in service{' again' if done.restored else ''}")  # noqa: T201
+    if done.withdrawn:
+        print(f"`vocseg rollback {options.output} --to {done.withdrawn[-1]}` undoes this")  # noqa: T201
+    return 0
+
+
 def _run(options: argparse.Namespace) -> int:
     try:
         from rich.console import Console
@@ -277,7 +312,14 @@ def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
     from rich.markup import escape
 
     from pipeline.config import ConfigError
-    from pipeline.display import Display, candidate_table, class_table, findings_table, problems_table
+    from pipeline.display import (
+        Display,
+        candidate_reasons,
+        candidate_table,
+        class_table,
+        findings_table,
+        problems_table,
+    )
 
     display = Display(console)
     display.print(f"[bold]{config.name}[/]: {', '.join(config.candidates)} → {escape(_shown(config.output_folder))}")
@@ -305,6 +347,8 @@ def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
         display.print(findings_table(summary))
     display.print(class_table(summary))
     display.print(candidate_table(summary))
+    for line in candidate_reasons(summary):
+        display.print(f"[dim]{escape(line)}[/]")
     display.print(escape(summary["reason"]))
     if summary["published"]:
         display.print(f"published to {escape(_shown(Path(summary['published'])))}")

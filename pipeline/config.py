@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pydantic
 import yaml
 
 from components.data_validator.validation_config import ValidationConfig
+from components.model_selector.selection_config import SelectionConfig
+from components.model_smoke_test.smoke_test_config import SmokeTestConfig
 from components.segmentation_trainer.network_names import CONTRACT_ARGUMENTS, network_path
 from components.segmentation_trainer.training_config import LARGEST_SEED, TrainingConfig
 from components.strict_config import StrictConfig
@@ -107,14 +109,11 @@ class CandidateConfig(StrictConfig):
         return options
 
 
-class SelectionConfig(StrictConfig):
-    """When a candidate is published."""
+class PublishingConfig(StrictConfig):
+    """What becomes of the published versions."""
 
-    metric: Literal["mean_iou", "pixel_accuracy"] = "mean_iou"
-    min_improvement: float = pydantic.Field(default=0.0, ge=0)
-    """By how much the best candidate must exceed the model in service."""
-    replace_incomparable: bool = False
-    """Publish over a model in service that can't be compared with: one that can't be loaded, or has other classes."""
+    keep_versions: int | None = pydantic.Field(default=5, ge=1)
+    """How many stay, the newest; the one in service always does. `null` keeps all. With 1 no rollback is possible."""
 
 
 class BeamConfig(StrictConfig):
@@ -144,7 +143,11 @@ class RunConfig(StrictConfig):
     training: TrainingConfig = TrainingConfig()
     """The settings that all candidates share."""
     candidates: dict[Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")], CandidateConfig]
+    smoke_test: SmokeTestConfig = SmokeTestConfig()
+    """The test that each candidate's SavedModel goes through before it may be published."""
     selection: SelectionConfig = SelectionConfig()
+    """When a candidate is published."""
+    publishing: PublishingConfig = PublishingConfig()
     beam: BeamConfig = BeamConfig()
 
     @pydantic.model_validator(mode="before")
@@ -170,6 +173,16 @@ class RunConfig(StrictConfig):
         if not candidates:
             raise ValueError("name at least one candidate")
         return candidates
+
+    @pydantic.field_validator("selection")
+    @classmethod
+    def _classes_of_the_data(cls, selection: SelectionConfig, info: pydantic.ValidationInfo) -> SelectionConfig:
+        if "data" in info.data:  # it is not where the data settings themselves are wrong
+            class_names = info.data["data"].record_config().class_names
+            unknown = [name for name in selection.min_class_iou if name not in class_names]
+            if unknown:
+                raise ValueError(f"min_class_iou: unknown class {unknown[0]!r}; the run has {', '.join(class_names)}")
+        return selection
 
     @property
     def output_folder(self) -> Path:

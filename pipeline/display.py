@@ -124,16 +124,18 @@ def candidate_table(summary: dict[str, Any]) -> Table:
         ("pixel accuracy", "right"),
         ("parameters", "right"),
         ("training", "right"),
+        ("latency", "right"),
+        ("memory", "right"),
         ("", "left"),
     ):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for name, figures in summary["candidates"].items():
-        outcome = ""
-        if name == summary["selected"]:
+        outcome = "[red]refused[/]" if figures["refused"] else ""
+        if name == summary["selected"] and not figures["refused"]:
             outcome = "[green]published[/]" if summary["published"] else "best"
-        table.add_row(name, *_cells(figures), outcome)
+        table.add_row(name, *_cells(figures), *_smoke_test_cells(figures["smoke_test"]), outcome)
     if summary["baseline"]:
-        table.add_row("in service", *_cells(summary["baseline"]), "baseline", style="dim")
+        table.add_row("in service", *_cells(summary["baseline"]), "", "", "baseline", style="dim")
     return table
 
 
@@ -157,6 +159,14 @@ def evaluation_table(evaluation: dict[str, Any]) -> Table:
 
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
+
+
+def candidate_reasons(summary: dict[str, Any]) -> list[str]:
+    """Why a candidate was not chosen: a line for each that the run's own reason does not speak of."""
+    selected = summary["candidates"].get(summary["selected"])
+    if selected is None or selected["refused"]:
+        return []  # then that reason lists them all
+    return [f"{name}: {c['reason']}" for name, c in summary["candidates"].items() if c is not selected]
 
 
 def problems_table(problems: Sequence[Mapping[str, str]]) -> Table:
@@ -196,8 +206,15 @@ def findings_table(summary: dict[str, Any]) -> Table:
 
 def _cells(figures: dict[str, Any]) -> list[str]:
     return [
-        f"{figures['mean_iou']:.4f}",
-        f"{figures['pixel_accuracy']:.4f}",
+        *("–" if figures[key] is None else f"{figures[key]:.4f}" for key in ("mean_iou", "pixel_accuracy")),
         f"{figures['parameters']:,}",
         f"{figures['train_seconds']:.0f} s",
+    ]
+
+
+def _smoke_test_cells(smoke_test: dict[str, Any]) -> list[str]:
+    latency, memory = smoke_test["latency_seconds"], smoke_test["peak_memory_bytes"]
+    return [
+        "–" if latency is None else f"{1000 * latency:.0f} ms",
+        "–" if memory is None else f"{memory / 1e9:.1f} GB",
     ]

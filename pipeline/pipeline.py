@@ -11,12 +11,14 @@ from etils import epath
 from tfx import components as tfx_components
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import pusher_pb2
 
 from components.curated_schema.component import CuratedSchema
 from components.curated_schema.schema import curated_schema
 from components.data_validator.component import DataValidator
+from components.model_pusher.component import Pusher
 from components.model_selector.component import ModelSelector
+from components.model_smoke_test.component import ModelSmokeTest
+from components.model_smoke_test.process import CHECKS_MODULE
 from components.published_model.component import PublishedModel
 from components.published_model.serving_folder import serving_state
 from components.segmentation_evaluator.component import SegmentationEvaluator
@@ -114,20 +116,24 @@ def create_pipeline(config: RunConfig) -> Pipeline:
         record_config=config.data.record_config(),
         code_fingerprint=code_fingerprint("components.segmentation_evaluator.executor"),
     )
+    smoke_test = ModelSmokeTest(
+        examples=examples,
+        models=models,
+        config=config.smoke_test,
+        code_fingerprint=code_fingerprint("components.model_smoke_test.executor", CHECKS_MODULE),
+    )
     selector = ModelSelector(
         evaluation=evaluator.outputs["evaluation"],
+        smoke_test=smoke_test.outputs["smoke_test"],
         models=models,
-        metric=config.selection.metric,
-        min_improvement=config.selection.min_improvement,
-        replace_incomparable=config.selection.replace_incomparable,
+        config=config.selection,
         code_fingerprint=code_fingerprint("components.model_selector.executor"),
     )
-    pusher = tfx_components.Pusher(
+    pusher = Pusher(
         model=selector.outputs["model"],
         model_blessing=selector.outputs["blessing"],
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=config.serving_folder)
-        ),
+        serving_folder=config.serving_folder,
+        keep_versions=config.publishing.keep_versions,
     )
     return Pipeline(
         pipeline_name=f"voc-seg-{config.name.replace('_', '-')}",
@@ -142,6 +148,7 @@ def create_pipeline(config: RunConfig) -> Pipeline:
             *trainers.values(),
             published_model,
             evaluator,
+            smoke_test,
             selector,
             pusher,
         ],

@@ -10,13 +10,16 @@ from etils import epath
 from ml_metadata.proto import metadata_store_pb2
 
 from components.data_validator.findings import VALIDATION_FILE
+from components.model_pusher.executor import NOT_PUSHED_REASON_PROPERTY
 from components.model_selector.executor import SELECTION_FILE
+from components.model_smoke_test.executor import SMOKE_TEST_FILE
 from components.segmentation_evaluator.executor import EVALUATION_FILE
 from pipeline.run_metadata import NodeOutputs
 from tfds_voc_seg.conversion import REJECTS_FILE
 
 SUMMARY_FILE = "summary.json"
 _SHOWN_FIGURES = ("mean_iou", "pixel_accuracy", "per_class_iou", "parameters", "train_seconds")
+_SHOWN_OF_SMOKE_TEST = ("passed", "problems", "latency_seconds", "peak_memory_bytes")
 
 
 def make_summary(outputs: NodeOutputs, seconds: Mapping[str, float], cached: list[str]) -> dict[str, Any]:
@@ -29,16 +32,26 @@ def make_summary(outputs: NodeOutputs, seconds: Mapping[str, float], cached: lis
     """
     evaluation = _read_json(outputs["SegmentationEvaluator"]["evaluation"], EVALUATION_FILE)
     selection = _read_json(outputs["ModelSelector"]["blessing"], SELECTION_FILE)
+    smoke_test = _read_json(outputs["ModelSmokeTest"]["smoke_test"], SMOKE_TEST_FILE)
     pushed = outputs["Pusher"]["pushed_model"].custom_properties
     published = pushed["pushed_destination"].string_value if pushed["pushed"].int_value else None
     baseline = evaluation["baseline"]
     verdict = "published" if published else "nothing new published"
+    withheld = pushed[NOT_PUSHED_REASON_PROPERTY].string_value if NOT_PUSHED_REASON_PROPERTY in pushed else ""
     return {
-        "candidates": {name: _shown(figures) for name, figures in evaluation["candidates"].items()},
+        "candidates": {
+            name: {
+                **_shown(figures),
+                "smoke_test": {key: smoke_test["candidates"][name][key] for key in _SHOWN_OF_SMOKE_TEST},
+                "refused": name in selection["refused"],
+                "reason": selection["candidates"][name],
+            }
+            for name, figures in evaluation["candidates"].items()
+        },
         "baseline": _shown(baseline) if baseline else None,
         "selected": selection["selected"],
         "published": published,
-        "reason": f"{verdict}: {selection['reason']}",
+        "reason": f"{verdict}: {selection['reason']}" + (f"; but {withheld}" if withheld else ""),
         "rejected": _rejected(outputs["VocExampleGen"]["examples"]),
         "anomalies": _read_json(outputs["DataValidator"]["validation"], VALIDATION_FILE),
         "seconds": {node: round(value, 3) for node, value in seconds.items()},

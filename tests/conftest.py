@@ -23,6 +23,7 @@ NODES_BESIDE_TRAINERS = (
     "DataValidator",
     "PublishedModel",
     "SegmentationEvaluator",
+    "ModelSmokeTest",
     "ModelSelector",
     "Pusher",
 )

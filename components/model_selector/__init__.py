@@ -1,1 +1,1 @@
-"""ModelSelector: the best candidate, if it beats the model in service."""
+"""ModelSelector: the best candidate that may be published, if it beats the model in service."""

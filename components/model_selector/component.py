@@ -10,18 +10,20 @@ from tfx.types import component_spec, standard_artifacts
 
 from components.candidates import candidate_channels, with_candidate_inputs
 from components.model_selector import executor
+from components.model_selector.selection_config import SelectionConfig
 
 
 class ModelSelectorSpec(types.ComponentSpec):
     """Inputs, outputs and parameters of ModelSelector, without the inputs of the candidates."""
 
     PARAMETERS = {
-        executor.METRIC_KEY: component_spec.ExecutionParameter(type=str),
-        executor.MIN_IMPROVEMENT_KEY: component_spec.ExecutionParameter(type=float),
-        executor.REPLACE_INCOMPARABLE_KEY: component_spec.ExecutionParameter(type=int),
+        executor.SELECTION_CONFIG_KEY: component_spec.ExecutionParameter(type=str),
         executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
     }
-    INPUTS = {executor.EVALUATION_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation)}
+    INPUTS = {
+        executor.EVALUATION_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        executor.SMOKE_TEST_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
+    }
     OUTPUTS = {
         executor.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
         executor.BLESSING_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
@@ -37,21 +39,19 @@ class ModelSelector(base_component.BaseComponent):
     def __init__(
         self,
         evaluation: types.BaseChannel,
+        smoke_test: types.BaseChannel,
         models: Mapping[str, types.BaseChannel],
+        config: SelectionConfig,
         *,
-        metric: str = "mean_iou",
-        min_improvement: float = 0.0,
-        replace_incomparable: bool = False,
         code_fingerprint: str = "",
     ):
         """Makes the component.
 
         Args:
             evaluation: ModelEvaluation of SegmentationEvaluator.
+            smoke_test: ModelEvaluation of ModelSmokeTest.
             models: candidate → its Model.
-            metric: the figure to compare, `mean_iou` or `pixel_accuracy`.
-            min_improvement: by how much the best candidate must exceed the model in service.
-            replace_incomparable: publish over a model in service that can't be compared with.
+            config: when a candidate is published.
             code_fingerprint: a hash of the selection's code; TFX's cache does not look into code.
         """
         spec_class = with_candidate_inputs(ModelSelectorSpec, models)
@@ -59,10 +59,9 @@ class ModelSelector(base_component.BaseComponent):
             spec=spec_class(
                 **{
                     executor.EVALUATION_KEY: evaluation,
+                    executor.SMOKE_TEST_KEY: smoke_test,
                     **candidate_channels(models),
-                    executor.METRIC_KEY: metric,
-                    executor.MIN_IMPROVEMENT_KEY: min_improvement,
-                    executor.REPLACE_INCOMPARABLE_KEY: int(replace_incomparable),
+                    executor.SELECTION_CONFIG_KEY: config.model_dump_json(),
                     executor.CODE_FINGERPRINT_KEY: code_fingerprint,
                     executor.MODEL_KEY: types.Channel(type=standard_artifacts.Model),
                     executor.BLESSING_KEY: types.Channel(type=standard_artifacts.ModelBlessing),

@@ -14,21 +14,26 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from components.candidates import candidate_models
-from components.model_selector.selection import select
+from components.model_selector.model_card import model_card
+from components.model_selector.selection import Selection, select
+from components.model_selector.selection_config import SelectionConfig
+from components.model_smoke_test.executor import SMOKE_TEST_FILE
 from components.segmentation_evaluator.executor import EVALUATION_FILE
+from components.segmentation_trainer.model_description import read_description
 
 EVALUATION_KEY = "evaluation"
-METRIC_KEY = "metric"
-REPLACE_INCOMPARABLE_KEY = "replace_incomparable"
-MIN_IMPROVEMENT_KEY = "min_improvement"
+SMOKE_TEST_KEY = "smoke_test"
+SELECTION_CONFIG_KEY = "selection_config"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 MODEL_KEY = "model"
 BLESSING_KEY = "blessing"
 SELECTION_FILE = "selection.json"
+MODEL_CARD_FILE = "assets.extra/model_card.md"
+"""In the SavedModel, where TensorFlow Serving looks for what is not the model's own business."""
 
 
 class Executor(base_executor.BaseExecutor):
-    """Picks the best candidate and blesses it if it beats the model in service."""
+    """Picks the best candidate that may be published and blesses it if it beats the model in service."""
 
     def Do(  # noqa: N802 (TFX's name)
         self,
@@ -41,38 +46,49 @@ class Executor(base_executor.BaseExecutor):
         Args:
             input_dict:
                 evaluation: ModelEvaluation of SegmentationEvaluator.
+                smoke_test: ModelEvaluation of ModelSmokeTest.
                 model_<candidate>: Model, one a candidate.
             output_dict:
-                model: Model, a copy of the best candidate.
-                blessing: ModelBlessing as TFX's Pusher understands it, and `selection.json` with the reason.
+                model: Model, a copy of the best candidate with its model card; empty where no candidate has a figure.
+                blessing: ModelBlessing as TFX's Pusher and LatestBlessedModelStrategy understand it, and
+                    `selection.json` with the reasons.
             exec_properties:
-                metric: the figure to compare.
-                min_improvement: by how much the best candidate must exceed the model in service.
-                replace_incomparable: 1 to publish over a model in service that can't be compared with.
+                selection_config: JSON of `SelectionConfig`.
                 code_fingerprint: for TFX's cache; not read.
         """
-        evaluation_folder = epath.Path(artifact_utils.get_single_instance(input_dict[EVALUATION_KEY]).uri)
-        evaluation = json.loads((evaluation_folder / EVALUATION_FILE).read_text())
-        selection = select(
-            evaluation,
-            exec_properties[METRIC_KEY],
-            exec_properties[MIN_IMPROVEMENT_KEY],
-            replace_incomparable=bool(exec_properties[REPLACE_INCOMPARABLE_KEY]),
-        )
-
-        best = candidate_models(input_dict)[selection.selected]
+        evaluation = _read_json(input_dict[EVALUATION_KEY], EVALUATION_FILE)
+        smoke_test = _read_json(input_dict[SMOKE_TEST_KEY], SMOKE_TEST_FILE)
+        config = SelectionConfig.model_validate_json(exec_properties[SELECTION_CONFIG_KEY])
+        selection = select(evaluation, smoke_test, config)
         model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
-        io_utils.copy_dir(path_utils.serving_model_dir(best.uri), path_utils.serving_model_dir(model.uri))
+        best = None
+        if selection.selected is None:
+            epath.Path(model.uri).mkdir(parents=True, exist_ok=True)
+        else:
+            best = candidate_models(input_dict)[selection.selected]
+            source, folder = path_utils.serving_model_dir(best.uri), path_utils.serving_model_dir(model.uri)
+            io_utils.copy_dir(source, folder)
+            card = epath.Path(folder) / MODEL_CARD_FILE
+            card.parent.mkdir(parents=True, exist_ok=True)
+            card.write_text(model_card(selection.selected, evaluation, read_description(source), smoke_test))
+        _bless(artifact_utils.get_single_instance(output_dict[BLESSING_KEY]), best, selection)
 
-        blessing = artifact_utils.get_single_instance(output_dict[BLESSING_KEY])
-        blessing.set_int_custom_property(
-            constants.ARTIFACT_PROPERTY_BLESSED_KEY,
-            constants.BLESSED_VALUE if selection.publish else constants.NOT_BLESSED_VALUE,
-        )
+
+def _bless(blessing: types.Artifact, best: types.Artifact | None, selection: Selection) -> None:
+    """Writes the blessing with the properties that TFX's Evaluator gives one: the model is the trainer's own."""
+    blessing.set_int_custom_property(
+        constants.ARTIFACT_PROPERTY_BLESSED_KEY,
+        constants.BLESSED_VALUE if selection.publish else constants.NOT_BLESSED_VALUE,
+    )
+    if best is not None:
         blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, best.uri)
         blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, best.id)
-        folder = epath.Path(blessing.uri)
-        folder.mkdir(parents=True, exist_ok=True)
-        marker = constants.BLESSED_FILE_NAME if selection.publish else constants.NOT_BLESSED_FILE_NAME
-        (folder / marker).touch()
-        (folder / SELECTION_FILE).write_text(json.dumps(dataclasses.asdict(selection), indent=2))
+    folder = epath.Path(blessing.uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    marker = constants.BLESSED_FILE_NAME if selection.publish else constants.NOT_BLESSED_FILE_NAME
+    (folder / marker).touch()
+    (folder / SELECTION_FILE).write_text(json.dumps(dataclasses.asdict(selection), indent=2))
+
+
+def _read_json(artifacts: list[types.Artifact], file: str) -> Any:
+    return json.loads((epath.Path(artifact_utils.get_single_instance(artifacts).uri) / file).read_text())

@@ -82,8 +82,19 @@ class _Segmenter(tf.Module):
 
     @tf.function  # traced once, called by all
     def _scores(self, images: tf.Tensor) -> tf.Tensor:
-        scores = self._network(tf.cast(images, tf.float32), training=False)
+        scores = self._network(tf.cast(_at_least_one(images), tf.float32), training=False)
+        scores = scores[: tf.shape(images)[0]]
         return tf.cast(scores, tf.float32)  # a network in mixed precision may give float16 or bfloat16
+
+
+def _at_least_one(images: tf.Tensor) -> tf.Tensor:
+    """Puts a black image into an empty batch, whose answer is cut off again.
+
+    oneDNN's convolution gives an empty batch as many channels as its input has, whatever the filters (TensorFlow 2.21),
+    and the layer after it fails.
+    """
+    missing = tf.cast(tf.equal(tf.shape(images)[0], 0), tf.int32)
+    return tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
 
 
 def _class_map(scores: tf.Tensor) -> tf.Tensor:

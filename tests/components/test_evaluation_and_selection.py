@@ -1,4 +1,4 @@
-"""Evaluator, selector and published model on real SavedModels whose metrics follow from the masks."""
+"""Evaluator and published model on real SavedModels whose metrics follow from the masks."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from tfx import types
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
-from components.model_selector import executor as selector_executor
-from components.model_selector.component import ModelSelector
-from components.model_selector.selection import select
 from components.published_model import executor as published_executor
 from components.published_model.component import PublishedModel
 from components.published_model.serving_folder import latest_version, serving_state
@@ -242,82 +239,3 @@ def test_the_published_model_is_the_highest_complete_version(
     assert (Path(path_utils.serving_model_dir(artifact.uri)) / "saved_model.pb").is_file()
     shutil.rmtree(serving / "10")
     assert serving_state(serving) not in ("", state)
-
-
-def _evaluation(baseline: float | None = None, **candidates: tuple[float, int]) -> dict[str, Any]:
-    return {
-        "candidates": {
-            name: {"mean_iou": value, "pixel_accuracy": 1 - value, "parameters": parameters}
-            for name, (value, parameters) in candidates.items()
-        },
-        "baseline": None if baseline is None else {"mean_iou": baseline, "pixel_accuracy": 0.5, "parameters": 1},
-        "baseline_problem": None,
-    }
-
-
-@pytest.mark.parametrize(
-    ("evaluation", "minimum", "selected", "publish", "reason"),
-    [
-        (_evaluation(a=(0.5, 1), b=(0.6, 1)), 0.0, "b", True, "no model is in service"),
-        (_evaluation(a=(0.6, 1), b=(0.6, 2)), 0.0, "a", True, "best of 2"),
-        (_evaluation(0.5, a=(0.6, 1)), 0.0, "a", True, "beats the model in service (0.5000)"),
-        (_evaluation(0.6, a=(0.6, 1)), 0.0, "a", False, "does not beat the model in service (0.6000)"),
-        (_evaluation(0.7, a=(0.6, 1)), 0.0, "a", False, "does not beat"),
-        (_evaluation(0.5, a=(0.6, 1)), 0.2, "a", False, "does not beat the model in service (0.5000) by at least 0.2"),
-        (_evaluation(0.5, a=(0.75, 1)), 0.25, "a", True, "beats"),
-    ],
-)
-def test_selection(evaluation: dict[str, Any], minimum: float, selected: str, publish: bool, reason: str) -> None:
-    selection = select(evaluation, "mean_iou", minimum)
-    assert (selection.selected, selection.publish) == (selected, publish)
-    assert reason in selection.reason
-
-
-def test_a_model_in_service_that_can_not_be_compared_is_replaced_only_when_asked() -> None:
-    evaluation = {**_evaluation(a=(0.6, 1)), "baseline_problem": "the model in service has other classes"}
-    kept = select(evaluation, "mean_iou", 0.0)
-    assert not kept.publish
-    assert "other classes; selection.replace_incomparable=true replaces it" in kept.reason
-    assert select(evaluation, "mean_iou", 0.0, replace_incomparable=True).publish
-
-
-def test_selection_by_another_metric() -> None:
-    assert select(_evaluation(a=(0.5, 1), b=(0.6, 1)), "pixel_accuracy", 0.0).selected == "a"
-
-
-def test_selection_refuses_what_was_not_measured() -> None:
-    with pytest.raises(ValueError, match="mean_iou of a is not a number"):
-        select(_evaluation(a=(float("nan"), 1)), "mean_iou", 0.0)
-    with pytest.raises(ValueError, match="no candidate"):
-        select(_evaluation(), "mean_iou", 0.0)
-
-
-@pytest.mark.parametrize(("baseline", "blessed"), [(0.1, 1), (0.9, 0)])
-def test_the_selector_blesses_as_tfxs_pusher_understands(
-    baseline: float, blessed: int, model_of: ModelOf, make_artifact: Callable[..., Any], tmp_path: Path
-) -> None:
-    models = {"a": model_of(0), "b": model_of(1)}
-    evaluation = make_artifact("ModelEvaluation", tmp_path / "evaluation")
-    (tmp_path / "evaluation").mkdir()
-    (tmp_path / "evaluation" / evaluator_executor.EVALUATION_FILE).write_text(
-        json.dumps(_evaluation(baseline, a=(0.3, 1), b=(0.5, 1)))
-    )
-    component = ModelSelector(
-        types.Channel(type=standard_artifacts.ModelEvaluation),
-        {name: types.Channel(type=standard_artifacts.Model) for name in models},
-    )
-    model, blessing = make_artifact("Model", tmp_path / "model"), make_artifact("ModelBlessing", tmp_path / "blessing")
-    selector_executor.Executor().Do(
-        {"evaluation": [evaluation], **{f"model_{name}": [value] for name, value in models.items()}},
-        {"model": [model], "blessing": [blessing]},
-        component.exec_properties,
-    )
-    from tfx.components.util import model_utils
-
-    assert model_utils.is_model_blessed(blessing) == bool(blessed)
-    assert blessing.get_int_custom_property("current_model_id") == models["b"].id
-    assert (tmp_path / "blessing" / ("BLESSED" if blessed else "NOT_BLESSED")).exists()
-    assert json.loads((tmp_path / "blessing" / selector_executor.SELECTION_FILE).read_text())["selected"] == "b"
-    loaded = tf.saved_model.load(path_utils.serving_model_dir(model.uri))
-    answer = loaded.signatures["segment_images"](images=tf.zeros((1, 8, 8, 3), tf.uint8))["class_map"]
-    assert set(np.unique(answer)) == {1}

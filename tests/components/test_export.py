@@ -31,6 +31,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from components.segmentation_trainer.export import export_saved_model
 from components.segmentation_trainer.model_description import ModelDescription, read_description
+from components.segmentation_trainer.networks import create_network
 from tests.conftest import CLASSES
 from tfds_voc_seg.decoding import class_map_from_one_hot, parse_record
 from tfds_voc_seg.devkit import Pair
@@ -166,6 +167,20 @@ def test_an_empty_batch_gives_empty_answers(model: Any) -> None:
             assert values.shape == shapes[output]
     none = model.signatures["segment_images"](images=tf.zeros((0, 5, 6, 3), tf.uint8))
     assert none["class_map"].shape == (0, 5, 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("unet", {"width": 4, "depth": 2, "batch_normalization": True}),
+        ("fcn8", {"width": 0.125, "fully_connected_channels": 0, "batch_normalization": True}),
+    ],
+)
+def test_an_empty_batch_does_not_break_the_networks(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    """oneDNN's convolution gives an empty batch the channels of its input; the layer after it then fails."""
+    network = create_network(name, image_size=SIZE, num_classes=len(NAMES), **options)
+    export_saved_model(network, DESCRIPTION, tmp_path / "1")
+    test_an_empty_batch_gives_empty_answers(tf.saved_model.load(str(tmp_path / "1")))
 
 
 def _refusal(model: Any, *files: bytes) -> str:

@@ -27,6 +27,7 @@ TRAINERS = {"SegmentationTrainer.own", "SegmentationTrainer.unet"}
 NODES = {*NODES_BESIDE_TRAINERS, *TRAINERS}
 CLASSES = ("car", "person")
 SIZE = 32
+FIGURES = ("mean_iou", "pixel_accuracy", "per_class_iou", "parameters", "train_seconds")
 VOC_IDS = {"car": 7, "person": 15}
 
 
@@ -54,6 +55,7 @@ class Workspace:
                 "own": {"network": "lab_nets:build"},
                 "unet": {"network": "unet", "options": {"width": 4, "depth": 1, "dropout": 0.0}},
             },
+            "selection": {"publish_background_only": True},  # two epochs teach nothing
         }
         self.preset.write_text(yaml.safe_dump(settings))
         self.output = folder / "output"
@@ -111,7 +113,9 @@ def test_first_run_from_the_command_line(workspace: Workspace) -> None:
     assert set(summary) >= {"candidates", "baseline", "selected", "published", "reason", "seconds"}
     assert set(summary["candidates"]) == {"own", "unet"}
     for figures in summary["candidates"].values():
-        assert set(figures) == {"mean_iou", "pixel_accuracy", "per_class_iou", "parameters", "train_seconds"}
+        assert set(figures) == {*FIGURES, "smoke_test", "refused", "reason"}
+        assert figures["smoke_test"]["passed"]
+        assert figures["smoke_test"]["latency_seconds"] > 0
         assert list(figures["per_class_iou"]) == ["background", *CLASSES]
     assert summary["baseline"] is None
     assert set(summary["seconds"]) == NODES
@@ -165,7 +169,8 @@ def test_a_second_run_trains_nothing_and_publishes_nothing(workspace: Workspace)
     assert summary["published"] is None
     assert "nothing new published" in summary["reason"]
     assert "does not beat the model in service" in summary["reason"]
-    assert summary["baseline"] == summary["candidates"][summary["selected"]]
+    best = summary["candidates"][summary["selected"]]
+    assert summary["baseline"] == {name: best[name] for name in FIGURES}
 
 
 def test_a_third_run_executes_nothing_but_the_pusher(workspace: Workspace) -> None:
@@ -210,7 +215,8 @@ def test_a_changed_line_of_a_network_trains_that_one_alone(workspace: Workspace)
     workspace.run()  # with the model in service
     workspace.network.write_text(workspace.network.read_text() + "# one line more\n")
     executed, _ = workspace.run()
-    assert executed == {"SegmentationTrainer.own", "SegmentationEvaluator", "ModelSelector", "Pusher"}
+    after = {"SegmentationEvaluator", "ModelSmokeTest", "ModelSelector", "Pusher"}
+    assert executed == {"SegmentationTrainer.own", *after}
 
 
 def test_a_changed_mask_converts_and_trains_again(workspace: Workspace) -> None:

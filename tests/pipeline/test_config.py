@@ -49,6 +49,21 @@ def test_every_preset_is_valid_and_says_its_command(name: str) -> None:
         ("candidates={}", "candidates: name at least one candidate"),
         ("candidates.My-Net={network: unet}", "candidates.My-Net: string should match pattern"),
         ("beam.args=[--direct_running_mode=multi_threading]", "beam.args: multi_threading loses records; use"),
+        (
+            "selection.metric=iou",
+            "selection.metric: input should be 'mean_iou', 'pixel_accuracy', 'mean_class_accuracy'",
+        ),
+        ("selection.min_mean_iou=40", "selection.min_mean_iou: input should be less than or equal to 1 (got 40)"),
+        ("selection.min_mean_iou=yes", "selection.min_mean_iou: must be a number, not true"),
+        ("selection.min_class_iou={dgo: 0.2}", "selection: min_class_iou: unknown class 'dgo'; the run has background"),
+        ("selection.min_class_iou={person: 2}", "selection.min_class_iou.person: input should be less than or equal"),
+        (
+            "selection={metric: pixel_accuracy, beyond_interval: true}",
+            "selection: beyond_interval needs the metric mean_iou",
+        ),
+        ("selection.min_iou=1", "selection.min_iou: unknown key; allowed here are metric, min_mean_iou"),
+        ("publishing.keep_versions=0", "publishing.keep_versions: input should be greater than or equal to 1 (got 0)"),
+        ("smoke_test.timeout_seconds=0", "smoke_test.timeout_seconds: input should be greater than 0 (got 0)"),
         ("data.image_size.x=3", "data.image_size.x: data.image_size is a value, it has no keys below it"),
         ("training", "--set training: write key=value"),
         ("training.epochs=[", "--set training.epochs=[: the value is not valid YAML"),
@@ -97,3 +112,9 @@ def test_a_candidates_own_training_wins_over_the_shared_one() -> None:
 
 def test_the_output_folder_is_named_after_the_run() -> None:
     assert load_config("demo").output_folder == Path("runs/demo").resolve()
+
+
+def test_publishing_and_selection() -> None:
+    config = load_config("demo", overrides=["publishing.keep_versions=null", "selection.min_class_iou={person: 0.2}"])
+    assert config.publishing.keep_versions is None
+    assert config.selection.min_class_iou == {"person": 0.2}

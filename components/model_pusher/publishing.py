@@ -1,0 +1,144 @@
+"""A model into the folder that TensorFlow Serving polls: each version is complete or absent at every instant."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from etils import epath
+
+from components.published_model.serving_folder import (
+    SAVED_MODEL_FILE,
+    WITHDRAWN_FOLDER,
+    numbered,
+    versions,
+    withdrawn_versions,
+)
+
+_INCOMING, _REMOVING = ".incoming-", ".removing-"
+"""How the names of folders begin that are no version yet, or none any more: no whole numbers, so nobody serves them."""
+_ABANDONED_SECONDS = 24 * 60 * 60
+_NOT_THE_MODEL = "assets.extra"
+"""What travels with a model, such as its card, and tells nothing of what it answers."""
+
+
+def publish(model: epath.PathLike, folder: epath.PathLike, *, keep_versions: int | None = None) -> epath.Path:
+    """Publishes a SavedModel as the highest version, then removes the oldest ones.
+
+    The copy is made under a name that TensorFlow Serving skips, flushed to the disk and renamed, which a local file
+    system does in one step. Object stores (`gs://`, `s3://`) have no such step: there `saved_model.pb` comes last, and
+    a reader has to look for it.
+
+    Args:
+        model: the SavedModel's folder.
+        folder: the folder of versions; made where it is missing.
+        keep_versions: how many versions stay; the newest, which is the one in service, always does. `None` keeps all.
+
+    Returns:
+        The version's folder. Its number is the time in seconds, or one more than the highest so far, withdrawn ones
+        included.
+    """
+    folder = epath.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(folder)
+    if "://" in str(folder):
+        version = folder / str(_next_number(folder))
+        _copy(epath.Path(model), version)
+    else:
+        incoming = folder / f"{_INCOMING}{uuid.uuid4().hex}"
+        try:
+            _copy(epath.Path(model), incoming)
+            _flush(Path(incoming))
+            version = _rename_to_next(incoming, folder)
+        except BaseException:
+            incoming.rmtree(missing_ok=True)
+            raise
+        _flush_entry(Path(folder))
+    if keep_versions is not None:
+        for old in versions(folder)[:-keep_versions]:
+            _remove(old)
+    return version
+
+
+def withdrawn_twin(model: epath.PathLike, folder: epath.PathLike) -> str | None:
+    """Finds the version that a rollback took out of service and that is this same model, by its files' content."""
+    withdrawn = withdrawn_versions(folder)
+    fingerprint = _fingerprint(epath.Path(model)) if withdrawn else ""
+    return next((path.name for path in reversed(withdrawn) if _fingerprint(path) == fingerprint), None)
+
+
+def _next_number(folder: epath.Path) -> int:
+    taken = (*numbered(folder), *numbered(folder / WITHDRAWN_FOLDER))
+    return max([int(time.time()), *(int(path.name) + 1 for path in taken)])
+
+
+def _rename_to_next(incoming: epath.Path, folder: epath.Path) -> epath.Path:
+    while True:
+        version = folder / str(_next_number(folder))
+        try:
+            return incoming.rename(version)
+        except OSError:
+            if not version.exists():
+                raise
+            # another run has just taken the number
+
+
+def _files(folder: epath.Path) -> Iterator[epath.Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            yield from _files(path)
+        else:
+            yield path
+
+
+def _copy(source: epath.Path, target: epath.Path) -> None:
+    files = sorted(_files(source), key=lambda path: path.name == SAVED_MODEL_FILE)  # stable: that one last
+    for file in files:
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        file.copy(copy)
+
+
+def _flush(folder: Path) -> None:
+    """Has the disk hold what was written, so that a machine that dies after the renaming has a whole version too."""
+    for path in (folder, *folder.rglob("*")):
+        _flush_entry(path)
+
+
+def _flush_entry(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems can't flush a folder
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(version: epath.Path) -> None:
+    if "://" in str(version):
+        (version / SAVED_MODEL_FILE).unlink(missing_ok=True)
+    else:
+        version = version.rename(version.parent / f"{_REMOVING}{version.name}-{uuid.uuid4().hex}")
+    version.rmtree(missing_ok=True)
+
+
+def _remove_abandoned(folder: epath.Path) -> None:
+    """Removes what runs left behind that were killed while they copied or removed."""
+    for path in folder.iterdir():
+        copying = path.name.startswith(_INCOMING) and time.time() - path.stat().mtime > _ABANDONED_SECONDS
+        if copying or path.name.startswith(_REMOVING):
+            path.rmtree(missing_ok=True)
+
+
+def _fingerprint(model: epath.Path) -> str:
+    digest = hashlib.sha256()
+    for file in _files(model):
+        name = file.relative_to(model)
+        if name.parts[0] != _NOT_THE_MODEL:
+            digest.update(f"{name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,85 @@
+"""Tests each candidate's SavedModel as a server would see it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from etils import epath
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import path_utils
+
+from components.candidates import candidate_models
+from components.model_smoke_test.process import smoke_test
+from components.model_smoke_test.smoke_test_config import SmokeTestConfig
+from components.progress import Progress, report
+from components.record_artifacts import VAL_SPLIT, Records, read_records
+from components.segmentation_trainer.input_pipeline import image_and_class_map
+
+EXAMPLES_KEY = "examples"
+SMOKE_TEST_CONFIG_KEY = "smoke_test_config"
+CODE_FINGERPRINT_KEY = "code_fingerprint"
+SMOKE_TEST_KEY = "smoke_test"
+SMOKE_TEST_FILE = "smoke_test.json"
+
+
+class Executor(base_executor.BaseExecutor):
+    """Tests the candidates one after the other, each in a process of its own."""
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Tests the models; one that fails does not end the pipeline, ModelSelector refuses it.
+
+        Args:
+            input_dict:
+                examples: Examples of the record contract, with the split val.
+                model_<candidate>: Model, one a candidate.
+            output_dict:
+                smoke_test: ModelEvaluation with `smoke_test.json`: `candidates`, name → what `smoke_test` gives.
+            exec_properties:
+                smoke_test_config: JSON of `SmokeTestConfig`.
+                code_fingerprint: for TFX's cache; not read.
+        """
+        config = SmokeTestConfig.model_validate_json(exec_properties[SMOKE_TEST_CONFIG_KEY])
+        records = read_records(artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY]))
+        models = candidate_models(input_dict)
+        results = {}
+        with tempfile.TemporaryDirectory() as scratch:
+            requests = Path(scratch)
+            write_requests(records, config.records, requests)
+            for done, (name, model) in enumerate(models.items()):
+                report(Progress(f"testing {name} as a server would see it", done, len(models)))
+                results[name] = smoke_test(path_utils.serving_model_dir(model.uri), requests, config)
+                for problem in results[name]["problems"]:
+                    logging.warning("Smoke test of %s: %s", name, problem)
+        folder = epath.Path(artifact_utils.get_single_instance(output_dict[SMOKE_TEST_KEY]).uri)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SMOKE_TEST_FILE).write_text(json.dumps({"candidates": results}, indent=2))
+
+
+def write_requests(records: Records, count: int, folder: Path) -> None:
+    """Writes records of the val split, and what the evaluation makes of them, for the checks.
+
+    Args:
+        records: where the records are.
+        count: how many to take, the first ones.
+        folder: gets `records.tfrecord`, `images.npy` uint8 [N, size, size, 3] and `labels.npy` uint8 [N, size, size].
+    """
+    serialized = [*tf.data.TFRecordDataset(records.files[VAL_SPLIT]).take(count).as_numpy_iterator()]
+    decoded = [image_and_class_map(record, records.image_size, len(records.class_names)) for record in serialized]
+    with tf.io.TFRecordWriter(str(folder / "records.tfrecord")) as writer:
+        for record in serialized:
+            writer.write(record)
+    for name, arrays in zip(("images", "labels"), zip(*decoded, strict=True), strict=True):
+        np.save(folder / f"{name}.npy", np.stack([array.numpy() for array in arrays]))

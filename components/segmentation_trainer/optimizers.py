@@ -67,6 +67,8 @@ def make_optimizer(
         "learning_rate": make_schedule(config, steps_per_epoch),
         "weight_decay": config.weight_decay,
         "global_clipnorm": config.clip_norm,
+        "use_ema": config.ema_momentum is not None,
+        "ema_momentum": config.ema_momentum or 0.0,
     }
     if config.optimizer == "sgd":
         arguments.update(momentum=config.momentum, nesterov=config.momentum > 0)

@@ -141,6 +141,8 @@ def train(
     write_history(history, model_run)  # a training found finished has written none here
     draw_curves({"": history}, model_run / CURVES_FILE)
     folder.load_best(network)
+    if config.ema_momentum is not None:
+        network.optimizer.finalize_variable_values(network.trainable_variables)
     return network, TrainingResult(history, time.monotonic() - started)
 
 
@@ -154,6 +156,7 @@ def _callbacks(
     on_step: StepListener,
 ) -> list[keras.callbacks.Callback]:
     """The callbacks in their order: the state is written last, when early stopping has spoken."""
+    averaging = [keras.callbacks.SwapEMAWeights()] if config.ema_momentum is not None else []
     log_folder = str(model_run / TENSORBOARD_FOLDER)
     tensorboard = keras.callbacks.TensorBoard(log_folder, write_graph=False)
     replayed: list[keras.callbacks.Callback] = [tensorboard]
@@ -162,6 +165,7 @@ def _callbacks(
             keras.callbacks.EarlyStopping(config.monitor, mode="max", patience=config.early_stopping_patience)
         )
     return [
+        *averaging,
         *replayed,
         Replay(history, replayed),
         SamplePredictions(log_folder, *_first_images(records), records.class_names),

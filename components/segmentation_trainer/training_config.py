@@ -34,6 +34,9 @@ class TrainingConfig(StrictConfig):
             2019): each step takes learning rate × weight decay × weight off every kernel; biases and normalisation are
             left out. The backbone's factor does not touch it.
         clip_norm: the norm of all gradients together is cut to this; none by default.
+        ema_momentum: validate and export an exponential moving average of the weights with this momentum a step (Polyak
+            and Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992), steadier than the weights of
+            any one step: 0.99 averages over some 100 steps. None by default.
         augmentation: what is done to each image, photo and mask together.
         monitor: the metric whose best epoch is exported.
         early_stopping_patience: stop after so many epochs without a better `monitor`; never by default.
@@ -57,6 +60,7 @@ class TrainingConfig(StrictConfig):
     warmup_epochs: float = pydantic.Field(default=0.0, ge=0)
     weight_decay: float = pydantic.Field(default=1e-4, ge=0)
     clip_norm: float | None = pydantic.Field(default=None, gt=0)
+    ema_momentum: float | None = pydantic.Field(default=None, gt=0, lt=1)
     augmentation: AugmentationConfig = AugmentationConfig()
     monitor: Literal["val_mean_iou", "val_accuracy"] = "val_mean_iou"
     early_stopping_patience: int | None = pydantic.Field(default=None, ge=1)

@@ -21,11 +21,14 @@ import tensorflow as tf
 from etils import epath
 
 from components.record_artifacts import Records, read_records
+from components.segmentation_trainer.input_pipeline import evaluation_batches
 from components.segmentation_trainer.networks import create_network
 from components.segmentation_trainer.resumption import STATE_FILE, TrainingFolder
 from components.segmentation_trainer.training import TENSORBOARD_FOLDER, TrainingResult, train
 from components.segmentation_trainer.training_callbacks import CURVES_FILE, HISTORY_CSV, HISTORY_JSON
 from components.segmentation_trainer.training_config import TrainingConfig
+from components.segmentation_trainer.training_metrics import SegmentationMetrics
+from tests.conftest import VAL_IMAGES
 
 OPTIONS = {"width": 4, "depth": 1, "dropout": 0.3, "batch_normalization": True}
 TRAINING = {
@@ -77,22 +80,37 @@ def run(records: Records, tmp_path: Path) -> Callable[..., tuple[Any, TrainingRe
     return start
 
 
-def test_a_training_goes_on_as_if_it_had_never_stopped(run: Any, tmp_path: Path) -> None:
-    network, result = run("whole")
+@pytest.mark.parametrize("ema_momentum", [None, 0.9])
+def test_a_training_goes_on_as_if_it_had_never_stopped(run: Any, tmp_path: Path, ema_momentum: float | None) -> None:
+    network, result = run("whole", ema_momentum=ema_momentum)
     for kill_at in (6, 3):  # in the second epoch; then, resumed, in the third
         with pytest.raises(Killed):
-            run("killed", kill_at=kill_at)
+            run("killed", kill_at=kill_at, ema_momentum=ema_momentum)
     assert TrainingFolder(tmp_path / "killed/state").read().epochs in (1, 2)  # type: ignore[union-attr]
-    resumed, resumed_result = run("killed")
+    resumed, resumed_result = run("killed", ema_momentum=ema_momentum)
     assert resumed_result.history == result.history
     for one, other in zip(network.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     # A finished one is not trained again.
-    again, again_result = run("killed", kill_at=1)
+    again, again_result = run("killed", kill_at=1, ema_momentum=ema_momentum)
     assert again_result.history == result.history
     np.testing.assert_array_equal(again.get_weights()[0], network.get_weights()[0])
     events = list((tmp_path / "killed/run" / TENSORBOARD_FOLDER).rglob("events.*"))
     assert events
+
+
+def test_what_is_validated_and_exported_is_the_average_of_the_weights(run: Any, records: Records) -> None:
+    options = {**OPTIONS, "dropout": 0.0, "batch_normalization": False}
+    plain, _ = run("plain", options=options, epochs=2)
+    averaged, result = run("averaged", options=options, epochs=2, ema_momentum=0.5)
+    assert any(not np.array_equal(*pair) for pair in zip(plain.get_weights(), averaged.get_weights(), strict=True))
+    batches = evaluation_batches(
+        records.files["val"], records.image_size, len(records.class_names), batch_size=4, records=VAL_IMAGES
+    )
+    metrics = SegmentationMetrics(records.class_names)
+    for images, classes in batches:
+        metrics.update_state(classes, averaged(tf.cast(images, tf.float32), training=False))
+    assert float(metrics.result()["mean_iou"]) == pytest.approx(max(result.history["val_mean_iou"]), abs=1e-6)
 
 
 def test_the_history_is_there_as_json_csv_and_picture(run: Any, records: Records, tmp_path: Path) -> None:

@@ -1,0 +1,167 @@
+"""Evaluation: its time against bare prediction and counting, and its memory by number of images.
+
+    python -m benchmarks.evaluation [VOCdevkit/VOC2012]
+
+Time: both candidates over the val images, start-up (loading the models, tracing, the first batch) left out, against
+the same two SavedModels run on batches that are decoded already, with the same counts in numpy. Twice: at the network's
+size alone, confusion matrix and boundary counts; and at the photos' own size besides, which needs the devkit's masks.
+
+Memory: peak of an evaluation of 150 images and of 1,500, each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+IMAGES, MEMORY_IMAGES = 150, (150, 1_500)
+IMAGE_SIZE, CLASSES, ROUNDS = 224, ("person", "dog"), 3
+CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
+    "fcn8": ("fcn8", {"width": 0.5, "fully_connected_channels": 0, "batch_normalization": True}),
+    "unet": ("unet", {"width": 16, "batch_normalization": True}),
+}
+
+
+def prepare(devkit: Path, folder: Path, count: int) -> Any:
+    """Exports the candidates with random weights and writes the records; gives what is to be evaluated."""
+    import tensorflow as tf
+
+    from components.segmentation_evaluator.evaluation import EvaluationSpec
+    from components.segmentation_trainer.export import export_saved_model
+    from components.segmentation_trainer.model_description import ModelDescription
+    from components.segmentation_trainer.networks import create_network
+    from tfds_voc_seg.devkit import read_splits
+    from tfds_voc_seg.encoding import PairEncoder
+    from tfds_voc_seg.record_config import RecordConfig
+
+    config = RecordConfig(IMAGE_SIZE, CLASSES)
+    models = {}
+    for name, (network, options) in CANDIDATES.items():
+        made = create_network(network, image_size=IMAGE_SIZE, num_classes=len(CLASSES) + 1, **options)
+        description = ModelDescription(config.class_names, IMAGE_SIZE, network, options, {}, made.count_params(), 0.0)
+        models[name] = str(folder / name)
+        export_saved_model(made, description, models[name])
+    encoder = PairEncoder(config)
+    records = [encoder(pair) for pair in read_splits(devkit)["val"].pairs[:IMAGES]]
+    with tf.io.TFRecordWriter(f"{folder}/records") as writer:
+        for record in itertools.islice(itertools.cycle(records), count):
+            writer.write(record)
+    return EvaluationSpec([f"{folder}/records"], models, config.class_names, IMAGE_SIZE, (str(devkit), config))
+
+
+def seconds_of_evaluation(spec: Any, masks: Any) -> float:
+    """The work inside the Beam job, from records to counts, once the models are loaded and have run once."""
+    import tensorflow as tf
+
+    from components.segmentation_evaluator.evaluation import BATCH_SIZE
+    from components.segmentation_evaluator.segmentation import BatchSegmenter
+
+    segment = BatchSegmenter(spec.models, spec.image_size, len(spec.class_names), masks)
+    records = [record.numpy() for record in tf.data.TFRecordDataset(spec.files)]
+
+    def run(some: list[bytes]) -> None:
+        for start in range(0, len(some), BATCH_SIZE):
+            for image in segment(some[start : start + BATCH_SIZE]):
+                image.counts(len(spec.class_names))
+
+    return _timed(run, records)
+
+
+def seconds_of_bare_prediction(spec: Any, masks: Any) -> float:
+    """The same two models on decoded batches, and the same counts in numpy."""
+    import numpy as np
+    import tensorflow as tf
+
+    from components.segmentation_evaluator.counts import pixel_counts
+    from components.segmentation_evaluator.evaluation import BATCH_SIZE
+    from components.segmentation_evaluator.segmentation import BatchSegmenter
+    from components.segmentation_trainer.export import SCORE_IMAGES_SIGNATURE
+
+    loaded = {name: tf.saved_model.load(folder) for name, folder in spec.models.items()}
+    signatures = [model.signatures[SCORE_IMAGES_SIGNATURE] for model in loaded.values()]
+    decoded = [
+        image
+        for record in tf.data.TFRecordDataset(spec.files)
+        for image in BatchSegmenter({}, spec.image_size, len(spec.class_names), masks)([record.numpy()])
+    ]
+
+    def run(some: list[Any]) -> None:
+        for start in range(0, len(some), BATCH_SIZE):
+            batch = some[start : start + BATCH_SIZE]
+            images = tf.constant(np.stack([image.image for image in batch]))
+            for signature in signatures:
+                scores = signature(images=images)["scores"]
+                predicted = np.argmax(scores, axis=-1).astype(np.uint8)
+                for index, image in enumerate(batch):
+                    pixel_counts(image.truth["network"], predicted[index], len(spec.class_names))
+                    if masks is not None:
+                        truth = image.truth["original"]
+                        resized = np.argmax(tf.image.resize(scores[index], truth.shape), axis=-1).astype(np.uint8)
+                        pixel_counts(truth, resized, len(spec.class_names))
+
+    return _timed(run, decoded)
+
+
+def _timed(run: Callable[[list[Any]], None], items: list[Any]) -> float:
+    run(items[:16])
+    best = float("inf")
+    for _ in range(ROUNDS):
+        started = time.monotonic()
+        run(items)
+        best = min(best, time.monotonic() - started)
+    return best
+
+
+def peak_memory(devkit: Path, count: int) -> float:
+    """Evaluates `count` images through Beam and TFMA in this process; gives its peak memory in GB."""
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from components.segmentation_evaluator.evaluation import evaluate
+    from components.segmentation_evaluator.summary import evaluation_summary
+    from pipeline.config import LOCAL_BEAM_ARGS
+
+    with tempfile.TemporaryDirectory() as scratch:
+        spec = prepare(devkit, Path(scratch), count)
+        output = Path(scratch) / "evaluation"
+        output.mkdir()
+        with beam.Pipeline(options=PipelineOptions(list(LOCAL_BEAM_ARGS))) as pipeline:
+            evaluate(pipeline, spec, output)
+        evaluation_summary(spec, output, "val")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def main() -> None:
+    """Measures and prints the tables."""
+    from tfds_voc_seg.devkit import find_devkit
+    from tfds_voc_seg.sample_devkit import write_sample_devkit
+
+    with tempfile.TemporaryDirectory() as scratch:
+        if len(sys.argv) > 1:
+            devkit = find_devkit(sys.argv[1])
+        else:
+            devkit = Path(scratch) / "VOC2012"
+            write_sample_devkit(devkit, train_images=1, val_images=IMAGES)
+        print(f"{'images':>8}{'peak GB':>9}{'× first':>9}")
+        peaks = []
+        for count in MEMORY_IMAGES:
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                peaks.append(pool.apply(peak_memory, (devkit, count)))
+            print(f"{count:8,}{peaks[-1]:9.2f}{peaks[-1] / peaks[0]:9.2f}", flush=True)
+
+        print(f"\n{'compared at':28}{'images/s':>10}{'bare':>8}{'time × bare':>13}")
+        spec = prepare(devkit, Path(scratch), IMAGES)
+        for name, masks in (("the network's size", None), ("and at the photos' own size", spec.masks)):
+            ours, bare = seconds_of_evaluation(spec, masks), seconds_of_bare_prediction(spec, masks)
+            print(f"{name:28}{IMAGES / ours:10.1f}{IMAGES / bare:8.1f}{ours / bare:13.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,15 +9,13 @@ process of its own with Beam in that process. Without a devkit it draws one.
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import resource
-import sys
 import tempfile
 from pathlib import Path
 
-from tfds_voc_seg.devkit import Listing, find_devkit, read_splits
+from benchmarks._measuring import devkit_and_scratch, print_peaks
+from tfds_voc_seg.devkit import Listing, read_splits
 from tfds_voc_seg.record_config import RecordConfig
-from tfds_voc_seg.sample_devkit import write_sample_devkit
 
 SIZES = (600, 6_000)
 
@@ -44,19 +42,8 @@ def peak_memory(devkit: Path, count: int) -> float:
 
 def main() -> None:
     """Measures and prints the table."""
-    with tempfile.TemporaryDirectory() as scratch:
-        if len(sys.argv) > 1:
-            devkit = find_devkit(sys.argv[1])
-        else:
-            devkit = Path(scratch) / "VOC2012"
-            write_sample_devkit(devkit, train_images=300, val_images=1)
-        peaks = []
-        for count in SIZES:
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                peaks.append(pool.apply(peak_memory, (devkit, count)))
-    print(f"{'pairs':>8}{'peak GB':>9}{'× first':>9}")
-    for count, peak in zip(SIZES, peaks, strict=True):
-        print(f"{count:8,}{peak:9.2f}{peak / peaks[0]:9.2f}")
+    with devkit_and_scratch(train_images=300, val_images=1) as (devkit, _):
+        print_peaks("pairs", peak_memory, devkit, SIZES)
 
 
 if __name__ == "__main__":

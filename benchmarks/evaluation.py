@@ -12,14 +12,14 @@ Memory: peak of an evaluation of 150 images and of 1,500, each in a process of i
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from benchmarks._measuring import devkit_and_scratch, print_peaks
 
 IMAGES, MEMORY_IMAGES = 150, (150, 1_500)
 IMAGE_SIZE, CLASSES, ROUNDS = 224, ("person", "dog"), 3
@@ -140,24 +140,10 @@ def peak_memory(devkit: Path, count: int) -> float:
 
 def main() -> None:
     """Measures and prints the tables."""
-    from tfds_voc_seg.devkit import find_devkit
-    from tfds_voc_seg.sample_devkit import write_sample_devkit
-
-    with tempfile.TemporaryDirectory() as scratch:
-        if len(sys.argv) > 1:
-            devkit = find_devkit(sys.argv[1])
-        else:
-            devkit = Path(scratch) / "VOC2012"
-            write_sample_devkit(devkit, train_images=1, val_images=IMAGES)
-        print(f"{'images':>8}{'peak GB':>9}{'× first':>9}")
-        peaks = []
-        for count in MEMORY_IMAGES:
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                peaks.append(pool.apply(peak_memory, (devkit, count)))
-            print(f"{count:8,}{peaks[-1]:9.2f}{peaks[-1] / peaks[0]:9.2f}", flush=True)
-
+    with devkit_and_scratch(train_images=1, val_images=IMAGES) as (devkit, scratch):
+        print_peaks("images", peak_memory, devkit, MEMORY_IMAGES)
         print(f"\n{'compared at':28}{'images/s':>10}{'bare':>8}{'time × bare':>13}")
-        spec = prepare(devkit, Path(scratch), IMAGES)
+        spec = prepare(devkit, scratch, IMAGES)
         for name, masks in (("the network's size", None), ("and at the photos' own size", spec.masks)):
             ours, bare = seconds_of_evaluation(spec, masks), seconds_of_bare_prediction(spec, masks)
             print(f"{name:28}{IMAGES / ours:10.1f}{IMAGES / bare:8.1f}{ours / bare:13.2f}", flush=True)

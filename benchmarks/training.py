@@ -11,13 +11,13 @@ Memory: peak of a training on 467 records and on 4,670, each in a process of its
 
 from __future__ import annotations
 
-import multiprocessing
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from benchmarks._measuring import devkit_and_scratch, print_peaks
 
 NETWORKS = (("fcn8", 96), ("fcn8", 224), ("unet", 128))
 CLASSES = ("person", "dog")
@@ -107,31 +107,17 @@ def main() -> None:
     """Measures and prints the tables."""
     import keras
 
-    from tfds_voc_seg.devkit import find_devkit
-    from tfds_voc_seg.sample_devkit import write_sample_devkit
-
-    with tempfile.TemporaryDirectory() as scratch:
-        if len(sys.argv) > 1:
-            devkit = find_devkit(sys.argv[1])
-        else:
-            devkit = Path(scratch) / "VOC2012"
-            write_sample_devkit(devkit, train_images=467, val_images=BATCH)
-        print(f"{'records':>8}{'peak GB':>9}{'× first':>9}")
-        peaks = []
-        for count in MEMORY_RECORDS:
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                peaks.append(pool.apply(peak_memory, (devkit, count)))
-            print(f"{count:8,}{peaks[-1]:9.2f}{peaks[-1] / peaks[0]:9.2f}", flush=True)
-
+    with devkit_and_scratch(train_images=467, val_images=BATCH) as (devkit, scratch):
+        print_peaks("records", peak_memory, devkit, MEMORY_RECORDS)
         print(f"\n{'network':10}{'pixels':>7}{'images/s':>10}{'bare fit':>10}{'× bare':>8}")
         for name, size in NETWORKS:
-            records = write_records(devkit, Path(scratch), size, BATCH * STEPS)
+            records = write_records(devkit, scratch, size, BATCH * STEPS)
             ours = bare = 0.0
             for attempt in range(ROUNDS):
                 keras.backend.clear_session()
                 bare = max(bare, rate_of_bare_fit(name, {}, records))
                 keras.backend.clear_session()
-                folder = Path(scratch) / f"{name}{size}-{attempt}"
+                folder = scratch / f"{name}{size}-{attempt}"
                 ours = max(ours, rate_of_trainer(name, {}, records, folder))
             print(f"{name:10}{size:7}{ours:10.2f}{bare:10.2f}{ours / bare:8.2f}", flush=True)
 

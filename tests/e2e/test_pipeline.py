@@ -107,6 +107,8 @@ def test_first_run_from_the_command_line(workspace: Workspace) -> None:
 
     summary = json.loads((workspace.output / "summary.json").read_text())
     page = (workspace.output / "report" / "index.html").read_text()
+    for missing in ("not put to a smoke test", "left no pictures", "holds no intervals"):
+        assert missing not in page
     assert summary["report"] == str(workspace.output / "report" / "index.html")
     assert f"{summary['selected']} was published" in page
     assert "Not recorded" not in page

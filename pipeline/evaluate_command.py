@@ -72,7 +72,12 @@ def evaluate_models(
             config = RecordConfig(image_size, class_names[1:], drop_empty=drop_empty)
             records = f"{scratch}/records"
             with display.live():
-                _write_records(found, split, config, records, display)
+                written = _write_records(found, split, config, records, display)
+            if not written:
+                raise EvaluateError(
+                    f"no image of the {split} split of {found} holds any of {', '.join(config.classes)}: leave out "
+                    "--drop-empty"
+                )
             folder = epath.Path(output or scratch)
             if output and len(groups) > 1:
                 folder /= f"{image_size}_pixels_{len(class_names)}_classes_{len(evaluations) + 1}"
@@ -132,13 +137,17 @@ def _description(folder: str) -> ModelDescription:
     return description
 
 
-def _write_records(devkit: Path, split: str, config: RecordConfig, file: str, display: Display) -> None:
+def _write_records(devkit: Path, split: str, config: RecordConfig, file: str, display: Display) -> int:
+    """Converts the split's pairs; gives how many records were written."""
     listing, encoder = read_splits(devkit)[split], PairEncoder(config)
     if listing.problems:
         raise problems_error(f"the {split} split of {devkit} can't be used", listing.problems)
+    written = 0
     with tf.io.TFRecordWriter(file) as writer:
         for done, pair in enumerate(listing.pairs, start=1):
             record = encoder(pair)
             if record is not None:
                 writer.write(record)
+                written += 1
             display.progress(Progress("reading pairs", done, len(listing.pairs)))
+    return written

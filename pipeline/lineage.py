@@ -97,8 +97,8 @@ def _origin(store: MetadataStore, artifact: metadata_store_pb2.Artifact, role: s
     told.add(artifact.id)
     parameters = _parameters(node) if node and not seen else {}
     inputs = [_origin(store, found, key, told) for key, found in _inputs(node)] if node and not seen else []
-    if DEVKIT in parameters:
-        inputs.append(_devkit(parameters.pop(DEVKIT), parameters.pop(DEVKIT_FINGERPRINT, None)))
+    if DEVKIT_FINGERPRINT in parameters:  # of VocExampleGen alone: the evaluator names the devkit too
+        inputs.append(_devkit(parameters.pop(DEVKIT), parameters.pop(DEVKIT_FINGERPRINT)))
     return Origin(
         artifact=artifact.type,
         role=role,

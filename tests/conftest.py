@@ -84,21 +84,26 @@ def model_of(
 ) -> Callable[[int, tuple[str, ...]], Any]:
     """Makes a Model artifact whose network always answers one class: exact metrics follow from the masks."""
 
-    def make(always: int, class_names: tuple[str, ...] = ("background", *CLASSES), parameters: int = 100) -> Any:
+    def make(
+        always: int,
+        class_names: tuple[str, ...] = ("background", *CLASSES),
+        parameters: int = 100,
+        image_size: int = IMAGE_SIZE,
+    ) -> Any:
         import keras
         import numpy as np
         from tfx.utils import path_utils
 
         from components.segmentation_trainer.export import ModelDescription, export_saved_model
 
-        images = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3))
+        images = keras.Input((image_size, image_size, 3))
         scores = keras.layers.Conv2D(len(class_names), 1)
         network = keras.Model(images, scores(images))
         bias = np.zeros(len(class_names), np.float32)
         bias[always] = 1.0
         scores.set_weights([np.zeros((1, 1, 3, len(class_names)), np.float32), bias])
         model = make_artifact("Model", tmp_path_factory.mktemp("model"), artifact_id=10 + always)
-        description = ModelDescription(class_names, IMAGE_SIZE, "constant", {}, {}, parameters, 1.5)
+        description = ModelDescription(class_names, image_size, "constant", {}, {}, parameters, 1.5)
         export_saved_model(network, description, path_utils.serving_model_dir(model.uri))
         return model
 

@@ -107,7 +107,7 @@ def _metrics(figures: Mapping[str, Any]) -> str:
     text = f"Measured: {_listed(measured)}." if measured else "No figure was measured."
     text += (
         " The mean IoU is over the classes that occur in the masks, from one confusion matrix over all images. "
-        "Pixels that are marked void are in no figure."
+        "Pixels that are marked void are in no figure, unless the records count void as background."
     )
     if figures.get("mean_iou_interval"):
         text += " The interval is at 95 %, from a bootstrap over images."
@@ -128,7 +128,7 @@ def _evaluation_data(
 
 
 def _training_data(description: ModelDescription) -> str:
-    text = "The train split of the same devkit."
+    text = "The train split of the same devkit; with `data.train_masks`, the one that SBD's masks enlarge."
     weights = description.options.get("weights")
     if weights:
         return f"{text} The backbone began from the weights `{weights}`, which bring their own training data with them."

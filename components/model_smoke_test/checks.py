@@ -26,6 +26,7 @@ SIGNATURES = {
     "probabilities": ("image_bytes", {"probabilities"}),
     "segment_examples": ("examples", {"class_map", "label"}),
     "segment_images": ("images", {"class_map"}),
+    "score_images": ("images", {"scores"}),
 }
 """Name → its input and its outputs, as `docs/serving.md` promises them."""
 
@@ -103,9 +104,8 @@ class Checks:
     def empty_batch(self) -> str:
         """A request without images is answered with nothing, in every signature."""
         for name, (takes, _) in SIGNATURES.items():
-            of_images = name == "segment_images"
-            nothing = np.zeros((0, 5, 6, 3), np.uint8) if of_images else tf.constant([], tf.string)
-            shape = (5, 6) if of_images else (self.size, self.size)
+            shape = (5, 6) if name == "segment_images" else (self.size, self.size)
+            nothing = np.zeros((0, *shape, 3), np.uint8) if takes == "images" else tf.constant([], tf.string)
             for output, values in self._call(name, **{takes: nothing}).items():
                 channels = (self.classes,) if output in ("scores", "probabilities") else ()
                 _expect_shape(f"{output} of {name} for an empty batch", values, (0, *shape, *channels))
@@ -138,12 +138,19 @@ class Checks:
         """A photo and a record get the class map that the evaluation counts, pixel by pixel."""
         images, labels = (np.load(self._requests / f"{name}.npy") for name in ("images", "labels"))
         records = [*tf.data.TFRecordDataset(str(self._requests / "records.tfrecord")).as_numpy_iterator()]
-        seen = self._call("segment_images", images=images)["class_map"]  # what the evaluation calls
-        self._check_class_map("segment_images", seen, len(images))
+        scores = self._call("score_images", images=images)["scores"]  # what the evaluation calls
+        self._check_scores("score_images", scores, len(images))
+        seen = np.argmax(scores, axis=-1).astype(np.uint8)
+        pixels = self._call("segment_images", images=images)["class_map"]
+        self._check_class_map("segment_images", pixels, len(images))
         files = [tf.io.encode_png(image).numpy() for image in images]
         served = self._call("serving_default", image_bytes=files)["class_map"]
         of_records = self._call("segment_examples", examples=records)
-        for name, class_map in (("serving_default", served), ("segment_examples", of_records["class_map"])):
+        for name, class_map in (
+            ("serving_default", served),
+            ("segment_examples", of_records["class_map"]),
+            ("segment_images", pixels),
+        ):
             differing = int((class_map != seen).sum())
             _expect(
                 differing == 0, f"{name} gives another class than the evaluation in {differing} of {seen.size} pixels"

@@ -59,6 +59,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         records = read_records(artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY]))
         output = epath.Path(artifact_utils.get_single_instance(output_dict[EVALUATION_KEY]).uri)
         models = {name: path_utils.serving_model_dir(model.uri) for name, model in candidate_models(input_dict).items()}
+        for name, folder in models.items():
+            try:
+                check_model(folder)
+            except ValueError as error:
+                raise ValueError(f"the candidate {name} can't be evaluated: {error}") from error
         in_service, baseline_problem = model_in_service(input_dict), None
         if in_service is not None:
             folder = path_utils.serving_model_dir(in_service.uri)
@@ -89,7 +94,7 @@ def _why_not_comparable(folder: str, records: Records) -> str | None:
     try:
         description = check_model(folder)
     except ValueError as error:
-        return f"the model in service can't be loaded ({error}): not compared"
+        return f"the model in service can't be evaluated ({error}): not compared"
     if description.class_names != records.class_names:
         return (
             f"the model in service has the classes {', '.join(description.class_names)}, "

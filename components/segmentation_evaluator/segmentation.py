@@ -16,7 +16,7 @@ from components.segmentation_trainer.input_pipeline import image_and_class_map
 from components.segmentation_trainer.model_description import ModelDescription, read_description
 from tfds_voc_seg.decoding import parse_origin
 from tfds_voc_seg.devkit import pair_of
-from tfds_voc_seg.encoding import class_map, read_mask
+from tfds_voc_seg.encoding import class_map, read_mask, resize_photo
 from tfds_voc_seg.record_config import RecordConfig
 
 NETWORK_SIZE, ORIGINAL_SIZE = "network", "original"
@@ -40,7 +40,7 @@ def check_model(folder: str) -> ModelDescription:
     except (OSError, tf.errors.OpError) as error:
         raise ValueError(str(error)) from error
     if SCORE_IMAGES_SIGNATURE not in model.signatures:
-        raise ValueError(f"it lacks the signature {SCORE_IMAGES_SIGNATURE}: it was made by an earlier version")
+        raise ValueError(f"it lacks the signature {SCORE_IMAGES_SIGNATURE}, as an earlier version made them")
     return description
 
 
@@ -85,7 +85,8 @@ class BatchSegmenter:
         """Loads the models.
 
         Args:
-            models: name → folder of its SavedModel.
+            models: name → folder of its SavedModel. One whose input has another size gets the images resized to its
+                own, and its scores are resized back.
             image_size: height and width of image and mask, pixels.
             channels: the masks' number of channels, K.
             masks: the devkit with the masks at their own size, and what the records were made by; `None` compares at
@@ -94,6 +95,7 @@ class BatchSegmenter:
         self._image_size, self._channels, self._masks = image_size, channels, masks
         self._loaded = {name: tf.saved_model.load(folder) for name, folder in models.items()}
         self._signatures = {name: model.signatures[SCORE_IMAGES_SIGNATURE] for name, model in self._loaded.items()}
+        self._model_sizes = {name: read_description(folder).image_size for name, folder in models.items()}
 
     def __call__(self, records: Sequence[bytes]) -> Iterator[SegmentedImage]:
         """Decodes a batch of serialized records once and runs each model on it.
@@ -102,7 +104,7 @@ class BatchSegmenter:
             PairError: a mask of the devkit can't be read.
         """
         images, truth, *origins = self._decode(tf.constant(records))
-        scores = {name: score(images=images)["scores"] for name, score in self._signatures.items()}
+        scores = {name: self._scores(name, images) for name in self._signatures}
         class_maps = {name: _class_map(values).numpy() for name, values in scores.items()}
         ids, heights, widths = (origin.numpy().tolist() for origin in origins)
         images, truth = images.numpy(), truth.numpy()
@@ -114,8 +116,14 @@ class BatchSegmenter:
                 mask = read_mask(pair_of(devkit, image_id.decode()))
                 true_maps[ORIGINAL_SIZE] = class_map(mask, record_config)
                 for name, values in scores.items():
-                    predicted[name][ORIGINAL_SIZE] = _resized_class_map(values[index], mask.shape).numpy()
+                    predicted[name][ORIGINAL_SIZE] = _resized_class_map(values[index], tf.constant(mask.shape)).numpy()
             yield SegmentedImage(image_id.decode(), height, width, images[index], true_maps, predicted)
+
+    def _scores(self, name: str, images: tf.Tensor) -> tf.Tensor:
+        score, size = self._signatures[name], self._model_sizes[name]
+        if size == self._image_size:
+            return score(images=images)["scores"]
+        return tf.image.resize(score(images=resize_photo(images, size))["scores"], [self._image_size] * 2)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def _decode(self, serialized: tf.Tensor) -> Any:

@@ -49,3 +49,13 @@ def slice_features(classes: np.ndarray, height: int, width: int, class_names: Se
         FOREGROUND_SHARE: [next(name for end, name in _SHARES if share <= end)],
         IMAGE_SIZE: [next((name for end, name in _LONGER_SIDES if max(height, width) <= end), _LARGEST)],
     }
+
+
+def slice_values(class_names: Sequence[str]) -> list[tuple[str, str]]:
+    """Lists all slices there may be, feature and value: classes in their order, shares and sizes rising."""
+    return [
+        *((CLASS_PRESENT, name) for name in class_names[1:]),
+        *((FOREGROUND_SHARE, name) for _, name in _SHARES),
+        *((IMAGE_SIZE, name) for _, name in _LONGER_SIDES),
+        (IMAGE_SIZE, _LARGEST),
+    ]

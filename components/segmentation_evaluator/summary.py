@@ -13,7 +13,7 @@ from components.segmentation_evaluator import bootstrap, counts
 from components.segmentation_evaluator.evaluation import EvaluationSpec, SliceKey, Total, read_rows, read_totals
 from components.segmentation_evaluator.example_pictures import write_example_pictures
 from components.segmentation_evaluator.segmentation import NETWORK_SIZE, ORIGINAL_SIZE
-from components.segmentation_evaluator.slices import SLICES
+from components.segmentation_evaluator.slices import SLICES, slice_values
 from components.segmentation_trainer.model_description import read_description
 
 RANKED_IMAGES = 3
@@ -92,9 +92,9 @@ def model_figures(
     at_network_size = totals[model, NETWORK_SIZE]
     original = totals.get((model, ORIGINAL_SIZE))
     by_slice: dict[str, dict[str, Any]] = {name: {} for name in SLICES}
-    for key, total in sorted(at_network_size.items()):
-        if key:
-            ((feature, value),) = key
+    for feature, value in slice_values(class_names):
+        total = at_network_size.get(((feature, value),))
+        if total is not None:
             figures = counts.as_json(total.counts, class_names)
             del figures["confusion_matrix"]
             by_slice[feature][value] = {"images": total.images, "mean_iou_interval": None, **figures}

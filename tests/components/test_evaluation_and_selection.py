@@ -215,7 +215,27 @@ def test_a_damaged_model_in_service_is_reported_and_not_compared(
     (serving / "1" / damaged).unlink()
     _, result = evaluate({"ground": model_of(0)}, published(serving))
     assert result["baseline"] is None
-    assert "can't be loaded" in result["baseline_problem"]
+    assert "can't be evaluated" in result["baseline_problem"]
+
+
+def test_a_model_in_service_of_another_input_size_is_compared_all_the_same(
+    evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, tmp_path: Path
+) -> None:
+    serving = tmp_path / "serving"
+    shutil.copytree(path_utils.serving_model_dir(model_of(3, image_size=48).uri), serving / "1")
+    _, result = evaluate({"cars": model_of(3)}, published(serving))
+    assert result["baseline_problem"] is None
+    assert result["baseline"]["confusion_matrix"] == result["candidates"]["cars"]["confusion_matrix"]
+    assert result["baseline"]["original_size"] == result["candidates"]["cars"]["original_size"]
+
+
+def test_a_candidate_that_can_not_be_evaluated_is_named(
+    evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, tmp_path: Path
+) -> None:
+    damaged = model_of(0)
+    Path(path_utils.serving_model_dir(damaged.uri), "variables/variables.index").unlink()
+    with pytest.raises(ValueError, match="the candidate ground can't be evaluated"):
+        evaluate({"ground": damaged}, published(tmp_path / "none"))
 
 
 def test_the_published_model_is_the_highest_complete_version(
@@ -239,3 +259,64 @@ def test_the_published_model_is_the_highest_complete_version(
     assert (Path(path_utils.serving_model_dir(artifact.uri)) / "saved_model.pb").is_file()
     shutil.rmtree(serving / "10")
     assert serving_state(serving) not in ("", state)
+
+
+def test_the_metric_works_in_tfxs_own_evaluator(
+    evaluate: Callable[..., Any],
+    published: Callable[[Path], Any],
+    model_of: ModelOf,
+    examples: Any,
+    make_artifact: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    """As `docs/serving.md` says it is set up: truth and prediction come from the model's signature on records."""
+    import tensorflow_model_analysis as tfma
+    from tfx.components.evaluator import executor as tfx_evaluator
+    from tfx.utils import proto_utils
+
+    model = model_of(3)
+    config = tfma.EvalConfig(
+        model_specs=[
+            tfma.ModelSpec(
+                signature_name="segment_examples",
+                prediction_key="class_map",
+                label_key="label",
+                preprocessing_function_names=["segment_examples"],
+            )
+        ],
+        metrics_specs=[
+            tfma.MetricsSpec(
+                metrics=[
+                    tfma.MetricConfig(
+                        class_name="SegmentationMetrics",
+                        module="components.segmentation_evaluator.metrics",
+                        config=json.dumps({"class_names": CLASS_NAMES}),
+                    )
+                ]
+            )
+        ],
+        slicing_specs=[tfma.SlicingSpec()],
+        options=tfma.Options(include_default_metrics={"value": False}),
+    )
+    output = {
+        "evaluation": [make_artifact("ModelEvaluation", tmp_path / "tfx_evaluation")],
+        "blessing": [make_artifact("ModelBlessing", tmp_path / "tfx_blessing")],
+    }
+    context = tfx_evaluator.Executor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path), unique_id="1")
+    tfx_evaluator.Executor(context).Do(
+        {"examples": [examples], "model": [model]},
+        output,
+        {
+            "eval_config": proto_utils.proto_to_json(config),
+            "example_splits": '["val"]',
+            "fairness_indicator_thresholds": "null",
+        },
+    )
+    (metrics,) = tfma.load_metrics(str(tmp_path / "tfx_evaluation"))
+    found = {entry.key.name: entry.value.double_value.value for entry in metrics.metric_keys_and_values}
+    _, result = evaluate({"cars": model}, published(tmp_path / "none"))
+    expected = result["candidates"]["cars"]
+    assert found["images"] == VAL_IMAGES
+    for scalar in SCALARS:
+        assert found[scalar] == pytest.approx(expected[scalar], abs=1e-12)
+    assert found["iou/car"] == pytest.approx(expected["per_class_iou"]["car"], abs=1e-12)

@@ -147,6 +147,7 @@ def write_whole_run(
         "SegmentationEvaluator",
         {"evaluation": ("ModelEvaluation", {})},
         inputs={**models, **converted, "baseline": served["model"]},
+        parameters={"devkit": "/data/VOCdevkit/VOC2012", "record_config": json.dumps(record_config)},
     )
     write_evaluation(Path(evaluated["evaluation"].uri), class_names, baseline=baseline)
     tested = run.node("ModelSmokeTest", {"smoke_test": ("ModelEvaluation", {})}, inputs=models)

@@ -74,6 +74,13 @@ def test_images_without_the_classes_can_be_left_out(
     assert [*with_bottles["candidates"]] == ["Format-Serving"]
 
 
+def test_a_split_without_any_of_the_classes_is_said(evaluate: Evaluate, serving_model_dir: Callable[..., Path]) -> None:
+    from pipeline.evaluate_command import EvaluateError
+
+    with pytest.raises(EvaluateError, match=r"no image of the val split .* holds any of sheep: leave out"):
+        evaluate(serving_model_dir(1, ("background", "sheep")), drop_empty=True)
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [

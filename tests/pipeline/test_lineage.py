@@ -81,7 +81,7 @@ def test_the_tree_is_for_people(output: Path) -> None:
     for part in ("PushedModel", "by SegmentationTrainer.fcn8", "learning_rate 0.003", "VOC devkit", FINGERPRINT[:16]):
         assert part in shown
     assert FINGERPRINT not in shown  # shortened
-    assert shown.count("/data/VOCdevkit/VOC2012") == 1  # told once
+    assert shown.count("VOC devkit") == 1  # told once
 
 
 def test_the_command_prints_json(output: Path, capsys: pytest.CaptureFixture[str]) -> None:

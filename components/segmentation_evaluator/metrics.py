@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -54,18 +54,25 @@ metric_types.register_metric(SegmentationMetrics)
 
 
 def _computations(
-    class_names: list[str], name: str | None = None, model_name: str = "", output_name: str = "", **_: Any
+    class_names: list[str],
+    name: str | None = None,
+    eval_config: Any = None,
+    model_name: str = "",
+    output_name: str = "",
+    **_: Any,
 ) -> metric_types.MetricComputations:
-    combiner = _CountsCombiner(class_names, model_name, output_name)
+    specs = eval_config.model_specs if eval_config is not None else ()
+    prediction_key = next((spec.prediction_key for spec in specs if spec.name == model_name), "")
+    combiner = _CountsCombiner(class_names, model_name, output_name, prediction_key)
     return [metric_types.MetricComputation(keys=combiner.keys, preprocessors=None, combiner=combiner)]
 
 
 class _CountsCombiner(beam.CombineFn):
     """Sums counts and reduces them once; an accumulator is the number of images and their counts."""
 
-    def __init__(self, class_names: list[str], model_name: str, output_name: str):
+    def __init__(self, class_names: list[str], model_name: str, output_name: str, prediction_key: str):
         self._class_names = class_names
-        self._model_name, self._output_name = model_name, output_name
+        self._model_name, self._output_name, self._prediction_key = model_name, output_name, prediction_key
 
     @property
     def keys(self) -> list[metric_types.MetricKey]:
@@ -82,7 +89,10 @@ class _CountsCombiner(beam.CombineFn):
         self, accumulator: tuple[int, np.ndarray], element: metric_types.StandardMetricInputs
     ) -> tuple[int, np.ndarray]:
         images, total = accumulator
-        predicted = np.asarray(element.get_predictions(self._model_name, self._output_name))
+        predicted = element.get_predictions(self._model_name, self._output_name)
+        if isinstance(predicted, Mapping):  # all outputs of a signature: TFMA leaves the choice to the metric
+            predicted = predicted[self._prediction_key]
+        predicted = np.asarray(predicted)
         if predicted.shape != total.shape or predicted.dtype != total.dtype:
             truth = np.asarray(element.get_labels(self._model_name, self._output_name))
             predicted = counts.pixel_counts(_one_map(truth), _one_map(predicted), len(self._class_names))

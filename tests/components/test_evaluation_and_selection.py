@@ -296,7 +296,6 @@ def test_the_metric_works_in_tfxs_own_evaluator(
             )
         ],
         slicing_specs=[tfma.SlicingSpec()],
-        options=tfma.Options(include_default_metrics={"value": False}),
     )
     output = {
         "evaluation": [make_artifact("ModelEvaluation", tmp_path / "tfx_evaluation")],

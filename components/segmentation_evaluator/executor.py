@@ -61,7 +61,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         models = {name: path_utils.serving_model_dir(model.uri) for name, model in candidate_models(input_dict).items()}
         for name, folder in models.items():
             try:
-                check_model(folder)
+                check_model(folder, load=False)  # they were exported just now, and loading takes seconds
             except ValueError as error:
                 raise ValueError(f"the candidate {name} can't be evaluated: {error}") from error
         in_service, baseline_problem = model_in_service(input_dict), None

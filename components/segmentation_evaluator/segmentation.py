@@ -8,7 +8,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from etils import epath
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
 
+from components.published_model.serving_folder import SAVED_MODEL_FILE
 from components.segmentation_evaluator.boundary import valid_boundary
 from components.segmentation_evaluator.counts import pixel_counts
 from components.segmentation_trainer.export import SCORE_IMAGES_SIGNATURE
@@ -23,11 +27,12 @@ NETWORK_SIZE, ORIGINAL_SIZE = "network", "original"
 """The sizes at which predictions are compared with the truth: the network's, and the photo's own."""
 
 
-def check_model(folder: str) -> ModelDescription:
+def check_model(folder: str, *, load: bool = True) -> ModelDescription:
     """Makes sure that a SavedModel can be evaluated.
 
     Args:
         folder: the SavedModel.
+        load: load it too, which finds damaged weights.
 
     Returns:
         What it says of itself.
@@ -36,10 +41,13 @@ def check_model(folder: str) -> ModelDescription:
         ValueError: it can't be loaded, is not one of this project, or was made by a version without the signature.
     """
     try:
-        description, model = read_description(folder), tf.saved_model.load(folder)
-    except (OSError, tf.errors.OpError) as error:
+        description = read_description(folder)
+        graph = saved_model_pb2.SavedModel.FromString((epath.Path(folder) / SAVED_MODEL_FILE).read_bytes())
+        if load:
+            tf.saved_model.load(folder)
+    except (OSError, DecodeError, tf.errors.OpError) as error:
         raise ValueError(str(error)) from error
-    if SCORE_IMAGES_SIGNATURE not in model.signatures:
+    if SCORE_IMAGES_SIGNATURE not in graph.meta_graphs[0].signature_def:
         raise ValueError(f"it lacks the signature {SCORE_IMAGES_SIGNATURE}, as an earlier version made them")
     return description
 

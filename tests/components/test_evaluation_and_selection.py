@@ -233,7 +233,7 @@ def test_a_candidate_that_can_not_be_evaluated_is_named(
     evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, tmp_path: Path
 ) -> None:
     damaged = model_of(0)
-    Path(path_utils.serving_model_dir(damaged.uri), "variables/variables.index").unlink()
+    Path(path_utils.serving_model_dir(damaged.uri), "saved_model.pb").write_bytes(b"damaged")
     with pytest.raises(ValueError, match="the candidate ground can't be evaluated"):
         evaluate({"ground": damaged}, published(tmp_path / "none"))
 

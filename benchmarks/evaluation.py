@@ -86,11 +86,8 @@ def seconds_of_bare_prediction(spec: Any, masks: Any) -> float:
 
     loaded = {name: tf.saved_model.load(folder) for name, folder in spec.models.items()}
     signatures = [model.signatures[SCORE_IMAGES_SIGNATURE] for model in loaded.values()]
-    decoded = [
-        image
-        for record in tf.data.TFRecordDataset(spec.files)
-        for image in BatchSegmenter({}, spec.image_size, len(spec.class_names), masks)([record.numpy()])
-    ]
+    decode = BatchSegmenter({}, spec.image_size, len(spec.class_names), masks)
+    decoded = [image for record in tf.data.TFRecordDataset(spec.files) for image in decode([record.numpy()])]
 
     def run(some: list[Any]) -> None:
         for start in range(0, len(some), BATCH_SIZE):

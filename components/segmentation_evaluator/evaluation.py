@@ -9,7 +9,7 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import tfx  # noqa: F401  (before tensorflow_model_analysis: it installs a stand-in that TFMA needs)
+import tfx.v1  # noqa: F401  (before tensorflow_model_analysis: it installs a stand-in that TFMA needs)
 from etils import epath
 
 import tensorflow_model_analysis as tfma  # isort: skip

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from pipeline.cli import EXIT_FAILED, EXIT_USAGE, _fail
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail
 from tfds_voc_seg.devkit import SPLITS, DevkitError, Problem, find_devkit, read_splits
 from tfds_voc_seg.record_config import RecordConfig, known_classes
 
@@ -50,7 +50,7 @@ def check(folder: Path) -> int:
     try:
         devkit = find_devkit(folder)
     except DevkitError as error:
-        return _fail(str(error), EXIT_USAGE)
+        return fail(str(error), EXIT_USAGE)
     _start_tensorflow()
     from tfds_voc_seg.devkit_check import check_devkit
 
@@ -64,7 +64,7 @@ def check(folder: Path) -> int:
         with bar:
             report = check_devkit(devkit, on_pair=advance)
     except (ValueError, OSError) as error:  # a list that is missing, empty or not text
-        return _fail(str(error), EXIT_FAILED)
+        return fail(str(error), EXIT_FAILED)
     print(_report_text(report))  # noqa: T201
     return EXIT_FAILED if report.problems else 0
 
@@ -168,15 +168,15 @@ def show(
         if existing and not force:
             raise _ShowError(f"{output} already holds {', '.join(existing)}; --force overwrites")
     except ValueError as error:
-        return _fail(str(error), EXIT_USAGE)
+        return fail(str(error), EXIT_USAGE)
     except OSError as error:
-        return _fail(str(error), EXIT_FAILED)
+        return fail(str(error), EXIT_FAILED)
     if not chosen:
-        return _fail(f"{source} has no {split} example to show", EXIT_FAILED)
+        return fail(f"{source} has no {split} example to show", EXIT_FAILED)
     try:
         _write_pictures(chosen, output, class_names)
     except OSError as error:
-        return _fail(f"{output} can't be written to: {error}", EXIT_FAILED)
+        return fail(f"{output} can't be written to: {error}", EXIT_FAILED)
     print(f"{output} holds {_count(len(chosen), 'picture')} of {source}'s {split} split")  # noqa: T201
     return 0
 

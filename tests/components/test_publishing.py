@@ -297,6 +297,7 @@ def test_a_rollback_that_can_not_be(present: str, withdrawn: str, to: str | None
 
 def test_the_command(serving: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from pipeline import cli
+    from pipeline.commands.terminal import EXIT_USAGE
 
     output = serving.parent
     assert cli.main(["rollback", str(output)]) == 0
@@ -309,9 +310,9 @@ def test_the_command(serving: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "version 4 is in service again\n"
     assert cli.main(["rollback", str(output), "--to", "4"]) == 0
     assert capsys.readouterr().out == "version 4 was in service already; nothing was changed\n"
-    assert cli.main(["rollback", str(output), "--to", "9"]) == cli.EXIT_USAGE
+    assert cli.main(["rollback", str(output), "--to", "9"]) == EXIT_USAGE
     assert "vocseg: there is no version 9" in capsys.readouterr().err
-    assert cli.main(["rollback", str(output / "elsewhere")]) == cli.EXIT_USAGE
+    assert cli.main(["rollback", str(output / "elsewhere")]) == EXIT_USAGE
     assert "is not the output of a run that published" in capsys.readouterr().err
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -32,7 +33,7 @@ def test_a_wrong_configuration_is_refused_before_anything_heavy_is_imported() ->
         "sys.exit(f'imported: {heavy}' if heavy else status)\n"
     )
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert finished.returncode == cli.EXIT_USAGE, finished.stderr
+    assert finished.returncode == EXIT_USAGE, finished.stderr
     assert finished.stderr == "vocseg: training.epochs: input should be greater than or equal to 1 (got 0)\n"
 
 
@@ -41,13 +42,13 @@ def test_data_sample_writes_a_devkit(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert cli.main(["data", "sample", str(folder), "--train", "3", "--val", "2"]) == 0
     assert "3 train and 2 val images" in capsys.readouterr().out
     assert len(list((folder / "JPEGImages").iterdir())) == 5
-    assert cli.main(["data", "sample", str(folder)]) == cli.EXIT_USAGE
+    assert cli.main(["data", "sample", str(folder)]) == EXIT_USAGE
     assert "already holds something" in capsys.readouterr().err
 
 
 def test_an_output_that_can_not_be_written_to(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
-    assert cli.main(["run", "--output", str(tmp_path / "file")]) == cli.EXIT_FAILED
+    assert cli.main(["run", "--output", str(tmp_path / "file")]) == EXIT_FAILED
     assert "file can't be written to" in capfd.readouterr().err
 
 
@@ -55,5 +56,5 @@ def test_an_output_that_can_not_be_written_to(tmp_path: Path, capfd: pytest.Capt
 def test_wrong_arguments_exit_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(arguments)
-    assert stop.value.code == cli.EXIT_USAGE
+    assert stop.value.code == EXIT_USAGE
     assert "usage: vocseg" in capsys.readouterr().err

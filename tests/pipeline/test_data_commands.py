@@ -12,7 +12,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from pipeline.cli import EXIT_FAILED, EXIT_USAGE
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
 from pipeline.data_commands import check, show
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tfds_voc_seg.decoding import class_map_from_one_hot, parse_record

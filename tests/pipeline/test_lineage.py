@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from pipeline import cli
+from pipeline.commands.terminal import EXIT_USAGE
 from pipeline.lineage import Origin, lineage, lineage_tree
 from pipeline.run_metadata import RunNotFoundError
 from tests.pipeline.made_run import FINGERPRINT, MadeRun, write_whole_run
@@ -87,5 +88,5 @@ def test_the_tree_is_for_people(output: Path) -> None:
 def test_the_command_prints_json(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["lineage", str(output), VERSION, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == lineage(output).as_json()
-    assert cli.main(["lineage", str(output), "7"]) == cli.EXIT_USAGE
+    assert cli.main(["lineage", str(output), "7"]) == EXIT_USAGE
     assert capsys.readouterr().err.startswith("vocseg: 7 was not published from")

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from pipeline import cli
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
 from pipeline.report import charts
 from pipeline.report.contents import RunContents, read_contents
 from pipeline.report.example_pictures import WRONG, difference
@@ -358,13 +359,13 @@ def test_a_damaged_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     write_whole_run(tmp_path)
     (file,) = tmp_path.glob("tfx/ModelSelector/blessing/*/selection.json")
     file.write_text("{")
-    assert cli.main(["report", str(tmp_path)]) == cli.EXIT_FAILED
+    assert cli.main(["report", str(tmp_path)]) == EXIT_FAILED
     assert f"the report can't be written: {file} is damaged" in capsys.readouterr().err
 
 
 def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["report", str(tmp_path / "none")]) == cli.EXIT_USAGE
+    assert cli.main(["report", str(tmp_path / "none")]) == EXIT_USAGE
     assert "none is not a folder" in capsys.readouterr().err
     MadeRun(tmp_path)
-    assert cli.main(["report", str(tmp_path)]) == cli.EXIT_USAGE
+    assert cli.main(["report", str(tmp_path)]) == EXIT_USAGE
     assert "no finished run" in capsys.readouterr().err

@@ -1,0 +1,70 @@
+"""`vocseg evaluate`."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, LOG_WIDTH, fail, libraries_to_log, not_installed
+
+
+def add_parser(commands: Any) -> None:
+    """Adds `evaluate`."""
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure published or exported models on a devkit",
+        description="Measure SavedModels on a split of a devkit, with the figures of the pipeline's own evaluation. "
+        "Models of the same input size and classes are measured on the same pixels and compared.",
+    )
+    evaluate.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="a SavedModel, a publishing folder (its latest version), or the output folder of a run",
+    )
+    evaluate.add_argument(
+        "--devkit", required=True, metavar="DIR", help="a VOC devkit, the folder that holds JPEGImages"
+    )
+    evaluate.add_argument("--split", choices=("train", "val"), default="val", help="of which split (default: val)")
+    evaluate.add_argument(
+        "--drop-empty", action="store_true", help="leave out images that hold none of a model's classes"
+    )
+    evaluate.add_argument(
+        "--output", default="", metavar="DIR", help="write evaluation.json, images.jsonl and pictures of examples here"
+    )
+    evaluate.set_defaults(command=_evaluate, interrupted="interrupted")
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    try:
+        from rich.console import Console
+    except ModuleNotFoundError as error:
+        return fail(not_installed(error, "evaluate"), EXIT_USAGE)
+    from rich.markup import escape
+
+    from pipeline.display import Display, class_table, evaluation_table
+
+    with tempfile.TemporaryDirectory() as scratch, libraries_to_log(Path(scratch)) as (terminal, _):
+        console = Console(file=terminal, highlight=False, width=None if terminal.isatty() else LOG_WIDTH)
+        display = Display(console)
+        with display.busy("loading TensorFlow and TFX"):
+            from pipeline.evaluate_command import EvaluateError, evaluate_models
+            from tfds_voc_seg.devkit import DevkitError
+        try:
+            evaluations = evaluate_models(
+                options.models,
+                options.devkit,
+                display,
+                split=options.split,
+                drop_empty=options.drop_empty,
+                output=options.output,
+            )
+        except (EvaluateError, DevkitError, OSError) as error:
+            display.print(f"[bold red]error:[/] {escape(str(error))}")
+            return EXIT_FAILED
+        for evaluation in evaluations:
+            display.print(class_table(evaluation))
+            display.print(evaluation_table(evaluation))
+    return 0

@@ -181,12 +181,12 @@ def problems_table(problems: Sequence[Mapping[str, str]]) -> Table:
 
 def class_table(summary: dict[str, Any]) -> Table:
     """IoU by class: a row a class, a column a candidate."""
-    candidates = summary["candidates"]
+    candidates = {name: figures for name, figures in summary["candidates"].items() if figures["per_class_iou"]}
     table = Table(title="IoU by class", title_justify="left")
     table.add_column("class")
     for name in candidates:
         table.add_column(name, justify="right")
-    for class_name in next(iter(candidates.values()))["per_class_iou"]:
+    for class_name in next((figures["per_class_iou"] for figures in candidates.values()), ()):
         values = [figures["per_class_iou"][class_name] for figures in candidates.values()]
         table.add_row(class_name, *("absent" if value is None else f"{value:.3f}" for value in values))
     return table
@@ -206,9 +206,9 @@ def findings_table(summary: dict[str, Any]) -> Table:
 
 def _cells(figures: dict[str, Any]) -> list[str]:
     return [
-        *("–" if figures[key] is None else f"{figures[key]:.4f}" for key in ("mean_iou", "pixel_accuracy")),
-        f"{figures['parameters']:,}",
-        f"{figures['train_seconds']:.0f} s",
+        *(_figure(figures[key]) for key in ("mean_iou", "pixel_accuracy")),
+        "–" if figures["parameters"] is None else f"{figures['parameters']:,}",
+        "–" if figures["train_seconds"] is None else f"{figures['train_seconds']:.0f} s",
     ]
 
 

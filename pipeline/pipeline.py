@@ -108,19 +108,20 @@ def create_pipeline(config: RunConfig) -> Pipeline:
         serving_state=serving_state(config.serving_folder),
         code_fingerprint=code_fingerprint("components.published_model.executor"),
     )
-    evaluator = SegmentationEvaluator(
-        examples=examples,
-        models=models,
-        baseline=published_model.outputs["model"],
-        devkit=str(config.devkit_folder),
-        record_config=config.data.record_config(),
-        code_fingerprint=code_fingerprint("components.segmentation_evaluator.executor"),
-    )
     smoke_test = ModelSmokeTest(
         examples=examples,
         models=models,
         config=config.smoke_test,
         code_fingerprint=code_fingerprint("components.model_smoke_test.executor", CHECKS_MODULE),
+    )
+    evaluator = SegmentationEvaluator(
+        examples=examples,
+        models=models,
+        smoke_test=smoke_test.outputs["smoke_test"],
+        baseline=published_model.outputs["model"],
+        devkit=str(config.devkit_folder),
+        record_config=config.data.record_config(),
+        code_fingerprint=code_fingerprint("components.segmentation_evaluator.executor"),
     )
     selector = ModelSelector(
         evaluation=evaluator.outputs["evaluation"],
@@ -147,8 +148,8 @@ def create_pipeline(config: RunConfig) -> Pipeline:
             data_validator,
             *trainers.values(),
             published_model,
-            evaluator,
             smoke_test,
+            evaluator,
             selector,
             pusher,
         ],

@@ -41,12 +41,12 @@ def make_summary(outputs: NodeOutputs, seconds: Mapping[str, float], cached: lis
     return {
         "candidates": {
             name: {
-                **_shown(figures),
+                **_shown(evaluation["candidates"].get(name, {})),
                 "smoke_test": {key: smoke_test["candidates"][name][key] for key in _SHOWN_OF_SMOKE_TEST},
                 "refused": name in selection["refused"],
-                "reason": selection["candidates"][name],
+                "reason": reason,
             }
-            for name, figures in evaluation["candidates"].items()
+            for name, reason in selection["candidates"].items()
         },
         "baseline": _shown(baseline) if baseline else None,
         "selected": selection["selected"],
@@ -67,7 +67,8 @@ def write_summary(folder: epath.PathLike, summary: dict[str, Any]) -> None:
 
 
 def _shown(figures: dict[str, Any]) -> dict[str, Any]:
-    return {key: figures[key] for key in _SHOWN_FIGURES}
+    """The figures that the summary shows; null where a candidate could not be evaluated."""
+    return {key: figures.get(key) for key in _SHOWN_FIGURES}
 
 
 def _rejected(examples: metadata_store_pb2.Artifact) -> list[dict[str, str]]:

@@ -37,7 +37,8 @@ def select(evaluation: Mapping[str, Any], smoke_test: Mapping[str, Any], config:
     """Picks the best of the candidates that may be published and compares it with the model in service.
 
     Args:
-        evaluation: as SegmentationEvaluator writes it: `candidates`, `baseline`, `baseline_problem`, `differences`.
+        evaluation: as SegmentationEvaluator writes it: `candidates`, `not_evaluated`, `baseline`, `baseline_problem`,
+            `differences`.
         smoke_test: as ModelSmokeTest writes it: `candidates`.
         config: what is asked for.
 
@@ -47,11 +48,12 @@ def select(evaluation: Mapping[str, Any], smoke_test: Mapping[str, Any], config:
     Raises:
         ValueError: there is no candidate.
     """
-    candidates = evaluation["candidates"]
-    if not candidates:
+    candidates, not_evaluated = evaluation["candidates"], evaluation.get("not_evaluated") or {}
+    if not (candidates or not_evaluated):
         raise ValueError("there is no candidate to select from")
     why_not = {name: refusals(candidates[name], smoke_test["candidates"].get(name), config) for name in candidates}
-    refused = tuple(name for name in candidates if why_not[name])
+    why_not |= {name: [why] for name, why in not_evaluated.items()}
+    refused = tuple(name for name, reasons in why_not.items() if reasons)
     said = {name: f"refused: {'; '.join(why_not[name])}" for name in refused}
     passing = [name for name in candidates if name not in refused]
     if not passing:
@@ -71,7 +73,7 @@ def select(evaluation: Mapping[str, Any], smoke_test: Mapping[str, Any], config:
     for name in passing:
         if name != best:
             said[name] = _second(candidates, name, best, config.metric)
-    return Selection(best, publish, reason, {name: said[name] for name in candidates}, refused)
+    return Selection(best, publish, reason, {name: said[name] for name in why_not}, refused)
 
 
 def _best(candidates: Mapping[str, Any], names: list[str], metric: str) -> str:

@@ -25,6 +25,7 @@ class SegmentationEvaluatorSpec(types.ComponentSpec):
     }
     INPUTS = {
         executor.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        executor.SMOKE_TEST_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
         BASELINE_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
     }
     OUTPUTS = {executor.EVALUATION_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation)}
@@ -40,6 +41,7 @@ class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
         self,
         examples: types.BaseChannel,
         models: Mapping[str, types.BaseChannel],
+        smoke_test: types.BaseChannel,
         baseline: types.BaseChannel,
         *,
         devkit: str = "",
@@ -51,6 +53,7 @@ class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
         Args:
             examples: Examples of the record contract, with the split val.
             models: candidate → its Model.
+            smoke_test: ModelEvaluation of ModelSmokeTest; who failed it is not evaluated.
             baseline: the Model in service, from PublishedModel.
             devkit: the folder with the masks at their own size; without it there are figures at the network's size
                 alone.
@@ -68,6 +71,7 @@ class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
                 **{
                     executor.EXAMPLES_KEY: examples,
                     **candidate_channels(models),
+                    executor.SMOKE_TEST_KEY: smoke_test,
                     BASELINE_KEY: baseline,
                     executor.DEVKIT_KEY: devkit,
                     executor.RECORD_CONFIG_KEY: json.dumps(record_config and dataclasses.asdict(record_config)),

@@ -12,6 +12,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.candidates import BASELINE_MODEL, candidate_models, model_in_service
+from components.model_smoke_test.executor import SMOKE_TEST_FILE
 from components.record_artifacts import VAL_SPLIT, Records, read_records
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate
 from components.segmentation_evaluator.segmentation import check_model
@@ -20,6 +21,7 @@ from tfds_voc_seg.devkit import DevkitError, find_devkit
 from tfds_voc_seg.record_config import RecordConfig
 
 EXAMPLES_KEY = "examples"
+SMOKE_TEST_KEY = "smoke_test"
 DEVKIT_KEY = "devkit"
 RECORD_CONFIG_KEY = "record_config"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
@@ -41,29 +43,24 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Args:
             input_dict:
                 examples: Examples of the record contract, with the split val.
+                smoke_test: ModelEvaluation of ModelSmokeTest; who failed it is not evaluated.
                 model_<candidate>: Model, one a candidate.
                 baseline: Model in service, as PublishedModel gives it.
             output_dict:
-                evaluation: ModelEvaluation: TFMA's own files; `evaluation.json`, see `summary.evaluation_summary`;
-                    `images.jsonl` with each image's counts; and pictures of the best, median and worst images under
-                    `examples/`.
+                evaluation: ModelEvaluation: TFMA's own files; `evaluation.json`, see `summary.evaluation_summary`, with
+                    the candidates `not_evaluated`, name → why; `images.jsonl` with each image's counts; and pictures of
+                    the best, median and worst images under `examples/`.
             exec_properties:
                 devkit: the folder with the masks at their own size; empty for figures at the network's size alone.
                 record_config: JSON of the `RecordConfig` that the records were made by.
                 code_fingerprint: for TFX's cache; not read.
 
         Raises:
-            ValueError: a candidate's SavedModel is not one of this project.
             DevkitError: a mask of the devkit can't be read.
         """
         records = read_records(artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY]))
         output = epath.Path(artifact_utils.get_single_instance(output_dict[EVALUATION_KEY]).uri)
-        models = {name: path_utils.serving_model_dir(model.uri) for name, model in candidate_models(input_dict).items()}
-        for name, folder in models.items():
-            try:
-                check_model(folder, load=False)  # they were exported just now, and loading takes seconds
-            except ValueError as error:
-                raise ValueError(f"the candidate {name} can't be evaluated: {error}") from error
+        models, not_evaluated = _sound_candidates(input_dict)
         in_service, baseline_problem = model_in_service(input_dict), None
         if in_service is not None:
             folder = path_utils.serving_model_dir(in_service.uri)
@@ -73,10 +70,35 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         masks, original_size_problem = _original_masks(exec_properties)
         spec = EvaluationSpec(records.files[VAL_SPLIT], models, records.class_names, records.image_size, masks)
         output.mkdir(parents=True, exist_ok=True)
-        with self._make_beam_pipeline() as pipeline:
-            evaluate(pipeline, spec, output)
-        result = evaluation_summary(spec, output, VAL_SPLIT, baseline_problem, original_size_problem)
+        if models:
+            with self._make_beam_pipeline() as pipeline:
+                evaluate(pipeline, spec, output)
+        result = {
+            **evaluation_summary(spec, output, VAL_SPLIT, baseline_problem, original_size_problem),
+            "not_evaluated": not_evaluated,
+        }
         (output / EVALUATION_FILE).write_text(json.dumps(result, indent=2))
+
+
+def _sound_candidates(input_dict: dict[str, list[types.Artifact]]) -> tuple[dict[str, str], dict[str, str]]:
+    """Tells the candidates that can be evaluated, name → folder, from those that can't, name → why.
+
+    Who crashes or hangs in a process of its own would take this one, and the whole run, with it.
+    """
+    file = epath.Path(artifact_utils.get_single_instance(input_dict[SMOKE_TEST_KEY]).uri) / SMOKE_TEST_FILE
+    tests = json.loads(file.read_text())["candidates"]
+    sound, unsound = {}, {}
+    for name, model in candidate_models(input_dict).items():
+        folder = path_utils.serving_model_dir(model.uri)
+        if not tests[name]["passed"]:
+            unsound[name] = f"the smoke test failed: {'; '.join(tests[name]['problems'])}"
+            continue
+        try:
+            check_model(folder, load=False)  # the smoke test has loaded it, and loading takes seconds
+            sound[name] = folder
+        except ValueError as error:
+            unsound[name] = f"it can't be evaluated: {error}"
+    return sound, unsound
 
 
 def _original_masks(exec_properties: dict[str, Any]) -> tuple[tuple[str, RecordConfig] | None, str | None]:

@@ -30,7 +30,8 @@ def evaluation_summary(
     """Puts together what an evaluation came to, once its Beam job has run, and writes the pictures.
 
     Args:
-        spec: what was evaluated; the model in service goes by the name `BASELINE_MODEL`.
+        spec: what was evaluated; the model in service goes by the name `BASELINE_MODEL`. Without models there are no
+            figures.
         output: the evaluation's folder.
         split: the split's name.
         baseline_problem: why the model in service is not compared.
@@ -42,7 +43,8 @@ def evaluation_summary(
         under `slices`; `baseline`, the same of the model in service, or null; `differences` between any two; the two
         problems; and `examples`, the images of which there are pictures.
     """
-    names, totals, rows = spec.class_names, read_totals(output), read_rows(output)
+    names = spec.class_names
+    totals, rows = (read_totals(output), read_rows(output)) if spec.models else ({}, [])
     resampled = resampled_mean_iou(rows, len(names))
     figures = {
         model: {**_description(folder), **model_figures(model, totals, resampled, names)}
@@ -74,7 +76,8 @@ def resampled_mean_iou(rows: Sequence[Mapping[str, Any]], num_classes: int) -> d
     Returns:
         Model and size → mean IoU of each resampled split, float64 [bootstrap.SAMPLES]; all are drawn the same images.
     """
-    models_and_sizes = [(model, size) for model, by_size in rows[0]["counts"].items() for size in by_size]
+    first = rows[0]["counts"] if rows else {}
+    models_and_sizes = [(model, size) for model, by_size in first.items() for size in by_size]
     resampled = {}
     for model, size in models_and_sizes:  # one after the other: bounds the memory
         images = [counts.from_sparse(row["counts"][model][size], num_classes) for row in rows]

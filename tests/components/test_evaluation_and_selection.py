@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tfx import types
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
+from components.model_smoke_test.executor import SMOKE_TEST_FILE
 from components.published_model import executor as published_executor
 from components.published_model.component import PublishedModel
 from components.published_model.serving_folder import latest_version, serving_state
@@ -52,15 +53,22 @@ def published(tmp_path: Path, make_artifact: Callable[..., Any]) -> Callable[[Pa
 def evaluate(tmp_path: Path, examples: Any, devkit: Path, make_artifact: Callable[..., Any]) -> Callable[..., Any]:
     """Runs SegmentationEvaluator; gives its artifact and what is in `evaluation.json`."""
 
-    def run(models: dict[str, Any], baseline: Any, masks: Path | None = devkit) -> tuple[Any, dict[str, Any]]:
+    def run(
+        models: dict[str, Any], baseline: Any, masks: Path | None = devkit, failed: Collection[str] = ()
+    ) -> tuple[Any, dict[str, Any]]:
         evaluation = make_artifact("ModelEvaluation", tmp_path / "evaluation")
+        smoke_test = make_artifact("ModelEvaluation", tmp_path / "smoke_test")
+        (tmp_path / "smoke_test").mkdir(exist_ok=True)
+        tests = {name: {"passed": name not in failed, "problems": ["load: no"]} for name in models}
+        (tmp_path / "smoke_test" / SMOKE_TEST_FILE).write_text(json.dumps({"candidates": tests}))
         inputs = {f"model_{name}": [model] for name, model in models.items()}
-        inputs |= {"examples": [examples], "baseline": [baseline]}
+        inputs |= {"examples": [examples], "smoke_test": [smoke_test], "baseline": [baseline]}
         context = evaluator_executor.Executor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path))
         channel = types.Channel(type=standard_artifacts.Model)
         component = SegmentationEvaluator(
             types.Channel(type=standard_artifacts.Examples),
             dict.fromkeys(models, channel),
+            types.Channel(type=standard_artifacts.ModelEvaluation),
             channel,
             devkit=str(masks or ""),
             record_config=RecordConfig(IMAGE_SIZE, CLASSES),
@@ -234,8 +242,20 @@ def test_a_candidate_that_can_not_be_evaluated_is_named(
 ) -> None:
     damaged = model_of(0)
     Path(path_utils.serving_model_dir(damaged.uri), "saved_model.pb").write_bytes(b"damaged")
-    with pytest.raises(ValueError, match="the candidate ground can't be evaluated"):
-        evaluate({"ground": damaged}, published(tmp_path / "none"))
+    models = {"ground": damaged, "cars": model_of(3), "broken": model_of(0)}
+    _, result = evaluate(models, published(tmp_path / "none"), failed={"broken"})
+    assert list(result["candidates"]) == ["cars"]
+    assert result["not_evaluated"]["ground"].startswith("it can't be evaluated: ")
+    assert result["not_evaluated"]["broken"] == "the smoke test failed: load: no"
+    assert {*result["differences"]} == {"cars"}
+
+
+def test_without_a_sound_candidate_there_is_nothing_to_evaluate(
+    evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, tmp_path: Path
+) -> None:
+    _, result = evaluate({"ground": model_of(0)}, published(tmp_path / "none"), failed={"ground"})
+    assert (result["candidates"], result["baseline"], result["examples"]) == ({}, None, [])
+    assert result["not_evaluated"] == {"ground": "the smoke test failed: load: no"}
 
 
 def test_the_published_model_is_the_highest_complete_version(

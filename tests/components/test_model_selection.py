@@ -211,6 +211,21 @@ def test_any_metric_of_the_evaluation() -> None:
     assert chosen(candidates, metric="boundary_iou").selected == "a"
 
 
+def test_a_candidate_that_could_not_be_evaluated_is_refused() -> None:
+    why = "the smoke test failed: load: no"
+    evaluation = {"candidates": {"b": figures(0.5)}, "baseline": None, "baseline_problem": None}
+    evaluation["not_evaluated"] = {"a": why}
+    tested = {"candidates": {"a": smoke("load: no"), "b": smoke()}}
+    selection = select(evaluation, tested, SelectionConfig())
+    assert (selection.selected, selection.publish, selection.refused) == ("b", True, ("a",))
+    assert list(selection.candidates) == ["b", "a"]
+    assert selection.candidates["a"] == f"refused: {why}"
+
+    selection = select({**evaluation, "candidates": {}}, tested, SelectionConfig())
+    assert (selection.selected, selection.publish, selection.refused) == (None, False, ("a",))
+    assert selection.reason == f"no candidate may be published: a is refused: {why}"
+
+
 def test_no_candidate_is_an_error() -> None:
     with pytest.raises(ValueError, match="no candidate"):
         chosen({})

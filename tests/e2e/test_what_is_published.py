@@ -146,6 +146,7 @@ def test_a_model_that_fails_the_smoke_test_is_never_published(workspace: Workspa
     summary = workspace.run("background", "moody", "worse")
     moody = summary["candidates"]["moody"]
     assert not moody["smoke_test"]["passed"]
+    assert moody["mean_iou"] is None  # what is broken is not evaluated either
     assert moody["reason"].startswith("refused: the smoke test failed: image files: ")
     assert summary["selected"] == "worse"
     assert [summary["published"]] == [str(workspace.output / "serving" / version) for version in workspace.versions]

@@ -195,6 +195,16 @@ def test_an_older_evaluation_is_shown_as_far_as_it_goes(contents: RunContents, e
     assert f"{evaluation['candidates']['unet']['mean_iou']:.3f}" in page.words
 
 
+def test_a_run_without_a_sound_candidate_has_a_page(contents: RunContents) -> None:
+    evaluation = {**(contents.evaluation or {}), "candidates": {}, "baseline": None, "differences": {}}
+    evaluation |= {"examples": [], "images": 0, "not_evaluated": {"fcn8": "the smoke test failed: load: no"}}
+    selection = {"publish": False, "selected": None, "refused": ["fcn8"], "reason": "no candidate may be published"}
+    selection["candidates"] = {"fcn8": "refused: the smoke test failed: load: no"}
+    page = _Page(make_page(dataclasses.replace(contents, evaluation=evaluation, selection=selection, published=None)))
+    assert "No candidate was measured" in page.words
+    assert "efused: the smoke test failed: load: no" in page.words
+
+
 def test_a_run_that_left_nothing_still_has_a_page(contents: RunContents) -> None:
     empty = RunContents(contents.run_id, contents.finished)
     page = _Page(make_page(empty))

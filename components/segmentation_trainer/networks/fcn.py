@@ -1,9 +1,9 @@
 """Fully convolutional networks: FCN-32, FCN-16, FCN-8 and FCN-4, on any backbone.
 
 Source: Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015, section 4 and
-figure 3: linear 1×1 scores at each stride, zero at the start, fused by addition, upsampled by transposed convolutions
-of kernel 2 × stride. Those between strides start as bilinear interpolation and are learned; the last one stays
-bilinear (section 4.3). FCN-4 goes one block further down the same way.
+figure 3: linear 1×1 scores at each stride, zero at the start, fused by addition. Between strides they are upsampled by
+transposed convolutions that start as bilinear interpolation and are learned; at the end by bilinear interpolation,
+which stays as it is (section 4.3). FCN-4 goes one block further down the same way.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from components.segmentation_trainer.networks.alignment import CropToMatch, bilinear_upsampling
+from components.segmentation_trainer.networks.alignment import BilinearUpsampling, CropToMatch, learned_upsampling
 from components.segmentation_trainer.networks.backbones import STRIDES, check_options, make_backbone
 from components.segmentation_trainer.networks.pretrained import attach_backbone
 from components.segmentation_trainer.networks.vgg16 import convolution_and_relu
@@ -77,14 +77,12 @@ def fcn(
     scores = _score(features[stride], num_classes, stride)
     while stride > output_stride:
         stride //= 2
-        upsampled = bilinear_upsampling(scores, 2, f"upsample_to_stride{stride}", shift=trunk.shift)
+        upsampled = learned_upsampling(scores, 2, f"upsample_to_stride{stride}", shift=trunk.shift)
         skip = _score(features[stride], num_classes, stride)
         scores = keras.layers.Add(name=f"fuse_stride{stride}")([upsampled, skip])
 
     # Back to the input's own size; in float32 also where the rest computes in half of it.
-    scores = bilinear_upsampling(
-        scores, stride, "upsample_to_input", shift=trunk.shift, trainable=False, dtype="float32"
-    )
+    scores = BilinearUpsampling(stride, trunk.shift, dtype="float32", name="upsample_to_input")(scores)
     scores = CropToMatch(dtype="float32", name="crop")([scores, images])
     network = keras.Model(images, scores, name=f"fcn{output_stride}")
     attach_backbone(network, trunk, weights=weights, freeze_batch_normalization=freeze_batch_normalization)

@@ -8,22 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from components.segmentation_evaluator.figure_names import CLASS_FIGURES, FIGURES
 from components.segmentation_trainer.model_description import ModelDescription
 
-_FIGURES = {
-    "mean_iou": "mean IoU",
-    "pixel_accuracy": "pixel accuracy",
-    "mean_class_accuracy": "mean class accuracy",
-    "frequency_weighted_iou": "frequency-weighted IoU",
-    "mean_dice": "mean Dice",
-    "boundary_iou": "boundary IoU",
-}
-_CLASS_FIGURES = {
-    "per_class_iou": "IoU",
-    "per_class_accuracy": "accuracy",
-    "per_class_dice": "Dice",
-    "per_class_boundary_iou": "boundary IoU",
-}
 _IN_SERVICE = "in-service"
 _NOT_MEASURED = "not measured"
 _MEBIBYTE = 2**20
@@ -103,7 +90,7 @@ def _factors(figures: Mapping[str, Any], split: str) -> str:
 
 
 def _metrics(figures: Mapping[str, Any]) -> str:
-    measured = [name for key, name in _FIGURES.items() if figures.get(key) is not None]
+    measured = [name for key, name in FIGURES.items() if figures.get(key) is not None]
     text = f"Measured: {_listed(measured)}." if measured else "No figure was measured."
     text += (
         " The mean IoU is over the classes that occur in the masks, from one confusion matrix over all images. "
@@ -151,7 +138,7 @@ def _analyses(
 def _overall(figures: Mapping[str, Any], split: str) -> str:
     original = figures.get("original_size") or {}
     rows = []
-    for key, name in _FIGURES.items():
+    for key, name in FIGURES.items():
         if figures.get(key) is None and original.get(key) is None:
             continue
         cells = [name, _with_interval(figures, key)]
@@ -169,7 +156,7 @@ def _with_interval(figures: Mapping[str, Any], key: str) -> str:
 
 
 def _classes(evaluation: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
-    shown = {key: name for key, name in _CLASS_FIGURES.items() if figures.get(key)}
+    shown = {key: name for key, name in CLASS_FIGURES.items() if figures.get(key)}
     if not shown:
         return ""
     absent = _absent(figures)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pydantic
 
+from components.segmentation_evaluator.figure_names import FIGURES
 from components.strict_config import StrictConfig
+
+
+def _figure(name: str) -> str:
+    if name not in FIGURES:
+        raise ValueError(f"unknown figure {name!r}; allowed are {', '.join(FIGURES)}")
+    return name
 
 
 class SelectionConfig(StrictConfig):
@@ -26,14 +33,7 @@ class SelectionConfig(StrictConfig):
             has other classes.
     """
 
-    metric: Literal[
-        "mean_iou",
-        "pixel_accuracy",
-        "mean_class_accuracy",
-        "frequency_weighted_iou",
-        "mean_dice",
-        "boundary_iou",
-    ] = "mean_iou"
+    metric: Annotated[str, pydantic.AfterValidator(_figure)] = "mean_iou"
     min_mean_iou: float | None = pydantic.Field(default=None, ge=0, le=1)
     min_class_iou: dict[str, Annotated[float, pydantic.Field(ge=0, le=1)]] = pydantic.Field(default_factory=dict)
     max_latency_seconds: float | None = pydantic.Field(default=None, gt=0)

@@ -9,17 +9,9 @@ from typing import Any
 import numpy as np
 
 from components.segmentation_evaluator import boundary, confusion
+from components.segmentation_evaluator.figure_names import FIGURES
 
 BOUNDARY_COLUMNS = 3
-SCALARS = (
-    "mean_iou",
-    "pixel_accuracy",
-    "mean_class_accuracy",
-    "frequency_weighted_iou",
-    "mean_dice",
-    "boundary_iou",
-)
-"""The figures of a whole split; each is a number or NaN."""
 
 
 def pixel_counts(
@@ -73,7 +65,7 @@ def per_class(counts: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def scalars(counts: np.ndarray) -> dict[str, float]:
-    """Reduces counts to the figures named in `SCALARS`; means are over the classes that occur in the truth.
+    """Reduces counts to the figures named in `FIGURES`; means are over the classes that occur in the truth.
 
     Args:
         counts: int [K, K + 3], as for `per_class`.
@@ -87,7 +79,7 @@ def scalars(counts: np.ndarray) -> dict[str, float]:
         confusion.mean_over_classes(by_class["per_class_dice"]),
         confusion.mean_over_classes(by_class["per_class_boundary_iou"]),
     )
-    return dict(zip(SCALARS, values, strict=True))
+    return dict(zip(FIGURES, values, strict=True))
 
 
 def as_json(counts: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import tfx.v1  # noqa: F401  (before tensorflow_model_analysis: it installs a st
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
 from components.segmentation_evaluator import counts
+from components.segmentation_evaluator.figure_names import FIGURES
 
 PIXEL_COUNTS = "pixel_counts"
 IMAGES = "images"
@@ -29,7 +30,7 @@ class SegmentationMetrics(metric_types.Metric):
     Predictions may also be counts already, int64 [K, K + 3], as `counts.pixel_counts` gives them; labels are then not
     looked at.
 
-    The metrics' names: those of `counts.SCALARS` (`mean_iou`, `pixel_accuracy`, `mean_class_accuracy`,
+    The metrics' names: those of `figure_names.FIGURES` (`mean_iou`, `pixel_accuracy`, `mean_class_accuracy`,
     `frequency_weighted_iou`, `mean_dice`, `boundary_iou`); of each class `iou/<class>`, `accuracy/<class>`,
     `dice/<class>` and `boundary_iou/<class>`, NaN where it is absent; `images`; and the array `pixel_counts`.
 
@@ -79,7 +80,7 @@ class _CountsCombiner(beam.CombineFn):
         by_class = [f"{short}/{name}" for short in _PER_CLASS_NAMES.values() for name in self._class_names]
         return [
             metric_types.MetricKey(name, model_name=self._model_name, output_name=self._output_name)
-            for name in (PIXEL_COUNTS, IMAGES, *counts.SCALARS, *by_class)
+            for name in (PIXEL_COUNTS, IMAGES, *FIGURES, *by_class)
         ]
 
     def create_accumulator(self) -> tuple[int, np.ndarray]:

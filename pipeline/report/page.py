@@ -12,6 +12,7 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
+from components.segmentation_evaluator.figure_names import FIGURES
 from pipeline.report import charts, sections
 from pipeline.report.contents import RunContents, known, read_contents
 from pipeline.report.heat_map import STEPS
@@ -60,8 +61,8 @@ def make_page(contents: RunContents) -> str:
         best=next((model for model in models if model.name == known(contents.selection, "selected")), None),
         iou_end=charts.axis_end([value for model in models for value in _ends(model)]),
         differences=model_differences(contents.evaluation, models),
-        figures=sections.FIGURES,
-        class_figures=sections.CLASS_FIGURES,
+        figures=FIGURES,
+        class_figures=sections.OTHER_CLASS_FIGURES,
         class_names=class_names,
         absent=absent,
         class_rows=sections.class_rows(models, class_names, absent),

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from components.segmentation_evaluator.figure_names import CLASS_FIGURES, FIGURES
 from pipeline.report.charts import Line, axis_end, line_chart
 from pipeline.report.contents import RunContents, Training, known
 from pipeline.report.example_pictures import RANKS, ExampleView, example_view
@@ -16,19 +17,8 @@ from pipeline.report.models import Model
 from tfds_voc_seg.labels import BACKGROUND, VOC_CLASSES
 from tfds_voc_seg.pictures import class_colour
 
-FIGURES = {
-    "mean_iou": "mean IoU",
-    "pixel_accuracy": "pixel accuracy",
-    "mean_class_accuracy": "mean class accuracy",
-    "frequency_weighted_iou": "frequency-weighted IoU",
-    "mean_dice": "mean Dice",
-    "boundary_iou": "boundary IoU",
-}
-CLASS_FIGURES = {
-    "per_class_accuracy": "accuracy",
-    "per_class_dice": "Dice",
-    "per_class_boundary_iou": "boundary IoU",
-}
+OTHER_CLASS_FIGURES = {key: name for key, name in CLASS_FIGURES.items() if key != "per_class_iou"}
+"""Those beside the IoU, which has a column of its own."""
 CURVES = {"mean_iou": "mean IoU", "loss": "loss", "accuracy": "pixel accuracy"}
 
 
@@ -62,7 +52,7 @@ def class_rows(models: Sequence[Model], class_names: Sequence[str], absent: Sequ
                 "share": pixels[index] / total if pixels and total else None,
                 "iou": iou,
                 "best": best,
-                "others": [[model.figure(key, name) for key in CLASS_FIGURES] for model in models],
+                "others": [[model.figure(key, name) for key in OTHER_CLASS_FIGURES] for model in models],
             }
         )
     return rows

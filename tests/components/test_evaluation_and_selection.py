@@ -23,7 +23,8 @@ from components.published_model.serving_folder import latest_version, serving_st
 from components.record_artifacts import read_records
 from components.segmentation_evaluator import executor as evaluator_executor
 from components.segmentation_evaluator.component import SegmentationEvaluator
-from components.segmentation_evaluator.counts import SCALARS, confusion_of, from_sparse
+from components.segmentation_evaluator.counts import confusion_of, from_sparse
+from components.segmentation_evaluator.figure_names import FIGURES
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tfds_voc_seg.decoding import class_map_from_one_hot, parse_record
 from tfds_voc_seg.devkit import read_splits
@@ -127,8 +128,8 @@ def test_tfma_reports_the_same_figures(
             ("car", "network", figures["slices"]["class present"]["car"]),
         ):
             values = found[slice_name, name, size]
-            for scalar in SCALARS:
-                assert values[scalar] == expected[scalar]
+            for figure in FIGURES:
+                assert values[figure] == expected[figure]
             assert values["images"] == expected["images"]
             assert values["iou/car"] == expected["per_class_iou"]["car"]
 
@@ -336,6 +337,6 @@ def test_the_metric_works_in_tfxs_own_evaluator(
     _, result = evaluate({"cars": model}, published(tmp_path / "none"))
     expected = result["candidates"]["cars"]
     assert found["images"] == VAL_IMAGES
-    for scalar in SCALARS:
-        assert found[scalar] == pytest.approx(expected[scalar], abs=1e-12)
+    for figure in FIGURES:
+        assert found[figure] == pytest.approx(expected[figure], abs=1e-12)
     assert found["iou/car"] == pytest.approx(expected["per_class_iou"]["car"], abs=1e-12)

@@ -13,6 +13,7 @@ from hypothesis import given
 from scipy import ndimage
 
 from components.segmentation_evaluator import bootstrap, boundary, confusion, counts
+from components.segmentation_evaluator.figure_names import FIGURES
 from tfds_voc_seg.labels import VOID
 
 
@@ -83,7 +84,7 @@ def test_every_figure_is_scikit_learns(pair: tuple[np.ndarray, np.ndarray, int])
     true, guessed = truth[valid], predicted[valid]
     assert figures["absent_classes"] == [f"c{index}" for index in range(classes) if index not in true]
     if not valid.any():
-        assert all(figures[name] is None for name in counts.SCALARS)
+        assert all(figures[name] is None for name in FIGURES)
         return
     labels = list(range(classes))
     with warnings.catch_warnings():

@@ -51,7 +51,7 @@ def test_every_preset_is_valid_and_says_its_command(name: str) -> None:
         ("beam.args=[--direct_running_mode=multi_threading]", "beam.args: multi_threading loses records; use"),
         (
             "selection.metric=iou",
-            "selection.metric: input should be 'mean_iou', 'pixel_accuracy', 'mean_class_accuracy'",
+            "selection.metric: unknown figure 'iou'; allowed are mean_iou, pixel_accuracy, mean_class_accuracy",
         ),
         ("selection.min_mean_iou=40", "selection.min_mean_iou: input should be less than or equal to 1 (got 40)"),
         ("selection.min_mean_iou=yes", "selection.min_mean_iou: must be a number, not true"),

@@ -1,0 +1,1 @@
+"""Using a model: images, videos, a Python interface."""

@@ -64,10 +64,10 @@ def evaluate_models(
     """
     found = find_devkit(devkit)
     try:
-        folders = [find_saved_model(model) for model in models]
+        found_models = [find_saved_model(model) for model in models]
     except ModelNotFoundError as error:
         raise EvaluateError(str(error)) from error
-    groups = _groups(_named(folders))
+    groups = _groups(_named(found_models))
     evaluations: list[dict[str, Any]] = []
     for (image_size, class_names), folders in groups.items():
         with tempfile.TemporaryDirectory() as scratch:

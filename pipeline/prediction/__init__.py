@@ -1,1 +1,1 @@
-"""Using a model: images, videos, a Python interface."""
+"""Using a model: photos in, class maps and overlays out."""

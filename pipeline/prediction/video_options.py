@@ -64,7 +64,7 @@ def seconds(text: str) -> float:
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is no time: give seconds, such as 12.5, or hh:mm:ss")
     hours, minutes, rest = match.groups()
-    if minutes is not None and float(rest) >= 60 or hours is not None and int(minutes) >= 60:
+    if (minutes is not None and float(rest) >= 60) or (hours is not None and int(minutes) >= 60):
         raise argparse.ArgumentTypeError(f"{text!r} is no time: minutes and seconds go up to 59")
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest)
 
@@ -110,7 +110,10 @@ def add_video_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--fps", type=frame_rate, metavar="F", help="frames a second (default: the video's own)")
     group.add_argument(
-        "--resize", type=picture_size, metavar="WxH|N", help="make a video's pictures this size, or N on the longest side"
+        "--resize",
+        type=picture_size,
+        metavar="WxH|N",
+        help="make a video's pictures this size, or N on the longest side",
     )
     group.add_argument(
         "--sound", action=argparse.BooleanOptionalAction, default=True, help="keep the sound in an mp4 (default: yes)"

@@ -9,7 +9,12 @@ from functools import cached_property
 import numpy as np
 from PIL import Image
 
-Palette = tuple[tuple[int, int, int], ...]
+from components.segmentation_trainer.model_description import palette_of, voc_ids
+from pipeline.prediction.painting import Painter
+from tfds_voc_seg.labels import voc_palette
+from tfds_voc_seg.pictures import classes_seen, legend
+
+_LEGEND_WIDTH = 1000  # photos that are wider get a larger legend
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,13 +25,11 @@ class Segmentation:
         photo: uint8 [height, width, 3], upright.
         class_map: uint8 [height, width], indices into `class_names`, at the photo's own size.
         class_names: the model's classes, background first.
-        palette: a colour for each class, red, green and blue, 0 to 255; VOC's own where VOC has the class.
     """
 
     photo: np.ndarray
     class_map: np.ndarray
     class_names: tuple[str, ...]
-    palette: Palette
     _compute_probabilities: Callable[[], np.ndarray] = dataclasses.field(repr=False, compare=False)
 
     @cached_property
@@ -37,25 +40,38 @@ class Segmentation:
     @cached_property
     def pixel_shares(self) -> dict[str, float]:
         """Share of the photo's pixels, 0 to 1: class → share, of the classes that were seen, in the model's order."""
-        pixels = np.bincount(self.class_map.ravel(), minlength=len(self.class_names))
-        return {
-            name: float(count / self.class_map.size)
-            for name, count in zip(self.class_names, pixels, strict=True)
-            if count
-        }
+        pixels = np.bincount(self.class_map.ravel(), minlength=len(self.class_names)).tolist()
+        named = zip(self.class_names, pixels, strict=True)
+        return {name: count / self.class_map.size for name, count in named if count}
+
+    def mask(self) -> Image.Image:
+        """The class map as VOC's masks are: mode P, VOC's class ids, VOC's palette.
+
+        A model of a few of VOC's classes numbers them from 1 on; here each has VOC's own id again. Classes that VOC
+        doesn't have get the ids behind VOC's.
+        """
+        picture = Image.fromarray(np.array(voc_ids(self.class_names), np.uint8)[self.class_map])
+        picture.putpalette(voc_palette())
+        return picture
 
     def overlay(self, alpha: float = 0.5, *, legend: bool = True, contours: bool = False) -> Image.Image:
-        """Lays the class map over the photo.
+        """Lays the class map over the photo, in VOC's colours; background stays clear.
 
         Args:
             alpha: how much of a class's colour shows, 0 (none) to 1 (nothing else).
-            legend: name the classes seen in a strip below.
-            contours: draw the classes' outlines, in their colours.
-        """
-        from tfds_voc_seg import pictures
+            legend: name the classes that are seen in a strip below.
+            contours: draw the classes' outlines.
 
-        picture = pictures.overlay(self.photo, self.class_map, self.class_names, alpha)
+        Raises:
+            ValueError: alpha is not a share.
+        """
+        palette = palette_of(self.class_names)
+        painted = Painter(palette, alpha=alpha, contours=contours)(self.photo, self.class_map)
         if legend:
-            seen = pictures.classes_seen(self.class_map, self.class_names)
-            picture = np.concatenate([picture, pictures.legend(seen, picture.shape[1])])
-        return Image.fromarray(picture)
+            painted = np.concatenate([painted, self._legend(dict(zip(self.class_names, palette, strict=True)))])
+        return Image.fromarray(painted)
+
+    def _legend(self, colours: dict[str, tuple[int, int, int]]) -> np.ndarray:
+        width = self.photo.shape[1]
+        seen = classes_seen(self.class_map, self.class_names)
+        return legend(seen, width, colours=colours, scale=max(1.0, width / _LEGEND_WIDTH))

@@ -37,7 +37,7 @@ def shown_frames(
                 continue
             if times := _times(previous[0], time, fps):
                 yield previous[1], times
-        elif fps is not None:
+        else:
             time = Fraction(0)  # the first one is shown from the beginning
         previous = time, frame
     if previous is not None and (times := _times(previous[0], previous[0] + last_duration, fps)):

@@ -13,7 +13,7 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Colorspace, Interpolation
 
 from pipeline.prediction.video_frame_times import shown_frames, thinned
 from pipeline.prediction.video_integrity import is_cut_short
@@ -23,6 +23,8 @@ from pipeline.prediction.video_options import SMALLEST_SIDE, VideoError, VideoOp
 _DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,gif"
 _OPEN_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
 _DEFAULT_RATE = Fraction(25)
+# A file that doesn't say how its colours are coded is taken as players take it: BT.601, and BT.709 from 720 lines on.
+_UNSPECIFIED_COLOURSPACE, _HIGH_DEFINITION = 2, 720  # ITU-T H.273; lines
 
 
 def open_container(path: Path) -> av.container.InputContainer:
@@ -197,10 +199,12 @@ class VideoReader:
         quarter_turns = round(frame.rotation / 90) % 4
         width, height = (self.height, self.width) if quarter_turns % 2 else (self.width, self.height)
         scaled = self._options.resize is not None
+        unspecified = frame.colorspace == _UNSPECIFIED_COLOURSPACE
         converted = frame.reformat(
             width=width if scaled else None,
             height=height if scaled else None,
             format="rgb24",
+            src_colorspace=Colorspace.ITU709 if unspecified and frame.height >= _HIGH_DEFINITION else None,
             interpolation=Interpolation.AREA if width < frame.width else Interpolation.BICUBIC,
         )
         pixels = converted.to_ndarray()

@@ -103,20 +103,15 @@ class SoundTrack:
                 yield packet
 
     def _encoded(self) -> Iterator[Any]:
-        encoder = self._track.codec_context
-        resampler = av.AudioResampler(format=encoder.format, layout=encoder.layout, rate=encoder.sample_rate)
-        first = None
         for frame in self._source.decode(self._stream):
             if frame.pts is None:
                 continue
             time = self._since_start(frame.pts, frame.time_base)
             if self._end is not None and time >= self._end - self._start:
                 break
-            if not self._within(time, Fraction(frame.samples, frame.sample_rate)):
-                continue
-            first = first or max(time, Fraction(0))
-            for resampled in resampler.resample(frame):
-                yield from self._track.encode(resampled)
+            if self._within(time, Fraction(frame.samples, frame.sample_rate)):
+                frame.pts = round(time / frame.time_base)
+                yield from self._track.encode(frame)
         yield from self._track.encode(None)
 
 

@@ -17,7 +17,7 @@ from tfds_voc_seg.pictures import classes_seen, legend
 _LEGEND_WIDTH = 1000  # photos that are wider get a larger legend
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Segmentation:
     """What a model made of one photo.
 
@@ -30,7 +30,7 @@ class Segmentation:
     photo: np.ndarray
     class_map: np.ndarray
     class_names: tuple[str, ...]
-    _compute_probabilities: Callable[[], np.ndarray] = dataclasses.field(repr=False, compare=False)
+    _compute_probabilities: Callable[[], np.ndarray] = dataclasses.field(repr=False)
 
     @cached_property
     def probabilities(self) -> np.ndarray:

@@ -32,8 +32,8 @@ def augmented_probabilities(photo: np.ndarray, size: int, score: Score) -> np.nd
         float32 [side, side, classes], where side is that of the largest version.
     """
 
-    def probabilities(images: Sequence[np.ndarray]) -> np.ndarray:
-        return tf.nn.softmax(score(images)).numpy()
+    def probabilities(images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [*tf.nn.softmax(score(images)).numpy()]
 
     sides = [round(scale * size) for scale in SCALES]
     versions = []

@@ -1,8 +1,8 @@
 """Scores at the network's size → a class map at the photo's own size, exactly and without holding all scores there.
 
-The class map is that of `argmax(tf.image.resize(scores, size))`, as the evaluation computes it, to the bit. Most pixels
-need no interpolation for it: where all four scores around a pixel have the same best class, ahead by more than rounding,
-bilinear interpolation has it too. Only the pixels between classes are interpolated.
+The class map is that of `argmax(tf.image.resize(scores, size))`, as the evaluation computes it, to the bit. Most
+pixels need no interpolation for it: where all four scores around a pixel have the same best class, ahead by more than
+rounding, bilinear interpolation has it too. Only the pixels between classes are interpolated.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An image in overlapping windows, what comes out of them blended: no seams, and no more in memory than a row of them."""
+"""An image in overlapping windows, what comes out of them blended: no seams, and one row of them in memory."""
 
 from __future__ import annotations
 

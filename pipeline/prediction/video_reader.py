@@ -100,7 +100,7 @@ class VideoReader:
         self._cut_short = _cut_short(self._path)
         if self._cut_short and options.end is None:
             raise VideoError(
-                "is cut short: the file ends before its video does. Copy it again, or give --end to use what comes before",
+                "is cut short, it ends before its video does: copy it again, or give --end to use what comes before",
                 self._path,
             )
         self._source_rate = Fraction(stream.guessed_rate or stream.average_rate or _DEFAULT_RATE)

@@ -35,7 +35,7 @@ _PAGE_FILES = {
 }
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """A request that is answered with a sentence."""
 
     def __init__(self, status: int, message: str):
@@ -67,7 +67,7 @@ def make_app(
             index = _model_index(request, len(titles))
             content = await _body(request, max_upload_mb)
             return JSONResponse(await run_in_threadpool(segment, index, content))
-        except _Refused as refused:
+        except _RefusedError as refused:
             return JSONResponse({"error": refused.message}, refused.status)
         except PhotoError as error:
             return JSONResponse({"error": f"{str(error).capitalize()}."}, 415)
@@ -120,14 +120,14 @@ def _page_file(name: str, media_type: str) -> Any:
 def _model_index(request: Request, models: int) -> int:
     index = request.path_params["model"]
     if index >= models:
-        raise _Refused(404, "There is no such model.")
+        raise _RefusedError(404, "There is no such model.")
     return index
 
 
 async def _body(request: Request, max_upload_mb: float) -> bytes:
     """Reads the body into memory, and stops at the limit."""
     limit = int(max_upload_mb * _MEBIBYTE)
-    too_large = _Refused(413, f"The file is larger than {max_upload_mb:g} MB, which is what this page takes.")
+    too_large = _RefusedError(413, f"The file is larger than {max_upload_mb:g} MB, which is what this page takes.")
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise too_large

@@ -76,7 +76,9 @@ def serve(
     local = is_this_machine_only(host)
     hosts = [host, "localhost", "127.0.0.1", "::1"] if local else ["*"]
     app = make_app(titled, samples, max_upload_mb=max_upload_mb, hosts=hosts)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=2
+    )
     server = _Server(config, lambda: on_ready(_address(host, listening)))
     server.run(sockets=[listening])
 

@@ -80,7 +80,7 @@ def _predict_video(
     try:
         from pipeline.prediction.video import VideoProgress, predict_video
     except ModuleNotFoundError as error:
-        return f"{error.name} is not installed; videos need: pip install 'voc-seg[predict]'"
+        return f"was left out: {error.name} is not installed; videos need: pip install 'voc-seg[predict]'"
 
     def on_progress(progress: VideoProgress) -> None:
         frames = Progress(f"{video.shown}, frames", progress.done, max(progress.total or 0, progress.done))
@@ -91,8 +91,10 @@ def _predict_video(
             refuse_existing([destination])
         destination.parent.mkdir(parents=True, exist_ok=True)
         predict_video(segmenter, video.path, destination, options, on_progress)
-    except (VideoError, OutputExistsError) as error:
-        return str(error)
+    except VideoError as error:
+        return f"failed: {error}"
+    except OutputExistsError as error:
+        return f"was left out: {error}"
     except OSError as error:
-        return f"can't write {destination}: {error.strerror}"
+        return f"can't be written to {destination}: {error.strerror}"
     return None

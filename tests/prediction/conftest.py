@@ -27,7 +27,7 @@ def export_model() -> Callable[..., Path]:
         from components.segmentation_trainer.model_description import ModelDescription
 
         images = keras.Input((size, size, 3))
-        initializer = keras.initializers.RandomNormal(seed=1)
+        initializer = keras.initializers.RandomNormal(stddev=0.3, seed=1)
         features = keras.layers.Rescaling(1 / 127.5, offset=-1)(images)
         features = keras.layers.Conv2D(8, 5, padding="same", kernel_initializer=initializer)(features)
         scores = keras.layers.Conv2D(len(class_names), 1, kernel_initializer=initializer)(features)

@@ -35,6 +35,8 @@ def rotated_jpeg(orientation: int) -> bytes:
 
 
 def png_claiming(width: int, height: int) -> bytes:
-    """A PNG's header alone."""
-    chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    """A PNG's header and the beginning of its pixels."""
+    chunks = [b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), b"IDAT" + zlib.compress(bytes(99))]
+    lengths = [struct.pack(">I", len(chunk) - 4) for chunk in chunks]
+    sums = [struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(b"".join(part) for part in zip(lengths, chunks, sums, strict=True))

@@ -133,7 +133,7 @@ BAD = {
     "short_png": (PNG[: len(PNG) // 2], "is damaged or cut short: it can't be decoded"),
     "short_tiff": (encoded(PIXELS, "TIFF")[:3000], "is damaged or cut short"),
     "short_webp": (encoded(PIXELS, "WEBP")[:200], "can"),
-    "short_gif": (encoded(GREY, "GIF")[:300], "is damaged or cut short"),
+    "short_gif": (encoded(GREY, "GIF")[:-500], "is damaged or cut short"),
     "changed_png": (PNG[:60] + bytes(20) + PNG[80:], "is damaged or cut short"),
     "bomb": (png_claiming(60_000, 60_000), "unpacks to too many pixels: make it smaller"),
     "float": (encoded(Image.fromarray(GREY.astype(np.float32)), "TIFF"), "holds floating-point values"),

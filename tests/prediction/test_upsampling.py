@@ -41,8 +41,9 @@ def test_as_tensorflow_has_it_to_the_bit(
 
 
 def test_what_is_near_is_unsure() -> None:
-    scores = np.array([[[1, 2, 0], [2, 2, 0], [2, np.nextafter(np.float32(2), 3), 0], [np.nan, 1, 0]]], np.float32)
-    assert best_classes(scores[np.newaxis]).numpy().tolist() == [[[1, 255, 255, 255]]]
+    scores = np.array([[[1, 2, 0], [2, 2, 0], [2, np.nextafter(np.float32(2), 3), 0]]], np.float32)
+    assert best_classes(scores[np.newaxis]).numpy().tolist() == [[[1, 255, 255]]]
+    assert best_classes(np.array([[[[np.nan, 1, 0]]]], np.float32)).numpy().tolist() == [[[255]]]
 
 
 @settings(max_examples=60, deadline=None)

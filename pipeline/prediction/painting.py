@@ -19,7 +19,7 @@ class Painter:
     """Lays class maps over pictures: the classes in their colours, the background clear.
 
     What a channel becomes depends on three numbers alone: the class, the channel and its value. So all answers are
-    worked out once, and painting is looking up: 2 ms for 640 × 360 pixels on a core, where blending takes 28.
+    worked out once, and painting is looking up.
     """
 
     def __init__(self, palette: Palette, *, alpha: float = 0.5, contours: bool = False):
@@ -43,30 +43,31 @@ class Painter:
         self._colours = colours.astype(np.uint8)
         self._contours = contours
 
-    def __call__(self, picture: np.ndarray, class_map: np.ndarray) -> np.ndarray:
+    def __call__(self, picture: np.ndarray, class_map: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Paints a picture.
 
         Args:
             picture: uint8 [height, width, 3], RGB.
             class_map: uint8 [height, width], indices into the palette.
+            out: where the result goes, of the picture's shape; a new array where left out.
 
         Returns:
-            uint8 [height, width, 3], a new array.
+            uint8 [height, width, 3].
 
         Raises:
             ValueError: the sizes differ, or a class has no colour.
         """
         if picture.shape != (*class_map.shape, 3):
             raise ValueError(f"a picture of shape {picture.shape} and a class map of {class_map.shape} don't match")
-        first_entry = class_map.astype(np.int32) * _VALUES
-        painted = np.empty_like(picture)
-        try:
-            for channel, table in enumerate(self._table):
-                painted[..., channel] = table.take(first_entry + picture[..., channel])
-        except IndexError as error:
-            raise ValueError(
-                f"the class map holds {class_map.max()}, but there are {len(self._colours)} colours"
-            ) from error
+        if class_map.size and class_map.max() >= len(self._colours):
+            raise ValueError(f"the class map holds {class_map.max()}, but there are {len(self._colours)} colours")
+        painted = np.empty_like(picture) if out is None else out
+        first_entry = class_map.astype(np.intp)
+        first_entry *= _VALUES
+        entry = np.empty_like(first_entry)
+        for channel, table in enumerate(self._table):
+            np.add(first_entry, picture[..., channel], out=entry)
+            painted[..., channel] = table.take(entry, mode="clip")  # in range, as was checked at once
         if self._contours:
             where = outlines(class_map)
             painted[where] = self._colours[class_map[where]]

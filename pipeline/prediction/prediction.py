@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from components.progress import Progress
 from pipeline.display import Display
 from pipeline.prediction.inputs import Failure, Input
@@ -90,9 +92,11 @@ def _predict_video(
         if not replace:
             refuse_existing([destination])
         destination.parent.mkdir(parents=True, exist_ok=True)
-        predict_video(segmenter, video.path, destination, options, on_progress)
+        result = predict_video(segmenter, video.path, destination, options, on_progress)
+        if result.sound == "damaged":
+            display.print(f"{escape(video.shown)}: the sound is damaged, and kept up to there")
     except VideoError as error:
-        return f"failed: {error}"
+        return error.reason
     except OutputExistsError as error:
         return f"was left out: {error}"
     except OSError as error:

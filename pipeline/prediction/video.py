@@ -110,7 +110,7 @@ def predict_video(
     """
     source, destination = Path(source), Path(destination)
     if destination.suffix.lower() not in (".mp4", GIF_SUFFIX):
-        raise VideoError(f"{destination.name}: a video is written as .mp4 or .gif")
+        raise VideoError("can't be written: a video becomes .mp4 or .gif", destination)
     temporary = destination.with_name(f".{destination.name}.incomplete")
     begun = time.monotonic()
     try:
@@ -118,13 +118,13 @@ def predict_video(
             reader = opened.enter_context(VideoReader(source, options))
             sound = None if destination.suffix.lower() == GIF_SUFFIX else _sound(source, options, opened)
             painted = _Composition(segmenter, options, (reader.width, reader.height))
-            with _writing(destination):
+            with _writing(source, destination):
                 sink = _sink(destination, temporary, painted.size, reader, sound)
             batches = opened.enter_context(in_background(_batches(reader, options.batch_size), ahead=_AHEAD))
             segmented = opened.enter_context(in_background(_segmented(segmenter, batches), ahead=_AHEAD))
             done = 0
             for batch in segmented:
-                with _writing(destination):
+                with _writing(source, destination):
                     for frame, class_map in batch:
                         pixels = painted(frame.pixels, class_map)
                         for shown in frame.times:
@@ -132,11 +132,11 @@ def predict_video(
                 done += sum(len(frame.times) for frame, _ in batch)
                 if on_progress is not None:
                     on_progress(VideoProgress(done, reader.total, time.monotonic() - begun))
-            with _writing(destination):
+            with _writing(source, destination):
                 sink.close()
         temporary.replace(destination)
     except OSError as error:
-        raise VideoError(f"{destination} can't be written: {error.strerror or error}") from error
+        raise VideoError(f"can't be written to {destination}: {error.strerror or error}", source) from error
     finally:
         temporary.unlink(missing_ok=True)
     heard = "none" if sound is None else "damaged" if sound.damaged else "kept"
@@ -160,11 +160,11 @@ def _sink(
 
 
 @contextlib.contextmanager
-def _writing(destination: Path) -> Iterator[None]:
+def _writing(source: Path, destination: Path) -> Iterator[None]:
     try:
         yield
     except av.FFmpegError as error:
-        raise VideoError(f"{destination} can't be written: {error.strerror}") from error
+        raise VideoError(f"can't be written to {destination}: {error.strerror}", source) from error
 
 
 class _Composition:
@@ -176,8 +176,12 @@ class _Composition:
         self.size = size[0], size[1] + (self._legend.height if self._legend else 0)
 
     def __call__(self, pixels: np.ndarray, class_map: np.ndarray) -> np.ndarray:
-        picture = self._paint(pixels, class_map)
-        return picture if self._legend is None else np.concatenate([picture, self._legend(class_map)])
+        picture = np.empty((self.size[1], self.size[0], 3), np.uint8)
+        height = len(pixels)
+        self._paint(pixels, class_map, out=picture[:height])
+        if self._legend is not None:
+            picture[height:] = self._legend(class_map)
+        return picture
 
 
 def _batches(frames: Iterable[TimedFrame], batch_size: int) -> Iterator[list[TimedFrame]]:

@@ -22,7 +22,15 @@ _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?|\.\d+)")
 
 
 class VideoError(ValueError):
-    """A video that can't be read, written or cut as asked; the message says which and what to do."""
+    """A video that can't be read, written or cut as asked; the message says which, why and what to do.
+
+    Attributes:
+        reason: the message without the file's name.
+    """
+
+    def __init__(self, reason: str, path: Path | None = None):
+        super().__init__(reason if path is None else f"{path} {reason}")
+        self.reason = reason
 
 
 @dataclasses.dataclass(frozen=True)

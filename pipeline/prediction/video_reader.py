@@ -37,12 +37,12 @@ def open_container(path: Path) -> av.container.InputContainer:
         # As a `file:` address, since a name with a colon would be taken for another protocol.
         return av.open(f"file:{path}", options=_OPEN_OPTIONS, metadata_errors="ignore")
     except FileNotFoundError as error:
-        raise VideoError(f"{path} is missing") from error
+        raise VideoError("is missing", path) from error
     except PermissionError as error:
-        raise VideoError(f"{path} may not be read") from error
+        raise VideoError("may not be read", path) from error
     except (av.FFmpegError, OSError) as error:
         reason = "it is cut short: copy it again" if _cut_short(path) else "it is damaged, or of another format"
-        raise VideoError(f"{path} can't be read as a video (mp4, mov, avi, webm, gif): {reason}") from error
+        raise VideoError(f"can't be read as a video (mp4, mov, avi, webm, gif): {reason}", path) from error
 
 
 def _cut_short(path: Path) -> bool:
@@ -94,33 +94,33 @@ class VideoReader:
         options = self._options
         stream = self._container.streams.best("video")
         if stream is None:
-            raise VideoError(f"{self._path} holds sound and no pictures")
+            raise VideoError("holds no pictures", self._path)
         self._stream: Any = stream
         stream.thread_type = "AUTO"
         self._cut_short = _cut_short(self._path)
         if self._cut_short and options.end is None:
             raise VideoError(
-                f"{self._path} is cut short: the file ends before its video does. Copy it again, or give --end to use "
-                "what comes before"
+                "is cut short, it ends before its video does: copy it again, or give --end to use what comes before",
+                self._path,
             )
         self._source_rate = Fraction(stream.guessed_rate or stream.average_rate or _DEFAULT_RATE)
         self._origin = Fraction(self._container.start_time or 0, av.time_base)
         length = self._container.duration
         self.seconds = float(Fraction(length, av.time_base)) if length else None
         if self.seconds is not None and options.start >= self.seconds:
-            raise VideoError(f"{self._path} is {self.seconds:.1f} s long: --start {options.start:g} s lies behind it")
+            raise VideoError(f"is {self.seconds:.1f} s long: --start {options.start:g} s lies behind it", self._path)
 
         self._frames = self._decoded()
         first = next(self._frames, None)
         if first is None:
-            raise VideoError(f"{self._path} holds no frame from {options.start:g} s on")
+            raise VideoError(f"holds no frame from {options.start:g} s on", self._path)
         self._first = first
         turned = first[1].rotation % 180 != 0
         source_size = (first[1].width, first[1].height)
         shown = source_size[::-1] if turned else source_size
         self.width, self.height = output_size(*shown, options.resize)
         if min(self.width, self.height) < SMALLEST_SIDE:
-            raise VideoError(f"{self._path} has pictures of {shown[0]} × {shown[1]} pixels: too small to be a video")
+            raise VideoError(f"has pictures of {shown[0]} × {shown[1]} pixels: too small for a video", self._path)
         aspect = Fraction(stream.sample_aspect_ratio or 1)
         aspect = 1 / aspect if turned else aspect
         # Other pixels after resizing: the shape of the whole picture stays, unless both sides were given.
@@ -182,7 +182,7 @@ class VideoReader:
                 if time >= -tolerance:
                     yield max(time, Fraction(0)), frame
         if self._cut_short:
-            raise VideoError(f"{self._path} is cut short: it ends at {float(time + start):.1f} s, before --end")
+            raise VideoError(f"is cut short: it ends at {float(time + start):.1f} s, before --end", self._path)
 
     @contextlib.contextmanager
     def _reading(self, now: Any) -> Iterator[None]:
@@ -190,8 +190,8 @@ class VideoReader:
             yield
         except av.FFmpegError as error:
             raise VideoError(
-                f"{self._path} is damaged after {now():.1f} s ({error.strerror}): give an earlier --end to use what "
-                "comes before"
+                f"is damaged after {now():.1f} s ({error.strerror}): give an earlier --end to use what comes before",
+                self._path,
             ) from error
 
     def _pixels(self, frame: Any) -> np.ndarray:

@@ -19,7 +19,7 @@ _GIF_CLOCK = Fraction(1, 100)
 _SHORTEST_GIF_FRAME = 2
 """Hundredths of a second: browsers show shorter ones for a tenth of a second."""
 
-_H264_OPTIONS = {"preset": "veryfast", "crf": "20"}
+_H264_OPTIONS = {"preset": "superfast", "crf": "20"}
 _BT709 = 1  # matrix coefficients, ITU-T H.273
 
 

@@ -104,8 +104,12 @@ def _alone(segment: Callable[[list[np.ndarray]], list[Segmentation]], picture: n
 
 
 def _why(error: BaseException) -> str:
+    if isinstance(error, PhotoError):
+        return error.what
     if isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)):
-        return "there is not enough memory for it: try --tile, or a smaller --batch"
-    if isinstance(error, OSError) and not isinstance(error, OutputExistsError):
-        return f"can't write {error.filename}: {error.strerror}"
-    return " ".join(str(error).split())[:300]
+        return "needs more memory than there is: try --tile, or a smaller --batch"
+    if isinstance(error, OutputExistsError):
+        return f"was left out: {error}"
+    if isinstance(error, OSError):
+        return f"can't be written to {error.filename}: {error.strerror}"
+    return f"can't be segmented: {' '.join(str(error).split())[:300]}"

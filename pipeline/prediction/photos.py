@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import TypeAlias
@@ -17,13 +18,25 @@ from tfds_voc_seg.encoding import decode_photo
 PhotoSource: TypeAlias = "np.ndarray | Image.Image | str | os.PathLike[str] | bytes"
 """A decoded image, or the path or the bytes of a file."""
 
-_JPEG = (b"\xff\xd8\xff", "JPEG")
+_JPEG = b"\xff\xd8\xff"
+"""What such a file begins with."""
+_TENSORFLOWS_OWN = re.compile(r"\{\{.*?\}\}|\[Op:.*")
+"""Parts of its messages that say where in a graph something happened."""
+
 _TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
 class PhotoError(ValueError):
-    """An image that can't be used; the message says which and why."""
+    """An image that can't be used; the message says which and why.
+
+    Attributes:
+        what: the message without the image's name.
+    """
+
+    def __init__(self, what: str, name: str = "the image"):
+        super().__init__(f"{name} {what}")
+        self.what = what
 
 
 def read_photo(source: PhotoSource) -> np.ndarray:
@@ -51,21 +64,19 @@ def read_photo(source: PhotoSource) -> np.ndarray:
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _decoded(bytes(source), "the image")
     if not isinstance(source, (str, os.PathLike)):
-        raise PhotoError(f"an image is an array, a PIL image, a path or bytes, not {type(source).__name__}")
+        raise PhotoError(f"must be an array, a PIL image, a path or bytes, not {type(source).__name__}")
     try:
         content = Path(source).read_bytes()
     except OSError as error:
-        raise PhotoError(f"{source} can't be read: {error.strerror}") from error
+        raise PhotoError(f"can't be read: {error.strerror}", str(source)) from error
     return _decoded(content, str(source))
 
 
 def _from_array(array: np.ndarray) -> np.ndarray:
     if array.ndim not in (2, 3) or array.size == 0 or (array.ndim == 3 and array.shape[-1] not in (1, 3, 4)):
-        raise PhotoError(
-            f"an array of shape {list(array.shape)} is no image: [height, width] or [height, width, 1, 3 or 4] is one"
-        )
+        raise PhotoError(f"has the shape {list(array.shape)}: it must be [height, width] or [height, width, 1, 3 or 4]")
     if array.dtype not in (np.uint8, np.uint16):
-        raise PhotoError(f"an image's values are uint8, 0 to 255, or uint16, not {array.dtype}: convert them")
+        raise PhotoError(f"is of {array.dtype}: its values must be uint8, 0 to 255, or uint16")
     if array.dtype == np.uint16:
         array = (array >> 8).astype(np.uint8)
     if array.ndim == 2:
@@ -77,12 +88,12 @@ def _from_array(array: np.ndarray) -> np.ndarray:
 
 def _decoded(content: bytes, name: str) -> np.ndarray:
     if not content:
-        raise PhotoError(f"{name} is empty")
+        raise PhotoError("is empty", name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of bombs, and of metadata that PIL can't read
             with Image.open(io.BytesIO(content)) as image:
-                if not content.startswith(_JPEG[0]):
+                if not content.startswith(_JPEG):
                     return _converted(image, name)
                 pixels = Image.fromarray(decode_photo(tf.constant(content)).numpy())
                 pixels.info = image.info
@@ -90,12 +101,12 @@ def _decoded(content: bytes, name: str) -> np.ndarray:
     except PhotoError:
         raise
     except UnidentifiedImageError as error:
-        raise PhotoError(f"{name} is not an image of a format that can be read") from error
+        raise PhotoError("is not an image of a format that can be read", name) from error
     except Image.DecompressionBombError as error:
-        raise PhotoError(f"{name} unpacks to too many pixels: make it smaller, or cut it up ({error})") from error
+        raise PhotoError(f"unpacks to too many pixels: make it smaller, or cut it up ({error})", name) from error
     except Exception as error:  # whatever a decoder raises on a damaged file
-        reason = " ".join(str(error).split())[:200]
-        raise PhotoError(f"{name} is damaged or cut short: it can't be decoded ({reason})") from error
+        reason = " ".join(_TENSORFLOWS_OWN.sub("", str(error)).split())[:200]
+        raise PhotoError(f"is damaged or cut short: it can't be decoded ({reason})", name) from error
 
 
 def _converted(image: Image.Image, name: str) -> np.ndarray:
@@ -105,7 +116,7 @@ def _converted(image: Image.Image, name: str) -> np.ndarray:
     if upright.mode in _SIXTEEN_BITS:
         return _from_array(np.asarray(upright).clip(0, 65535).astype(np.uint16))
     if upright.mode == "F":
-        raise PhotoError(f"{name} holds floating-point values, which have no agreed range: convert it to 8 or 16 bits")
+        raise PhotoError("holds floating-point values, which have no agreed range: convert it to 8 or 16 bits", name)
     return np.array(upright.convert("RGB"))
 
 

@@ -82,7 +82,7 @@ def _predict_video(
     try:
         from pipeline.prediction.video import VideoProgress, predict_video
     except ModuleNotFoundError as error:
-        return f"{error.name} is not installed; videos need: pip install 'voc-seg[predict]'"
+        return f"was left out: {error.name} is not installed; videos need: pip install 'voc-seg[predict]'"
 
     def on_progress(progress: VideoProgress) -> None:
         frames = Progress(f"{video.shown}, frames", progress.done, max(progress.total or 0, progress.done))
@@ -98,7 +98,7 @@ def _predict_video(
     except VideoError as error:
         return error.reason
     except OutputExistsError as error:
-        return str(error)
+        return f"was left out: {error}"
     except OSError as error:
-        return f"can't write {destination}: {error.strerror}"
+        return f"can't be written to {destination}: {error.strerror}"
     return None

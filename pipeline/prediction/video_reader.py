@@ -152,7 +152,7 @@ class VideoReader:
             VideoError: the file is damaged; the message says where.
         """
         frames = thinned(self._with_first(), self._options.skip)
-        last = 1 / self._source_rate
+        last = (self._options.skip + 1) / self._source_rate
         for frame, times in shown_frames(frames, self._options.fps, last_duration=last):
             yield TimedFrame(self._pixels(frame), times)
 

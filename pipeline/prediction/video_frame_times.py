@@ -31,14 +31,16 @@ def shown_frames(
         The frame, and the times at which it is shown, increasing.
     """
     previous: tuple[Fraction, Frame] | None = None
+    latest = Fraction(-1)
     for time, frame in frames:
-        if previous is not None:
-            if time <= previous[0]:
-                continue
-            if times := _times(previous[0], time, fps):
-                yield previous[1], times
-        else:
-            time = Fraction(0)  # the first one is shown from the beginning
+        if time <= latest:
+            continue
+        latest = time
+        if previous is None:
+            previous = Fraction(0), frame  # the first one is shown from the beginning
+            continue
+        if times := _times(previous[0], time, fps):
+            yield previous[1], times
         previous = time, frame
     if previous is not None and (times := _times(previous[0], previous[0] + last_duration, fps)):
         yield previous[1], times

@@ -101,7 +101,8 @@ class Display:
 
     def _rate(self, progress: Progress) -> str:
         elapsed = time.monotonic() - self._started
-        return f"{progress.done / elapsed:.0f}/s" if progress.done and elapsed > 0 else ""
+        rate = progress.done / elapsed if elapsed > 0 else 0
+        return f"{rate:.{0 if rate >= 10 else 1}f}/s" if rate else ""
 
     def _remove_bar(self) -> None:
         if self._task is not None:

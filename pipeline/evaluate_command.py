@@ -16,7 +16,6 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from etils import epath
 
 from components.progress import Progress
-from components.published_model.serving_folder import SAVED_MODEL_FILE, latest_version
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate
 from components.segmentation_evaluator.executor import EVALUATION_FILE
 from components.segmentation_evaluator.segmentation import check_model
@@ -24,11 +23,10 @@ from components.segmentation_evaluator.summary import evaluation_summary
 from components.segmentation_trainer.model_description import ModelDescription
 from pipeline.config import LOCAL_BEAM_ARGS
 from pipeline.display import Display
+from pipeline.saved_models import SERVING_FOLDER, ModelNotFoundError, find_saved_model
 from tfds_voc_seg.devkit import find_devkit, problems_error, read_splits
 from tfds_voc_seg.encoding import PairEncoder
 from tfds_voc_seg.record_config import RecordConfig
-
-SERVING_FOLDER = "serving"
 
 
 class EvaluateError(ValueError):
@@ -65,7 +63,11 @@ def evaluate_models(
         DevkitError: the devkit, or a pair of it, can't be used.
     """
     found = find_devkit(devkit)
-    groups = _groups(_named([_saved_model(model) for model in models]))
+    try:
+        found_models = [find_saved_model(model) for model in models]
+    except ModelNotFoundError as error:
+        raise EvaluateError(str(error)) from error
+    groups = _groups(_named(found_models))
     evaluations: list[dict[str, Any]] = []
     for (image_size, class_names), folders in groups.items():
         with tempfile.TemporaryDirectory() as scratch:
@@ -92,20 +94,6 @@ def evaluate_models(
             (folder / EVALUATION_FILE).write_text(json.dumps(evaluation, indent=2))
             evaluations.append(evaluation)
     return evaluations
-
-
-def _saved_model(model: str) -> Path:
-    """Finds the SavedModel: the folder itself, its latest version, or that of its publishing folder."""
-    folder = Path(model).resolve()
-    if (folder / SAVED_MODEL_FILE).is_file():
-        return folder
-    for publishing in (folder, folder / SERVING_FOLDER):
-        latest = latest_version(publishing)
-        if latest is not None:
-            return Path(latest)
-    raise EvaluateError(
-        f"{model} holds no model: name a SavedModel, a publishing folder of versions, or the output folder of a run"
-    )
 
 
 def _named(folders: Sequence[Path]) -> dict[str, str]:

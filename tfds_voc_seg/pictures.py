@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -16,6 +17,7 @@ PAPER = (255, 255, 255)
 _COLOURS = np.array(voc_palette(), np.uint8).reshape(256, 3)
 _INK = (40, 40, 40)
 _FONT_SIZE, _SWATCH, _MARGIN, _ROW = 13, 14, 8, 22  # pixels
+_PALE = 0.25  # strength of what is named in a legend and not there
 _STRIPE, _STRIPE_PERIOD = 2, 6  # of void's hatching, pixels along a row
 _SMALLEST_PANEL = 256  # below it a legend doesn't fit, and hatching hides what it covers
 
@@ -84,52 +86,77 @@ def classes_seen(classes: np.ndarray, class_names: Sequence[str]) -> list[str]:
     return [VOID_NAME if value == VOID else class_names[value] for value in values]
 
 
-def legend(names: Sequence[str], width: int) -> np.ndarray:
+def legend(
+    names: Sequence[str],
+    width: int,
+    *,
+    colours: Mapping[str, tuple[int, int, int]] | None = None,
+    present: Collection[str] | None = None,
+    scale: float = 1.0,
+) -> np.ndarray:
     """Draws a strip of colours and names, in as many rows as it takes.
 
     Args:
-        names: classes of VOC and `"void"`. Background has no colour in an overlay, hence none here: it is named only
-            where it is alone.
+        names: classes and `"void"`. Background has no colour in an overlay, hence none here: it is named only where it
+            is alone.
         width: of the strip, pixels.
+        colours: a colour for each name; VOC's own where left out.
+        present: the names that are drawn in full, the others pale; all of them where left out. It does not move them.
+        scale: how large it is drawn; at 1 the letters are 13 pixels high.
 
     Returns:
-        uint8 [height, width, 3]; the height follows from the names.
+        uint8 [height, width, 3]; the height, an even number, follows from names, width and scale.
 
     Raises:
         ValueError: a class is unknown.
     """
-    colours = {name: class_colour(name) for name in names}
+    colours = colours or {name: class_colour(name) for name in names}
     shown = [name for name in names if name != BACKGROUND]
-    font = ImageFont.load_default(_FONT_SIZE)
+    swatch, margin, row_height = (round(length * scale) for length in (_SWATCH, _MARGIN, _ROW))
+    gap = round(6 * scale)
+    font = ImageFont.load_default(round(_FONT_SIZE * scale))
     if not shown:
-        strip = Image.new("RGB", (width, _ROW + _MARGIN), PAPER)
-        ImageDraw.Draw(strip).text((_MARGIN, strip.height // 2), "background only", _INK, font, anchor="lm")
+        strip = Image.new("RGB", (width, _even(row_height + margin)), PAPER)
+        ImageDraw.Draw(strip).text((margin, strip.height // 2), "background only", _INK, font, anchor="lm")
         return np.asarray(strip)
 
     places: list[tuple[int, int]] = []
-    left, row = _MARGIN, 0
+    left, row = margin, 0
     for name in shown:
-        needed = _SWATCH + 6 + round(font.getlength(name)) + 2 * _MARGIN
-        if left > _MARGIN and left + needed > width:
-            left, row = _MARGIN, row + 1
+        needed = swatch + gap + round(font.getlength(name)) + 2 * margin
+        if left > margin and left + needed > width:
+            left, row = margin, row + 1
         places.append((left, row))
         left += needed
 
-    strip = Image.new("RGB", (width, (row + 1) * _ROW + _MARGIN), PAPER)
+    strip = Image.new("RGB", (width, _even((row + 1) * row_height + margin)), PAPER)
     draw = ImageDraw.Draw(strip)
     for name, (left, row) in zip(shown, places, strict=True):
-        top = _MARGIN // 2 + row * _ROW + (_ROW - _SWATCH) // 2
-        strip.paste(Image.fromarray(_swatch(name, colours[name])), (left, top))
-        draw.rectangle((left, top, left + _SWATCH - 1, top + _SWATCH - 1), outline=_INK)
-        draw.text((left + _SWATCH + 6, top + _SWATCH // 2), name, _INK, font, anchor="lm")
+        strength = 1.0 if present is None or name in present else _PALE
+        ink = _towards_paper(_INK, strength)
+        top = margin // 2 + row * row_height + (row_height - swatch) // 2
+        patch = _towards_paper(_swatch(name, colours[name], swatch), strength)
+        strip.paste(Image.fromarray(np.asarray(patch, np.uint8)), (left, top))
+        draw.rectangle((left, top, left + swatch - 1, top + swatch - 1), outline=ink)
+        draw.text((left + swatch + gap, top + swatch // 2), name, ink, font, anchor="lm")
     return np.asarray(strip)
 
 
-def _swatch(name: str, colour: tuple[int, int, int]) -> np.ndarray:
+def _even(length: int) -> int:
+    return length + length % 2
+
+
+def _towards_paper(colour: Any, strength: float) -> Any:
+    """A colour, or an array of them, mixed with the paper's."""
+    mixed = np.rint(strength * np.asarray(colour, np.float32) + (1 - strength) * np.array(PAPER, np.float32))
+    return mixed.astype(np.uint8) if mixed.ndim > 1 else tuple(int(value) for value in mixed)
+
+
+def _swatch(name: str, colour: tuple[int, int, int], size: int) -> np.ndarray:
     if name == VOID_NAME:
-        grey = np.full((_SWATCH, _SWATCH, 3), 120, np.uint8)
-        return overlay(grey, np.full((_SWATCH, _SWATCH), VOID, np.uint8), [])
-    return np.full((_SWATCH, _SWATCH, 3), colour, np.uint8)
+        grey = np.full((size, size, 3), 120, np.uint8)
+        return overlay(grey, np.full((size, size), VOID, np.uint8), [])
+    return np.full((size, size, 3), colour, np.uint8)
 
 
 def enlarged(picture: np.ndarray) -> np.ndarray:

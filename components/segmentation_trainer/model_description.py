@@ -10,7 +10,6 @@ from typing import Any
 from etils import epath
 
 from tfds_voc_seg.labels import VOC_CLASSES, VOID, voc_palette
-from tfds_voc_seg.pictures import class_colour
 
 DESCRIPTION_FILE = "segmentation.json"
 
@@ -48,14 +47,18 @@ class ModelDescription:
 
 
 def palette_of(class_names: Sequence[str]) -> list[tuple[int, int, int]]:
-    """A colour for each class id, red, green and blue, 0 to 255.
-
-    VOC's colour of the class of that name; for names that VOC doesn't have, the entries of VOC's palette behind those
-    of its own classes.
-    """
+    """A colour for each class id, red, green and blue, 0 to 255: the entries of VOC's palette at `voc_ids`."""
     entries = voc_palette()
-    spare = ((entries[3 * i], entries[3 * i + 1], entries[3 * i + 2]) for i in range(len(VOC_CLASSES), VOID))
-    return [class_colour(name) if name in VOC_CLASSES else next(spare) for name in class_names]
+    return [(entries[3 * i], entries[3 * i + 1], entries[3 * i + 2]) for i in voc_ids(class_names)]
+
+
+def voc_ids(class_names: Sequence[str]) -> list[int]:
+    """The id that VOC's masks give each class of a model.
+
+    For names that VOC doesn't have, the ids behind those of its own classes.
+    """
+    spare = iter(range(len(VOC_CLASSES), VOID))
+    return [VOC_CLASSES.index(name) if name in VOC_CLASSES else next(spare) for name in class_names]
 
 
 def read_description(folder: epath.PathLike) -> ModelDescription:

@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.report.page import write_report
+from tests.browser.tools import Browser
 from tests.pipeline.made_run import CLASS_NAMES, write_whole_run
 from tfds_voc_seg.labels import VOC_CLASSES
 
-TOOLS = Path(__file__).parents[1] / "browser"
 WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
-
-
-def _program(*names: str) -> str:
-    for name in names:
-        if found := shutil.which(name):
-            return found
-    pytest.skip(f"{names[0]} is not installed (Debian: apt-get install {names[0]})")
 
 
 @pytest.fixture(scope="module")
 def check(request: pytest.FixtureRequest) -> Any:
     """Opens a page in every view; gives what was found, and leaves screenshots and the printed page in a folder."""
-    chromium, node, npm = _program("chromium", "chromium-browser"), _program("nodejs", "node"), _program("npm")
-    assert request.config.cache is not None
-    cache = request.config.cache.mkdir("browser")
-    for file in TOOLS.iterdir():
-        if file.is_file():
-            shutil.copy(file, cache)
-    # `npm ci` installs what package-lock.json says, by its hashes; packages that npm has already cost no download.
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-    try:
-        installed = subprocess.run(command, cwd=cache, capture_output=True, text=True, check=False, timeout=180)
-    except subprocess.TimeoutExpired:
-        pytest.skip("npm did not answer in time: axe-core and playwright-core could not be installed")
-    if installed.returncode:
-        pytest.skip(f"axe-core and playwright-core could not be installed: {installed.stderr.strip()[-300:]}")
+    browser = Browser(request.config)
 
     def run(page: Path, folder: Path) -> list[dict[str, Any]]:
-        command = [node, str(cache / "check_page.mjs"), chromium, str(page), str(folder)]
-        finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-        assert finished.returncode == 0, finished.stderr
-        return json.loads(finished.stdout)
+        return browser.run("check_page.mjs", str(page), str(folder))
 
     return run
 

@@ -1,0 +1,195 @@
+"""Frames a second of a video, and the memory it takes.
+
+    python -m benchmarks.video
+
+Throughput, on a drawn clip of 640 × 360 with sound: `predict_video` from file to file, overlay with legend, against
+
+- the notebook's frame loop on the same network and clip (`reference/frame_loop.py`), composed at the frames' own size,
+  as ours, and at the network's size;
+- bare prediction: the SavedModel's own function for decoded frames in batches, on frames that are in memory;
+- the network alone on frames that were resized before.
+
+They take turns, and the best round of each counts.
+
+Memory: peak of clips of 100 and of 1,000 frames, each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+import tempfile
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("fcn8", {"width": 0.25, "fully_connected_channels": 0, "batch_normalization": True}),
+    ("fcn8", {"backbone": "mobilenet", "alpha": 0.25}),
+)
+IMAGE_SIZE, FRAME_SIZE, RATE = 224, (640, 360), 25
+BATCH, FRAMES, ROUNDS = 8, 96, 3
+MEMORY_FRAMES = (100, 1_000)
+
+
+def write_clip(path: Path, frames: int) -> None:
+    """A camera that moves over drawn scenes, with a tone."""
+    import av
+    from PIL import Image
+
+    from tfds_voc_seg.sample_devkit import write_sample_devkit
+
+    width, height = FRAME_SIZE
+    with tempfile.TemporaryDirectory() as scratch:
+        write_sample_devkit(Path(scratch) / "VOC2012", train_images=3, val_images=3)
+        photos = sorted(Path(scratch).rglob("*.jpg"))[:6]
+        tiles = [np.asarray(Image.open(photo).convert("RGB").resize((480, 540))) for photo in photos]
+    scene = np.concatenate([np.concatenate(tiles[:3], axis=1), np.concatenate(tiles[3:], axis=1)])
+    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
+        video: Any = container.add_stream("libx264", rate=RATE, options={"preset": "veryfast"})
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        sound: Any = container.add_stream("aac", rate=44_100, layout="mono")
+        samples = sound.rate // RATE
+        for index in range(frames):
+            angle = 2 * np.pi * index / 200
+            left = round((scene.shape[1] - width) * (0.5 + 0.5 * np.sin(angle)))
+            top = round((scene.shape[0] - height) * (0.5 + 0.5 * np.cos(1.7 * angle)))
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(scene[top : top + height, left : left + width]))
+            frame.pts, frame.time_base = index, Fraction(1, RATE)
+            container.mux(video.encode(frame))
+            tone = 8_000 * np.sin(440 * 2 * np.pi * (np.arange(samples) + index * samples) / sound.rate)
+            heard = av.AudioFrame.from_ndarray(tone.astype(np.int16)[np.newaxis], "s16", "mono")
+            heard.sample_rate, heard.pts, heard.time_base = sound.rate, index * samples, Fraction(1, sound.rate)
+            container.mux(sound.encode(heard))
+        container.mux(video.encode())
+        container.mux(sound.encode())
+
+
+def export(name: str, options: dict[str, Any], folder: Path) -> Any:
+    """A network with random weights, and its SavedModel in `folder`."""
+    import keras
+
+    from components.segmentation_trainer.export import export_saved_model
+    from components.segmentation_trainer.model_description import ModelDescription
+    from components.segmentation_trainer.networks import create_network
+    from tfds_voc_seg.labels import VOC_CLASSES
+
+    keras.utils.set_random_seed(0)
+    network = create_network(name, image_size=IMAGE_SIZE, num_classes=len(VOC_CLASSES), **options)
+    description = ModelDescription(VOC_CLASSES, IMAGE_SIZE, name, options, {}, network.count_params(), 0.0)
+    export_saved_model(network, description, str(folder))
+    return network
+
+
+def decoded_batches(clip: Path) -> list[Any]:
+    """The clip's frames in memory, uint8 [batch, height, width, 3] each."""
+    import tensorflow as tf
+
+    from pipeline.prediction.video_options import VideoOptions
+    from pipeline.prediction.video_reader import VideoReader
+
+    with VideoReader(clip, VideoOptions()) as reader:
+        frames = [frame.pixels for frame in reader]
+    return [tf.constant(np.stack(frames[begin : begin + BATCH])) for begin in range(0, len(frames), BATCH)]
+
+
+def measure(network: Any, folder: Path, clip: Path, scratch: Path) -> dict[str, float]:
+    """Frames a second: what → the best round."""
+    import tensorflow as tf
+
+    from benchmarks.reference import frame_loop
+    from pipeline.prediction.segmenter import load_segmenter
+    from pipeline.prediction.video import predict_video
+    from pipeline.prediction.video_options import VideoOptions
+    from tfds_voc_seg.encoding import resize_photo
+
+    segmenter = load_segmenter(folder)
+    signatures = tf.saved_model.load(str(folder)).signatures
+    batches = decoded_batches(clip)
+    small = [resize_photo(batch, IMAGE_SIZE) for batch in batches]
+
+    def bare() -> None:
+        for batch in batches:
+            signatures["segment_images"](images=batch)["class_map"].numpy()
+
+    def network_alone() -> None:
+        for batch in small:
+            signatures["score_images"](images=batch)["scores"].numpy()
+
+    def loop(*, compose_small: bool) -> None:
+        frame_loop.predict_video(
+            network, IMAGE_SIZE, segmenter.palette, clip, scratch / "loop.mp4", compose_small=compose_small
+        )
+
+    works: dict[str, Callable[[], Any]] = {
+        "ours": lambda: predict_video(segmenter, clip, scratch / "ours.mp4", VideoOptions(batch_size=BATCH)),
+        "bare": bare,
+        "network alone": network_alone,
+        "loop": lambda: loop(compose_small=False),
+        "loop, small": lambda: loop(compose_small=True),
+    }
+    best = dict.fromkeys(works, 0.0)
+    for attempt in range(ROUNDS):
+        for what, work in works.items():
+            if attempt and what.startswith("loop"):
+                continue  # slow: once is enough, it varies less than what it is compared with
+            begun = time.monotonic()
+            work()
+            best[what] = max(best[what], FRAMES / (time.monotonic() - begun))
+    return best
+
+
+def peak_memory(frames: int) -> tuple[float, float]:
+    """Peak resident memory, GB: before the video, with TensorFlow, the model and one batch, and at the end."""
+    from pipeline.prediction.segmenter import load_segmenter
+    from pipeline.prediction.video import predict_video
+    from pipeline.prediction.video_options import VideoOptions
+
+    with tempfile.TemporaryDirectory() as scratch:
+        name, options = NETWORKS[0]
+        export(name, options, Path(scratch) / "model")
+        clip = Path(scratch) / "clip.mp4"
+        write_clip(clip, frames)
+        segmenter = load_segmenter(Path(scratch) / "model")
+        segmenter.segment_batch(np.zeros((BATCH, *FRAME_SIZE[::-1], 3), np.uint8))
+        before = _peak()
+        predict_video(segmenter, clip, Path(scratch) / "ours.mp4", VideoOptions(batch_size=BATCH))
+        return before, _peak()
+
+
+def _peak() -> float:
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) / 1e6 if found else float("nan")
+
+
+def main() -> None:
+    """Measures and prints the tables."""
+    print(
+        f"{'network':34}{'ours':>8}{'bare':>8}{'× bare':>8}{'network':>9}{'loop':>7}{'× loop':>8}{'small':>7}{'×':>6}"
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        clip = Path(scratch) / "clip.mp4"
+        write_clip(clip, FRAMES)
+        for number, (name, options) in enumerate(NETWORKS):
+            folder = Path(scratch) / f"model{number}"
+            rates = measure(export(name, options, folder), folder, clip, Path(scratch))
+            ours, bare, alone, loop, small = rates.values()
+            shown = f"{name} " + " ".join(str(value) for key, value in options.items() if key != "batch_normalization")
+            print(
+                f"{shown:34}{ours:8.1f}{bare:8.1f}{ours / bare:8.2f}{alone:9.1f}{loop:7.2f}{ours / loop:8.1f}"
+                f"{small:7.2f}{ours / small:6.1f}",
+                flush=True,
+            )
+    print(f"\n{'frames':>8}{'GB before':>11}{'GB at the end':>15}")
+    for frames in MEMORY_FRAMES:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            before, after = pool.apply(peak_memory, (frames,))
+        print(f"{frames:8,}{before:11.2f}{after:15.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""`vocseg demo`."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pipeline.commands.terminal import EXIT_USAGE, fail, libraries_to_log
+
+DEFAULT_PORT, DEFAULT_UPLOAD_MB = 8640, 20.0
+_HIGHEST_PORT = 65_535
+
+
+def add_parser(commands: Any) -> None:
+    """Adds `demo`."""
+    demo = commands.add_parser(
+        "demo",
+        help="try models on images, on a web page of this machine",
+        description="Serve a page to drop images on: overlays, classes to switch on and off, two models side by side. "
+        "Images stay in memory and go nowhere.",
+    )
+    demo.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="one or two: a SavedModel, a publishing folder (its latest version), or the output folder of a run",
+    )
+    demo.add_argument("--host", default="127.0.0.1", metavar="H", help="where to listen (default: this machine alone)")
+    demo.add_argument(
+        "--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"0 for a free one (default: {DEFAULT_PORT})"
+    )
+    demo.add_argument(
+        "--max-upload-mb",
+        type=_megabytes,
+        default=DEFAULT_UPLOAD_MB,
+        metavar="MB",
+        help=f"the largest image file that is taken (default: {DEFAULT_UPLOAD_MB:g})",
+    )
+    demo.set_defaults(command=_demo, interrupted="the page is closed")
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= _HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"a port is a number up to {_HIGHEST_PORT}")
+    return port
+
+
+def _megabytes(text: str) -> float:
+    size = float(text)
+    if not 0 < size <= 1024:
+        raise argparse.ArgumentTypeError("must be above 0 and at most 1024")
+    return size
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from pipeline.saved_models import ModelNotFoundError, find_saved_model
+
+    if len(options.models) > 2:
+        return fail("two models can be compared, not more", EXIT_USAGE)
+    try:
+        for model in options.models:
+            find_saved_model(model)
+    except ModelNotFoundError as error:
+        return fail(str(error), EXIT_USAGE)
+
+    with tempfile.TemporaryDirectory() as logs, libraries_to_log(Path(logs)) as (terminal, _):
+
+        def say(line: str) -> None:
+            print(line, file=terminal, flush=True)
+
+        say("loading TensorFlow and the model …" if len(options.models) == 1 else "loading TensorFlow and the models …")
+        try:
+            from pipeline.demo.server import AddressError, is_this_machine_only, listen, serve
+        except ModuleNotFoundError as error:
+            problem = f"{error.name} is not installed; `vocseg demo` needs: pip install 'voc-seg[demo]'"
+        else:
+            try:
+                with listen(options.host, options.port) as listening:
+                    if not is_this_machine_only(options.host):
+                        say(f"warning: listening on {options.host}, so whoever reaches this machine can use the page")
+                    serve(
+                        options.models,
+                        listening,
+                        options.host,
+                        max_upload_mb=options.max_upload_mb,
+                        on_ready=lambda address: say(f"open {address}  (Ctrl-C ends it)"),
+                    )
+                return 0
+            except (AddressError, ValueError) as error:  # ValueError: of a model
+                problem = str(error)
+    return fail(problem, EXIT_USAGE)

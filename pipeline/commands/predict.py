@@ -1,0 +1,167 @@
+"""`vocseg predict`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.commands.terminal import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    LOG_WIDTH,
+    fail,
+    libraries_to_log,
+    not_installed,
+    positive,
+    shown,
+)
+from pipeline.prediction.inputs import Failure, Input, find_inputs
+from pipeline.prediction.video_options import VideoError, VideoOptions, add_video_arguments, video_options
+
+_DEFAULT_TILE = 500  # the longest side of VOC's photos: things in a tile are as large as the network has seen them
+
+
+def add_parser(commands: Any) -> None:
+    """Adds `predict`."""
+    predict = commands.add_parser(
+        "predict",
+        help="segment images and videos with a published model",
+        description="Segment images and videos. For each image DIR/class_maps gets its class map, a palette PNG in "
+        "VOC's format at the image's own size, and DIR/overlays a picture with the classes in VOC's colours; a video "
+        "becomes such a picture of every frame, in DIR/videos. What fails is named, and the rest goes on.",
+        epilog="Exit status: 0 all done, 1 some inputs failed, 2 wrong arguments or model.",
+    )
+    predict.add_argument(
+        "model",
+        metavar="MODEL",
+        help="a SavedModel, a publishing folder (its latest version), or the output folder of a run",
+    )
+    predict.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="an image, a video (mp4, mov, avi, webm, gif), a folder of them, a glob in quotes, or - (standard input)",
+    )
+    predict.add_argument("--output", type=Path, required=True, metavar="DIR", help="where results go")
+    predict.add_argument("--force", action="store_true", help="replace results that are there already")
+    _add_results(predict)
+    _add_methods(predict)
+    add_video_arguments(predict)
+    predict.set_defaults(command=_predict, interrupted="interrupted; what is in the output folder is whole")
+
+
+def _add_results(predict: argparse.ArgumentParser) -> None:
+    results = predict.add_argument_group("results")
+    results.add_argument(
+        "--alpha", type=_share, default=0.5, metavar="A", help="strength of the colours, 0 to 1 (default: 0.5)"
+    )
+    results.add_argument(
+        "--legend",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="name the classes below the picture (default: yes)",
+    )
+    results.add_argument("--contours", action="store_true", help="draw the classes' outlines")
+    results.add_argument(
+        "--probabilities",
+        action="store_true",
+        help="write DIR/probabilities/NAME.npz too, float32 [height, width, classes]",
+    )
+    results.add_argument(
+        "--shares", action="store_true", help="write DIR/shares/NAME.json too, each class's share of the pixels"
+    )
+
+
+def _add_methods(predict: argparse.ArgumentParser) -> None:
+    methods = predict.add_argument_group("how it is computed")
+    methods.add_argument(
+        "--tta",
+        action="store_true",
+        help="average over mirrored and scaled versions of each image: often better, always slower",
+    )
+    methods.add_argument(
+        "--tile", action="store_true", help="work through large images in overlapping tiles, for things that are small"
+    )
+    methods.add_argument(
+        "--tile-size",
+        type=positive,
+        default=_DEFAULT_TILE,
+        metavar="N",
+        help=f"sides of the tiles, pixels (default: {_DEFAULT_TILE}, as VOC's photos)",
+    )
+    methods.add_argument(
+        "--batch", type=positive, default=4, metavar="N", help="images or frames in one run of the network (default: 4)"
+    )
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError("must be from 0 to 1")
+    return value
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from pipeline.saved_models import ModelNotFoundError, find_saved_model
+
+    try:
+        find_saved_model(options.model)
+        videos = video_options(options)
+        options.output.mkdir(parents=True, exist_ok=True)
+    except (ModelNotFoundError, VideoError) as error:
+        return fail(str(error), EXIT_USAGE)
+    except OSError as error:
+        return fail(f"--output {options.output} can't be used: {error.strerror}", EXIT_USAGE)
+    with tempfile.TemporaryDirectory() as folder:
+        inputs, failures = find_inputs(options.inputs, options.output, sys.stdin.buffer, Path(folder))
+        if inputs:
+            try:
+                failures += _work(options, inputs, videos, Path(folder) / "logs")
+            except ModuleNotFoundError as error:
+                return fail(not_installed(error, "predict"), EXIT_USAGE)
+            except ValueError as error:  # of the model
+                return fail(str(error), EXIT_USAGE)
+    for failure in failures:
+        fail(f"{failure.shown} {failure.reason}", EXIT_FAILED)
+    return EXIT_FAILED if failures else 0
+
+
+def _work(options: argparse.Namespace, inputs: Sequence[Input], videos: VideoOptions, logs: Path) -> list[Failure]:
+    from rich.console import Console
+    from rich.markup import escape
+
+    from pipeline.display import Display
+
+    with libraries_to_log(logs) as (terminal, _):
+        console = Console(file=terminal, highlight=False, width=None if terminal.isatty() else LOG_WIDTH)
+        display = Display(console)
+        with display.busy("loading TensorFlow"):
+            from pipeline.prediction.prediction import predict_inputs
+            from pipeline.prediction.results import ResultOptions
+        results = ResultOptions(
+            options.output,
+            options.alpha,
+            options.legend,
+            options.contours,
+            options.probabilities,
+            options.shares,
+        )
+        failures = predict_inputs(
+            options.model,
+            inputs,
+            display,
+            results,
+            replace=options.force,
+            videos=videos,
+            video_format=options.video_format,
+            batch=options.batch,
+            tta=options.tta,
+            tile=options.tile_size if options.tile else None,
+        )
+        done = len(inputs) - len(failures)
+        display.print(f"{done} of {len(inputs)} done, in {escape(shown(options.output))}")
+    return failures

@@ -1,0 +1,1 @@
+"""`vocseg demo`: a web page on this machine to try models on."""

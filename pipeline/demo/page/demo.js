@@ -1,0 +1,263 @@
+// A picture is sent to this machine's own server, which answers with class ids; all colouring happens here.
+"use strict";
+
+const PHOTO = -1; // the layer without a model
+const element = (id) => document.getElementById(id);
+const canvas = element("canvas");
+const pen = canvas.getContext("2d");
+
+let facts; // what the server says of its models
+let photo = null; // ImageBitmap
+let results = []; // by model: { ids: Uint8Array, shares, overlay: canvas }
+let latest = 0; // number of the latest request: answers to earlier ones are dropped
+const hidden = new Set(); // names of classes that are switched off
+
+function say(text, bad = false) {
+  element("status").textContent = text;
+  element("status").classList.toggle("bad", bad);
+}
+
+function make(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+// --- Choosing a picture
+
+async function open(blob, name) {
+  const request = ++latest;
+  if (blob.size > facts.max_upload_mb * 2 ** 20) {
+    say(`${name} is larger than ${facts.max_upload_mb} MB, which is what this page takes.`, true);
+    return;
+  }
+  say(`Segmenting ${name} …`);
+  try {
+    const answers = await Promise.all(facts.models.map((_, model) => segment(blob, model)));
+    const shown = await bitmap(blob, name);
+    if (request !== latest) return;
+    photo = shown;
+    results = await Promise.all(answers.map(decoded));
+    if (request !== latest) return;
+    show(name, answers[0]);
+  } catch (error) {
+    if (request === latest) say(error.message, true);
+  }
+}
+
+async function segment(blob, model) {
+  let response;
+  try {
+    response = await fetch(`/segment/${model}`, { method: "POST", body: blob });
+  } catch {
+    throw new Error("The server does not answer: is `vocseg demo` still running?");
+  }
+  const answer = await response.json().catch(() => ({ error: "The server failed on this picture." }));
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
+}
+
+async function bitmap(blob, name) {
+  try {
+    return await createImageBitmap(blob, { imageOrientation: "from-image" });
+  } catch {
+    throw new Error(`${name} was segmented, but this browser can't show its format: try JPEG, PNG or WebP.`);
+  }
+}
+
+async function decoded(answer, model) {
+  const bytes = Uint8Array.from(atob(answer.class_map), (character) => character.charCodeAt(0));
+  const exact = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
+  const map = await createImageBitmap(new Blob([bytes], { type: "image/png" }), exact);
+  const overlay = make("canvas", { width: map.width, height: map.height });
+  const context = overlay.getContext("2d", { willReadFrequently: true });
+  context.drawImage(map, 0, 0);
+  const pixels = context.getImageData(0, 0, map.width, map.height);
+  const ids = new Uint8Array(map.width * map.height);
+  for (let i = 0; i < ids.length; i++) ids[i] = pixels.data[4 * i];
+  return { model, ids, pixels, overlay, context, shares: answer.shares };
+}
+
+// --- Showing it
+
+function show(name, { width, height }) {
+  const first = results[0].overlay;
+  [canvas.width, canvas.height] = [first.width, first.height];
+  element("result").hidden = false;
+  const seen = new Set(results.flatMap((result) => Object.keys(result.shares)));
+  seen.delete("background");
+  say(`${name}, ${width} × ${height} pixels: ${[...seen].join(", ") || "background only"}.`);
+  listClasses();
+  repaint();
+}
+
+function repaint() {
+  for (const { model, ids, pixels, context } of results) {
+    const { classes } = facts.models[model];
+    const colours = new Uint32Array(256); // little-endian: alpha, blue, green, red
+    classes.forEach(({ name, colour: [red, green, blue] }, id) => {
+      if (id && !hidden.has(name)) colours[id] = (255 << 24) | (blue << 16) | (green << 8) | red;
+    });
+    const words = new Uint32Array(pixels.data.buffer);
+    for (let i = 0; i < ids.length; i++) words[i] = colours[ids[i]];
+    context.putImageData(pixels, 0, 0);
+  }
+  draw();
+}
+
+function draw() {
+  if (!photo || !results.length) return;
+  const { width, height } = canvas;
+  const edge = Math.round((width * element("line").valueAsNumber) / 100);
+  pen.globalAlpha = 1;
+  pen.drawImage(photo, 0, 0, width, height);
+  pen.globalAlpha = element("strength").valueAsNumber / 100;
+  for (const [side, begin, end] of [["left", 0, edge], ["right", edge, width]]) {
+    const layer = Number(element(side).value);
+    if (layer === PHOTO || end <= begin) continue;
+    pen.save();
+    pen.beginPath();
+    pen.rect(begin, 0, end - begin, height);
+    pen.clip();
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(results[layer].overlay, 0, 0, width, height);
+    pen.restore();
+  }
+  const place = element("line").valueAsNumber;
+  element("divider").style.left = `${place}%`;
+  element("divider").hidden = place <= 0 || place >= 100;
+  for (const side of ["left", "right"]) {
+    const name = element(`${side}-name`);
+    name.textContent = element(side).selectedOptions[0].textContent;
+    name.hidden = side === "left" ? place < 8 : place > 92;
+  }
+  element("strength-shown").textContent = `${element("strength").value} %`;
+}
+
+function listClasses() {
+  const entries = new Map(); // name → colour, of all models
+  for (const { classes } of facts.models) classes.slice(1).forEach(({ name, colour }) => entries.has(name) || entries.set(name, colour));
+  const share = (name) => Math.max(...results.map((result) => result.shares[name] ?? 0));
+  const names = [...entries.keys()].sort((a, b) => share(b) - share(a));
+  element("classes").replaceChildren(...names.map((name) => {
+    const box = make("input", { type: "checkbox", checked: !hidden.has(name) });
+    box.dataset.name = name;
+    box.addEventListener("change", () => {
+      box.checked ? hidden.delete(name) : hidden.add(name);
+      repaint();
+    });
+    const shares = results.map((result) => percent(result.shares[name] ?? 0));
+    const label = make("label", { className: share(name) ? "" : "unseen-class" }, box, swatch(entries.get(name)), make("span", { textContent: name }));
+    label.append(make("span", { className: "share", textContent: share(name) ? shares.join(" | ") : "" }));
+    return make("li", {}, label);
+  }));
+}
+
+const percent = (share) => (share === 0 ? "–" : share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`);
+
+function swatch(colour) {
+  const space = "http://www.w3.org/2000/svg";
+  const picture = document.createElementNS(space, "svg");
+  const square = document.createElementNS(space, "rect");
+  picture.setAttribute("viewBox", "0 0 16 16");
+  picture.setAttribute("aria-hidden", "true");
+  Object.entries({ x: 0.5, y: 0.5, width: 15, height: 15, rx: 3, fill: `rgb(${colour})` }).forEach(([key, value]) => square.setAttribute(key, value));
+  picture.append(square);
+  return picture;
+}
+
+function switchAll(on) {
+  hidden.clear();
+  if (!on) facts.models.forEach(({ classes }) => classes.slice(1).forEach(({ name }) => hidden.add(name)));
+  document.querySelectorAll("#classes input").forEach((box) => (box.checked = on));
+  repaint();
+}
+
+// --- The picture under the pointer
+
+function pointAt(event) {
+  if (!results.length) return;
+  const box = canvas.getBoundingClientRect();
+  const across = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
+  const down = Math.min(Math.max((event.clientY - box.top) / box.height, 0), 1);
+  if (event.buttons & 1) {
+    element("line").value = Math.round(100 * across);
+    draw();
+  }
+  const names = results.map(({ model, ids, overlay: { width, height } }) => {
+    const x = Math.min(Math.floor(across * width), width - 1);
+    const y = Math.min(Math.floor(down * height), height - 1);
+    return facts.models[model].classes[ids[y * width + x]].name;
+  });
+  const titled = names.map((name, model) => (names.length > 1 ? `${facts.models[model].title}: ${name}` : name));
+  element("pointed").textContent = titled.join("   ·   ");
+}
+
+function save() {
+  canvas.toBlob((blob) => {
+    const link = make("a", { href: URL.createObjectURL(blob), download: "overlay.png" });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }, "image/png");
+}
+
+// --- Start
+
+function offerLayers() {
+  const layers = [[PHOTO, "The picture alone"], ...facts.models.map(({ title }, model) => [model, title])];
+  for (const side of ["left", "right"]) {
+    element(side).replaceChildren(...layers.map(([value, name]) => make("option", { value, textContent: name })));
+    element(side).addEventListener("change", draw);
+  }
+  const two = facts.models.length > 1;
+  element("left").value = two ? 0 : PHOTO;
+  element("right").value = two ? 1 : 0;
+  element("line").value = two ? 50 : 0;
+}
+
+function offerSamples() {
+  element("samples").replaceChildren(...facts.samples.map(({ title, address }) => {
+    const button = make("button", { type: "button" }, make("img", { src: address, alt: "" }), make("span", { textContent: title }));
+    button.addEventListener("click", async () => {
+      choose(button);
+      open(await (await fetch(address)).blob(), `the sample ${title}`);
+    });
+    return button;
+  }));
+}
+
+function choose(button) {
+  document.querySelectorAll("#samples button").forEach((other) => other.setAttribute("aria-pressed", other === button));
+}
+
+function openFile(file) {
+  choose(null);
+  open(file, file.name || "the picture");
+}
+
+async function start() {
+  facts = await (await fetch("/facts.json")).json();
+  element("models").textContent = facts.models.map(({ title, image_size: size, classes }) => `${title} (${classes.length} classes, ${size} pixels)`).join("   against   ");
+  element("limits").textContent = `Up to ${facts.max_upload_mb} MB. It stays on this machine and is not stored.`;
+  offerLayers();
+  offerSamples();
+  element("file").addEventListener("change", ({ target }) => {
+    if (target.files.length) openFile(target.files[0]);
+    target.value = ""; // so that the same file can be chosen again
+  });
+  for (const kind of ["dragover", "dragleave", "drop"]) {
+    document.addEventListener(kind, (event) => {
+      event.preventDefault();
+      element("drop").classList.toggle("over", kind === "dragover");
+      if (kind === "drop" && event.dataTransfer.files.length) openFile(event.dataTransfer.files[0]);
+    });
+  }
+  document.addEventListener("paste", (event) => event.clipboardData.files.length && openFile(event.clipboardData.files[0]));
+  for (const id of ["line", "strength"]) element(id).addEventListener("input", draw);
+  for (const kind of ["pointermove", "pointerdown"]) element("stage").addEventListener(kind, pointAt);
+  element("all").addEventListener("click", () => switchAll(true));
+  element("none").addEventListener("click", () => switchAll(false));
+  element("save").addEventListener("click", save);
+}
+
+start().catch(() => say("The server does not answer: is `vocseg demo` still running?", true));

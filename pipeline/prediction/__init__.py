@@ -1,0 +1,1 @@
+"""Using a model: photos in, class maps and overlays out."""

@@ -1,0 +1,51 @@
+"""A browser for tests: Chromium of the system, playwright-core and axe-core from npm; skipped where there is none."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_HERE = Path(__file__).parent
+
+
+class Browser:
+    """Runs this folder's scripts."""
+
+    def __init__(self, config: pytest.Config):
+        """Installs what the scripts need into pytest's cache, or skips the test that asks."""
+        self._chromium = _program("chromium", "chromium-browser")
+        self._node, npm = _program("nodejs", "node"), _program("npm")
+        assert config.cache is not None
+        self._cache = config.cache.mkdir("browser")
+        for file in _HERE.iterdir():
+            if file.is_file():
+                shutil.copy(file, self._cache)
+        # `npm ci` installs what package-lock.json says, by its hashes; packages that npm has already cost no download.
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+        try:
+            installed = subprocess.run(
+                command, cwd=self._cache, capture_output=True, text=True, check=False, timeout=180
+            )
+        except subprocess.TimeoutExpired:
+            pytest.skip("npm did not answer in time: axe-core and playwright-core could not be installed")
+        if installed.returncode:
+            pytest.skip(f"axe-core and playwright-core could not be installed: {installed.stderr.strip()[-300:]}")
+
+    def run(self, script: str, *arguments: str) -> Any:
+        """Runs a script with Chromium's path and the arguments; gives the JSON that it prints."""
+        command = [self._node, str(self._cache / script), self._chromium, *arguments]
+        finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        assert finished.returncode == 0, finished.stderr
+        return json.loads(finished.stdout)
+
+
+def _program(*names: str) -> str:
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    pytest.skip(f"{names[0]} is not installed (Debian: apt-get install {names[0]})")

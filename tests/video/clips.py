@@ -1,0 +1,117 @@
+"""Small videos, made with PyAV: a red square that moves over grey, and a tone."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+RATE, WIDTH, HEIGHT = 10, 64, 48
+CODECS = {
+    ".mp4": ("mp4", "libx264", "aac"),
+    ".mov": ("mov", "libx264", "pcm_s16le"),
+    ".avi": ("avi", "mpeg4", "mp3"),
+    ".webm": ("webm", "libvpx", "libopus"),
+    ".mkv": ("matroska", "libx264", "aac"),
+    ".gif": ("gif", "gif", None),
+}
+
+
+def frame_pixels(index: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
+    """uint8 [height, width, 3]: grey, brighter from frame to frame, and a red square in the upper left quarter."""
+    pixels = np.full((height, width, 3), 40 + 4 * index, np.uint8)
+    pixels[height // 8 : 3 * height // 8, width // 8 : 3 * width // 8] = (220, 30, 30)
+    return pixels
+
+
+def write_clip(
+    path: Path, frames: int = 10, *, sound: bool = True, size: tuple[int, int] = (WIDTH, HEIGHT), rate: int = RATE
+) -> Path:
+    """Writes a clip in the format that the name asks for."""
+    container_format, video_codec, sound_codec = CODECS[path.suffix]
+    options = {"movflags": "+faststart"} if container_format == "mp4" else {}
+    with av.open(str(path), "w", format=container_format, options=options) as container:
+        video: Any = container.add_stream(video_codec, rate=rate)
+        video.width, video.height = size
+        video.pix_fmt = "rgb8" if video_codec == "gif" else "yuv420p"
+        video.codec_context.gop_size = 4
+        tone: Any = None
+        if sound and sound_codec:
+            tone = container.add_stream(sound_codec, rate=48_000, layout="mono")
+        for index in range(frames):
+            frame = av.VideoFrame.from_ndarray(frame_pixels(index, *size), "rgb24").reformat(format=video.pix_fmt)
+            frame.pts, frame.time_base = index, Fraction(1, rate)
+            container.mux(video.encode(frame))
+            if tone is not None:
+                container.mux(tone.encode(_tone(index, 48_000 // rate)))
+        container.mux(video.encode())
+        if tone is not None:
+            container.mux(tone.encode())
+    return path
+
+
+def _tone(index: int, samples: int) -> Any:
+    times = (np.arange(samples) + index * samples) / 48_000
+    frame = av.AudioFrame.from_ndarray(
+        (9_000 * np.sin(880 * np.pi * times)).astype(np.int16)[np.newaxis], "s16", "mono"
+    )
+    frame.sample_rate, frame.pts, frame.time_base = 48_000, index * samples, Fraction(1, 48_000)
+    return frame
+
+
+def turn_clockwise(path: Path) -> Path:
+    """Notes in an MP4's track header that it is to be shown turned by 90° clockwise, as phones do."""
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 4 + 4 + 20 + 16  # version 0: times, id, duration; layer, volume
+    content[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
+    return path
+
+
+class RedSegmenter:
+    """Finds what is red; stands in for a network."""
+
+    class_names = ("background", "person")
+    palette = ((0, 0, 0), (192, 128, 128))
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def segment_batch(self, images: np.ndarray) -> np.ndarray:
+        self.batches.append(len(images))
+        return ((images[..., 0] > 150) & (images[..., 1] < 100)).astype(np.uint8)
+
+
+class Video:
+    """A video that was written, read whole."""
+
+    def __init__(self, path: Path):
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            self.codec, self.pixel_format = stream.codec_context.name, stream.codec_context.pix_fmt
+            decoded = list(container.decode(stream))
+            self.frames = [frame.to_ndarray(format="rgb24") for frame in decoded]
+            self.times = [round(float(frame.time), 3) for frame in decoded]
+            self.sound_codec, self.samples, self.sound_times = None, np.zeros(0), [0.0]
+            if container.streams.audio:
+                sound = container.streams.audio[0]
+                self.sound_codec = sound.codec_context.name
+                container.seek(0)
+                heard = list(container.decode(sound))
+                self.samples = np.concatenate([frame.to_ndarray().mean(axis=0) for frame in heard])
+                self.sound_times = [float(frame.time) for frame in heard]
+                self.sound_rate = sound.codec_context.sample_rate
+
+    @property
+    def sound_seconds(self) -> float:
+        return len(self.samples) / self.sound_rate
+
+    @property
+    def pitch(self) -> float:
+        """The strongest frequency, hertz."""
+        spectrum = np.abs(np.fft.rfft(self.samples))
+        return float(np.argmax(spectrum) * self.sound_rate / len(self.samples))

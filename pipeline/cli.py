@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pipeline.commands import data, demo, evaluate, predict, published, run
+from pipeline.commands import data, demo, evaluate, kubeflow, predict, published, run
 from pipeline.commands.terminal import EXIT_INTERRUPTED, fail
 
 
@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_parser(commands)
     published.add_parsers(commands)
     data.add_parser(commands)
+    kubeflow.add_parser(commands)
     return parser
 
 

@@ -1,0 +1,34 @@
+"""The command of the containers on the open-source Kubeflow Pipelines.
+
+python -m pipeline.kubeflow.entrypoint --executor_class_path … --json_serialized_invocation_args '{{$}}' …
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one node; `pipeline.kubeflow.node` says what is done.
+
+    Args:
+        arguments: TFX's own, as its compiler writes them; what is not known goes to Beam.
+    """
+    parser = argparse.ArgumentParser(prog="python -m pipeline.kubeflow.entrypoint", allow_abbrev=False)
+    parser.add_argument("--executor_class_path", required=True)
+    parser.add_argument("--json_serialized_invocation_args", required=True)
+    parser.add_argument("--json_serialized_inputs_spec_args", required=True)
+    options, beam_args = parser.parse_known_args(arguments)
+    if '"s3://' in options.json_serialized_invocation_args:
+        # TensorFlow opens no s3://; fsspec does. It has to be said before anything opens a path.
+        os.environ.setdefault("EPATH_USE_TF", "false")
+    from pipeline.kubeflow.node import run_node
+
+    run_node(options, beam_args)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

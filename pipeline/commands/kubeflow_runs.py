@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from pipeline.kubeflow.client import Server
     from pipeline.kubeflow.runs import Run, Settings
-    from pipeline.kubeflow.spec_file import SpecFile
 
 _INTERRUPTED_WAIT = "interrupted; what was submitted goes on in the cluster: see `vocseg kubeflow list`"
 
@@ -137,6 +136,7 @@ def _add_submission(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pipeline-root", metavar="URI", help="where artifacts go instead of where the spec says")
     parser.add_argument("--no-cache", action="store_true", help="run every node anew")
+    parser.add_argument("--no-check", action="store_false", dest="check", help="leave out `vocseg kubeflow check`")
     parser.add_argument("--service-account", metavar="NAME", help="the Kubernetes service account of the pods")
 
 
@@ -153,26 +153,44 @@ def _with_server(options: argparse.Namespace, run: Callable[[argparse.Namespace,
         from pipeline.kubeflow.client import ServerError, UsageError, connect
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "kubeflow").replace("[pipeline]", "[kubeflow]"), EXIT_USAGE)
-    from pipeline.kubeflow.spec_file import SpecFileError, read_spec_file
+    from pipeline.kubeflow.run_parameters import ParameterError
+    from pipeline.kubeflow.spec_file import SpecError
 
     try:
         if "file" in options:  # what is wrong with it is said before anyone is asked
-            options.spec = read_spec_file(options.file)
-            options.values = options.spec.values(options.assignments)
+            problems = _prepare(options)
+            if problems:
+                fail("\n".join(problems), EXIT_USAGE)
+                return fail(f"{options.file} was not submitted; --no-check submits it all the same", EXIT_USAGE)
         server = connect(
             options.host, token_file=options.token_file, namespace=options.namespace, ca_file=options.ca_file
         )
         return run(options, server, Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH))
-    except (UsageError, SpecFileError) as error:
+    except (UsageError, SpecError, ParameterError) as error:
         return fail(str(error), EXIT_USAGE)
     except ServerError as error:
         return fail(str(error), EXIT_FAILED)
 
 
+def _prepare(options: argparse.Namespace) -> list[str]:
+    """Reads the specification and its parameters' values; returns what the backend could not run."""
+    from pipeline.kubeflow.run_parameters import parameter_values, run_parameters
+    from pipeline.kubeflow.spec_check import check_spec
+    from pipeline.kubeflow.spec_file import SpecError, read_spec
+
+    options.spec = read_spec(options.file)
+    if options.spec.is_job:
+        raise SpecError(f"{options.file}: a pipeline job for Vertex AI; compile without --target vertex")
+    if options.file.suffix not in (".yaml", ".yml"):
+        raise SpecError(f"{options.file}: kfp's client takes a file whose name ends with .yaml")
+    options.values = parameter_values(run_parameters(options.spec.spec), options.assignments)
+    return check_spec(options.spec) if options.check else []
+
+
 def _submit(options: argparse.Namespace, server: Server, console: Console) -> int:
     from pipeline.kubeflow.runs import submit
 
-    run_id = submit(server, options.spec, _settings(options))
+    run_id = submit(server, options.file, _settings(options))
     console.print(f"run {run_id} is submitted: {server.run_url(run_id)}", soft_wrap=True)
     return _watch(server, run_id, console) if options.wait else 0
 
@@ -200,7 +218,8 @@ def _watch(server: Server, run_id: str, console: Console) -> int:
         for node in run.nodes:
             if node.state != shown.get(node.name, "PENDING"):
                 shown[node.name] = node.state
-                console.print(f"{node.name}: {state_text(node.state)} {duration_text(node.seconds)}".rstrip())
+                took = "" if node.state == "RUNNING" else duration_text(node.seconds)
+                console.print(f"{node.name}: {state_text(node.state)} {took}".rstrip())
 
     return _conclude(runs.wait_for(server, run_id, show, poll_seconds=runs.POLL_SECONDS), console)
 
@@ -243,7 +262,7 @@ def _recurring_create(options: argparse.Namespace, server: Server, console: Cons
     from pipeline.kubeflow.recurring import create, parse_schedule
 
     schedule = parse_schedule(options.cron, options.every)
-    made = create(server, options.spec, _settings(options), schedule, catch_up=options.catch_up)
+    made = create(server, options.file, _settings(options), schedule, catch_up=options.catch_up)
     console.print(f"recurring run {made} ({schedule}) is made; the server does the rest", soft_wrap=True)
     return 0
 
@@ -271,7 +290,8 @@ def _settings(options: argparse.Namespace) -> Settings:
     spec: SpecFile = options.spec
     return Settings(
         experiment=options.experiment or DEFAULT_EXPERIMENT,
-        name=options.name or f"{spec.name} {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}",
+        name=options.name
+        or f"{spec.spec['pipelineInfo']['name']} {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}",
         parameters=options.values,
         pipeline_root=options.pipeline_root,
         caching=False if options.no_cache else None,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pathlib import Path
 from typing import Any
 
 from pipeline.kubeflow.client import Server, ServerError, UsageError
 from pipeline.kubeflow.runs import NOT_FOUND, Settings, find_experiment
-from pipeline.kubeflow.spec_file import SpecFile
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _CRON_FIELDS = 6
@@ -70,12 +70,12 @@ def parse_schedule(cron: str | None, every: str | None) -> Schedule:
     return Schedule(every_seconds=int(match[1]) * _UNIT_SECONDS[match[2]])
 
 
-def create(server: Server, spec: SpecFile, settings: Settings, schedule: Schedule, *, catch_up: bool = False) -> str:
+def create(server: Server, file: Path, settings: Settings, schedule: Schedule, *, catch_up: bool = False) -> str:
     """Makes a recurring run and returns its id; one run at a time.
 
     Args:
         server: where it is made.
-        spec: what runs.
+        file: the specification that runs, in YAML.
         settings: how.
         schedule: when.
         catch_up: start the runs that were missed while it was disabled.
@@ -93,7 +93,7 @@ def create(server: Server, spec: SpecFile, settings: Settings, schedule: Schedul
             max_concurrency=1,
             no_catchup=not catch_up,
             params=settings.parameters,
-            pipeline_package_path=str(spec.path),
+            pipeline_package_path=str(file),
             pipeline_root=settings.pipeline_root,
             enable_caching=settings.caching,
             service_account=settings.service_account,

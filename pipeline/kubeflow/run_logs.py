@@ -16,6 +16,7 @@ from typing import Any
 
 from pipeline.kubeflow.client import Server, ServerError, UsageError
 from pipeline.kubeflow.runs import NOT_FOUND, get_run
+from pipeline.kubeflow.task_names import task_name
 
 _EXECUTOR = "executor"
 """Argo's name of the step that runs a node's own container; the others are KFP's drivers."""
@@ -48,6 +49,11 @@ class _Pod:
 def read_logs(server: Server, run_id: str, node: str | None = None) -> Iterator[PodLog]:
     """Reads a node's logs, one a try where it was tried again; without a node those of all that failed.
 
+    Args:
+        server: where it runs.
+        run_id: the run.
+        node: a node's id (`SegmentationTrainer.fcn8`) or its task's name (`SegmentationTrainer-fcn8`).
+
     Raises:
         UsageError: the run has no such node, or none that failed.
         ServerError: no such run, or the server has no log.
@@ -60,10 +66,10 @@ def read_logs(server: Server, run_id: str, node: str | None = None) -> Iterator[
         wanted = [pod for pod in pods if pod.failed]
         if not wanted:
             raise UsageError(f"no node of the run has failed; name one: {which}")
-    elif node not in names:
+    elif task_name(node) not in names:
         raise UsageError(f"the run has no node {node!r}; it has {which}")
     else:
-        wanted = [pod for pod in pods if pod.node == node]
+        wanted = [pod for pod in pods if pod.node == task_name(node)]
         if not wanted:
             raise UsageError(f"{node} has no container: it has not begun, or its result came from the cache")
     for pod in wanted:

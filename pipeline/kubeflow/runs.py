@@ -7,10 +7,15 @@ import datetime
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+
 from pipeline.kubeflow.client import Server, ServerError, UsageError
-from pipeline.kubeflow.spec_file import SpecFile, nodes_of
+from pipeline.kubeflow.emulation import task_order
+from pipeline.kubeflow.executor_input import BackendError
 
 DEFAULT_EXPERIMENT = "Default"
 """The experiment that every server has."""
@@ -31,7 +36,7 @@ class Node:
     """A node of a run.
 
     Attributes:
-        name: as in the pipeline.
+        name: of its task, such as `SegmentationTrainer-fcn8`.
         state: KFP's word, or PENDING where it has not begun.
         seconds: how long it ran, or has been running; None where it has not begun.
         error: why it failed, empty where it did not.
@@ -54,7 +59,7 @@ class Run:
         created: when, UTC; None where the server does not say.
         seconds: how long it took, or has taken so far; None where the server does not say.
         error: why it failed, in the server's words.
-        nodes: the pipeline's nodes, in its order; empty in a listing.
+        nodes: the pipeline's tasks, in its order.
         experiment_id: the experiment it belongs to.
     """
 
@@ -94,8 +99,8 @@ class Settings:
     service_account: str | None = None
 
 
-def submit(server: Server, spec: SpecFile, settings: Settings) -> str:
-    """Starts a run and returns its id.
+def submit(server: Server, file: Path, settings: Settings) -> str:
+    """Starts a run of a specification in YAML and returns its id.
 
     Raises:
         ServerError: the server did not take it.
@@ -105,7 +110,7 @@ def submit(server: Server, spec: SpecFile, settings: Settings) -> str:
         run = client.run_pipeline(
             experiment.experiment_id,
             settings.name,
-            str(spec.path),
+            str(file),
             params=settings.parameters,
             pipeline_root=settings.pipeline_root,
             enable_caching=settings.caching,
@@ -213,8 +218,7 @@ def _raw_run(server: Server, run_id: str) -> Any:
 
 def _run(raw: Any) -> Run:
     details = {detail.display_name: detail for detail in (raw.run_details and raw.run_details.task_details) or []}
-    # Besides the pipeline's nodes the server tells of their drivers and of the whole.
-    names = [*nodes_of(raw.pipeline_spec), *nodes_of((raw.pipeline_spec or {}).get("pipeline_spec"))]
+    names = _task_names(raw.pipeline_spec) or details
     return Run(
         run_id=raw.run_id,
         name=raw.display_name or "",
@@ -225,6 +229,17 @@ def _run(raw: Any) -> Run:
         nodes=tuple(_node(name, details.get(name)) for name in names),
         experiment_id=raw.experiment_id or "",
     )
+
+
+def _task_names(spec: Any) -> list[str]:
+    """The pipeline's tasks, in its order. The server tells of their drivers besides, and keeps no order."""
+    if not isinstance(spec, dict):
+        return []
+    values = spec.get("pipeline_spec", spec)  # it is under this key where there is a platform's part beside it
+    try:
+        return task_order(json_format.ParseDict(values, pipeline_spec_pb2.PipelineSpec(), ignore_unknown_fields=True))
+    except (json_format.ParseError, BackendError):
+        return []
 
 
 def _node(name: str, detail: Any) -> Node:

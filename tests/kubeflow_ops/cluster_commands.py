@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from pipeline.commands import kubeflow_runs
+from pipeline import cli
 
-NODES = ("Convert", "SegmentationTrainer.fcn8", "Pusher")
+NODES = ("VocExampleGen", "SegmentationTrainer-fcn8", "Pusher")
 IMAGE = "registry.example/voc-seg:0.1.0"
 
 
@@ -18,7 +17,7 @@ def small_spec() -> dict[str, Any]:
     """A spec of three nodes and four parameters, as the compiler writes them."""
     tasks: dict[str, Any] = {}
     for index, node in enumerate(NODES):
-        tasks[node] = {"componentRef": {"name": node}, "taskInfo": {"name": node}}
+        tasks[node] = {"componentRef": {"name": f"comp-{node}"}, "taskInfo": {"name": node}}
         if index:
             tasks[node]["dependentTasks"] = [NODES[index - 1]]
     return {
@@ -36,7 +35,7 @@ def small_spec() -> dict[str, Any]:
                 }
             },
         },
-        "components": {node: {"executorLabel": "container"} for node in NODES},
+        "components": {f"comp-{node}": {"executorLabel": "container"} for node in NODES},
         "deploymentSpec": {"executors": {"container": {"container": {"image": IMAGE, "command": ["true"]}}}},
     }
 
@@ -48,8 +47,4 @@ def write_spec(path: Path, spec: dict[str, Any] | None = None) -> Path:
 
 def vocseg_kubeflow(*arguments: object) -> int:
     """Runs `vocseg kubeflow …` in this process and returns its exit status."""
-    parser = argparse.ArgumentParser(prog="vocseg")
-    kubeflow = parser.add_subparsers(required=True).add_parser("kubeflow")
-    kubeflow_runs.add_parsers(kubeflow.add_subparsers(required=True))
-    options = parser.parse_args(["kubeflow", *map(str, arguments)])
-    return options.command(options)
+    return cli.main(["kubeflow", *map(str, arguments)])

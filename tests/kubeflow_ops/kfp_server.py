@@ -164,7 +164,8 @@ class KFPServer:
         run = self.runs[run_id]
         state = self.states[min(max(self.looks.get(run_id, 0), 0), len(self.states) - 1)]
         finished = state in ("SUCCEEDED", "FAILED", "CANCELED")
-        names = list(run["pipeline_spec"]["root"]["dag"]["tasks"])
+        tasks = run["pipeline_spec"]["root"]["dag"]["tasks"]
+        names = sorted(tasks, key=lambda name: len(tasks[name].get("dependentTasks", [])))
         details = [{"display_name": WORKFLOW, "state": state}]
         for index, name in enumerate(names):
             failed = finished and state == "FAILED" and name == self.failed_node

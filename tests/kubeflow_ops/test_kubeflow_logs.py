@@ -12,7 +12,7 @@ from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
 from tests.kubeflow_ops.cluster_commands import NODES, vocseg_kubeflow, write_spec
 from tests.kubeflow_ops.kfp_server import WORKFLOW, KFPServer, running
 
-TRAINER = "SegmentationTrainer.fcn8"
+TRAINER = "SegmentationTrainer-fcn8"
 
 
 def argo_workflow() -> dict[str, Any]:
@@ -70,6 +70,8 @@ def test_a_node_by_name(server: KFPServer, capsys: Any) -> None:
     capsys.readouterr()
     assert vocseg_kubeflow("logs", "run-1", NODES[0], "--host", server.url) == 0
     assert capsys.readouterr().out == "10 pairs\n"
+    assert vocseg_kubeflow("logs", "run-1", "SegmentationTrainer.fcn8", "--host", server.url) == 0
+    assert capsys.readouterr().out.startswith("first try")
 
 
 def test_nodes_without_a_log_are_told_apart(server: KFPServer, capsys: Any) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
 from pipeline.kubeflow import client, runs
@@ -71,7 +72,7 @@ def test_waiting_shows_each_node_once_and_ends_well(server: KFPServer, spec: Pat
     server.states = ("PENDING", "RUNNING", "RUNNING", "RUNNING", "SUCCEEDED")
     assert vocseg_kubeflow("submit", spec, "--host", server.url, "--wait") == 0
     printed = capsys.readouterr().out
-    assert printed.count("Convert: succeeded 2 min 5 s") == 1
+    assert printed.count("VocExampleGen: succeeded 2 min 5 s") == 1
     assert printed.count("Pusher: running") == 1
     assert printed.index("Pusher: running") < printed.index("Pusher: succeeded 2 min 5 s")
     assert "driver" not in printed
@@ -80,14 +81,14 @@ def test_waiting_shows_each_node_once_and_ends_well(server: KFPServer, spec: Pat
 
 @pytest.mark.parametrize("end", ["FAILED", "CANCELED"])
 def test_waiting_for_a_run_that_ends_badly_fails(server: KFPServer, spec: Path, capsys: Any, end: str) -> None:
-    server.states, server.failed_node = ("RUNNING", end), "SegmentationTrainer.fcn8"
+    server.states, server.failed_node = ("RUNNING", end), "SegmentationTrainer-fcn8"
     assert vocseg_kubeflow("submit", spec, "--host", server.url, "--wait") == EXIT_FAILED
     printed = capsys.readouterr().out
     assert end.lower() in printed
     assert "vocseg kubeflow logs run-1" in printed
     if end == "FAILED":
-        assert "SegmentationTrainer.fcn8: failed" in printed
-        assert "node SegmentationTrainer.fcn8 exited with 1" in printed
+        assert "SegmentationTrainer-fcn8: failed" in printed
+        assert "node SegmentationTrainer-fcn8 exited with 1" in printed
 
 
 def test_watching_outlives_a_server_that_is_away_for_a_while(server: KFPServer, spec: Path, monkeypatch: Any) -> None:
@@ -228,7 +229,12 @@ def test_a_server_that_never_answers(spec: Path, capsys: Any, monkeypatch: pytes
 
 def test_a_spec_that_the_server_rejects(server: KFPServer, tmp_path: Path, capsys: Any) -> None:
     spec = write_spec(tmp_path / "old.yaml", {**small_spec(), "schemaVersion": "1.0"})
-    assert vocseg_kubeflow("submit", spec, "--host", server.url) == EXIT_FAILED
+    assert vocseg_kubeflow("submit", spec, "--host", server.url) == EXIT_USAGE
+    error = capsys.readouterr().err
+    assert "vocseg: schemaVersion is 1.0; the open-source backend takes 2.1.0\n" in error
+    assert "old.yaml was not submitted; --no-check submits it all the same" in error
+    assert server.requests == []
+    assert vocseg_kubeflow("submit", spec, "--host", server.url, "--no-check") == EXIT_FAILED
     assert capsys.readouterr().err == (
         f"vocseg: {server.url} refused (400): Failed to create a run: InvalidInputError: unsupported schema version "
         "'1.0'\n"
@@ -238,8 +244,8 @@ def test_a_spec_that_the_server_rejects(server: KFPServer, tmp_path: Path, capsy
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--set", "epoch=3"), "--set epoch=3: pipeline.yaml has no parameter 'epoch'. It has devkit (text, "),
-        (("--set", "epochs"), "--set epochs: write parameter=value. It has "),
+        (("--set", "epoch=3"), "--set epoch=3: there is no parameter 'epoch'. The specification has devkit (text, "),
+        (("--set", "epochs"), "--set epochs: write parameter=value. The specification has "),
         (("--set", "epochs=many"), "--set epochs=many: epochs is a whole number"),
         (("--set", "epochs=1.5"), "--set epochs=1.5: epochs is a whole number"),
         (("--set", "learning_rate=fast"), "--set learning_rate=fast: learning_rate is a number"),
@@ -261,19 +267,18 @@ def test_wrong_arguments_are_refused_before_anything_is_sent(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("missing.yaml", None, "can't be read (No such file or directory)"),
-        ("job.yaml", "pipelineSpec: {}\n", "a pipeline job for Vertex AI; compile without --target vertex"),
-        ("job.json", "{}", "the server takes YAML"),
-        ("other.yaml", "name: demo\n", "not a pipeline spec"),
-        ("empty.yaml", "", "not a pipeline spec"),
-        ("broken.yaml", "a: [", "not YAML"),
+        ("missing.yaml", None, "can't be read"),
+        ("job.yaml", {"pipelineSpec": small_spec()}, "a pipeline job for Vertex AI; compile without --target vertex"),
+        ("spec.txt", small_spec(), "kfp's client takes a file whose name ends with .yaml"),
+        ("other.yaml", {"name": "demo"}, "holds no pipeline specification"),
+        ("broken.yaml", "a: [", "not valid YAML"),
     ],
 )
 def test_a_file_that_is_no_spec(
-    server: KFPServer, tmp_path: Path, capsys: Any, name: str, content: str | None, message: str
+    server: KFPServer, tmp_path: Path, capsys: Any, name: str, content: Any, message: str
 ) -> None:
     if content is not None:
-        (tmp_path / name).write_text(content)
+        (tmp_path / name).write_text(content if isinstance(content, str) else yaml.safe_dump(content))
     assert vocseg_kubeflow("submit", tmp_path / name, "--host", server.url) == EXIT_USAGE
     assert f"{name}: {message}" in capsys.readouterr().err
 
@@ -283,8 +288,8 @@ def test_a_parameter_without_a_default_is_asked_for(server: KFPServer, tmp_path:
     del values["root"]["inputDefinitions"]["parameters"]["devkit"]["defaultValue"]
     spec = write_spec(tmp_path / "pipeline.yaml", values)
     assert vocseg_kubeflow("submit", spec, "--host", server.url) == EXIT_USAGE
-    assert "pipeline.yaml needs a value: --set devkit=…" in capsys.readouterr().err
-    assert vocseg_kubeflow("submit", spec, "--host", server.url, "--set", "devkit=/data") == 0
+    assert "devkit has no default: give it with --set devkit=…" in capsys.readouterr().err
+    assert vocseg_kubeflow("submit", spec, "--host", server.url, "--set", "devkit=gs://b/VOC2012") == 0
 
 
 @pytest.mark.parametrize("content", ["", "two words", "tökén"])

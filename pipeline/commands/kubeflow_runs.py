@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.commands import kubeflow_training_job
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, LOG_WIDTH, fail, not_installed, positive
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def add_parsers(kubeflow_commands: Any) -> None:
     runs = _command(kubeflow_commands, "list", _list, "list the latest runs", "List the latest runs, newest first.")
     _add_listing(runs)
 
+    kubeflow_training_job.add_parser(kubeflow_commands)
     recurring = kubeflow_commands.add_parser("recurring", help="have a server run a spec by the clock")
     _add_recurring(recurring.add_subparsers(required=True, metavar="COMMAND"))
 
@@ -287,11 +289,10 @@ def _recurring_change(options: argparse.Namespace, server: Server, console: Cons
 def _settings(options: argparse.Namespace) -> Settings:
     from pipeline.kubeflow.runs import DEFAULT_EXPERIMENT, Settings
 
-    spec: SpecFile = options.spec
+    pipeline = options.spec.spec["pipelineInfo"]["name"]
     return Settings(
         experiment=options.experiment or DEFAULT_EXPERIMENT,
-        name=options.name
-        or f"{spec.spec['pipelineInfo']['name']} {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}",
+        name=options.name or f"{pipeline} {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}",
         parameters=options.values,
         pipeline_root=options.pipeline_root,
         caching=False if options.no_cache else None,

@@ -48,7 +48,7 @@ def training_job(
         kind: for which operator.
         image: the containers' image.
         workers: how many; each has the resources of the node.
-        examples: where all workers find an Examples artifact of this project: a URI, or a path in a volume.
+        examples: where all workers find an Examples artifact of this project: `gs://…`, or a path in a volume.
         output: where the first worker writes the model.
         namespace: of the job; by default the one that it is applied to.
 
@@ -56,7 +56,7 @@ def training_job(
         The documents to apply, one for a TFJob and two for a TrainJob.
 
     Raises:
-        ConfigError: an unknown candidate, or a batch that can't be split over the workers.
+        ConfigError: an unknown candidate, a place that workers can't reach, or a batch that can't be split over them.
     """
     if candidate not in config.candidates:
         raise ConfigError(f"candidate {candidate!r} is not in {config.name}; it has {', '.join(config.candidates)}")
@@ -69,6 +69,14 @@ def training_job(
         )
     if workers > 1 and settings.training.distribute == "none":
         raise ConfigError("training.distribute is none: each worker would train by itself; set it to auto")
+    for option, place in (("--examples", examples), ("--model-to", output)):
+        if not (
+            place.startswith("gs://") or any(f"{place}/".startswith(f"{path}/") for path in config.kubeflow.volumes)
+        ):
+            raise ConfigError(
+                f"{option} {place}: all workers read and write it through TensorFlow: give gs://…, or a path below one "
+                f"of kubeflow.volumes ({', '.join(config.kubeflow.volumes) or 'there are none'})"
+            )
     name = f"{config.name}-{candidate}".replace("_", "-")[:_LONGEST_NAME].rstrip("-")
     metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
     container = {

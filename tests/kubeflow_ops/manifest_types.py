@@ -1,7 +1,7 @@
 """Checks a manifest against the types that a project publishes for its own resources.
 
-Kubernetes' own kinds have JSON schemas (kubernetes-validate). Those of KServe and of the Training Operator are published
-as generated Python classes, which name every field and its type, but ignore what they do not know: this does not.
+Kubernetes' own kinds have JSON schemas (kubernetes-validate). Those of KServe and of the Training Operator come as
+generated Python classes, which name every field and its type, but ignore what they do not know: this does not.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def _without_init(package: str) -> str:
     parent, _, _ = package.rpartition(".")
     if package not in sys.modules:
         spec = importlib.util.find_spec(parent) if parent else importlib.util.find_spec(package)
-        assert spec and spec.submodule_search_locations
-        folders = list(spec.submodule_search_locations)
+        assert spec is not None
+        folders = list(spec.submodule_search_locations or ())
         stand_in = types.ModuleType(package)
         stand_in.__path__ = [f"{folder}/{package.rpartition('.')[2]}" for folder in folders] if parent else folders
         sys.modules[package] = stand_in

@@ -80,7 +80,7 @@ class Executor(base_executor.BaseExecutor):
             )
             if not is_chief(strategy):  # computes the same and writes it where nobody looks
                 model_folder, model_run = f"{scratch}/model", epath.Path(scratch) / "run"
-                folder = TrainingFolder(f"{scratch}/state")
+                folder = folder.copy_to(f"{scratch}/state")  # the first worker's: all begin at the same epoch
             keras.backend.clear_session()
             network, result = train(
                 lambda: create_network(

@@ -97,6 +97,19 @@ class TrainingFolder:
             if file.name not in (state.last, state.best):
                 file.unlink()
 
+    def copy_to(self, folder: epath.PathLike) -> TrainingFolder:
+        """Copies the state, if there is one, and gives the copy.
+
+        Workers that train together begin from the first one's state, and each writes its own.
+        """
+        copy = epath.Path(folder)
+        state = self.read()
+        if state is not None:
+            copy.mkdir(parents=True, exist_ok=True)
+            for name in (state.last, state.best, STATE_FILE):
+                (self._folder / name).copy(copy / name, overwrite=True)
+        return TrainingFolder(copy)
+
     def remove(self) -> None:
         """Removes the folder, once the training's result is elsewhere."""
         if self._folder.exists():

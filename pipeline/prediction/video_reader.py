@@ -96,7 +96,7 @@ class VideoReader:
         if stream is None:
             raise VideoError("holds no pictures", self._path)
         self._stream: Any = stream
-        stream.thread_type = "AUTO"
+        self._stream.thread_type = "AUTO"
         self._cut_short = _cut_short(self._path)
         if self._cut_short and options.end is None:
             raise VideoError(
@@ -121,7 +121,7 @@ class VideoReader:
         self.width, self.height = output_size(*shown, options.resize)
         if min(self.width, self.height) < SMALLEST_SIDE:
             raise VideoError(f"has pictures of {shown[0]} × {shown[1]} pixels: too small for a video", self._path)
-        aspect = Fraction(stream.sample_aspect_ratio or 1)
+        aspect = Fraction(self._stream.sample_aspect_ratio or 1)
         aspect = 1 / aspect if turned else aspect
         # Other pixels after resizing: the shape of the whole picture stays, unless both sides were given.
         given = isinstance(options.resize, tuple)

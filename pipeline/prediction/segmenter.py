@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -137,9 +137,10 @@ class Segmenter:
         return Segmentation(photo, class_map, self.class_names, lambda: grid.probabilities(height, width))
 
     def _segment_tiled(self, photo: np.ndarray, tta: bool, tile: int) -> Segmentation:
-        def probabilities_of(tiles: Sequence[np.ndarray]) -> list[np.ndarray]:
-            grids = [grid for part in _parts(tiles) for grid in self._grids(part, tta)]
-            return [grid.probabilities(*tiles[0].shape[:2]) for grid in grids]
+        def probabilities_of(tiles: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+            for part in _parts(tiles):
+                for grid in self._grids(part, tta):
+                    yield grid.probabilities(*tiles[0].shape[:2])
 
         keep = photo.shape[0] * photo.shape[1] * len(self.class_names) * 4 <= _KEPT_BYTES
         kept: list[np.ndarray] = []

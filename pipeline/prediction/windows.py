@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-Probabilities = Callable[[Sequence[np.ndarray]], Sequence[np.ndarray]]
+Probabilities = Callable[[Sequence[np.ndarray]], Iterable[np.ndarray]]
 """Windows, uint8 [height, width, 3] each → of each its probabilities, float32 [height, width, classes]."""
 
 _OVERLAP = 4  # a quarter of a window, at least
@@ -32,10 +32,11 @@ def blended(image: np.ndarray, side: int, probabilities_of: Probabilities) -> It
     rows: np.ndarray | None = None
     for number, top in enumerate(tops):
         windows = probabilities_of([image[top : top + height, left : left + width] for left in lefts])
-        if rows is None:
-            rows = np.zeros((height, image.shape[1], windows[0].shape[-1]), np.float32)
         for window, left, weight in zip(windows, lefts, across, strict=True):
+            if rows is None:
+                rows = np.zeros((height, image.shape[1], window.shape[-1]), np.float32)
             rows[:, left : left + width] += window * (down[number][:, np.newaxis] * weight)[..., np.newaxis]
+        assert rows is not None  # there is a window at least
         finished = height if number + 1 == len(tops) else tops[number + 1] - top
         yield rows[:finished].copy()
         rows[: -finished or None] = rows[finished:]

@@ -17,6 +17,7 @@ from components.model_smoke_test.smoke_test_config import SmokeTestConfig
 from components.segmentation_trainer.network_names import CONTRACT_ARGUMENTS, network_path
 from components.segmentation_trainer.training_config import LARGEST_SEED, TrainingConfig
 from components.strict_config import StrictConfig
+from pipeline.kubeflow.kubeflow_config import KubeflowConfig
 from tfds_voc_seg.devkit import find_devkit
 from tfds_voc_seg.record_config import ImageEncoding, OnBadPair, RecordConfig, TrainMasks, VoidTreatment, known_classes
 from tfds_voc_seg.sample_devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES
@@ -149,6 +150,8 @@ class RunConfig(StrictConfig):
     """When a candidate is published."""
     publishing: PublishingConfig = PublishingConfig()
     beam: BeamConfig = BeamConfig()
+    kubeflow: KubeflowConfig = KubeflowConfig()
+    """What a cluster gives each node; a local run looks at none of it."""
 
     @pydantic.model_validator(mode="before")
     @classmethod

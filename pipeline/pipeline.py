@@ -20,14 +20,13 @@ from components.model_selector.component import ModelSelector
 from components.model_smoke_test.component import ModelSmokeTest
 from components.model_smoke_test.process import CHECKS_MODULE
 from components.published_model.component import PublishedModel
-from components.published_model.serving_folder import serving_state
 from components.segmentation_evaluator.component import SegmentationEvaluator
 from components.segmentation_trainer.component import SegmentationTrainer
 from components.segmentation_trainer.network_names import network_path
 from components.voc_example_gen.component import VocExampleGen
 from pipeline.code_fingerprint import code_fingerprint
 from pipeline.config import CandidateConfig, ConfigError, RunConfig
-from tfds_voc_seg import devkit
+from pipeline.places import Places, local_places
 from tfds_voc_seg.conversion import ConversionConfig
 
 TABULAR_FEATURES = ("classes", "class_pixels", "void_pixels", "height", "width", "filename")
@@ -39,15 +38,12 @@ def trainer_id(candidate: str) -> str:
     return f"SegmentationTrainer.{candidate}"
 
 
-def create_pipeline(config: RunConfig) -> Pipeline:
+def create_pipeline(config: RunConfig, places: Places | None = None) -> Pipeline:
     """Makes the pipeline.
-
-    The devkit and the publishing folder are looked at here, where they can be: TFX's cache does not look into folders,
-    so what is in them goes into the nodes' parameters. Where the devkit is not on this machine, its fingerprint is left
-    empty and a changed file does not make a new run.
 
     Args:
         config: the whole run.
+        places: where its data are; by default on this machine, as the configuration says.
 
     Returns:
         A pipeline without union channels and resolvers, so that every runner can take it.
@@ -56,14 +52,15 @@ def create_pipeline(config: RunConfig) -> Pipeline:
         DevkitError: the devkit is on this machine, but can't be used.
         ConfigError: a candidate's network is not to be found.
     """
+    places = places or local_places(config)
     example_gen = VocExampleGen(
-        devkit=str(config.devkit_folder),
+        devkit=places.devkit,
         record_config=config.data.record_config(),
         conversion_config=ConversionConfig(
             config.data.num_shards, config.data.seed, config.data.on_bad_pair, config.data.max_bad_fraction
         ),
         train_masks=config.data.train_masks,
-        devkit_fingerprint=_devkit_fingerprint(config),
+        devkit_fingerprint=places.devkit_fingerprint,
         code_fingerprint=code_fingerprint("components.voc_example_gen.executor"),
     )
     examples = example_gen.outputs["examples"]
@@ -95,7 +92,8 @@ def create_pipeline(config: RunConfig) -> Pipeline:
             network=candidate.network,
             options=candidate.options,
             training=candidate.training,
-            state_folder=f"{config.training_folder}/{name}",
+            state_folder=places.training_folder and f"{places.training_folder}/{name}",
+            epochs=places.epochs,
             code_fingerprint=_trainer_fingerprint(name, candidate),
         ).with_id(trainer_id(name))
         for name, candidate in config.candidates.items()
@@ -104,8 +102,8 @@ def create_pipeline(config: RunConfig) -> Pipeline:
         trainer.add_upstream_node(data_validator)  # so that anomalies are known before the long work starts
     models = {name: trainer.outputs["model"] for name, trainer in trainers.items()}
     published_model = PublishedModel(
-        config.serving_folder,
-        serving_state=serving_state(config.serving_folder),
+        places.serving_folder,
+        serving_state=places.serving_state,
         code_fingerprint=code_fingerprint("components.published_model.executor"),
     )
     smoke_test = ModelSmokeTest(
@@ -119,7 +117,7 @@ def create_pipeline(config: RunConfig) -> Pipeline:
         models=models,
         smoke_test=smoke_test.outputs["smoke_test"],
         baseline=published_model.outputs["model"],
-        devkit=str(config.devkit_folder),
+        devkit=places.devkit,
         record_config=config.data.record_config(),
         code_fingerprint=code_fingerprint("components.segmentation_evaluator.executor"),
     )
@@ -133,12 +131,12 @@ def create_pipeline(config: RunConfig) -> Pipeline:
     pusher = Pusher(
         model=selector.outputs["model"],
         model_blessing=selector.outputs["blessing"],
-        serving_folder=config.serving_folder,
+        serving_folder=places.serving_folder,
         keep_versions=config.publishing.keep_versions,
     )
     return Pipeline(
         pipeline_name=f"voc-seg-{config.name.replace('_', '-')}",
-        pipeline_root=config.pipeline_root,
+        pipeline_root=places.pipeline_root,
         components=[
             example_gen,
             schema,
@@ -154,7 +152,9 @@ def create_pipeline(config: RunConfig) -> Pipeline:
             pusher,
         ],
         enable_cache=True,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(config.metadata_file),
+        metadata_connection_config=(
+            metadata.sqlite_metadata_connection_config(places.metadata_file) if places.metadata_file else None
+        ),
         beam_pipeline_args=list(config.beam.args),
     )
 
@@ -174,8 +174,3 @@ def _trainer_fingerprint(name: str, candidate: CandidateConfig) -> str:
         fingerprint += f"+{hashlib.sha256(weights.read_bytes()).hexdigest()}"
     return f"{path}@{fingerprint}"
 
-
-def _devkit_fingerprint(config: RunConfig) -> str:
-    if not config.devkit_folder.exists():
-        return ""
-    return devkit.fingerprint(config.devkit_folder, config.data.train_masks)

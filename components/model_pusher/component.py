@@ -1,25 +1,47 @@
-"""The specification of Pusher: TFX's own, with our executor."""
+"""The specification of Pusher."""
 
 from __future__ import annotations
 
-from tfx import components as tfx_components
 from tfx import types
-from tfx.dsl.components.base import executor_spec
-from tfx.proto import pusher_pb2
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
+from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
 from components.model_pusher import executor
 
 
-class Pusher(tfx_components.Pusher):
-    """Publishes the blessed model as a version that is complete or absent at every instant."""
+class PusherSpec(types.ComponentSpec):
+    """Inputs, outputs and parameters of Pusher; the channels are named as those of TFX's own."""
 
+    PARAMETERS = {
+        executor.SERVING_FOLDER_KEY: component_spec.ExecutionParameter(type=str),
+        executor.KEEP_VERSIONS_KEY: component_spec.ExecutionParameter(type=int, optional=True),
+    }
+    INPUTS = {
+        standard_component_specs.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
+        standard_component_specs.MODEL_BLESSING_KEY: component_spec.ChannelParameter(
+            type=standard_artifacts.ModelBlessing
+        ),
+    }
+    OUTPUTS = {
+        standard_component_specs.PUSHED_MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.PushedModel)
+    }
+
+
+class Pusher(base_component.BaseComponent):
+    """Publishes the blessed model as a version that is complete or absent at every instant.
+
+    TFX's own takes its folder inside a protocol buffer, where no runtime parameter can name it.
+    """
+
+    SPEC_CLASS = PusherSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
     def __init__(
         self,
         model: types.BaseChannel,
         model_blessing: types.BaseChannel,
-        serving_folder: str,
+        serving_folder: str | RuntimeParameter,
         *,
         keep_versions: int | None = None,
     ):
@@ -32,10 +54,13 @@ class Pusher(tfx_components.Pusher):
             keep_versions: how many versions stay, the newest ones; `None` keeps all.
         """
         super().__init__(
-            model=model,
-            model_blessing=model_blessing,
-            push_destination=pusher_pb2.PushDestination(
-                filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_folder)
-            ),
-            custom_config={executor.KEEP_VERSIONS_KEY: keep_versions},
+            spec=PusherSpec(
+                **{
+                    standard_component_specs.MODEL_KEY: model,
+                    standard_component_specs.MODEL_BLESSING_KEY: model_blessing,
+                    executor.SERVING_FOLDER_KEY: serving_folder,
+                    executor.KEEP_VERSIONS_KEY: keep_versions,
+                    standard_component_specs.PUSHED_MODEL_KEY: types.Channel(type=standard_artifacts.PushedModel),
+                }
+            )
         )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Any
 
 from tfx import types
 from tfx.components.pusher import executor as tfx_pusher
-from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import io_utils, proto_utils
+from tfx.utils import io_utils
 
 from components.model_pusher.publishing import publish, withdrawn_twin
 
+SERVING_FOLDER_KEY = "serving_folder"
 KEEP_VERSIONS_KEY = "keep_versions"
 NOT_PUSHED_REASON_PROPERTY = "not_pushed_reason"
 
@@ -42,16 +41,14 @@ class Executor(tfx_pusher.Executor):
                     `pushed_destination` and `pushed_version`, and with 0 `not_pushed_reason` where the model is
                     blessed all the same.
             exec_properties:
-                push_destination: JSON of `pusher_pb2.PushDestination` with a file system.
-                custom_config: JSON with `keep_versions`, how many versions stay; null keeps all.
+                serving_folder: the folder of versions that TensorFlow Serving polls.
+                keep_versions: how many versions stay; without it, all.
         """
         pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed_model)
             return
-        destination = pusher_pb2.PushDestination()
-        proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
-        folder = destination.filesystem.base_directory
+        folder = exec_properties[SERVING_FOLDER_KEY]
         model = self.GetModelPath(input_dict)
         withdrawn = withdrawn_twin(model, folder)
         if withdrawn is not None:
@@ -64,6 +61,5 @@ class Executor(tfx_pusher.Executor):
             logging.warning("Not pushed: %s", reason)
             return
         io_utils.copy_dir(model, pushed_model.uri)  # first: once it is published, nothing is left that may fail
-        custom_config = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
-        version = publish(model, folder, keep_versions=custom_config[KEEP_VERSIONS_KEY])
+        version = publish(model, folder, keep_versions=exec_properties.get(KEEP_VERSIONS_KEY))
         self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)

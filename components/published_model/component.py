@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 
 from components.published_model import executor
@@ -27,7 +28,7 @@ class PublishedModel(base_component.BaseComponent):
     SPEC_CLASS = PublishedModelSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
-    def __init__(self, serving_folder: str, *, serving_state: str = "", code_fingerprint: str = ""):
+    def __init__(self, serving_folder: str | RuntimeParameter, *, serving_state: str = "", code_fingerprint: str = ""):
         """Makes the component.
 
         Args:

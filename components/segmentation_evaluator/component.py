@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 
 from components.candidates import BASELINE_KEY, candidate_channels, with_candidate_inputs
@@ -44,7 +45,7 @@ class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
         smoke_test: types.BaseChannel,
         baseline: types.BaseChannel,
         *,
-        devkit: str = "",
+        devkit: str | RuntimeParameter = "",
         record_config: RecordConfig | None = None,
         code_fingerprint: str = "",
     ):

@@ -7,6 +7,7 @@ from typing import Any
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 
 from components.segmentation_trainer import executor
@@ -20,6 +21,7 @@ class SegmentationTrainerSpec(types.ComponentSpec):
         executor.CANDIDATE_KEY: component_spec.ExecutionParameter(type=str),
         executor.NETWORK_KEY: component_spec.ExecutionParameter(type=str),
         executor.TRAINING_KEY: component_spec.ExecutionParameter(type=str),
+        executor.EPOCHS_KEY: component_spec.ExecutionParameter(type=int, optional=True),
         executor.STATE_FOLDER_KEY: component_spec.ExecutionParameter(type=str),
         executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
     }
@@ -44,6 +46,7 @@ class SegmentationTrainer(base_component.BaseComponent):
         options: dict[str, Any],
         training: TrainingConfig,
         *,
+        epochs: int | RuntimeParameter | None = None,
         state_folder: str = "",
         code_fingerprint: str = "",
     ):
@@ -55,6 +58,7 @@ class SegmentationTrainer(base_component.BaseComponent):
             network: a name that `create_network` knows, or one's own `module:function`.
             options: the network's options.
             training: how to train.
+            epochs: goes over `training.epochs` where it is above 0; a runtime parameter on a cluster.
             state_folder: where the state after each epoch is kept, so that a killed training goes on from there; it
                 outlives executions. Without one a killed training begins anew.
             code_fingerprint: a hash of the network's and the training's code; TFX's cache does not look into code.
@@ -66,6 +70,7 @@ class SegmentationTrainer(base_component.BaseComponent):
                     executor.CANDIDATE_KEY: candidate,
                     executor.NETWORK_KEY: json.dumps({"name": network, "options": options}, sort_keys=True),
                     executor.TRAINING_KEY: training.model_dump_json(),
+                    executor.EPOCHS_KEY: epochs,
                     executor.STATE_FOLDER_KEY: state_folder,
                     executor.CODE_FINGERPRINT_KEY: code_fingerprint,
                     executor.MODEL_KEY: types.Channel(type=standard_artifacts.Model),

@@ -27,6 +27,7 @@ from components.segmentation_trainer.training_config import TrainingConfig
 CANDIDATE_KEY = "candidate"
 NETWORK_KEY = "network"
 TRAINING_KEY = "training"
+EPOCHS_KEY = "epochs"
 STATE_FOLDER_KEY = "state_folder"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 EXAMPLES_KEY = "examples"
@@ -55,6 +56,7 @@ class Executor(base_executor.BaseExecutor):
                 candidate: the candidate's name, for the display.
                 network: JSON with `name` and `options`.
                 training: JSON of `TrainingConfig`.
+                epochs: goes over the configured epochs where it is there and above 0.
                 state_folder: where the state after each epoch is kept; empty for nowhere.
                 code_fingerprint: for TFX's cache; not read.
 
@@ -62,7 +64,7 @@ class Executor(base_executor.BaseExecutor):
             ValueError: the network can't be made, or the batch can't be split over the devices.
             TrainingError: the training can't go on.
         """
-        config = TrainingConfig.model_validate_json(exec_properties[TRAINING_KEY])
+        config = _config(exec_properties)
         strategy = make_strategy(config)  # first: several workers must find each other before TensorFlow does anything
         examples = artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY])
         records = read_records(examples)
@@ -73,7 +75,9 @@ class Executor(base_executor.BaseExecutor):
             report(Progress(f"training {candidate}, epoch {epoch}/{config.epochs}", step, steps, figures))
 
         with tempfile.TemporaryDirectory() as scratch:
-            model_folder, model_run, folder = _folders(output_dict, exec_properties, examples, scratch)
+            model_folder, model_run, folder = _folders(
+                output_dict, {**exec_properties, TRAINING_KEY: config.model_dump_json()}, examples, scratch
+            )
             if not is_chief(strategy):  # computes the same and writes it where nobody looks
                 model_folder, model_run = f"{scratch}/model", epath.Path(scratch) / "run"
                 folder = TrainingFolder(f"{scratch}/state")
@@ -103,6 +107,12 @@ class Executor(base_executor.BaseExecutor):
             )
             export_saved_model(network, description, model_folder)
             folder.remove()
+
+
+def _config(exec_properties: Mapping[str, Any]) -> TrainingConfig:
+    config = TrainingConfig.model_validate_json(exec_properties[TRAINING_KEY])
+    epochs = exec_properties.get(EPOCHS_KEY) or 0
+    return TrainingConfig.model_validate({**config.model_dump(), "epochs": epochs}) if epochs > 0 else config
 
 
 def _folders(

@@ -7,6 +7,7 @@ import json
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 
 from components.voc_example_gen import executor
@@ -37,7 +38,7 @@ class VocExampleGen(base_beam_component.BaseBeamComponent):
 
     def __init__(
         self,
-        devkit: str,
+        devkit: str | RuntimeParameter,
         record_config: RecordConfig,
         *,
         conversion_config: ConversionConfig | None = None,

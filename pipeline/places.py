@@ -1,0 +1,60 @@
+"""Where a run's data are: on this machine, or wherever a cluster's nodes find them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from components.published_model.serving_folder import serving_state
+from pipeline.config import RunConfig
+from tfds_voc_seg import devkit
+
+if TYPE_CHECKING:
+    from tfx.orchestration.data_types import RuntimeParameter
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Where a run's data are, and what is known of them. A place that is a runtime parameter is named at the start.
+
+    Attributes:
+        devkit: the folder that holds `JPEGImages`.
+        devkit_fingerprint: a hash of its content; empty where it is not known, and then a changed file does not make
+            a new run by itself.
+        pipeline_root: where TFX keeps the artifacts.
+        serving_folder: the folder that the Pusher publishes to.
+        serving_state: a hash of what is in service; empty where it is not known.
+        training_folder: where trainings under way keep their state; empty for nowhere.
+        metadata_file: the ML Metadata database; empty where the runner brings its own.
+        epochs: what is trained for instead of the configured epochs, where it is above 0.
+    """
+
+    devkit: str | RuntimeParameter
+    devkit_fingerprint: str
+    pipeline_root: str
+    serving_folder: str | RuntimeParameter
+    serving_state: str
+    training_folder: str
+    metadata_file: str
+    epochs: RuntimeParameter | None = None
+
+
+def local_places(config: RunConfig) -> Places:
+    """The places on this machine.
+
+    The devkit and the publishing folder are looked at here: TFX's cache does not look into folders, so what is in them
+    goes into the nodes' parameters.
+
+    Raises:
+        DevkitError: the devkit is on this machine, but can't be used.
+    """
+    folder = config.devkit_folder
+    return Places(
+        devkit=str(folder),
+        devkit_fingerprint=devkit.fingerprint(folder, config.data.train_masks) if folder.exists() else "",
+        pipeline_root=config.pipeline_root,
+        serving_folder=config.serving_folder,
+        serving_state=serving_state(config.serving_folder),
+        training_folder=config.training_folder,
+        metadata_file=config.metadata_file,
+    )

@@ -173,4 +173,3 @@ def _trainer_fingerprint(name: str, candidate: CandidateConfig) -> str:
     if str(weights) != "." and weights.is_file():
         fingerprint += f"+{hashlib.sha256(weights.read_bytes()).hexdigest()}"
     return f"{path}@{fingerprint}"
-

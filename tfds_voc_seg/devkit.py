@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from etils import epath
+
 from tfds_voc_seg.record_config import TrainMasks
 
 SPLITS = ("train", "val")
@@ -74,6 +76,11 @@ class Listing:
     problems: tuple[Problem, ...]
 
 
+def storage_path(place: str | Path) -> Path:
+    """A path on this machine, or of an object store where `place` is a URI such as `gs://bucket/VOC2012`."""
+    return epath.Path(place) if "://" in str(place) else Path(place)
+
+
 def find_devkit(folder: str | Path) -> Path:
     """Finds the VOC folder in `folder`: the folder itself, its `VOC2012` or its `VOCdevkit/VOC2012`.
 
@@ -81,10 +88,10 @@ def find_devkit(folder: str | Path) -> Path:
         DevkitError: none of them holds photos, masks and split lists.
     """
     for nested in _NESTED_DEVKITS:
-        candidate = Path(folder) / nested
+        candidate = storage_path(folder) / nested
         if all((candidate / name).is_dir() for name in _FOLDERS):
-            return candidate.resolve()
-    missing = [name for name in _FOLDERS if not (Path(folder) / name).is_dir()]
+            return candidate if "://" in str(candidate) else candidate.resolve()
+    missing = [name for name in _FOLDERS if not (storage_path(folder) / name).is_dir()]
     raise DevkitError(
         f"{folder} is not a VOC devkit: it has no {', '.join(missing)}. "
         "Name the folder that holds them, usually VOCdevkit/VOC2012."
@@ -109,7 +116,7 @@ def read_splits(devkit: str | Path, splits: Iterable[str] = SPLITS) -> dict[str,
     listings: dict[str, Listing] = {}
     taken: dict[str, str] = {}
     for split in reversed(list(splits)):
-        listing = _read_split(Path(devkit), split, _MASKS)
+        listing = _read_split(storage_path(devkit), split, _MASKS)
         doubles = [pair for pair in listing.pairs if pair.image_id in taken]
         problems = [
             Problem(
@@ -142,7 +149,7 @@ def read_train_aug(devkit: str | Path) -> Listing | None:
     name = _sbd_list(devkit)
     if name is None:
         return None
-    listing = _read_split(Path(devkit), name, _SBD_MASKS)
+    listing = _read_split(storage_path(devkit), name, _SBD_MASKS)
     validation = set(_read_list(devkit, "val"))
     return Listing(tuple(pair for pair in listing.pairs if pair.image_id not in validation), listing.problems)
 
@@ -171,17 +178,17 @@ def read_training_splits(devkit: str | Path, train_masks: TrainMasks) -> dict[st
 def _sbd_list(devkit: str | Path) -> str | None:
     """The name of SBD's list; `None` where the devkit has none, or no masks of SBD."""
     lists = [name for name in _SBD_LISTS if _list_file(devkit, name).is_file()]
-    return lists[0] if lists and (Path(devkit) / _SBD_MASKS).is_dir() else None
+    return lists[0] if lists and (storage_path(devkit) / _SBD_MASKS).is_dir() else None
 
 
 def pair_of(devkit: str | Path, image_id: str, masks: str = _MASKS) -> Pair:
     """Where photo and mask of an image lie; whether they do is not looked at."""
-    folder = Path(devkit)
+    folder = storage_path(devkit)
     return Pair(image_id, str(folder / "JPEGImages" / f"{image_id}.jpg"), str(folder / masks / f"{image_id}.png"))
 
 
 def _list_file(devkit: str | Path, split: str) -> Path:
-    return Path(devkit) / "ImageSets" / "Segmentation" / f"{split}.txt"
+    return storage_path(devkit) / "ImageSets" / "Segmentation" / f"{split}.txt"
 
 
 def _read_list(devkit: str | Path, split: str) -> list[str]:
@@ -218,7 +225,7 @@ def _read_split(devkit: Path, split: str, masks: str) -> Listing:
         missing = [
             Problem(image_id, file, what, f"restore it or take the id off {list_file}")
             for file in (pair.photo, pair.mask)
-            if (what := _file_problem(Path(file)))
+            if (what := _file_problem(storage_path(file)))
         ]
         if missing:
             problems += missing
@@ -264,6 +271,6 @@ def fingerprint(devkit: str | Path, train_masks: TrainMasks = "voc") -> str:
         for image_id in _read_list(devkit, name):
             digest.update(f"{name}/{image_id}\0".encode())
             for file in (f"JPEGImages/{image_id}.jpg", f"{masks}/{image_id}.png"):
-                path = Path(devkit) / file
+                path = storage_path(devkit) / file
                 digest.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"missing")
     return digest.hexdigest()

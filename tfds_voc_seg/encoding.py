@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
+import io
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from zlib_ng import zlib_ng
 
-from tfds_voc_seg.devkit import DevkitError, Pair, Problem
+from tfds_voc_seg.devkit import DevkitError, Pair, Problem, storage_path
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
 from tfds_voc_seg.record_config import ImageEncoding, RecordConfig
 
@@ -103,7 +103,7 @@ def _read_photo(pair: Pair) -> np.ndarray:
     """Decodes a photo, once its header says that it isn't larger than any photo would be."""
     try:
         _refuse_bomb(pair, pair.photo)
-        return decode_photo(tf.constant(Path(pair.photo).read_bytes())).numpy()
+        return decode_photo(tf.constant(storage_path(pair.photo).read_bytes())).numpy()
     except (OSError, tf.errors.InvalidArgumentError) as error:
         reason = " ".join(str(error).split())[:200]
         raise PairError(pair, pair.photo, f"can't be decoded as a photo ({reason})", "restore the file") from error
@@ -120,7 +120,7 @@ def read_mask(pair: Pair) -> np.ndarray:
     """
     try:
         _refuse_bomb(pair, pair.mask)
-        with Image.open(pair.mask) as image:
+        with _open_image(pair.mask) as image:
             mode, mask = image.mode, np.asarray(image)
     except PairError:
         raise
@@ -136,11 +136,16 @@ def read_mask(pair: Pair) -> np.ndarray:
     return mask
 
 
+def _open_image(file: str) -> Image.Image:
+    """Opens an image by its name on this machine, which PIL's messages then hold; else from its bytes."""
+    return Image.open(io.BytesIO(storage_path(file).read_bytes()) if "://" in file else file)
+
+
 def _refuse_bomb(pair: Pair, file: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            with Image.open(file) as image:
+            with _open_image(file) as image:
                 width, height = image.size
         except Image.DecompressionBombError:
             width = height = MAX_PIXELS

@@ -8,9 +8,9 @@ from typing import Any
 from tfx import types
 from tfx.components.pusher import executor as tfx_pusher
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import io_utils
 
 from components.model_pusher.publishing import publish, withdrawn_twin
+from components.storage import copy_folder
 
 SERVING_FOLDER_KEY = "serving_folder"
 KEEP_VERSIONS_KEY = "keep_versions"
@@ -60,6 +60,6 @@ class Executor(tfx_pusher.Executor):
             pushed_model.set_string_custom_property(NOT_PUSHED_REASON_PROPERTY, reason)
             logging.warning("Not pushed: %s", reason)
             return
-        io_utils.copy_dir(model, pushed_model.uri)  # first: once it is published, nothing is left that may fail
+        copy_folder(model, pushed_model.uri)  # first: once it is published, nothing is left that may fail
         version = publish(model, folder, keep_versions=exec_properties.get(KEEP_VERSIONS_KEY))
         self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)

@@ -7,7 +7,6 @@ import hashlib
 import os
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 from etils import epath
@@ -19,6 +18,7 @@ from components.published_model.serving_folder import (
     versions,
     withdrawn_versions,
 )
+from components.storage import copy_folder, files_below
 
 _INCOMING, _REMOVING = ".incoming-", ".removing-"
 """How the names of folders begin that are no version yet, or none any more: no whole numbers, so nobody serves them."""
@@ -48,11 +48,11 @@ def publish(model: epath.PathLike, folder: epath.PathLike, *, keep_versions: int
     _remove_abandoned(folder)
     if "://" in str(folder):
         version = folder / str(_next_number(folder))
-        _copy(epath.Path(model), version)
+        _copy(model, version)
     else:
         incoming = folder / f"{_INCOMING}{uuid.uuid4().hex}"
         try:
-            _copy(epath.Path(model), incoming)
+            _copy(model, incoming)
             _flush(Path(incoming))
             version = _rename_to_next(incoming, folder)
         except BaseException:
@@ -88,20 +88,8 @@ def _rename_to_next(incoming: epath.Path, folder: epath.Path) -> epath.Path:
             # another run has just taken the number
 
 
-def _files(folder: epath.Path) -> Iterator[epath.Path]:
-    for path in sorted(folder.iterdir()):
-        if path.is_dir():
-            yield from _files(path)
-        else:
-            yield path
-
-
-def _copy(source: epath.Path, target: epath.Path) -> None:
-    files = sorted(_files(source), key=lambda path: path.name == SAVED_MODEL_FILE)  # stable: that one last
-    for file in files:
-        copy = target / file.relative_to(source)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        file.copy(copy)
+def _copy(source: epath.PathLike, target: epath.Path) -> None:
+    copy_folder(source, target, last=lambda file: file.name == SAVED_MODEL_FILE)
 
 
 def _flush(folder: Path) -> None:
@@ -137,7 +125,7 @@ def _remove_abandoned(folder: epath.Path) -> None:
 
 def _fingerprint(model: epath.Path) -> str:
     digest = hashlib.sha256()
-    for file in _files(model):
+    for file in files_below(model):
         name = file.relative_to(model)
         if name.parts[0] != _NOT_THE_MODEL:
             digest.update(f"{name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())

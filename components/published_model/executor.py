@@ -9,10 +9,11 @@ from etils import epath
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 
 from components.candidates import IN_SERVICE_PROPERTY
 from components.published_model.serving_folder import latest_version
+from components.storage import copy_folder
 
 SERVING_FOLDER_KEY = "serving_folder"
 SERVING_STATE_KEY = "serving_state"
@@ -48,4 +49,4 @@ class Executor(base_executor.BaseExecutor):
             logging.info("No model is in service in %s.", exec_properties[SERVING_FOLDER_KEY])
             return
         model.set_string_custom_property(VERSION_PROPERTY, latest.name)
-        io_utils.copy_dir(str(latest), path_utils.serving_model_dir(model.uri))
+        copy_folder(latest, path_utils.serving_model_dir(model.uri))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import sys
 import tempfile
@@ -41,9 +42,7 @@ def add_parser(commands: Any) -> None:
     )
     emulate.set_defaults(command=_emulate, interrupted="interrupted; artifacts and logs so far stay")
     if importlib.util.find_spec("pipeline.commands.kubeflow_runs"):
-        from pipeline.commands import kubeflow_runs
-
-        kubeflow_runs.add_parsers(kubeflow_commands)
+        importlib.import_module("pipeline.commands.kubeflow_runs").add_parsers(kubeflow_commands)
 
 
 def _add_compile(kubeflow_commands: Any) -> None:
@@ -53,7 +52,9 @@ def _add_compile(kubeflow_commands: Any) -> None:
         description="Compile the pipeline for Kubeflow Pipelines or Vertex AI. Where data are on the cluster, how many "
         "epochs are trained and where models are published stay parameters of each run.",
     )
-    compiling.add_argument("--preset", default="demo", metavar="NAME|FILE.yaml", help="the configuration (default: demo)")
+    compiling.add_argument(
+        "--preset", default="demo", metavar="NAME|FILE.yaml", help="the configuration (default: demo)"
+    )
     compiling.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="override a setting"
     )

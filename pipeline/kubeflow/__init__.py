@@ -1,1 +1,1 @@
-"""The pipeline on Kubeflow Pipelines: compiling, checking and emulating a specification, and what its containers run."""
+"""The pipeline on Kubeflow Pipelines: its specification compiled, checked and emulated, and what containers run."""

@@ -75,8 +75,4 @@ def is_reachable(volumes: Mapping[str, str], place: str) -> bool:
 def parameter_defaults(places: Places) -> dict[str, str | int | None]:
     """Parameter → its default; `None` where a run has to name it."""
     parameters = (places.devkit, places.serving_folder, places.epochs)
-    return {
-        parameter.name: parameter.default
-        for parameter in parameters
-        if isinstance(parameter, RuntimeParameter)
-    }
+    return {parameter.name: parameter.default for parameter in parameters if isinstance(parameter, RuntimeParameter)}

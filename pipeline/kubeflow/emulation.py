@@ -137,7 +137,7 @@ def _run_task(
     """One container's life: inputs in, the command, outputs out."""
     task = spec.root.dag.tasks[name]
     component = spec.components[task.component_ref.name]
-    executor = spec.deployment_spec["executors"][component.executor_label]
+    executor = json_format.MessageToDict(spec.deployment_spec)["executors"][component.executor_label]
     if "container" not in executor:
         raise BackendError(f"task {name!r}: {', '.join(executor)} executors not implemented")
     container_folder = folder / _CONTAINERS / name

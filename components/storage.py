@@ -1,0 +1,41 @@
+"""Folders in any storage that epath opens: a local disk, `gs://`, `s3://`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from etils import epath
+
+
+def files_below(folder: epath.PathLike) -> Iterator[epath.Path]:
+    """Lists the files of a folder and of the folders in it, by name."""
+    for path in sorted(epath.Path(folder).iterdir()):
+        if path.is_dir():
+            yield from files_below(path)
+        else:
+            yield path
+
+
+def copy_folder(
+    source: epath.PathLike, target: epath.PathLike, *, last: Callable[[epath.Path], bool] = lambda file: False
+) -> None:
+    """Copies a folder's files, from one storage to another if need be.
+
+    Args:
+        source: the folder.
+        target: gets them; made where it is missing.
+        last: the files that are to come last, so that whoever looks for them finds the rest.
+    """
+    source, target = epath.Path(source), epath.Path(target)
+    for file in sorted(files_below(source), key=last):  # stable
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy_file(file, copy)
+
+
+def copy_file(source: epath.Path, target: epath.Path) -> None:
+    """Copies a file; over its bytes where the two lie in different storages, which epath can't copy between."""
+    if source.as_uri().partition("://")[0] == target.as_uri().partition("://")[0]:
+        source.copy(target, overwrite=True)
+    else:
+        target.write_bytes(source.read_bytes())

@@ -44,6 +44,7 @@ def build_executor_input(
     output_file: str,
     arguments: Mapping[str, Any],
     stored: Stored,
+    publish_logs: bool = True,
 ) -> pipeline_spec_pb2.ExecutorInput:
     """Builds the message that `{{$}}` stands for.
 
@@ -55,6 +56,7 @@ def build_executor_input(
         output_file: where the command writes its answer.
         arguments: the run's parameters.
         stored: the outputs of the tasks before.
+        publish_logs: whether the backend keeps logs as artifacts, its default since kubeflow/pipelines#11762.
 
     Raises:
         BackendError: a parameter without a value, or an input that no task has written.
@@ -79,8 +81,9 @@ def build_executor_input(
         message.outputs.artifacts[name].artifacts.add(
             uri=f"{task_root}/{name}", type=declared.artifact_type, metadata=declared.metadata
         )
-    logs = message.outputs.artifacts[LOGS_OUTPUT].artifacts.add(uri=f"{task_root}/{LOGS_OUTPUT}")
-    logs.type.schema_title = "system.Artifact"
+    if publish_logs:
+        logs = message.outputs.artifacts[LOGS_OUTPUT].artifacts.add(uri=f"{task_root}/{LOGS_OUTPUT}")
+        logs.type.schema_title = "system.Artifact"
     message.outputs.output_file = output_file
     return message
 

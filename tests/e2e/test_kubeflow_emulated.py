@@ -108,7 +108,7 @@ def _mean_iou(figures: dict[str, Any]) -> dict[str, float]:
 
 
 def _compare(workspace: Path, evaluation_file: Path, serving: Path) -> None:
-    """The figures are LocalDagRunner's, and so is the published model, bit by bit in its answers' cause: the weights."""
+    """The figures are LocalDagRunner's to 1e-6, and the published model is the network that it published."""
     local = json.loads((workspace / "local/summary.json").read_text())
     evaluation = json.loads(evaluation_file.read_text())
     assert _mean_iou(evaluation) == pytest.approx(_mean_iou(local), abs=1e-6)

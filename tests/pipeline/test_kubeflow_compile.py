@@ -160,7 +160,7 @@ def test_volumes_and_secrets_reach_every_node() -> None:
         (
             ["kubeflow.nodes={Trainer: {cpu: 1}}"],
             {},
-            "kubeflow.nodes.Trainer: there is no such node; the nodes are Voc",
+            "kubeflow.nodes.Trainer: there is no such node; the nodes are CuratedSchema",
         ),
         (["kubeflow.nodes={Pusher: {beam_args: [--x=1]}}"], {}, "Pusher does not run on Beam; take its beam_args out"),
         ([], {"devkit": "/home/me/VOC2012"}, "devkit: /home/me/VOC2012 is a path of this machine; give a URI"),

@@ -237,7 +237,8 @@ def _read_split(devkit: Path, split: str, masks: str) -> Listing:
 def _file_problem(file: Path) -> str | None:
     if not file.is_file():
         return "is missing"
-    return None if file.stat().st_size else "is an empty file"
+    size = getattr(file.stat(), "length" if "://" in str(file) else "st_size")  # epath names it otherwise
+    return None if size else "is an empty file"
 
 
 def problems_error(heading: str, problems: Sequence[Problem], shown: int = 20) -> DevkitError:

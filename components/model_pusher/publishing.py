@@ -117,7 +117,7 @@ def _remove(version: epath.Path) -> None:
 
 def _remove_abandoned(folder: epath.Path) -> None:
     """Removes what runs left behind that were killed while they copied or removed."""
-    for path in folder.iterdir():
+    for path in folder.iterdir() if folder.is_dir() else ():  # an object store has no folder without a file
         copying = path.name.startswith(_INCOMING) and time.time() - path.stat().mtime > _ABANDONED_SECONDS
         if copying or path.name.startswith(_REMOVING):
             path.rmtree(missing_ok=True)

@@ -1,0 +1,137 @@
+"""Places that containers open themselves may lie in an object store: here S3, served on localhost by moto."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from etils import epath
+
+from components.storage import copy_folder
+from tests.conftest import CLASSES, IMAGE_SIZE
+from tfds_voc_seg.devkit import DevkitError, find_devkit, fingerprint, read_splits
+
+BUCKET = "s3://voc-seg"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def object_store() -> Iterator[None]:
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():
+            patch.setenv(name, value)
+        patch.setattr("etils.epath.gpath._is_tf_installed", lambda: False)  # as EPATH_USE_TF=false at the start does
+        boto3.client("s3").create_bucket(Bucket=BUCKET.removeprefix("s3://"))
+        yield
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def remote_devkit(devkit: Path, object_store: None) -> str:
+    copy_folder(devkit, f"{BUCKET}/VOCdevkit/VOC2012")
+    return f"{BUCKET}/VOCdevkit/VOC2012"
+
+
+def test_a_devkit_is_found_and_read(devkit: Path, remote_devkit: str) -> None:
+    assert str(find_devkit(f"{BUCKET}/VOCdevkit")) == remote_devkit
+    local, remote = read_splits(devkit), read_splits(remote_devkit)
+    for split, listing in local.items():
+        assert not remote[split].problems
+        assert [pair.image_id for pair in remote[split].pairs] == [pair.image_id for pair in listing.pairs]
+        assert all(pair.photo.startswith(remote_devkit) for pair in remote[split].pairs)
+    assert fingerprint(remote_devkit) == fingerprint(devkit)
+    with pytest.raises(DevkitError, match="s3://voc-seg/nothing is not a VOC devkit"):
+        find_devkit(f"{BUCKET}/nothing")
+
+
+def test_records_are_those_of_the_devkit_on_disk(
+    remote_devkit: str, examples: Any, make_artifact: Callable[..., Any], tmp_path: Path
+) -> None:
+    from components.voc_example_gen import executor
+    from components.voc_example_gen.component import VocExampleGen
+    from tfds_voc_seg.conversion import ConversionConfig
+    from tfds_voc_seg.record_config import RecordConfig
+
+    component = VocExampleGen(
+        remote_devkit, RecordConfig(IMAGE_SIZE, CLASSES), conversion_config=ConversionConfig(num_shards=2)
+    )
+    artifact = make_artifact("Examples", tmp_path)
+    executor.Executor().Do({}, {"examples": [artifact]}, component.exec_properties)
+    for split in ("train", "val"):
+        names = sorted(file.name for file in Path(examples.uri, f"Split-{split}").iterdir())
+        assert names
+        for name in names:
+            remote, local = (Path(place, f"Split-{split}", name) for place in (artifact.uri, examples.uri))
+            assert remote.read_bytes() == local.read_bytes()
+
+
+def test_a_model_is_published_and_read_back(
+    model_of: Callable[..., Any], make_artifact: Callable[..., Any], tmp_path: Path
+) -> None:
+    from tfx.utils import path_utils
+
+    from components.candidates import IN_SERVICE_PROPERTY
+    from components.model_pusher import executor as pusher
+    from components.published_model import executor as published_model
+
+    serving = f"{BUCKET}/serving"
+
+    def in_service(name: str) -> Any:
+        model = make_artifact("Model", tmp_path / name)
+        published_model.Executor().Do({}, {"model": [model]}, {"serving_folder": serving})
+        return model
+
+    assert in_service("before").get_int_custom_property(IN_SERVICE_PROPERTY) == 0
+    blessing = make_artifact("ModelBlessing", tmp_path / "blessing")
+    blessing.set_int_custom_property("blessed", 1)
+    for round_, always in enumerate((1, 2, 3)):
+        pushed = make_artifact("PushedModel", tmp_path / f"pushed{round_}")
+        pusher.Executor().Do(
+            {"model": [model_of(always)], "model_blessing": [blessing]},
+            {"pushed_model": [pushed]},
+            {"serving_folder": serving, "keep_versions": 2},
+        )
+        assert pushed.get_int_custom_property("pushed") == 1
+    assert len(list(epath.Path(serving).iterdir())) == 2
+    model = in_service("after")
+    assert model.get_int_custom_property(IN_SERVICE_PROPERTY) == 1
+    read, written = (Path(path_utils.serving_model_dir(artifact.uri)) for artifact in (model, model_of(3)))
+    assert (read / "saved_model.pb").read_bytes() == Path(pushed.uri, "saved_model.pb").read_bytes()
+    assert written.name == read.name
+
+
+def test_a_training_keeps_its_state() -> None:
+    import keras
+    import numpy as np
+
+    from components.segmentation_trainer.resumption import TrainingFolder
+
+    def network() -> keras.Model:
+        made = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        made.compile("adam", "mse")
+        made.optimizer.build(made.trainable_variables)
+        return made
+
+    folder, trained = TrainingFolder(f"{BUCKET}/training/unet"), network()
+    assert folder.read() is None
+    folder.write(trained, {"loss": [1.0]}, is_best=True, finished=False)
+    folder.write(trained, {"loss": [1.0, 0.5]}, is_best=True, finished=False)
+    state, resumed = folder.read(), network()
+    assert state is not None
+    assert len(state.history["loss"]) == 2
+    folder.resume(resumed, state)
+    np.testing.assert_array_equal(resumed.get_weights()[0], trained.get_weights()[0])
+    folder.remove()
+    assert folder.read() is None

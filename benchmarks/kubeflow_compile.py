@@ -2,8 +2,8 @@
 
     python -m benchmarks.kubeflow_compile
 
-Each compile is the command itself in a process of its own. The reference is a bare `import tfx.v1`, which no compile can
-do without. The bar is 60 s.
+Each compile is the command itself in a process of its own. The reference is a bare `import tfx.v1`, which no compile
+can do without. The bar is 60 s.
 """
 
 from __future__ import annotations

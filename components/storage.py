@@ -36,6 +36,6 @@ def copy_folder(
 def copy_file(source: epath.Path, target: epath.Path) -> None:
     """Copies a file; over its bytes where the two lie in different storages, which epath can't copy between."""
     if source.as_uri().partition("://")[0] == target.as_uri().partition("://")[0]:
-        source.copy(target, overwrite=True)
+        source.copy(target)
     else:
         target.write_bytes(source.read_bytes())

@@ -30,7 +30,7 @@ mkdir -p "$SCRATCH"
 echo "== base: Debian 12 by debootstrap"
 if [ ! -f "$SCRATCH/base/.made" ]; then
     rm -rf "$SCRATCH/base"
-    debootstrap --variant=minbase --include=python3,python3-venv,python-is-python3,ca-certificates \
+    debootstrap --variant=minbase --include=python3,python3-dev,python3-venv,python-is-python3,ca-certificates \
         bookworm "$SCRATCH/base" http://deb.debian.org/debian >"$SCRATCH/debootstrap.log" \
         || { tail -5 "$SCRATCH/debootstrap.log"; exit 1; }
     rm -rf "$SCRATCH/base"/var/cache/apt/archives/*.deb "$SCRATCH/base"/var/lib/apt/lists/*

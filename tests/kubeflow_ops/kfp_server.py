@@ -164,7 +164,8 @@ class KFPServer:
         run = self.runs[run_id]
         state = self.states[min(max(self.looks.get(run_id, 0), 0), len(self.states) - 1)]
         finished = state in ("SUCCEEDED", "FAILED", "CANCELED")
-        tasks = run["pipeline_spec"]["root"]["dag"]["tasks"]
+        spec = run["pipeline_spec"]
+        tasks = spec.get("pipeline_spec", spec)["root"]["dag"]["tasks"]
         names = sorted(tasks, key=lambda name: len(tasks[name].get("dependentTasks", [])))
         details = [{"display_name": WORKFLOW, "state": state}]
         for index, name in enumerate(names):

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.kubeflow_ops.manifest_types import problems
 
 PROJECT = Path(__file__).parents[2]
 IMAGE = "registry.example/voc-seg:0.1.0"
+WAIT_SECONDS = 900
 PRESET = {
     "name": "small_run",
     "data": {"classes": ["person", "car"], "image_size": 32},
@@ -151,8 +153,20 @@ def test_a_job_that_could_not_train_is_refused(preset: Path, capsys: Any, more: 
     assert printed.out == ""
 
 
+@pytest.fixture
+def started() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Processes that don't outlive the test."""
+    processes: list[subprocess.Popen[bytes]] = []
+    yield processes
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
 @pytest.mark.slow
-def test_two_workers_of_a_trainjob_train_and_go_on_after_a_kill(preset: Path, examples: Any, tmp_path: Path) -> None:
+def test_two_workers_of_a_trainjob_train_and_go_on_after_a_kill(
+    preset: Path, examples: Any, tmp_path: Path, started: list[subprocess.Popen[bytes]]
+) -> None:
     """The containers' own commands as two processes; their hosts become ports of this machine."""
     output = tmp_path / "trained"
     (runtime, _) = manifests(
@@ -167,7 +181,6 @@ def test_two_workers_of_a_trainjob_train_and_go_on_after_a_kill(preset: Path, ex
             for held in (one, other):
                 held.bind(("localhost", 0))
             ports = [held.getsockname()[1] for held in (one, other)]
-        started = []
         for index in (0, 1):
             config = json.loads(tf_config_of(runtime, index))
             config["cluster"]["worker"] = [f"localhost:{port}" for port in ports]
@@ -176,14 +189,14 @@ def test_two_workers_of_a_trainjob_train_and_go_on_after_a_kill(preset: Path, ex
             command = [sys.executable, *container["command"][1:], *container["args"]]
             log = (tmp_path / f"worker{index}.log").open("ab")
             started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
-        return started
+        return started[-2:]
 
     def finished_epochs() -> int:
         states = list((output / "state").glob("*/state.json"))
         return len(json.loads(states[0].read_text())["history"]["loss"]) if states else 0
 
     workers = start()
-    deadline = time.monotonic() + 400
+    deadline = time.monotonic() + WAIT_SECONDS
     while finished_epochs() < 1 and all(worker.poll() is None for worker in workers):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -192,10 +205,12 @@ def test_two_workers_of_a_trainjob_train_and_go_on_after_a_kill(preset: Path, ex
         worker.wait()
     interrupted_after = finished_epochs()
     assert interrupted_after >= 1
-    assert [worker.wait(timeout=400) for worker in start()] == [0, 0], (tmp_path / "worker1.log").read_text()[-3000:]
+    assert [worker.wait(timeout=WAIT_SECONDS) for worker in start()] == [0, 0], (tmp_path / "worker1.log").read_text()[
+        -3000:
+    ]
     assert (output / "model/Format-Serving/saved_model.pb").exists()
     history = json.loads((output / "model_run/history.json").read_text())
     assert len(history["loss"]) == 4
     assert not any((output / "state").glob("*/*"))
     # A third start finds a model and touches nothing.
-    assert [worker.wait(timeout=200) for worker in start()] == [2, 2]
+    assert [worker.wait(timeout=WAIT_SECONDS) for worker in start()] == [2, 2]

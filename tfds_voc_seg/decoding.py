@@ -53,6 +53,27 @@ def parse_origin(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor
     return features["filename"], features["height"], features["width"]
 
 
+def parse_objects(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Reads the objects of a record that was made with boxes.
+
+    Args:
+        serialized: string scalar, a `tf.train.Example`.
+
+    Returns:
+        boxes float32 [N, 4], ymin, xmin, ymax and xmax as shares of the image's sides; labels int64 [N], from 1;
+        difficult bool [N].
+    """
+    features = tf.io.parse_single_example(
+        serialized,
+        {
+            "objects/bbox": tf.io.FixedLenSequenceFeature([4], tf.float32, allow_missing=True),
+            "objects/label": tf.io.FixedLenSequenceFeature([], tf.int64, allow_missing=True),
+            "objects/difficult": tf.io.FixedLenSequenceFeature([], tf.int64, allow_missing=True),
+        },
+    )
+    return features["objects/bbox"], features["objects/label"], tf.cast(features["objects/difficult"], tf.bool)
+
+
 def void_weights(mask: tf.Tensor) -> tf.Tensor:
     """Weighs each pixel of a one-hot mask: 1 where it has a class, 0 where it is void.
 

@@ -24,8 +24,7 @@ def parse_record(serialized: tf.Tensor, image_size: int | None, channels: int) -
         serialized,
         {"image": tf.io.FixedLenFeature([], tf.string), mask_key: tf.io.FixedLenFeature([], tf.string)},
     )
-    image = tf.io.decode_image(features["image"], channels=3, expand_animations=False)
-    image = tf.ensure_shape(image, [image_size, image_size, 3])
+    image = _decode_image(features["image"], image_size)
     mask = tf.io.decode_raw(tf.io.decode_compressed(features[mask_key], "ZLIB"), tf.uint8)
     if image_size is not None:
         return image, tf.reshape(mask, [image_size, image_size, channels])
@@ -51,6 +50,17 @@ def parse_origin(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor
         },
     )
     return features["filename"], features["height"], features["width"]
+
+
+def parse_image(serialized: tf.Tensor, image_size: int | None) -> tf.Tensor:
+    """Decodes the image of a record alone. Arguments and result as `parse_record`."""
+    features = tf.io.parse_single_example(serialized, {"image": tf.io.FixedLenFeature([], tf.string)})
+    return _decode_image(features["image"], image_size)
+
+
+def _decode_image(encoded: tf.Tensor, image_size: int | None) -> tf.Tensor:
+    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    return tf.ensure_shape(image, [image_size, image_size, 3])
 
 
 def parse_objects(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

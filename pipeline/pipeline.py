@@ -11,10 +11,12 @@ from etils import epath
 from tfx import components as tfx_components
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
+from tfx.types import BaseChannel
 
 from components.curated_schema.component import CuratedSchema
 from components.curated_schema.schema import curated_schema
 from components.data_validator.component import DataValidator
+from components.detector_trainer.component import DetectorTrainer
 from components.model_pusher.component import Pusher
 from components.model_selector.component import ModelSelector
 from components.model_smoke_test.component import ModelSmokeTest
@@ -88,6 +90,7 @@ def create_pipeline(config: RunConfig) -> Pipeline:
         config=config.validation,
         code_fingerprint=code_fingerprint("components.data_validator.executor"),
     )
+    detector = _detector(config, examples)
     trainers = {
         name: SegmentationTrainer(
             examples=examples,
@@ -95,12 +98,13 @@ def create_pipeline(config: RunConfig) -> Pipeline:
             network=candidate.network,
             options=candidate.options,
             training=candidate.training,
+            backbone=detector.outputs["detector"] if detector and candidate.transfer else None,
             state_folder=f"{config.training_folder}/{name}",
             code_fingerprint=_trainer_fingerprint(name, candidate),
         ).with_id(trainer_id(name))
         for name, candidate in config.candidates.items()
     }
-    for trainer in trainers.values():
+    for trainer in (*trainers.values(), *([detector] if detector else [])):
         trainer.add_upstream_node(data_validator)  # so that anomalies are known before the long work starts
     models = {name: trainer.outputs["model"] for name, trainer in trainers.items()}
     published_model = PublishedModel(
@@ -146,6 +150,7 @@ def create_pipeline(config: RunConfig) -> Pipeline:
             schema_gen,
             example_validator,
             data_validator,
+            *([detector] if detector else []),
             *trainers.values(),
             published_model,
             smoke_test,
@@ -159,6 +164,18 @@ def create_pipeline(config: RunConfig) -> Pipeline:
     )
 
 
+def _detector(config: RunConfig, examples: BaseChannel) -> DetectorTrainer | None:
+    if config.detector is None:
+        return None
+    fingerprint = code_fingerprint("components.detector_trainer.executor")
+    return DetectorTrainer(
+        examples,
+        config.detector,
+        state_folder=f"{config.training_folder}/detector",
+        code_fingerprint=fingerprint + _content_hash(config.detector.weights),
+    )
+
+
 def _trainer_fingerprint(name: str, candidate: CandidateConfig) -> str:
     """Hashes the code of training and of this candidate's network, so that another network's code does not count.
 
@@ -169,13 +186,16 @@ def _trainer_fingerprint(name: str, candidate: CandidateConfig) -> str:
         fingerprint = code_fingerprint("components.segmentation_trainer.executor", path.partition(":")[0])
     except ModuleNotFoundError as error:
         raise ConfigError(f"candidates.{name}.network: {error}; is it in this folder or on PYTHONPATH?") from error
-    weights = epath.Path(str(candidate.options.get("weights") or ""))
-    if str(weights) != "." and weights.is_file():
-        fingerprint += f"+{hashlib.sha256(weights.read_bytes()).hexdigest()}"
-    return f"{path}@{fingerprint}"
+    return f"{path}@{fingerprint}{_content_hash(candidate.options.get('weights'))}"
+
+
+def _content_hash(weights: str | None) -> str:
+    """A suffix for a file of weights; empty where there is none."""
+    file = epath.Path(str(weights or ""))
+    return f"+{hashlib.sha256(file.read_bytes()).hexdigest()}" if str(file) != "." and file.is_file() else ""
 
 
 def _devkit_fingerprint(config: RunConfig) -> str:
     if not config.devkit_folder.exists():
         return ""
-    return devkit.fingerprint(config.devkit_folder, config.data.train_masks)
+    return devkit.fingerprint(config.devkit_folder, config.data.train_masks, boxes=config.data.boxes)

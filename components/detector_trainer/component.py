@@ -14,14 +14,14 @@ class DetectorTrainerSpec(types.ComponentSpec):
     """Inputs, outputs and parameters of DetectorTrainer."""
 
     PARAMETERS = {
-        executor.DETECTOR_KEY: component_spec.ExecutionParameter(type=str),
+        executor.CONFIG_KEY: component_spec.ExecutionParameter(type=str),
         executor.STATE_FOLDER_KEY: component_spec.ExecutionParameter(type=str),
         executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {executor.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples)}
     OUTPUTS = {
-        executor.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
-        executor.MODEL_RUN_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
+        executor.DETECTOR_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
+        executor.DETECTOR_RUN_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
     }
 
 
@@ -51,11 +51,11 @@ class DetectorTrainer(base_component.BaseComponent):
             spec=DetectorTrainerSpec(
                 **{
                     executor.EXAMPLES_KEY: examples,
-                    executor.DETECTOR_KEY: config.model_dump_json(),
+                    executor.CONFIG_KEY: config.model_dump_json(),
                     executor.STATE_FOLDER_KEY: state_folder,
                     executor.CODE_FINGERPRINT_KEY: code_fingerprint,
-                    executor.MODEL_KEY: types.Channel(type=standard_artifacts.Model),
-                    executor.MODEL_RUN_KEY: types.Channel(type=standard_artifacts.ModelRun),
+                    executor.DETECTOR_KEY: types.Channel(type=standard_artifacts.Model),
+                    executor.DETECTOR_RUN_KEY: types.Channel(type=standard_artifacts.ModelRun),
                 }
             )
         )

@@ -26,12 +26,13 @@ from components.progress import Progress, report
 from components.record_artifacts import VAL_SPLIT, Records, read_records
 from components.segmentation_trainer.resumption import TrainingFolder
 
-DETECTOR_KEY = "detector"
+CONFIG_KEY = "config"
 STATE_FOLDER_KEY = "state_folder"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 EXAMPLES_KEY = "examples"
-MODEL_KEY = "model"
-MODEL_RUN_KEY = "model_run"
+DETECTOR_KEY = "detector"
+DETECTOR_RUN_KEY = "detector_run"
+"""Other keys than a segmentation network's: whoever looks for those is given no detector."""
 
 FIGURES_FILE, WEIGHTS_REPORT_FILE, PICTURES_FOLDER = "detection.json", "weights.json", "detections"
 SHOWN_IMAGES = 12
@@ -52,12 +53,12 @@ class Executor(base_executor.BaseExecutor):
             input_dict:
                 examples: Examples with boxes, with splits train and val.
             output_dict:
-                model: Model, what `export_detector` writes.
-                model_run: ModelRun: `detection.json`, the figures on val; `detections/`, pictures of them;
+                detector: Model, what `export_detector` writes.
+                detector_run: ModelRun: `detection.json`, the figures on val; `detections/`, pictures of them;
                     `history.json` and `history.csv`; `weights.json`, what became of the weights to begin with, layer by
                     layer, where there were any.
             exec_properties:
-                detector: JSON of `DetectorConfig`.
+                config: JSON of `DetectorConfig`.
                 state_folder: where the state after each epoch is kept; empty for nowhere.
                 code_fingerprint: for TFX's cache; not read.
 
@@ -65,21 +66,21 @@ class Executor(base_executor.BaseExecutor):
             ValueError: the records hold no boxes, or the detector can't be made.
             TrainingError: the training can't go on.
         """
-        config = DetectorConfig.model_validate_json(exec_properties[DETECTOR_KEY])
+        config = DetectorConfig.model_validate_json(exec_properties[CONFIG_KEY])
         examples = artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY])
         features: Any = tfds.features.FeaturesDict.from_config(examples.uri)
         if "objects" not in features:
             raise ValueError("the records hold no boxes, which a detector needs: convert with data.boxes=true")
         records = read_records(examples)
-        model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
-        model_run = epath.Path(artifact_utils.get_single_instance(output_dict[MODEL_RUN_KEY]).uri)
+        model = artifact_utils.get_single_instance(output_dict[DETECTOR_KEY])
+        model_run = epath.Path(artifact_utils.get_single_instance(output_dict[DETECTOR_RUN_KEY]).uri)
         model_run.mkdir(parents=True, exist_ok=True)
 
         def on_step(epoch: int, step: int, steps: int, figures: Mapping[str, float]) -> None:
             report(Progress(f"training the detector, epoch {epoch}/{config.epochs}", step, steps, figures))
 
         with tempfile.TemporaryDirectory() as scratch:
-            depends_on = "\0".join([examples.uri, exec_properties[DETECTOR_KEY], exec_properties[CODE_FINGERPRINT_KEY]])
+            depends_on = "\0".join([examples.uri, exec_properties[CONFIG_KEY], exec_properties[CODE_FINGERPRINT_KEY]])
             training = f"detector-{hashlib.sha256(depends_on.encode()).hexdigest()[:16]}"
             folder = TrainingFolder(f"{exec_properties[STATE_FOLDER_KEY] or scratch}/{training}")
             keras.backend.clear_session()

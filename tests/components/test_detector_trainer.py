@@ -55,8 +55,8 @@ def examples_with_boxes(
 def train(tmp_path_factory: pytest.TempPathFactory, make_artifact: Callable[..., Any]) -> Callable[..., Any]:
     def run(examples: Any, **settings: Any) -> tuple[Any, Path]:
         folder = tmp_path_factory.mktemp("detector")
-        outputs = {"model": [make_artifact("Model", folder / "model", 7)]}
-        outputs["model_run"] = [make_artifact("ModelRun", folder / "run")]
+        outputs = {"detector": [make_artifact("Model", folder / "model", 7)]}
+        outputs["detector_run"] = [make_artifact("ModelRun", folder / "run")]
         state_folder = settings.pop("state_folder", "")
         component = DetectorTrainer(
             types.Channel(type=standard_artifacts.Examples),
@@ -64,7 +64,7 @@ def train(tmp_path_factory: pytest.TempPathFactory, make_artifact: Callable[...,
             state_folder=state_folder,
         )
         executor.Executor().Do({"examples": [examples]}, outputs, component.exec_properties)
-        return outputs["model"][0], folder / "run"
+        return outputs["detector"][0], folder / "run"
 
     return run
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pipeline.commands import data, evaluate, published, run
+from pipeline.commands import data, evaluate, experiment, published, run
 from pipeline.commands.terminal import EXIT_INTERRUPTED, fail
 
 
@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     run.add_parser(commands)
     evaluate.add_parser(commands)
+    experiment.add_parser(commands)
     published.add_parsers(commands)
     data.add_parser(commands)
     return parser

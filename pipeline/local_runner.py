@@ -90,7 +90,7 @@ def run_nodes(
     Args:
         config: the whole run.
         display: shows the nodes.
-        without: ids of nodes to leave out, with all that take their outputs.
+        without: ids of nodes to leave out, see `create_pipeline`.
 
     Returns:
         TFX's name of the run, the metadata, and what each node took.
@@ -98,9 +98,7 @@ def run_nodes(
     find_devkit(config.devkit_folder)
     _check_networks(config)
     config.output_folder.mkdir(parents=True, exist_ok=True)
-    pipeline = create_pipeline(config)
-    pipeline.components = [component for component in pipeline.components if component.id not in without]
-    pipeline_ir = compiler.Compiler().compile(pipeline)
+    pipeline_ir = compiler.Compiler().compile(create_pipeline(config, without=without))
     for node in pipeline_ir.nodes:
         if node.pipeline_node.node_info.id in UNCACHED_NODES:
             node.pipeline_node.execution_options.caching_options.enable_cache = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 
 import tfx.v1  # noqa: F401  (before tensorflow_data_validation: it installs a stand-in that TFDV needs)
 
@@ -41,7 +42,7 @@ def trainer_id(candidate: str) -> str:
     return f"SegmentationTrainer.{candidate}"
 
 
-def create_pipeline(config: RunConfig) -> Pipeline:
+def create_pipeline(config: RunConfig, *, without: Collection[str] = ()) -> Pipeline:
     """Makes the pipeline.
 
     The devkit and the publishing folder are looked at here, where they can be: TFX's cache does not look into folders,
@@ -50,6 +51,7 @@ def create_pipeline(config: RunConfig) -> Pipeline:
 
     Args:
         config: the whole run.
+        without: ids of nodes to leave out; none of the others may take their outputs.
 
     Returns:
         A pipeline without union channels and resolvers, so that every runner can take it.
@@ -140,24 +142,25 @@ def create_pipeline(config: RunConfig) -> Pipeline:
         serving_folder=config.serving_folder,
         keep_versions=config.publishing.keep_versions,
     )
+    nodes = [
+        example_gen,
+        schema,
+        statistics_gen,
+        schema_gen,
+        example_validator,
+        data_validator,
+        *([detector] if detector else []),
+        *trainers.values(),
+        published_model,
+        smoke_test,
+        evaluator,
+        selector,
+        pusher,
+    ]
     return Pipeline(
         pipeline_name=f"voc-seg-{config.name.replace('_', '-')}",
         pipeline_root=config.pipeline_root,
-        components=[
-            example_gen,
-            schema,
-            statistics_gen,
-            schema_gen,
-            example_validator,
-            data_validator,
-            *([detector] if detector else []),
-            *trainers.values(),
-            published_model,
-            smoke_test,
-            evaluator,
-            selector,
-            pusher,
-        ],
+        components=[node for node in nodes if node.id not in without],
         enable_cache=True,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(config.metadata_file),
         beam_pipeline_args=list(config.beam.args),

@@ -99,6 +99,7 @@ def train_detector(
             steps_per_epoch=steps,
             initial_epoch=done,
             epochs=config.epochs,
+            shuffle=False,  # the dataset shuffles itself
             verbose=0,
             callbacks=[
                 precision,

@@ -96,7 +96,7 @@ def _code_of_network(code: str) -> tuple[str, str]:
 
 
 def report_environment(*packages: str) -> jinja2.Environment:
-    """The templates of these packages and of the report, with the filters and styles that pages of this project share."""
+    """The templates of these packages and of the report, with the filters and styles that all pages share."""
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package) for package in (*packages, "pipeline.report")]),
         autoescape=True,

@@ -123,7 +123,7 @@ def test_a_segmentation_network_begins_with_the_detectors_vgg(
     # Its blocks were frozen: the exported network's kernels are the detector's.
     kernels = read_layer_weights(Path(model.uri) / WEIGHTS_FILE)
     saved = tf.train.load_checkpoint(f"{path_utils.serving_model_dir(str(tmp_path / 'model'))}/variables/variables")
-    arrays = [saved.get_tensor(name) for name in saved.get_variable_to_shape_map()]
+    arrays = [np.asarray(saved.get_tensor(name)) for name in saved.get_variable_to_shape_map()]
     for name in ("block1_conv1", "block5_conv3"):
         kernel = kernels[name][0]
         assert any(array.shape == kernel.shape and np.array_equal(array, kernel) for array in arrays), name

@@ -21,7 +21,7 @@ def errors(*overrides: str, preset: str = "demo") -> list[str]:
 def test_every_preset_is_valid_and_says_its_command(name: str) -> None:
     assert load_config(name).name == name
     head = Path("pipeline/presets", f"{name}.yaml").read_text().splitlines()[0]
-    assert head.startswith("# vocseg run")
+    assert head.startswith(("# vocseg run", "# vocseg experiment transfer"))
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import numpy as np
+import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
+from apache_beam.options.pipeline_options import PipelineOptions
 from etils import epath
 from PIL import Image
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import path_utils
 
 from components.detector_trainer.executor import FIGURES_FILE, PICTURES_FOLDER
-from components.segmentation_evaluator.evaluation import read_rows
+from components.record_artifacts import TRAIN_SPLIT, VAL_SPLIT, read_records
+from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate, read_rows
 from components.segmentation_evaluator.example_pictures import EXAMPLES_FOLDER
-from components.segmentation_evaluator.executor import EVALUATION_FILE
+from components.segmentation_evaluator.summary import evaluation_summary
 from components.segmentation_trainer.training_callbacks import HISTORY_JSON
 from pipeline.config import RunConfig
 from pipeline.display import Display
@@ -28,9 +34,10 @@ from pipeline.report.example_pictures import data_uri
 from pipeline.run_metadata import NodeOutputs, outputs_of_run
 from pipeline.sample import prepare_sample
 
-PUBLISHING_NODES = ("ModelSmokeTest", "ModelSelector", "Pusher")
-"""An experiment compares, and publishes nothing."""
+PUBLISHING_NODES = ("PublishedModel", "ModelSmokeTest", "SegmentationEvaluator", "ModelSelector", "Pusher")
+"""An experiment publishes nothing. It evaluates by itself, whoever would fail the smoke test included."""
 
+EVALUATION_FOLDER, EVALUATION_FILE = "evaluation", "evaluation.json"
 PAGE_FILE, RESULTS_FILE = "experiment.html", "experiment.json"
 SHOWN_CROPS, SHOWN_DETECTIONS = 4, 6
 
@@ -59,8 +66,9 @@ def run_transfer_experiment(configs: Sequence[RunConfig], seeds: Sequence[int], 
         prepare_sample(config, display)
         run_id, store, _ = run_nodes(with_seeds(config, seeds), display, without=PUBLISHING_NODES)
         outputs = outputs_of_run(store, run_id)
-        evaluation_folder = epath.Path(outputs["SegmentationEvaluator"]["evaluation"].uri)
-        evaluation = json.loads((evaluation_folder / EVALUATION_FILE).read_text())
+        evaluation_folder = epath.Path(config.output_folder / EVALUATION_FOLDER)
+        with display.busy("evaluating"):
+            evaluation = _evaluate(config, outputs, evaluation_folder)
         histories = _histories(outputs, config, seeds)
         rows = read_rows(evaluation_folder)
         arms += [arm(name, seeds, histories, evaluation, rows) for name in config.candidates]
@@ -78,6 +86,29 @@ def run_transfer_experiment(configs: Sequence[RunConfig], seeds: Sequence[int], 
     _write_whole(output / RESULTS_FILE, json.dumps(results_as_json(experiment), indent=2))
     _write_whole(output / PAGE_FILE, experiment_page(experiment))
     return output / PAGE_FILE
+
+
+def _evaluate(config: RunConfig, outputs: NodeOutputs, folder: epath.Path) -> dict[str, Any]:
+    """Evaluates all trained networks on val, as a run's SegmentationEvaluator does."""
+    examples = standard_artifacts.Examples()
+    examples.uri = outputs["VocExampleGen"]["examples"].uri
+    examples.split_names = artifact_utils.encode_split_names([TRAIN_SPLIT, VAL_SPLIT])
+    records = read_records(examples)
+    models = {
+        node.removeprefix(trainer_id("")): path_utils.serving_model_dir(artifacts["model"].uri)
+        for node, artifacts in outputs.items()
+        if node.startswith(trainer_id(""))
+    }
+    masks = (str(config.devkit_folder), config.data.record_config())
+    spec = EvaluationSpec(records.files[VAL_SPLIT], models, records.class_names, records.image_size, masks)
+    if folder.exists():
+        folder.rmtree()
+    folder.mkdir(parents=True)
+    with beam.Pipeline(options=PipelineOptions(list(config.beam.args))) as pipeline:
+        evaluate(pipeline, spec, folder)
+    evaluation = evaluation_summary(spec, folder, VAL_SPLIT)
+    (folder / EVALUATION_FILE).write_text(json.dumps(evaluation, indent=2))
+    return evaluation
 
 
 def _histories(outputs: NodeOutputs, config: RunConfig, seeds: Sequence[int]) -> dict[str, Mapping[str, Any]]:

@@ -11,27 +11,13 @@ from markupsafe import Markup
 from pipeline.experiment.crops import Crop
 from pipeline.experiment.figures import Arm, races, sharper
 from pipeline.report.charts import Line, axis_end, line_chart
+from pipeline.report.detector import Detector
 from pipeline.report.page import report_environment
 
 SCRATCH, TRANSFER, STAIRS, MENDED = "fcn8", "fcn8_transfer", "fcn8", "fcn4"
 """The candidates that the experiment's two claims are about."""
 
 _CURVES = {"val_mean_iou": "mean IoU", "val_accuracy": "pixel accuracy", "val_loss": "loss"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Detector:
-    """The detector that was transferred.
-
-    Attributes:
-        figures: as from `average_precision.detection_figures`.
-        history: of its training.
-        pictures: `data:` URIs; the truth on the left, what was found on the right.
-    """
-
-    figures: Mapping[str, Any]
-    history: Mapping[str, Sequence[float]]
-    pictures: Sequence[str]
 
 
 @dataclasses.dataclass(frozen=True)

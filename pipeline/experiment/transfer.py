@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
 from apache_beam.options.pipeline_options import PipelineOptions
 from etils import epath
-from PIL import Image
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
-from components.detector_trainer.executor import FIGURES_FILE, PICTURES_FOLDER
 from components.record_artifacts import TRAIN_SPLIT, VAL_SPLIT, read_records
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate, read_rows
 from components.segmentation_evaluator.example_pictures import EXAMPLES_FOLDER
@@ -26,11 +23,11 @@ from pipeline.config import RunConfig
 from pipeline.display import Display
 from pipeline.experiment.crops import Crop, border_crop
 from pipeline.experiment.figures import Arm, arm
-from pipeline.experiment.page import Detector, Experiment, experiment_page, results_as_json
+from pipeline.experiment.page import Experiment, experiment_page, results_as_json
 from pipeline.experiment.seeds import seeded, with_seeds
 from pipeline.local_runner import run_nodes
 from pipeline.pipeline import trainer_id
-from pipeline.report.example_pictures import data_uri
+from pipeline.report.detector import Detector, read_detector
 from pipeline.run_metadata import NodeOutputs, outputs_of_run
 from pipeline.sample import prepare_sample
 
@@ -39,7 +36,7 @@ PUBLISHING_NODES = ("PublishedModel", "ModelSmokeTest", "SegmentationEvaluator",
 
 EVALUATION_FOLDER, EVALUATION_FILE = "evaluation", "evaluation.json"
 PAGE_FILE, RESULTS_FILE = "experiment.html", "experiment.json"
-SHOWN_CROPS, SHOWN_DETECTIONS = 4, 6
+SHOWN_CROPS = 4
 
 
 def run_transfer_experiment(configs: Sequence[RunConfig], seeds: Sequence[int], output: Path, display: Display) -> Path:
@@ -74,7 +71,7 @@ def run_transfer_experiment(configs: Sequence[RunConfig], seeds: Sequence[int], 
         arms += [arm(name, seeds, histories, evaluation, rows) for name in config.candidates]
         crops += _crops(evaluation_folder, evaluation, list(config.candidates), seeds[0])
         if "DetectorTrainer" in outputs:
-            detector = _detector(epath.Path(outputs["DetectorTrainer"]["detector_run"].uri))
+            detector = read_detector(epath.Path(outputs["DetectorTrainer"]["detector_run"].uri))
     experiment = Experiment(
         arms=arms,
         seeds=seeds,
@@ -123,16 +120,6 @@ def _crops(folder: epath.Path, evaluation: Mapping[str, Any], candidates: Sequen
     models = {name: seeded(name, seed) for name in candidates}
     images = [folder / EXAMPLES_FOLDER / example["image_id"] for example in ranked[:SHOWN_CROPS]]
     return [border_crop(image, models, evaluation["class_names"]) for image in images]
-
-
-def _detector(folder: epath.Path) -> Detector:
-    pictures = sorted((folder / PICTURES_FOLDER).glob("*.png"))[:SHOWN_DETECTIONS]
-    shown = []
-    for picture in pictures:
-        with picture.open("rb") as file, Image.open(file) as image:
-            shown.append(data_uri(np.asarray(image.convert("RGB"))))
-    history = json.loads((folder / HISTORY_JSON).read_text()) if (folder / HISTORY_JSON).exists() else {}
-    return Detector(json.loads((folder / FIGURES_FILE).read_text()), history, shown)
 
 
 def _write_whole(file: Path, text: str) -> None:

@@ -17,8 +17,9 @@ from pipeline import cli
 from pipeline.config import ConfigError, load_config
 from pipeline.experiment.crops import border_crop, crop_window
 from pipeline.experiment.figures import Arm, arm, races, sharper
-from pipeline.experiment.page import Detector, Experiment, experiment_page, results_as_json
+from pipeline.experiment.page import Experiment, experiment_page, results_as_json
 from pipeline.experiment.seeds import seeded, with_seeds
+from pipeline.report.detector import Detector
 from tfds_voc_seg.labels import VOID
 
 NAMES = ["background", "dog"]
@@ -136,7 +137,7 @@ def experiment() -> Experiment:
         "average_precision": {"dog": 0.25},
         "objects": {"dog": 7},
     }
-    detector = Detector(figures, {"loss": [2.0, 1.0]}, ["data:image/png;base64,AAAA"])
+    detector = Detector(figures, 2, ["data:image/png;base64,AAAA"])
     return Experiment([SCRATCH, TRANSFER, FCN4], [0, 1], [], detector, [{"name": "<made>"}])
 
 
@@ -147,6 +148,7 @@ def test_the_page_says_what_was_measured(experiment: Experiment) -> None:
     assert "The boundary IoU of fcn4 is above that of fcn8 in 1 of 2 seeds" in text
     assert '<td class="num">never</td>' in text
     assert "−0.100" in text
+    assert "0.250 by VOC2012’s protocol, – by VOC2007’s" in text
     assert "&lt;made&gt;" in page
     assert "http://" not in page
     assert "https://" not in page

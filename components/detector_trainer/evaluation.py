@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -17,33 +17,40 @@ from components.record_artifacts import Records
 VAL_MAP = "val_map_voc2012"
 
 
-def detect_split(
-    network: keras.Model, files: Sequence[str], image_size: int, defaults: np.ndarray, batch_size: int
-) -> list[Detections]:
-    """Detects objects in every image of a split, in the records' own order."""
+DetectBatch = Callable[[tf.Tensor], Any]
+"""Images uint8 [batch, size, size, 3] → what `detections.detect` gives."""
 
-    @tf.function
-    def step(images: tf.Tensor) -> Any:
+
+def batch_detector(network: keras.Model, defaults: np.ndarray) -> DetectBatch:
+    """Makes the network, with all that follows it, one graph: it is traced once and sees the weights of the moment."""
+
+    @tf.function(reduce_retracing=True)
+    def detect_batch(images: tf.Tensor) -> Any:
         return detect(network(tf.cast(images, tf.float32), training=False), defaults)
 
+    return detect_batch
+
+
+def detect_split(detect_batch: DetectBatch, files: Sequence[str], image_size: int, batch_size: int) -> list[Detections]:
+    """Detects objects in every image of a split, in the records' own order."""
     batches = image_batches(files, image_size, batch_size)
-    return [found for images in batches for found in per_image(*step(images))]
+    return [found for images in batches for found in per_image(*detect_batch(images))]
 
 
 class AveragePrecision(keras.callbacks.Callback):
     """Adds the val split's mean average precision to each epoch's figures."""
 
-    def __init__(self, records: Records, split: str, defaults: np.ndarray, batch_size: int):
+    def __init__(self, network: keras.Model, records: Records, split: str, defaults: np.ndarray, batch_size: int):
         super().__init__()
-        self._files, self._records = records.files[split], records
-        self._defaults, self._batch_size = defaults, batch_size
+        self._files, self._records, self._batch_size = records.files[split], records, batch_size
+        self._detect_batch = batch_detector(network, defaults)
         self.truth = read_objects(self._files)
 
-    def measure(self, network: keras.Model) -> tuple[dict[str, Any], list[Detections]]:
-        """Gives what `detection_figures` says of a network, and its detections."""
-        found = detect_split(network, self._files, self._records.image_size, self._defaults, self._batch_size)
+    def measure(self) -> tuple[dict[str, Any], list[Detections]]:
+        """Gives what `detection_figures` says of the network as it is now, and its detections."""
+        found = detect_split(self._detect_batch, self._files, self._records.image_size, self._batch_size)
         return detection_figures(self.truth, found, self._records.class_names), found
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
-        figures, _ = self.measure(self.model)
+        figures, _ = self.measure()
         logs[VAL_MAP] = figures["map_voc2012"] or 0.0

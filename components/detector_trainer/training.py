@@ -79,7 +79,7 @@ def train_detector(
     steps = steps_of(count_records(records.files[TRAIN_SPLIT]), config.batch_size)
     network.compile(optimizer=make_optimizer(config.optimization, steps), loss=MultiboxLoss())
     network.optimizer.build(network.trainable_variables)
-    precision = AveragePrecision(records, VAL_SPLIT, defaults, config.batch_size)
+    precision = AveragePrecision(network, records, VAL_SPLIT, defaults, config.batch_size)
 
     started = time.monotonic()
     state = folder.read()
@@ -111,7 +111,7 @@ def train_detector(
         write_history(history, model_run)
         folder.load_best(network)
     seconds = time.monotonic() - started
-    figures, found = precision.measure(network)
+    figures, found = precision.measure()
     return network, DetectorResult(defaults, figures, precision.truth, found, report, seconds)
 
 

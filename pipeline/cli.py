@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from pipeline.commands import data, demo, evaluate, kubeflow, predict, published, run
+from pipeline.commands import data, demo, evaluate, experiment, kubeflow, predict, published, run
 from pipeline.commands.terminal import EXIT_INTERRUPTED, fail
 
 
@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_parser(commands)
     predict.add_parser(commands)
     demo.add_parser(commands)
+    experiment.add_parser(commands)
     published.add_parsers(commands)
     data.add_parser(commands)
     kubeflow.add_parser(commands)

@@ -12,6 +12,7 @@ import pydantic
 import yaml
 
 from components.data_validator.validation_config import ValidationConfig
+from components.detector_trainer.detector_config import DetectorConfig
 from components.model_selector.selection_config import SelectionConfig
 from components.model_smoke_test.smoke_test_config import SmokeTestConfig
 from components.segmentation_trainer.network_names import CONTRACT_ARGUMENTS, network_path
@@ -62,6 +63,8 @@ class DataConfig(StrictConfig):
     """`png` is lossless; `jpeg` makes smaller records."""
     mask_compression_level: int = pydantic.Field(default=7, ge=1, le=9)
     """zlib's: 1 is fastest, 9 smallest."""
+    boxes: bool = False
+    """Put the objects of the devkit's annotations into the records: a detector needs them."""
     num_shards: int = pydantic.Field(default=4, ge=1, le=10_000)
     """Files a split."""
     on_bad_pair: OnBadPair = "fail"
@@ -80,6 +83,7 @@ class DataConfig(StrictConfig):
             image_encoding=self.image_encoding,
             drop_empty=self.drop_empty,
             mask_compression_level=self.mask_compression_level,
+            boxes=self.boxes,
         )
 
 
@@ -98,6 +102,8 @@ class CandidateConfig(StrictConfig):
     """A known network's name, or one's own as `module:function`."""
     options: dict[str, Any] = pydantic.Field(default_factory=dict)
     """The network's own options."""
+    transfer: bool = False
+    """Whether the network's backbone begins with the VGG-16 that the run's detector was trained with."""
     training: TrainingConfig = TrainingConfig()
     """How to train it: the run's `training`, with this candidate's own settings over it."""
 
@@ -143,6 +149,8 @@ class RunConfig(StrictConfig):
     validation: ValidationConfig = ValidationConfig()
     training: TrainingConfig = TrainingConfig()
     """The settings that all candidates share."""
+    detector: DetectorConfig | None = None
+    """An SSD300 to train first, for the candidates with `transfer: true`; none by default. Needs `data.boxes`."""
     candidates: dict[Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")], CandidateConfig]
     smoke_test: SmokeTestConfig = SmokeTestConfig()
     """The test that each candidate's SavedModel goes through before it may be published."""
@@ -186,6 +194,15 @@ class RunConfig(StrictConfig):
             if unknown:
                 raise ValueError(f"min_class_iou: unknown class {unknown[0]!r}; the run has {', '.join(class_names)}")
         return selection
+
+    @pydantic.model_validator(mode="after")
+    def _detector_with_boxes(self) -> RunConfig:
+        if self.detector and not self.data.boxes:
+            raise ValueError("detector: it learns from boxes; set data.boxes to true")
+        transferring = [name for name, candidate in self.candidates.items() if candidate.transfer]
+        if transferring and not self.detector:
+            raise ValueError(f"candidates.{transferring[0]}.transfer: the run has no detector to begin with; add one")
+        return self
 
     @property
     def output_folder(self) -> Path:

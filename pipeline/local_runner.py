@@ -7,7 +7,7 @@ import json
 import re
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -71,18 +71,7 @@ def run_locally(config: RunConfig, display: Display) -> dict[str, Any]:
         DevkitError: the devkit can't be used.
         ConfigError: a candidate's network can't be made.
     """
-    find_devkit(config.devkit_folder)
-    _check_networks(config)
-    config.output_folder.mkdir(parents=True, exist_ok=True)
-    pipeline_ir = compiler.Compiler().compile(create_pipeline(config))
-    for node in pipeline_ir.nodes:
-        if node.pipeline_node.node_info.id in UNCACHED_NODES:
-            node.pipeline_node.execution_options.caching_options.enable_cache = False
-    watch = _NodeWatch(display)
-    with display.live(), listening(display.progress), _watched(watch):
-        local_dag_runner.LocalDagRunner().run_with_ir(pipeline_ir)
-    run_id = pipeline_ir.runtime_spec.pipeline_run_id.field_value.string_value
-    store = MetadataStore(metadata.sqlite_metadata_connection_config(config.metadata_file))
+    run_id, store, watch = run_nodes(config, display)
     record_facts(store, run_id, config.model_dump(mode="json"))
     outputs = outputs_of_run(store, run_id)
     histories = {name: _history(outputs[trainer_id(name)]["model_run"].uri) for name in config.candidates}
@@ -91,6 +80,33 @@ def run_locally(config: RunConfig, display: Display) -> dict[str, Any]:
     summary = {**make_summary(outputs, watch.seconds, watch.cached), "report": report}
     write_summary(config.output_folder, summary)
     return summary
+
+
+def run_nodes(
+    config: RunConfig, display: Display, *, without: Collection[str] = ()
+) -> tuple[str, MetadataStore, _NodeWatch]:
+    """Runs the pipeline's nodes. Arguments and errors as `run_locally`.
+
+    Args:
+        config: the whole run.
+        display: shows the nodes.
+        without: ids of nodes to leave out, see `create_pipeline`.
+
+    Returns:
+        TFX's name of the run, the metadata, and what each node took.
+    """
+    find_devkit(config.devkit_folder)
+    _check_networks(config)
+    config.output_folder.mkdir(parents=True, exist_ok=True)
+    pipeline_ir = compiler.Compiler().compile(create_pipeline(config, without=without))
+    for node in pipeline_ir.nodes:
+        if node.pipeline_node.node_info.id in UNCACHED_NODES:
+            node.pipeline_node.execution_options.caching_options.enable_cache = False
+    watch = _NodeWatch(display)
+    with display.live(), listening(display.progress), _watched(watch):
+        local_dag_runner.LocalDagRunner().run_with_ir(pipeline_ir)
+    run_id = pipeline_ir.runtime_spec.pipeline_run_id.field_value.string_value
+    return run_id, MetadataStore(metadata.sqlite_metadata_connection_config(config.metadata_file)), watch
 
 
 def _write_report(config: RunConfig, display: Display) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 
 import tfx.v1  # noqa: F401  (before tensorflow_data_validation: it installs a stand-in that TFDV needs)
 
@@ -11,10 +12,12 @@ from etils import epath
 from tfx import components as tfx_components
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
+from tfx.types import BaseChannel
 
 from components.curated_schema.component import CuratedSchema
 from components.curated_schema.schema import curated_schema
 from components.data_validator.component import DataValidator
+from components.detector_trainer.component import DetectorTrainer
 from components.model_pusher.component import Pusher
 from components.model_selector.component import ModelSelector
 from components.model_smoke_test.component import ModelSmokeTest
@@ -38,12 +41,13 @@ def trainer_id(candidate: str) -> str:
     return f"SegmentationTrainer.{candidate}"
 
 
-def create_pipeline(config: RunConfig, places: Places | None = None) -> Pipeline:
+def create_pipeline(config: RunConfig, places: Places | None = None, *, without: Collection[str] = ()) -> Pipeline:
     """Makes the pipeline.
 
     Args:
         config: the whole run.
         places: where its data are; by default on this machine, as the configuration says.
+        without: ids of nodes to leave out; none of the others may take their outputs.
 
     Returns:
         A pipeline without union channels and resolvers, so that every runner can take it.
@@ -85,6 +89,7 @@ def create_pipeline(config: RunConfig, places: Places | None = None) -> Pipeline
         config=config.validation,
         code_fingerprint=code_fingerprint("components.data_validator.executor"),
     )
+    detector = _detector(config, places, examples)
     trainers = {
         name: SegmentationTrainer(
             examples=examples,
@@ -92,13 +97,14 @@ def create_pipeline(config: RunConfig, places: Places | None = None) -> Pipeline
             network=candidate.network,
             options=candidate.options,
             training=candidate.training,
+            backbone=detector.outputs["detector"] if detector and candidate.transfer else None,
             state_folder=places.training_folder and f"{places.training_folder}/{name}",
             epochs=places.epochs,
             code_fingerprint=_trainer_fingerprint(name, candidate),
         ).with_id(trainer_id(name))
         for name, candidate in config.candidates.items()
     }
-    for trainer in trainers.values():
+    for trainer in (*trainers.values(), *([detector] if detector else [])):
         trainer.add_upstream_node(data_validator)  # so that anomalies are known before the long work starts
     models = {name: trainer.outputs["model"] for name, trainer in trainers.items()}
     published_model = PublishedModel(
@@ -134,28 +140,42 @@ def create_pipeline(config: RunConfig, places: Places | None = None) -> Pipeline
         serving_folder=places.serving_folder,
         keep_versions=config.publishing.keep_versions,
     )
+    nodes = [
+        example_gen,
+        schema,
+        statistics_gen,
+        schema_gen,
+        example_validator,
+        data_validator,
+        *([detector] if detector else []),
+        *trainers.values(),
+        published_model,
+        smoke_test,
+        evaluator,
+        selector,
+        pusher,
+    ]
     return Pipeline(
         pipeline_name=f"voc-seg-{config.name.replace('_', '-')}",
         pipeline_root=places.pipeline_root,
-        components=[
-            example_gen,
-            schema,
-            statistics_gen,
-            schema_gen,
-            example_validator,
-            data_validator,
-            *trainers.values(),
-            published_model,
-            smoke_test,
-            evaluator,
-            selector,
-            pusher,
-        ],
+        components=[node for node in nodes if node.id not in without],
         enable_cache=True,
         metadata_connection_config=(
             metadata.sqlite_metadata_connection_config(places.metadata_file) if places.metadata_file else None
         ),
         beam_pipeline_args=list(config.beam.args),
+    )
+
+
+def _detector(config: RunConfig, places: Places, examples: BaseChannel) -> DetectorTrainer | None:
+    if config.detector is None:
+        return None
+    fingerprint = code_fingerprint("components.detector_trainer.executor")
+    return DetectorTrainer(
+        examples,
+        config.detector,
+        state_folder=places.training_folder and f"{places.training_folder}/detector",
+        code_fingerprint=fingerprint + _content_hash(config.detector.weights),
     )
 
 
@@ -169,7 +189,10 @@ def _trainer_fingerprint(name: str, candidate: CandidateConfig) -> str:
         fingerprint = code_fingerprint("components.segmentation_trainer.executor", path.partition(":")[0])
     except ModuleNotFoundError as error:
         raise ConfigError(f"candidates.{name}.network: {error}; is it in this folder or on PYTHONPATH?") from error
-    weights = epath.Path(str(candidate.options.get("weights") or ""))
-    if str(weights) != "." and weights.is_file():
-        fingerprint += f"+{hashlib.sha256(weights.read_bytes()).hexdigest()}"
-    return f"{path}@{fingerprint}"
+    return f"{path}@{fingerprint}{_content_hash(candidate.options.get('weights'))}"
+
+
+def _content_hash(weights: str | None) -> str:
+    """A suffix for a file of weights; empty where there is none."""
+    file = epath.Path(str(weights or ""))
+    return f"+{hashlib.sha256(file.read_bytes()).hexdigest()}" if str(file) != "." and file.is_file() else ""

@@ -51,7 +51,9 @@ def local_places(config: RunConfig) -> Places:
     folder = config.devkit_folder
     return Places(
         devkit=str(folder),
-        devkit_fingerprint=devkit.fingerprint(folder, config.data.train_masks) if folder.exists() else "",
+        devkit_fingerprint=(
+            devkit.fingerprint(folder, config.data.train_masks, boxes=config.data.boxes) if folder.exists() else ""
+        ),
         pipeline_root=config.pipeline_root,
         serving_folder=config.serving_folder,
         serving_state=serving_state(config.serving_folder),

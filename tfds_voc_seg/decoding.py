@@ -24,8 +24,7 @@ def parse_record(serialized: tf.Tensor, image_size: int | None, channels: int) -
         serialized,
         {"image": tf.io.FixedLenFeature([], tf.string), mask_key: tf.io.FixedLenFeature([], tf.string)},
     )
-    image = tf.io.decode_image(features["image"], channels=3, expand_animations=False)
-    image = tf.ensure_shape(image, [image_size, image_size, 3])
+    image = _decode_image(features["image"], image_size)
     mask = tf.io.decode_raw(tf.io.decode_compressed(features[mask_key], "ZLIB"), tf.uint8)
     if image_size is not None:
         return image, tf.reshape(mask, [image_size, image_size, channels])
@@ -51,6 +50,38 @@ def parse_origin(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor
         },
     )
     return features["filename"], features["height"], features["width"]
+
+
+def parse_image(serialized: tf.Tensor, image_size: int | None) -> tf.Tensor:
+    """Decodes the image of a record alone. Arguments and result as `parse_record`."""
+    features = tf.io.parse_single_example(serialized, {"image": tf.io.FixedLenFeature([], tf.string)})
+    return _decode_image(features["image"], image_size)
+
+
+def _decode_image(encoded: tf.Tensor, image_size: int | None) -> tf.Tensor:
+    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    return tf.ensure_shape(image, [image_size, image_size, 3])
+
+
+def parse_objects(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Reads the objects of a record that was made with boxes.
+
+    Args:
+        serialized: string scalar, a `tf.train.Example`.
+
+    Returns:
+        boxes float32 [N, 4], ymin, xmin, ymax and xmax as shares of the image's sides; labels int64 [N], from 1;
+        difficult bool [N].
+    """
+    features = tf.io.parse_single_example(
+        serialized,
+        {
+            "objects/bbox": tf.io.FixedLenSequenceFeature([4], tf.float32, allow_missing=True),
+            "objects/label": tf.io.FixedLenSequenceFeature([], tf.int64, allow_missing=True),
+            "objects/difficult": tf.io.FixedLenSequenceFeature([], tf.int64, allow_missing=True),
+        },
+    )
+    return features["objects/bbox"], features["objects/label"], tf.cast(features["objects/difficult"], tf.bool)
 
 
 def void_weights(mask: tf.Tensor) -> tf.Tensor:

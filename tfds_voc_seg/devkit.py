@@ -16,6 +16,7 @@ SPLITS = ("train", "val")
 
 _FOLDERS = ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation")
 _MASKS, _SBD_MASKS = "SegmentationClass", "SegmentationClassAug"
+_ANNOTATIONS = "Annotations"
 _SBD_LISTS = ("train_aug", "trainaug")
 _NESTED_DEVKITS = ("", "VOC2012", "VOCdevkit/VOC2012")
 
@@ -33,6 +34,11 @@ class Pair:
     image_id: str
     photo: str
     mask: str
+
+    @property
+    def annotation(self) -> str:
+        """Path of the XML file with the image's boxes; it lies beside the photo's folder, where there is one."""
+        return str(storage_path(self.photo).parent.parent / _ANNOTATIONS / f"{self.image_id}.xml")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +72,14 @@ class DevkitError(ValueError):
     def __init__(self, message: str, problems: Sequence[Problem] = ()):
         super().__init__(message)
         self.problems = tuple(problems)
+
+
+class PairError(DevkitError):
+    """A pair that can't be used; `problems` holds the one problem."""
+
+    def __init__(self, pair: Pair, file: str, what: str, advice: str):
+        problem = Problem(pair.image_id, file, what, advice)
+        super().__init__(str(problem), [problem])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -249,7 +263,7 @@ def problems_error(heading: str, problems: Sequence[Problem], shown: int = 20) -
     return DevkitError("\n".join([f"{heading}:", *lines]), problems)
 
 
-def fingerprint(devkit: str | Path, train_masks: TrainMasks = "voc") -> str:
+def fingerprint(devkit: str | Path, train_masks: TrainMasks = "voc", *, boxes: bool = False) -> str:
     """Hashes the lists and the content of every photo and mask, so that a changed file is a changed input.
 
     A file that is missing counts as such: what it does to a conversion is the conversion's to say.
@@ -257,6 +271,7 @@ def fingerprint(devkit: str | Path, train_masks: TrainMasks = "voc") -> str:
     Args:
         devkit: the folder that holds `JPEGImages`.
         train_masks: as for `read_training_splits`.
+        boxes: hash the annotations too.
 
     Returns:
         A SHA-256 hex digest.
@@ -271,7 +286,8 @@ def fingerprint(devkit: str | Path, train_masks: TrainMasks = "voc") -> str:
     for name, masks in lists:
         for image_id in _read_list(devkit, name):
             digest.update(f"{name}/{image_id}\0".encode())
-            for file in (f"JPEGImages/{image_id}.jpg", f"{masks}/{image_id}.png"):
+            annotation = [f"{_ANNOTATIONS}/{image_id}.xml"] if boxes else []
+            for file in (f"JPEGImages/{image_id}.jpg", f"{masks}/{image_id}.png", *annotation):
                 path = storage_path(devkit) / file
                 digest.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"missing")
     return digest.hexdigest()

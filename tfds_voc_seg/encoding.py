@@ -13,7 +13,8 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from zlib_ng import zlib_ng
 
-from tfds_voc_seg.devkit import DevkitError, Pair, Problem, storage_path
+from tfds_voc_seg.annotations import read_objects
+from tfds_voc_seg.devkit import Pair, PairError, storage_path
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
 from tfds_voc_seg.record_config import ImageEncoding, RecordConfig
 
@@ -29,6 +30,16 @@ _CONVERT_ADVICE = (
 def record_features(config: RecordConfig) -> tfds.features.FeaturesDict:
     """The record contract as TFDS features; TFDS alone can decode what `encode_pair` writes."""
     size, channels = config.image_size, len(config.class_names)
+    objects = {
+        "objects": tfds.features.Sequence(
+            {
+                "bbox": tfds.features.BBoxFeature(),
+                "label": tfds.features.ClassLabel(names=config.class_names),
+                "difficult": np.bool_,
+                "truncated": np.bool_,
+            }
+        )
+    }
     return tfds.features.FeaturesDict(
         {
             "image": tfds.features.Image(shape=(size, size, 3), encoding_format=config.image_encoding),
@@ -41,6 +52,7 @@ def record_features(config: RecordConfig) -> tfds.features.FeaturesDict:
             "height": tfds.features.Scalar(dtype=np.int64),
             "width": tfds.features.Scalar(dtype=np.int64),
             "filename": tfds.features.Text(),
+            **(objects if config.boxes else {}),
         }
     )
 
@@ -71,14 +83,6 @@ def resize_photo(photo: tf.Tensor, size: int) -> tf.Tensor:
     """
     resized = tf.image.resize(photo, (size, size), method="bilinear", antialias=True)
     return tf.saturate_cast(tf.round(resized), tf.uint8)
-
-
-class PairError(DevkitError):
-    """A pair that can't be used; `problems` holds the one problem."""
-
-    def __init__(self, pair: Pair, file: str, what: str, advice: str):
-        problem = Problem(pair.image_id, file, what, advice)
-        super().__init__(str(problem), [problem])
 
 
 def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
@@ -216,7 +220,13 @@ def holds_any_class(mask: np.ndarray, config: RecordConfig) -> bool:
     return bool(np.any((classes > 0) & (classes != VOID)))
 
 
-def encode_arrays(photo: np.ndarray, mask: np.ndarray, filename: str, config: RecordConfig) -> dict[str, Any]:
+def encode_arrays(
+    photo: np.ndarray,
+    mask: np.ndarray,
+    filename: str,
+    config: RecordConfig,
+    objects: dict[str, np.ndarray] | None = None,
+) -> dict[str, Any]:
     """Encodes a decoded pair as a record's features.
 
     Args:
@@ -224,6 +234,7 @@ def encode_arrays(photo: np.ndarray, mask: np.ndarray, filename: str, config: Re
         mask: uint8 [height, width], VOC class ids and `VOID`.
         filename: the VOC image id.
         config: what the record holds.
+        objects: as from `annotations.read_objects`, where the record holds boxes.
 
     Returns:
         The record's features as TFDS's example serializer takes them: image and mask already encoded to bytes.
@@ -245,6 +256,7 @@ def encode_arrays(photo: np.ndarray, mask: np.ndarray, filename: str, config: Re
         "height": np.int64(photo.shape[0]),
         "width": np.int64(photo.shape[1]),
         "filename": filename.encode(),
+        **({} if objects is None else {"objects": objects}),
     }
 
 
@@ -269,16 +281,19 @@ class PairEncoder:
             The record; `None` for an image with none of the classes where the configuration drops those.
 
         Raises:
-            PairError: photo or mask can't be read or used.
+            PairError: photo or mask, or the annotation where there are to be boxes, can't be read or used.
         """
         photo, mask = read_pair(pair)
         if self._config.drop_empty and not holds_any_class(mask, self._config):
             return None
-        return self.serialize(photo, mask, pair.image_id)
+        objects = read_objects(pair, self._config.classes, *mask.shape) if self._config.boxes else None
+        return self.serialize(photo, mask, pair.image_id, objects)
 
-    def serialize(self, photo: np.ndarray, mask: np.ndarray, filename: str) -> bytes:
+    def serialize(
+        self, photo: np.ndarray, mask: np.ndarray, filename: str, objects: dict[str, np.ndarray] | None = None
+    ) -> bytes:
         """Serializes a decoded pair. Arguments as `encode_arrays`."""
-        example = self._serializer.get_tf_example(encode_arrays(photo, mask, filename, self._config))
+        example = self._serializer.get_tf_example(encode_arrays(photo, mask, filename, self._config, objects))
         return example.SerializeToString(deterministic=True)  # the same order of features in every process
 
 

@@ -28,6 +28,7 @@ class RecordConfig:
         mask_compression_level: zlib's, 1 (fastest) to 9 (smallest).
         image_encoding: `"png"` is lossless, so that a network sees the same pixels in training and in service;
             `"jpeg"` makes smaller records.
+        boxes: tell each image's objects too, from the devkit's annotations; an image without one is a bad pair.
 
     Raises:
         ValueError: an unknown or repeated class, or none.
@@ -39,6 +40,7 @@ class RecordConfig:
     image_encoding: ImageEncoding = "png"
     drop_empty: bool = False
     mask_compression_level: int = 7
+    boxes: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", known_classes(self.classes))

@@ -26,7 +26,14 @@ from tfds_voc_seg.visualization import register
 _TRAIN_AUG = "train_aug"
 _SPLITS = {"train": tfds.Split.TRAIN, "val": tfds.Split.VALIDATION}
 
-_NAMED_CONFIGS = ("voc2012_300", "voc2012_128", "voc2012_original", "person_dog_300", "person_dog_128")
+_NAMED_CONFIGS = (
+    "voc2012_300",
+    "voc2012_128",
+    "voc2012_original",
+    "voc2012_300_boxes",
+    "person_dog_300",
+    "person_dog_128",
+)
 
 _IN_PROCESS = ("--runner=DirectRunner", "--allow_unsafe_triggers")
 """Beam's options where none are given: in this process, with nothing to download."""
@@ -51,6 +58,7 @@ class VocSegConfig(tfds.core.BuilderConfig):
         drop_empty: leave out images that hold none of the classes.
         image_encoding: `"png"` (lossless) or `"jpeg"`.
         mask_compression_level: zlib's, 1 (fastest) to 9 (smallest); the tensors are the same.
+        boxes: with the objects of the devkit's annotations too.
         num_shards: files a split.
         seed: of the shuffling.
         on_bad_pair: `"fail"` lists all bad pairs and fails, `"skip"` leaves them out (see `rejects.jsonl`).
@@ -66,6 +74,7 @@ class VocSegConfig(tfds.core.BuilderConfig):
     drop_empty: bool = False
     image_encoding: ImageEncoding = "png"
     mask_compression_level: int = 7
+    boxes: bool = False
     num_shards: int = 4
     seed: int = 0
     on_bad_pair: OnBadPair = "fail"
@@ -86,6 +95,7 @@ class VocSegConfig(tfds.core.BuilderConfig):
             image_encoding=self.image_encoding,
             mask_compression_level=self.mask_compression_level,
             drop_empty=self.drop_empty,
+            boxes=self.boxes,
         )
 
     def conversion_config(self) -> conversion.ConversionConfig:
@@ -99,6 +109,7 @@ class VocSegConfig(tfds.core.BuilderConfig):
         parts += [self.image_encoding] if self.image_encoding != "png" else []
         parts += ["void_as_background"] if self.void == "background" else []
         parts += ["drop_empty"] if self.drop_empty else []
+        parts += ["boxes"] if self.boxes else []
         name = "_".join(parts)
         return f"{name}_custom" if name in _NAMED_CONFIGS else name
 
@@ -130,6 +141,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             image_size=128,
         ),
         VocSegConfig(name="voc2012_original", description="All 20 classes, at their own sizes.", image_size=None),
+        VocSegConfig(name="voc2012_300_boxes", description="All 20 classes, 300×300, with boxes.", boxes=True),
     ]
 
     def _info(self) -> tfds.core.DatasetInfo:

@@ -8,6 +8,8 @@ own, much narrower than that between two intervals would be.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 SAMPLES = 1000
@@ -25,11 +27,20 @@ def bootstrap_mean_iou(confusions: np.ndarray) -> np.ndarray:
     Returns:
         float64 [SAMPLES]; NaN where no drawn image has a valid pixel.
     """
+    return _resampled(confusions, _mean_iou)
+
+
+def bootstrap_pixel_accuracy(confusions: np.ndarray) -> np.ndarray:
+    """Pixel accuracy of resampled splits, as `bootstrap_mean_iou`, of the same images."""
+    return _resampled(confusions, _pixel_accuracy)
+
+
+def _resampled(confusions: np.ndarray, figure: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     images, num_classes = confusions.shape[:2]
     flat = confusions.reshape(images, -1).astype(np.float64)  # exact up to 2⁵³ pixels
     draws = np.random.default_rng(_SEED).multinomial(images, np.full(images, 1 / images), size=SAMPLES)
     parts = np.split(draws, range(_SAMPLES_AT_ONCE, SAMPLES, _SAMPLES_AT_ONCE))
-    return np.concatenate([_mean_iou((part @ flat).reshape(-1, num_classes, num_classes)) for part in parts])
+    return np.concatenate([figure((part @ flat).reshape(-1, num_classes, num_classes)) for part in parts])
 
 
 def interval(samples: np.ndarray) -> list[float] | None:
@@ -42,6 +53,12 @@ def interval(samples: np.ndarray) -> list[float] | None:
         return None
     tail = (1 - CONFIDENCE) / 2
     return [float(end) for end in np.quantile(samples, [tail, 1 - tail])]
+
+
+def _pixel_accuracy(confusions: np.ndarray) -> np.ndarray:
+    """`confusion.pixel_accuracy` of many matrices [N, K, K] at once."""
+    with np.errstate(invalid="ignore"):
+        return np.trace(confusions, axis1=1, axis2=2) / confusions.sum(axis=(1, 2))
 
 
 def _mean_iou(confusions: np.ndarray) -> np.ndarray:

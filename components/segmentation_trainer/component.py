@@ -25,7 +25,10 @@ class SegmentationTrainerSpec(types.ComponentSpec):
         executor.STATE_FOLDER_KEY: component_spec.ExecutionParameter(type=str),
         executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
     }
-    INPUTS = {executor.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples)}
+    INPUTS = {
+        executor.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        executor.BACKBONE_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
+    }
     OUTPUTS = {
         executor.MODEL_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model),
         executor.MODEL_RUN_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
@@ -47,6 +50,7 @@ class SegmentationTrainer(base_component.BaseComponent):
         training: TrainingConfig,
         *,
         epochs: int | RuntimeParameter | None = None,
+        backbone: types.BaseChannel | None = None,
         state_folder: str = "",
         code_fingerprint: str = "",
     ):
@@ -59,6 +63,8 @@ class SegmentationTrainer(base_component.BaseComponent):
             options: the network's options.
             training: how to train.
             epochs: goes over `training.epochs` where it is above 0; a runtime parameter on a cluster.
+            backbone: a Model that a DetectorTrainer made; the network's backbone begins with its layers of the same
+                names.
             state_folder: where the state after each epoch is kept, so that a killed training goes on from there; it
                 outlives executions. Without one a killed training begins anew.
             code_fingerprint: a hash of the network's and the training's code; TFX's cache does not look into code.
@@ -67,6 +73,7 @@ class SegmentationTrainer(base_component.BaseComponent):
             spec=SegmentationTrainerSpec(
                 **{
                     executor.EXAMPLES_KEY: examples,
+                    **({executor.BACKBONE_KEY: backbone} if backbone else {}),
                     executor.CANDIDATE_KEY: candidate,
                     executor.NETWORK_KEY: json.dumps({"name": network, "options": options}, sort_keys=True),
                     executor.TRAINING_KEY: training.model_dump_json(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -20,6 +20,7 @@ from components.record_artifacts import read_records
 from components.segmentation_trainer.distribution import is_chief, make_strategy
 from components.segmentation_trainer.export import ModelDescription, export_saved_model
 from components.segmentation_trainer.networks import create_network
+from components.segmentation_trainer.networks.trained_backbone import load_backbone
 from components.segmentation_trainer.resumption import TrainingFolder
 from components.segmentation_trainer.training import train
 from components.segmentation_trainer.training_config import TrainingConfig
@@ -31,6 +32,8 @@ EPOCHS_KEY = "epochs"
 STATE_FOLDER_KEY = "state_folder"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 EXAMPLES_KEY = "examples"
+BACKBONE_KEY = "backbone"
+BACKBONE_FILE = "backbone.json"
 MODEL_KEY = "model"
 MODEL_RUN_KEY = "model_run"
 
@@ -49,9 +52,11 @@ class Executor(base_executor.BaseExecutor):
         Args:
             input_dict:
                 examples: Examples of the record contract, with splits train and val.
+                backbone: optional, the Model of a DetectorTrainer whose layers the network's backbone begins with.
             output_dict:
                 model: Model, a SavedModel where TFX's Pusher looks for it.
-                model_run: ModelRun: `history.json`, `history.csv`, `curves.png` and TensorBoard's logs.
+                model_run: ModelRun: `history.json`, `history.csv`, `curves.png` and TensorBoard's logs; where the
+                    backbone was given, `backbone.json`: its Model and the layers that got weights.
             exec_properties:
                 candidate: the candidate's name, for the display.
                 network: JSON with `name` and `options`.
@@ -75,20 +80,29 @@ class Executor(base_executor.BaseExecutor):
             report(Progress(f"training {candidate}, epoch {epoch}/{config.epochs}", step, steps, figures))
 
         with tempfile.TemporaryDirectory() as scratch:
-            model_folder, model_run, folder = _folders(
-                output_dict, {**exec_properties, TRAINING_KEY: config.model_dump_json()}, examples, scratch
-            )
+            backbone = [artifact.uri for artifact in input_dict.get(BACKBONE_KEY, [])]
+            settings = {**exec_properties, TRAINING_KEY: config.model_dump_json()}
+            model_folder, model_run, folder = _folders(output_dict, settings, [examples.uri, *backbone], scratch)
             if not is_chief(strategy):  # computes the same and writes it where nobody looks
                 model_folder, model_run = f"{scratch}/model", epath.Path(scratch) / "run"
                 folder = folder.copy_to(f"{scratch}/state")  # the first worker's: all begin at the same epoch
             keras.backend.clear_session()
-            network, result = train(
-                lambda: create_network(
+            model_run.mkdir(parents=True, exist_ok=True)
+
+            def make_network() -> keras.Model:
+                network = create_network(
                     network_settings["name"],
                     image_size=records.image_size,
                     num_classes=len(records.class_names),
                     **network_settings["options"],
-                ),
+                )
+                for uri in backbone:
+                    loaded = load_backbone(network, uri)
+                    (model_run / BACKBONE_FILE).write_text(json.dumps({"model": uri, **loaded.as_json()}, indent=2))
+                return network
+
+            network, result = train(
+                make_network,
                 records,
                 config,
                 strategy,
@@ -118,14 +132,14 @@ def _config(exec_properties: Mapping[str, Any]) -> TrainingConfig:
 def _folders(
     output_dict: dict[str, list[types.Artifact]],
     exec_properties: dict[str, Any],
-    examples: types.Artifact,
+    inputs: Sequence[str],
     scratch: str,
 ) -> tuple[str, epath.Path, TrainingFolder]:
     """Where the SavedModel, the history and the state go; the state's folder is named after all it depends on."""
     model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
     model_run = artifact_utils.get_single_instance(output_dict[MODEL_RUN_KEY])
     keys = (NETWORK_KEY, TRAINING_KEY, CODE_FINGERPRINT_KEY)
-    depends_on = "\0".join([examples.uri, *(exec_properties[key] for key in keys)])
+    depends_on = "\0".join([*inputs, *(exec_properties[key] for key in keys)])
     training = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
     state = f"{exec_properties[STATE_FOLDER_KEY] or scratch}/{training}"
     return path_utils.serving_model_dir(model.uri), epath.Path(model_run.uri), TrainingFolder(state)

@@ -92,10 +92,10 @@ class VideoReader:
 
     def _prepare(self) -> None:
         options = self._options
-        stream = self._container.streams.best("video")
+        stream: Any = self._container.streams.best("video")  # its type depends on the file
         if stream is None:
             raise VideoError("holds no pictures", self._path)
-        self._stream: Any = stream
+        self._stream = stream
         self._stream.thread_type = "AUTO"
         self._cut_short = _cut_short(self._path)
         if self._cut_short and options.end is None:

@@ -14,6 +14,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from components.data_validator.data_summary import DATA_SUMMARY_FILE
 from components.data_validator.findings import VALIDATION_FILE
+from pipeline.report.detector import Detector, read_detector
 from pipeline.run_metadata import (
     CONFIG_FACT,
     PUSHED_MODEL_KEY,
@@ -65,6 +66,7 @@ class RunContents:
         withheld: why a model that was selected was not published all the same; `None` as a rule.
         version_in_service: the version that the candidates were compared with.
         trainings: candidate → how it was made.
+        detector: that candidates began with; `None` where the run has none.
         data_summary: split → what it holds.
         findings: what DataValidator found; `None` where it was not asked.
         rejected: bad images that the conversion left out.
@@ -85,6 +87,7 @@ class RunContents:
     withheld: str | None = None
     version_in_service: str | None = None
     trainings: dict[str, Training] = dataclasses.field(default_factory=dict)
+    detector: Detector | None = None
     data_summary: dict[str, Any] | None = None
     findings: list[dict[str, Any]] | None = None
     rejected: list[dict[str, str]] = dataclasses.field(default_factory=list)
@@ -113,7 +116,9 @@ def read_contents(output: Path) -> RunContents:
             # A cached result is as old as the execution that made it.
             made = producer(store, node.outputs["model_run"]) or node
             trainings[str(node.parameters.get("candidate", node.id))] = _training(node, made, output)
-    folders = {key: _folder(run, key, output) for key in ("evaluation", "blessing", "smoke_test", "validation")}
+    folders = {
+        key: _folder(run, key, output) for key in ("evaluation", "blessing", "smoke_test", "validation", "detector_run")
+    }
     folders["examples"] = _folder(run, "examples", output)
     examples_folder = folders["evaluation"] / EXAMPLES_FOLDER if folders["evaluation"] else None
     data, pusher = run.node_with_output("examples"), run.node_with_output(PUSHED_MODEL_KEY)
@@ -129,6 +134,7 @@ def read_contents(output: Path) -> RunContents:
         withheld=pushed.get("not_pushed_reason"),
         version_in_service=_version_in_service(run),
         trainings=trainings,
+        detector=read_detector(folders["detector_run"]) if folders["detector_run"] else None,
         data_summary=_read_json(folders["validation"], DATA_SUMMARY_FILE),
         findings=_read_json(folders["validation"], VALIDATION_FILE),
         rejected=_read_lines(folders["examples"], REJECTS_FILE),

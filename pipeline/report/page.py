@@ -53,7 +53,7 @@ def make_page(contents: RunContents) -> str:
     class_names = list(known(contents.evaluation, "class_names") or [])
     absent = sections.absent_classes(models, class_names)
     data_rows = sections.data_rows(contents.data_summary or {}, _data_classes(contents))
-    environment = _environment()
+    environment = report_environment()
     return environment.get_template("page.html.jinja").render(
         run=contents,
         evaluation=contents.evaluation or {},
@@ -95,9 +95,10 @@ def _code_of_network(code: str) -> tuple[str, str]:
     return (function, fingerprint) if at else ("", code)
 
 
-def _environment() -> jinja2.Environment:
+def report_environment(*packages: str) -> jinja2.Environment:
+    """The templates of these packages and of the report, with the filters and styles that all pages share."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.report"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package) for package in (*packages, "pipeline.report")]),
         autoescape=True,
         undefined=jinja2.ChainableUndefined,  # a key that an older artifact lacks counts as missing
         trim_blocks=True,

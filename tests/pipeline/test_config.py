@@ -21,7 +21,7 @@ def errors(*overrides: str, preset: str = "demo") -> list[str]:
 def test_every_preset_is_valid_and_says_its_command(name: str) -> None:
     assert load_config(name).name == name
     head = Path("pipeline/presets", f"{name}.yaml").read_text().splitlines()[0]
-    assert head.startswith("# vocseg run")
+    assert head.startswith(("# vocseg run", "# vocseg experiment transfer"))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,10 @@ def test_every_preset_is_valid_and_says_its_command(name: str) -> None:
         ("colour=red", "colour: unknown key; allowed here are name, output, data, sample"),
         ("data.size=3", "data.size: unknown key; allowed here are devkit, image_size, classes"),
         ("training.epoch=3", "training.epoch: unknown key; allowed here are epochs, batch_size"),
-        ("candidates.unet.depth=3", "candidates.unet.depth: unknown key; allowed here are network, options, training"),
+        (
+            "candidates.unet.depth=3",
+            "candidates.unet.depth: unknown key; allowed here are network, options, transfer, training",
+        ),
         ("candidates.unet.training.lr=1", "candidates.unet.training.lr: unknown key; allowed here are epochs"),
         ("data.image_size=big", "data.image_size: input should be a valid integer"),
         ("data.image_size=8", "data.image_size: input should be greater than or equal to 32 (got 8)"),

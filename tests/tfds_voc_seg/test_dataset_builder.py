@@ -44,6 +44,7 @@ def test_the_named_configs() -> None:
         "person_dog_300": (300, ("person", "dog"), True),
         "person_dog_128": (128, ("person", "dog"), True),
         "voc2012_original": (None, VOC_CLASSES[1:], False),
+        "voc2012_300_boxes": (300, VOC_CLASSES[1:], False),
     }
 
 
@@ -55,6 +56,7 @@ def test_a_config_of_ones_own_has_a_name_that_tells_it_from_others() -> None:
         {"void": "background"},
         {"drop_empty": True},
         {"image_encoding": "jpeg"},
+        {"boxes": True},
     ]
     names = [VocSegConfig(**setting).name for setting in settings]
     assert len(set(names)) == len(names)

@@ -36,24 +36,45 @@ def vgg16_features(images: Any, *, width: float = 1.0, batch_normalization: bool
         Stride → features [batch, height / stride, width / stride, channels], strides 2, 4, 8, 16 and 32.
     """
     features = {}
-    outputs = caffe_preprocessing(images)
-    if batch_normalization:
-        outputs = keras.layers.Rescaling(1 / 64, name="unit_range")(outputs)
-    for block, (convolutions, channels) in enumerate(BLOCKS, start=1):
-        for index in range(1, convolutions + 1):
-            outputs = convolution_and_relu(
-                outputs, max(1, round(channels * width)), 3, f"block{block}_conv{index}", batch_normalization
-            )
+    outputs = vgg16_input(images, batch_normalization)
+    for block in range(1, len(BLOCKS) + 1):
+        outputs = vgg16_block(outputs, block, width=width, batch_normalization=batch_normalization)
         outputs = keras.layers.MaxPooling2D(2, strides=2, name=f"block{block}_pool")(outputs)
         features[2**block] = outputs
     return features
 
 
-def convolution_and_relu(inputs: Any, channels: int, size: int, name: str, batch_normalization: bool) -> Any:
-    """Applies VGG's unit: a square convolution of the size given, normalisation if wanted, ReLU."""
-    outputs = keras.layers.Conv2D(
-        channels, size, padding="same", use_bias=not batch_normalization, kernel_initializer="he_normal", name=name
-    )(inputs)
+def vgg16_input(images: Any, batch_normalization: bool) -> Any:
+    """Preprocesses RGB 0 to 255 for the first block."""
+    outputs = caffe_preprocessing(images)
+    if batch_normalization:
+        outputs = keras.layers.Rescaling(1 / 64, name="unit_range")(outputs)
+    return outputs
+
+
+def vgg16_block(inputs: Any, block: int, *, width: float, batch_normalization: bool) -> Any:
+    """Applies the convolutions of a block, counted from 1, without its pooling. Options as `vgg16_features`."""
+    convolutions, channels = BLOCKS[block - 1]
+    for index in range(1, convolutions + 1):
+        name = f"block{block}_conv{index}"
+        inputs = convolution_and_relu(inputs, scaled(channels, width), 3, name, batch_normalization)
+    return inputs
+
+
+def scaled(channels: int, width: float) -> int:
+    """Channels times a factor, at least 1."""
+    return max(1, round(channels * width))
+
+
+def convolution_and_relu(
+    inputs: Any, channels: int, size: int, name: str, batch_normalization: bool, **arguments: Any
+) -> Any:
+    """Applies VGG's unit: a square convolution of the size given, normalisation if wanted, ReLU.
+
+    `arguments` are further ones of `keras.layers.Conv2D`.
+    """
+    arguments = {"padding": "same", "kernel_initializer": "he_normal", **arguments}
+    outputs = keras.layers.Conv2D(channels, size, use_bias=not batch_normalization, name=name, **arguments)(inputs)
     if batch_normalization:
         outputs = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(outputs)
     return keras.layers.ReLU(name=f"{name}_relu")(outputs)

@@ -1,0 +1,59 @@
+"""Records with boxes → batches for an SSD."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from components.detector_trainer.augmentation import augment_with_boxes
+from components.detector_trainer.average_precision import Objects
+from components.detector_trainer.detector_config import DetectorConfig
+from components.detector_trainer.matching import targets
+from components.segmentation_trainer.input_pipeline import SHUFFLE_BUFFER
+from tfds_voc_seg.decoding import parse_image, parse_objects
+
+
+def training_batches(
+    files: Sequence[str], image_size: int, defaults: np.ndarray, config: DetectorConfig, *, skip: int
+) -> tf.data.Dataset:
+    """Shuffled and augmented batches without end; the same for the same seed.
+
+    Args:
+        files: the shards.
+        image_size: height and width, pixels.
+        defaults: float32 [boxes, 4], the network's default boxes.
+        config: batch size, augmentation and seed.
+        skip: images that an earlier part of this training has seen.
+
+    Returns:
+        A dataset of (uint8 [batch, image_size, image_size, 3], float32 [batch, boxes, 5] as from `matching.targets`).
+    """
+
+    def prepare(number: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        boxes, labels, _ = parse_objects(serialized)  # difficult ones too, as the paper's authors train
+        seed = tf.stack([tf.constant(config.seed, tf.int64), number])
+        image, boxes, labels = augment_with_boxes(
+            parse_image(serialized, image_size), boxes, labels, seed, config.augmentation
+        )
+        return image, tf.ensure_shape(targets(boxes, labels, defaults), [len(defaults), 5])
+
+    records = tf.data.TFRecordDataset(list(files)).shuffle(SHUFFLE_BUFFER, seed=config.seed + 1)
+    numbered = records.repeat().enumerate().skip(skip)
+    prepared = numbered.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return prepared.batch(config.batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+
+def image_batches(files: Sequence[str], image_size: int, batch_size: int) -> tf.data.Dataset:
+    """The records' images in their own order: a dataset of uint8 [at most batch, image_size, image_size, 3]."""
+    images = tf.data.TFRecordDataset(list(files)).map(
+        lambda serialized: parse_image(serialized, image_size), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    return images.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def read_objects(files: Sequence[str]) -> list[Objects]:
+    """The objects of every record, in the records' own order."""
+    dataset = tf.data.TFRecordDataset(list(files)).map(parse_objects)
+    return [Objects(*arrays) for arrays in dataset.as_numpy_iterator()]

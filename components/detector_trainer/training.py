@@ -1,0 +1,147 @@
+"""Trains an SSD300 on records with boxes."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from etils import epath
+
+from components.detector_trainer.average_precision import Objects
+from components.detector_trainer.default_boxes import default_boxes
+from components.detector_trainer.detections import Detections
+from components.detector_trainer.detector_config import DetectorConfig
+from components.detector_trainer.evaluation import VAL_MAP, AveragePrecision
+from components.detector_trainer.input_pipeline import training_batches
+from components.detector_trainer.losses import MultiboxLoss
+from components.record_artifacts import TRAIN_SPLIT, VAL_SPLIT, Records
+from components.segmentation_trainer.input_pipeline import count_records, steps_of
+from components.segmentation_trainer.networks.layer_weights import LoadReport, load_by_name, read_layer_weights
+from components.segmentation_trainer.networks.pretrained import IMAGENET
+from components.segmentation_trainer.networks.ssd300 import ssd300
+from components.segmentation_trainer.networks.vgg16 import vgg16_application
+from components.segmentation_trainer.optimizers import make_optimizer
+from components.segmentation_trainer.resumption import History, TrainingFolder
+from components.segmentation_trainer.training_callbacks import StateWriter, StepListener, StepReporter, write_history
+
+
+@dataclasses.dataclass(frozen=True)
+class DetectorResult:
+    """What a training came to; the network holds the best epoch's weights.
+
+    Attributes:
+        defaults: float32 [boxes, 4], its default boxes.
+        figures: as from `average_precision.detection_figures`, of val.
+        truth: the objects of each image of val.
+        found: what the detector finds in each.
+        weights: what became of the weights to begin with; `None` where there were none.
+        seconds: how long it took, epochs before a resumption left out.
+    """
+
+    defaults: np.ndarray
+    figures: dict[str, Any]
+    truth: list[Objects]
+    found: list[Detections]
+    weights: LoadReport | None
+    seconds: float
+
+
+def train_detector(
+    records: Records, config: DetectorConfig, model_run: epath.Path, folder: TrainingFolder, on_step: StepListener
+) -> tuple[keras.Model, DetectorResult]:
+    """Trains a detector, from where an earlier training in the same folder stopped.
+
+    Args:
+        records: with boxes and the splits train and val.
+        config: the detector and how to train it.
+        model_run: gets the history as JSON and CSV.
+        folder: keeps the state after each epoch.
+        on_step: told of every step.
+
+    Raises:
+        ValueError: the images are too small, or the weights to begin with can't be used.
+        TrainingError: the loss is no longer a number.
+    """
+    keras.utils.set_random_seed(config.seed)
+    network = ssd300(
+        num_classes=len(records.class_names),
+        image_size=records.image_size,
+        width=config.width,
+        batch_normalization=config.batch_normalization,
+    )
+    report = load_initial_weights(network, config.weights) if config.weights else None
+    defaults = default_boxes(records.image_size)
+    steps = steps_of(count_records(records.files[TRAIN_SPLIT]), config.batch_size)
+    network.compile(optimizer=make_optimizer(config.optimization, steps), loss=MultiboxLoss())
+    network.optimizer.build(network.trainable_variables)
+    precision = AveragePrecision(network, records, VAL_SPLIT, defaults, config.batch_size)
+
+    started = time.monotonic()
+    state = folder.read()
+    history: History = state.history if state else {}
+    done = state.epochs if state else 0
+    if state:
+        folder.resume(network, state)
+    if done < config.epochs:
+        network.fit(
+            training_batches(
+                records.files[TRAIN_SPLIT],
+                records.image_size,
+                defaults,
+                config,
+                skip=done * steps * config.batch_size,
+            ),
+            steps_per_epoch=steps,
+            initial_epoch=done,
+            epochs=config.epochs,
+            shuffle=False,  # the dataset shuffles itself
+            verbose=0,
+            callbacks=[
+                precision,
+                StateWriter(folder, model_run, VAL_MAP, config.epochs, history),
+                StepReporter(steps, on_step),
+            ],
+        )
+    if config.epochs:
+        write_history(history, model_run)
+        folder.load_best(network)
+    seconds = time.monotonic() - started
+    figures, found = precision.measure()
+    return network, DetectorResult(defaults, figures, precision.truth, found, report, seconds)
+
+
+def load_initial_weights(network: keras.Model, weights: str) -> LoadReport:
+    """Loads weights by layer name.
+
+    Args:
+        network: as from `ssd300`.
+        weights: `imagenet`, or an `.h5` file here or at a URI.
+
+    Raises:
+        ValueError: the weights are not there, or no layer of theirs fits.
+    """
+    if weights == IMAGENET:
+        try:
+            application = vgg16_application(include_top=False, weights=IMAGENET)
+        except Exception as error:  # keras.utils.get_file raises nothing more special for a failed download
+            raise ValueError(
+                f"VGG-16's ImageNet weights can't be downloaded ({error}): give a local file, detector.weights=PATH"
+            ) from error
+        arrays = {layer.name: layer.get_weights() for layer in application.layers if layer.weights}
+    else:
+        file = epath.Path(weights).expanduser()
+        if not file.is_file():
+            raise ValueError(f"the weights file {weights} is not there: give `imagenet`, or an .h5 file")
+        with tempfile.TemporaryDirectory() as scratch:
+            local = Path(scratch) / "weights.h5"
+            file.copy(local)
+            arrays = read_layer_weights(local)
+    report = load_by_name(network, arrays)
+    if not report.matched:
+        raise ValueError(f"no layer of the weights {weights!r} fits the detector.\n{report}")
+    return report

@@ -1,0 +1,1 @@
+"""Experiments: several trainings of several networks, ending in one page."""

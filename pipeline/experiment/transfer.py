@@ -1,0 +1,128 @@
+"""`vocseg experiment transfer`: trains what the presets say from several seeds, and writes one page about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
+from apache_beam.options.pipeline_options import PipelineOptions
+from etils import epath
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import path_utils
+
+from components.record_artifacts import TRAIN_SPLIT, VAL_SPLIT, read_records
+from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate, read_rows
+from components.segmentation_evaluator.example_pictures import EXAMPLES_FOLDER
+from components.segmentation_evaluator.summary import evaluation_summary
+from components.segmentation_trainer.training_callbacks import HISTORY_JSON
+from pipeline.config import RunConfig
+from pipeline.display import Display
+from pipeline.experiment.crops import Crop, border_crop
+from pipeline.experiment.figures import Arm, arm
+from pipeline.experiment.page import Experiment, experiment_page, results_as_json
+from pipeline.experiment.seeds import seeded, with_seeds
+from pipeline.local_runner import run_nodes
+from pipeline.pipeline import trainer_id
+from pipeline.report.detector import Detector, read_detector
+from pipeline.run_metadata import NodeOutputs, outputs_of_run
+from pipeline.sample import prepare_sample
+
+PUBLISHING_NODES = ("PublishedModel", "ModelSmokeTest", "SegmentationEvaluator", "ModelSelector", "Pusher")
+"""An experiment publishes nothing. It evaluates by itself, whoever would fail the smoke test included."""
+
+EVALUATION_FOLDER, EVALUATION_FILE = "evaluation", "evaluation.json"
+PAGE_FILE, RESULTS_FILE = "experiment.html", "experiment.json"
+SHOWN_CROPS = 4
+
+
+def run_transfer_experiment(configs: Sequence[RunConfig], seeds: Sequence[int], output: Path, display: Display) -> Path:
+    """Runs an experiment, or what is left of it: what was trained before comes from TFX's cache.
+
+    Args:
+        configs: the runs, one an image size; each writes into its own output folder.
+        seeds: every candidate is trained from each.
+        output: gets `experiment.html`, and `experiment.json` with the same figures.
+        display: shows the nodes and their progress.
+
+    Returns:
+        The page.
+
+    Raises:
+        RunError: a node failed.
+        DevkitError: a devkit can't be used.
+        ConfigError: a network can't be made.
+    """
+    arms: list[Arm] = []
+    crops: list[Crop] = []
+    detector: Detector | None = None
+    for config in configs:
+        prepare_sample(config, display)
+        run_id, store, _ = run_nodes(with_seeds(config, seeds), display, without=PUBLISHING_NODES)
+        outputs = outputs_of_run(store, run_id)
+        evaluation_folder = epath.Path(config.output_folder / EVALUATION_FOLDER)
+        with display.busy("evaluating"):
+            evaluation = _evaluate(config, outputs, evaluation_folder)
+        histories = _histories(outputs, config, seeds)
+        rows = read_rows(evaluation_folder)
+        arms += [arm(name, seeds, histories, evaluation, rows) for name in config.candidates]
+        crops += _crops(evaluation_folder, evaluation, list(config.candidates), seeds[0])
+        if "DetectorTrainer" in outputs:
+            detector = read_detector(epath.Path(outputs["DetectorTrainer"]["detector_run"].uri))
+    experiment = Experiment(
+        arms=arms,
+        seeds=seeds,
+        crops=crops,
+        detector=detector,
+        configs=[config.model_dump(mode="json", exclude_defaults=True) for config in configs],
+    )
+    output.mkdir(parents=True, exist_ok=True)
+    _write_whole(output / RESULTS_FILE, json.dumps(results_as_json(experiment), indent=2))
+    _write_whole(output / PAGE_FILE, experiment_page(experiment))
+    return output / PAGE_FILE
+
+
+def _evaluate(config: RunConfig, outputs: NodeOutputs, folder: epath.Path) -> dict[str, Any]:
+    """Evaluates all trained networks on val, as a run's SegmentationEvaluator does."""
+    examples = standard_artifacts.Examples()
+    examples.uri = outputs["VocExampleGen"]["examples"].uri
+    examples.split_names = artifact_utils.encode_split_names([TRAIN_SPLIT, VAL_SPLIT])
+    records = read_records(examples)
+    models = {
+        node.removeprefix(trainer_id("")): path_utils.serving_model_dir(artifacts["model"].uri)
+        for node, artifacts in outputs.items()
+        if node.startswith(trainer_id(""))
+    }
+    masks = (str(config.devkit_folder), config.data.record_config())
+    spec = EvaluationSpec(records.files[VAL_SPLIT], models, records.class_names, records.image_size, masks)
+    if folder.exists():
+        folder.rmtree()
+    folder.mkdir(parents=True)
+    with beam.Pipeline(options=PipelineOptions(list(config.beam.args))) as pipeline:
+        evaluate(pipeline, spec, folder)
+    evaluation = evaluation_summary(spec, folder, VAL_SPLIT)
+    (folder / EVALUATION_FILE).write_text(json.dumps(evaluation, indent=2))
+    return evaluation
+
+
+def _histories(outputs: NodeOutputs, config: RunConfig, seeds: Sequence[int]) -> dict[str, Mapping[str, Any]]:
+    names = [seeded(name, seed) for name in config.candidates for seed in seeds]
+    folders = {name: epath.Path(outputs[trainer_id(name)]["model_run"].uri) for name in names}
+    return {name: json.loads((folder / HISTORY_JSON).read_text()) for name, folder in folders.items()}
+
+
+def _crops(folder: epath.Path, evaluation: Mapping[str, Any], candidates: Sequence[str], seed: int) -> list[Crop]:
+    """Pieces of the images in the middle, then of the others, as the first seed's networks see them."""
+    ranked = sorted(evaluation["examples"], key=lambda example: example["rank"] != "median")
+    models = {name: seeded(name, seed) for name in candidates}
+    images = [folder / EXAMPLES_FOLDER / example["image_id"] for example in ranked[:SHOWN_CROPS]]
+    return [border_crop(image, models, evaluation["class_names"]) for image in images]
+
+
+def _write_whole(file: Path, text: str) -> None:
+    temporary = file.with_name(f".{file.name}.incomplete")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(file)

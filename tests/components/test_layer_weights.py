@@ -1,0 +1,119 @@
+"""Weights by layer name: own files, keras.applications', a port of SSD300."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from components.detector_trainer.training import load_initial_weights
+from components.segmentation_trainer.networks import create_network
+from components.segmentation_trainer.networks.layer_weights import (
+    load_by_name,
+    read_layer_weights,
+    write_layer_weights,
+)
+from components.segmentation_trainer.networks.ssd300 import ssd300
+from components.segmentation_trainer.networks.trained_backbone import WEIGHTS_FILE, load_backbone
+
+OPTIONS = {"width": 0.05, "batch_normalization": True}
+
+
+@pytest.fixture(scope="module")
+def detector() -> keras.Model:
+    network = ssd300(num_classes=4, image_size=64, **OPTIONS)
+    random = np.random.default_rng(0)
+    network.set_weights([random.uniform(0.1, 1, weight.shape) for weight in network.get_weights()])
+    return network
+
+
+@pytest.fixture(scope="module")
+def folder(detector: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("detector")
+    write_layer_weights(detector, folder / WEIGHTS_FILE)
+    return folder
+
+
+def test_what_was_written_comes_back(detector: keras.Model, folder: Path) -> None:
+    other = ssd300(num_classes=4, image_size=64, **OPTIONS)
+    report = load_by_name(other, read_layer_weights(folder / WEIGHTS_FILE))
+    assert (report.other_shape, report.missing, report.unused) == ({}, (), ())
+    for ours, theirs in zip(other.get_weights(), detector.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["fcn8", "fcn4"])
+def test_a_network_begins_with_the_detectors_vgg(detector: keras.Model, folder: Path, name: str) -> None:
+    network = create_network(name, image_size=64, num_classes=3, fully_connected_channels=8, **OPTIONS)
+    fc6 = network.get_layer("fc6").get_weights()
+    report = load_backbone(network, folder)
+    assert len(report.matched) == 26  # 13 convolutions and their normalisations
+    for layer in report.matched:
+        for ours, theirs in zip(
+            network.get_layer(layer).get_weights(), detector.get_layer(layer).get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(fc6[0], network.get_layer("fc6").get_weights()[0])
+
+
+def test_a_backbone_that_does_not_fit_is_refused(folder: Path, tmp_path: Path) -> None:
+    wider = create_network("fcn8", image_size=64, num_classes=3, width=0.1, batch_normalization=True)
+    with pytest.raises(ValueError, match=r"26 of 26 layers differ, block1_conv1 first .*the same backbone, width"):
+        load_backbone(wider, folder)
+    with pytest.raises(ValueError, match="names no backbone"):
+        load_backbone(create_network("unet", image_size=64, num_classes=3, width=4, depth=1), folder)
+    with pytest.raises(ValueError, match="holds no layers"):
+        load_backbone(wider, tmp_path)
+
+
+def test_weights_of_a_port_of_ssd300_are_found_by_caffes_names(tmp_path: Path) -> None:
+    """The layout of the known ports: Keras 2, Caffe's names, layers without weights, 21 classes."""
+    network = ssd300(num_classes=3, image_size=64, width=0.05)
+    shapes = {layer.name: [weight.shape for weight in layer.weights] for layer in network.layers if layer.weights}
+    shapes["fc7_mbox_conf"] = [(3, 3, 51, 126), (126,)]
+    shapes["conv9_2"] = [(3, 3, 6, 13), (13,)]  # a small input has no such layer
+    with h5py.File(tmp_path / "ssd300.h5", "w") as file:
+        for name, weights in {**shapes, "input_mean_normalization": []}.items():
+            parts = name.removeprefix("block").split("_conv")
+            caffe = f"conv{parts[0]}_{parts[1]}" if name.startswith("block") else name
+            group = file.create_group(caffe)
+            names = [f"{caffe}/{kind}:0" for kind in ("kernel", "bias")[: len(weights)]]
+            group.attrs["weight_names"] = [key.encode() for key in names]
+            for key, shape in zip(names, weights, strict=True):
+                group.create_dataset(key, data=np.full(shape, 0.25, np.float32))
+    report = load_initial_weights(network, str(tmp_path / "ssd300.h5"))
+    assert "block4_conv3" in report.matched
+    assert "conv4_3_norm" in report.matched
+    assert report.other_shape == {"fc7_mbox_conf": "3×3×51×18 and 18 here, 3×3×51×126 and 126 in the file"}
+    assert (report.missing, report.unused) == ((), ("conv9_2",))
+    assert (network.get_layer("block4_conv3").kernel.numpy() == 0.25).all()
+    assert "not loaded, of another shape: fc7_mbox_conf (3×3×51×18" in str(report)
+
+
+def test_keras_applications_file_fits(tmp_path: Path) -> None:
+    vgg = keras.applications.VGG16(include_top=False, weights=None, input_shape=(64, 64, 3))
+    write_layer_weights(vgg, tmp_path / "vgg16.h5")
+    network = ssd300(num_classes=3, image_size=64)
+    report = load_initial_weights(network, str(tmp_path / "vgg16.h5"))
+    assert len(report.matched) == 13
+    np.testing.assert_array_equal(
+        network.get_layer("block5_conv3").kernel.numpy(), vgg.get_layer("block5_conv3").kernel.numpy()
+    )
+
+
+def test_unusable_files_are_named(detector: keras.Model, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"nowhere\.h5 is not there"):
+        load_initial_weights(detector, str(tmp_path / "nowhere.h5"))
+    (tmp_path / "text.h5").write_text("no HDF5")
+    with pytest.raises(ValueError, match="can't be read as HDF5"):
+        load_initial_weights(detector, str(tmp_path / "text.h5"))
+    detector.save_weights(tmp_path / "keras3.weights.h5")
+    with pytest.raises(ValueError, match="no weights by layer name: save them in the layout of Keras 2"):
+        load_initial_weights(detector, str(tmp_path / "keras3.weights.h5"))
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="other")])
+    write_layer_weights(other, tmp_path / "other.h5")
+    with pytest.raises(ValueError, match=r"no layer of the weights .* fits the detector"):
+        load_initial_weights(detector, str(tmp_path / "other.h5"))

@@ -46,9 +46,10 @@ def _task(file: SpecFile, task: str) -> dict[str, Any]:
 def test_every_preset_compiles_and_passes_the_checker(preset: str) -> None:
     file = _spec(preset=preset)
     assert check_spec(file) == []
-    candidates = load_config(preset).candidates
+    config = load_config(preset)
+    candidates, detector = config.candidates, {"DetectorTrainer"} if config.detector else set()
     trainers = {name: f"SegmentationTrainer-{name.replace('_', '-')}" for name in candidates}
-    assert set(file.spec["root"]["dag"]["tasks"]) == {*NODES_BESIDE_TRAINERS, *trainers.values()}
+    assert set(file.spec["root"]["dag"]["tasks"]) == {*NODES_BESIDE_TRAINERS, *detector, *trainers.values()}
     inputs = _task(file, "SegmentationEvaluator")["inputs"]["artifacts"]
     for name, trainer in trainers.items():
         assert inputs[f"model_{name}"]["taskOutputArtifact"] == {

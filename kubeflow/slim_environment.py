@@ -35,7 +35,9 @@ def main(environment: str) -> None:
     packages = next(Path(environment).glob("lib/python3.*/site-packages"))
     before = _size(packages)
     for folder in _unneeded_folders(packages):
-        print(f"{_size(folder) / 1e6:8.1f} MB  {folder.relative_to(packages)}")
+        size = _size(folder) / 1e6
+        if size >= 1:
+            print(f"{size:8.1f} MB  {folder.relative_to(packages)}")
         shutil.rmtree(folder)
     after = _size(packages)
     print(f"{before / 1e6:8.1f} MB before, {after / 1e6:.1f} MB after; the largest packages:")

@@ -20,7 +20,7 @@ from pipeline.run_metadata import Node, RunNotFoundError, moment, open_store, pr
 PUSHED_MODEL_TYPE = "PushedModel"
 _INTERNAL = ("is_external", "tfx_version", "payload_format")
 _HASH = re.compile(r"\b[0-9a-f]{64}\b")
-_HIDDEN_PARAMETERS = ("schema_text", "stats_options_json", "custom_config", "exclude_splits", "state_folder")
+_HIDDEN_PARAMETERS = ("schema_text", "stats_options_json", "exclude_splits", "state_folder")
 """Long, and of no help in telling one model from another."""
 DEVKIT, DEVKIT_FINGERPRINT = "devkit", "devkit_fingerprint"
 """Parameters of the node that reads the devkit, which is no artifact of ML Metadata: it ends the line all the same."""

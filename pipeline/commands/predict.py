@@ -122,7 +122,7 @@ def _predict(options: argparse.Namespace) -> int:
             try:
                 failures += _work(options, inputs, videos, Path(folder) / "logs")
             except ModuleNotFoundError as error:
-                return fail(not_installed(error, "predict"), EXIT_USAGE)
+                return fail(not_installed(error, "predict", "predict"), EXIT_USAGE)
             except ValueError as error:  # of the model
                 return fail(str(error), EXIT_USAGE)
     for failure in failures:

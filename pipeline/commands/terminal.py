@@ -26,9 +26,9 @@ def fail(message: str, status: int) -> int:
     return status
 
 
-def not_installed(error: ModuleNotFoundError, command: str) -> str:
+def not_installed(error: ModuleNotFoundError, command: str, extra: str = "pipeline") -> str:
     """Says what to install for a command."""
-    return f"{error.name} is not installed; `vocseg {command}` needs: pip install 'voc-seg[pipeline]'"
+    return f"{error.name} is not installed; `vocseg {command}` needs: pip install 'voc-seg[{extra}]'"
 
 
 def shown(path: Path) -> str:

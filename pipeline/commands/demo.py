@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.terminal import EXIT_USAGE, fail, libraries_to_log
+from pipeline.commands.terminal import EXIT_USAGE, fail, libraries_to_log, not_installed
 
 DEFAULT_PORT, DEFAULT_UPLOAD_MB = 8640, 20.0
 _HIGHEST_PORT = 65_535
@@ -75,7 +75,7 @@ def _demo(options: argparse.Namespace) -> int:
         try:
             from pipeline.demo.server import AddressError, is_this_machine_only, listen, serve
         except ModuleNotFoundError as error:
-            problem = f"{error.name} is not installed; `vocseg demo` needs: pip install 'voc-seg[demo]'"
+            problem = not_installed(error, "demo", "demo")
         else:
             try:
                 with listen(options.host, options.port) as listening:

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, libraries_to_log
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, libraries_to_log, not_installed
 
 
 def add_parser(commands: Any) -> None:
@@ -85,7 +85,7 @@ def _compile(options: argparse.Namespace) -> int:
     try:
         from pipeline.config import ConfigError, load_config
     except ModuleNotFoundError as error:
-        return fail(_not_installed(error), EXIT_USAGE)
+        return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
     sys.path += [str(Path.cwd()), str(Path(options.preset).resolve().parent)]  # a network of one's own
     try:
         config = load_config(options.preset, overrides=options.overrides)
@@ -98,7 +98,7 @@ def _compile(options: argparse.Namespace) -> int:
 
                 problems = compile_to_file(config, options)
         except ModuleNotFoundError as error:
-            return fail(_not_installed(error), EXIT_USAGE)
+            return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
         except (ConfigError, OSError) as error:
             return fail(str(error), EXIT_USAGE)
     if problems:
@@ -115,7 +115,7 @@ def _check(options: argparse.Namespace) -> int:
 
         problems = check_spec(read_spec(options.file))
     except ModuleNotFoundError as error:
-        return fail(_not_installed(error), EXIT_USAGE)
+        return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
     except SpecError as error:
         return fail(str(error), EXIT_USAGE)
     for problem in problems:
@@ -135,7 +135,7 @@ def _emulate(options: argparse.Namespace) -> int:
         from pipeline.kubeflow.executor_input import BackendError
         from pipeline.kubeflow.spec_file import SpecError, read_spec
     except ModuleNotFoundError as error:
-        return fail(_not_installed(error), EXIT_USAGE)
+        return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
     parameters = dict(text.split("=", 1) for text in options.parameters)
     try:
         file = read_spec(options.file)
@@ -147,7 +147,3 @@ def _emulate(options: argparse.Namespace) -> int:
     print(f"all {len(run.seconds)} nodes are through, in {sum(run.seconds.values()):.0f} s")  # noqa: T201
     print(f"artifacts and logs are in {options.output}")  # noqa: T201
     return 0
-
-
-def _not_installed(error: ModuleNotFoundError) -> str:
-    return f"{error.name} is not installed; `vocseg kubeflow` needs: pip install 'voc-seg[kubeflow]'"

@@ -154,7 +154,7 @@ def _with_server(options: argparse.Namespace, run: Callable[[argparse.Namespace,
 
         from pipeline.kubeflow.client import ServerError, UsageError, connect
     except ModuleNotFoundError as error:
-        return fail(not_installed(error, "kubeflow").replace("[pipeline]", "[kubeflow]"), EXIT_USAGE)
+        return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
     from pipeline.kubeflow.run_parameters import ParameterError
     from pipeline.kubeflow.spec_file import SpecError
 

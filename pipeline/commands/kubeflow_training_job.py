@@ -45,7 +45,7 @@ def _training_job(options: argparse.Namespace) -> int:
         from pipeline.config import ConfigError, load_config
         from pipeline.kubeflow.training_job import as_yaml, training_job
     except ModuleNotFoundError as error:
-        return fail(not_installed(error, "kubeflow").replace("[pipeline]", "[kubeflow]"), EXIT_USAGE)
+        return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
     try:
         config = load_config(options.preset, overrides=options.overrides)
         manifests = training_job(

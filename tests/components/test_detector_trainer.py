@@ -129,6 +129,7 @@ def test_a_segmentation_network_begins_with_the_detectors_vgg(
         assert any(array.shape == kernel.shape and np.array_equal(array, kernel) for array in arrays), name
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on(train: Callable[..., Any], examples_with_boxes: Any, tmp_path: Path) -> None:
     class KilledError(Exception):
         pass

@@ -31,7 +31,10 @@ def found(
     (folder / "large.png").write_bytes(bytes(2**20 + 1))
     command = [sys.executable, "-m", "pipeline.cli", "demo", *map(str, colour_models)]
     command += ["--port", "0", "--max-upload-mb", "1"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    # Ctrl-C must reach it also where this process ignores it, as a shell's background jobs do.
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    )
     try:
         assert process.stdout is not None
         address = next(

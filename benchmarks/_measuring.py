@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -33,3 +34,12 @@ def print_peaks(what: str, peak_memory: Callable[[Path, int], float], devkit: Pa
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             peaks.append(pool.apply(peak_memory, (devkit, count)))
         print(f"{count:8,}{peaks[-1]:9.2f}{peaks[-1] / peaks[0]:9.2f}", flush=True)
+
+
+def peak_memory_of_process() -> float:
+    """The most memory that this process has held, GB.
+
+    `getrusage` would also count what the process that started this one held.
+    """
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) / 1e6 if found else float("nan")

@@ -9,11 +9,10 @@ process of its own with Beam in that process. Without a devkit it draws one.
 from __future__ import annotations
 
 import itertools
-import resource
 import tempfile
 from pathlib import Path
 
-from benchmarks._measuring import devkit_and_scratch, print_peaks
+from benchmarks._measuring import devkit_and_scratch, peak_memory_of_process, print_peaks
 from tfds_voc_seg.devkit import Listing, read_splits
 from tfds_voc_seg.record_config import RecordConfig
 
@@ -37,7 +36,7 @@ def peak_memory(devkit: Path, count: int) -> float:
         with beam.Pipeline(argv=["--runner=DirectRunner", "--allow_unsafe_triggers"]) as pipeline:
             _ = pipeline | conversion.WriteShards(shards, RecordConfig(300))
         conversion.finish_conversion({"train": Listing(pairs, ())}, {"train": shards}, folder, config)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return peak_memory_of_process()
 
 
 def main() -> None:

@@ -12,14 +12,13 @@ Memory: peak of an evaluation of 150 images and of 1,500, each in a process of i
 from __future__ import annotations
 
 import itertools
-import resource
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks._measuring import devkit_and_scratch, print_peaks
+from benchmarks._measuring import devkit_and_scratch, peak_memory_of_process, print_peaks
 
 IMAGES, MEMORY_IMAGES = 150, (150, 1_500)
 IMAGE_SIZE, CLASSES, ROUNDS = 224, ("person", "dog"), 3
@@ -132,7 +131,7 @@ def peak_memory(devkit: Path, count: int) -> float:
         with beam.Pipeline(options=PipelineOptions(list(LOCAL_BEAM_ARGS))) as pipeline:
             evaluate(pipeline, spec, output)
         evaluation_summary(spec, output, "val")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return peak_memory_of_process()
 
 
 def main() -> None:

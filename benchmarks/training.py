@@ -11,13 +11,12 @@ Memory: peak of a training on 467 records and on 4,670, each in a process of its
 
 from __future__ import annotations
 
-import resource
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks._measuring import devkit_and_scratch, print_peaks
+from benchmarks._measuring import devkit_and_scratch, peak_memory_of_process, print_peaks
 
 NETWORKS = (("fcn8", 96), ("fcn8", 224), ("unet", 128))
 CLASSES = ("person", "dog")
@@ -100,7 +99,7 @@ def peak_memory(devkit: Path, count: int) -> float:
     with tempfile.TemporaryDirectory() as scratch:
         records = write_records(devkit, Path(scratch), MEMORY_SIZE, count)
         rate_of_trainer("fcn8", MEMORY_OPTIONS, records, Path(scratch))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return peak_memory_of_process()
 
 
 def main() -> None:

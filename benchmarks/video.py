@@ -17,7 +17,6 @@ Memory: peak of clips of 100 and of 1,000 frames, each in a process of its own.
 from __future__ import annotations
 
 import multiprocessing
-import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks._measuring import peak_memory_of_process
 
 NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fcn8", {"fully_connected_channels": 0}),
@@ -158,14 +159,9 @@ def peak_memory(frames: int) -> tuple[float, float]:
         write_clip(clip, frames)
         segmenter = load_segmenter(Path(scratch) / "model")
         segmenter.segment_batch(np.zeros((BATCH, *FRAME_SIZE[::-1], 3), np.uint8))
-        before = _peak()
+        before = peak_memory_of_process()
         predict_video(segmenter, clip, Path(scratch) / "ours.mp4", VideoOptions(batch_size=BATCH))
-        return before, _peak()
-
-
-def _peak() -> float:
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) / 1e6 if found else float("nan")
+        return before, peak_memory_of_process()
 
 
 def main() -> None:

@@ -79,7 +79,7 @@ class BilinearInitializer(keras.initializers.Initializer):
 
 @keras.saving.register_keras_serializable("vocseg")
 class BilinearUpsampling(keras.layers.Layer):
-    """Bilinear interpolation by a fixed factor, at the edges of the outermost scores.
+    """Bilinear interpolation by a fixed factor; beyond the outermost scores it gives those.
 
     It is what `learned_upsampling` starts as, but for the edges, where that one fades into zeros. Two products with
     matrices, for rows and for columns, take a CPU a small part of the time of a transposed convolution whose kernel

@@ -19,6 +19,7 @@ from components.progress import Progress, report
 from components.record_artifacts import read_records
 from components.segmentation_trainer.distribution import is_chief, make_strategy
 from components.segmentation_trainer.export import ModelDescription, export_saved_model
+from components.segmentation_trainer.flip_averaging import with_flip_averaging
 from components.segmentation_trainer.networks import create_network
 from components.segmentation_trainer.networks.trained_backbone import load_backbone
 from components.segmentation_trainer.resumption import TrainingFolder
@@ -119,7 +120,8 @@ class Executor(base_executor.BaseExecutor):
                 parameters=network.count_params(),
                 train_seconds=result.seconds,
             )
-            export_saved_model(network, description, model_folder)
+            exported = with_flip_averaging(network) if config.flip_averaging else network
+            export_saved_model(exported, description, model_folder)
             folder.remove()
 
 

@@ -37,6 +37,8 @@ class TrainingConfig(StrictConfig):
         ema_momentum: validate and export an exponential moving average of the weights with this momentum a step (Polyak
             and Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992), steadier than the weights of
             any one step: 0.99 averages over some 100 steps. None by default.
+        flip_averaging: the exported model averages its class probabilities over the image and its mirror image, which
+            takes twice the time (see `flip_averaging.with_flip_averaging`). Metrics while training are without it.
         augmentation: what is done to each image, photo and mask together.
         monitor: the metric whose best epoch is exported.
         early_stopping_patience: stop after so many epochs without a better `monitor`; never by default.
@@ -61,6 +63,7 @@ class TrainingConfig(StrictConfig):
     weight_decay: float = pydantic.Field(default=1e-4, ge=0)
     clip_norm: float | None = pydantic.Field(default=None, gt=0)
     ema_momentum: float | None = pydantic.Field(default=None, gt=0, lt=1)
+    flip_averaging: bool = False
     augmentation: AugmentationConfig = AugmentationConfig()
     monitor: Literal["val_mean_iou", "val_accuracy"] = "val_mean_iou"
     early_stopping_patience: int | None = pydantic.Field(default=None, ge=1)

@@ -166,6 +166,19 @@ def test_unet_over_a_backbone_joins_its_features_at_strides_16_to_2() -> None:
     assert [wide.get_layer(f"up{level}").filters for level in range(5)] == [64, 128, 256, 512, 512]
 
 
+def test_unet_over_a_backbone_may_end_at_a_coarser_stride() -> None:
+    make = functools.partial(create_network, "unet", num_classes=2, width=3, **QUARTER)
+    network = make(image_size=None, output_stride=8)
+    names = {layer.name for layer in network.layers}
+    assert {"up4", "up3"} <= names
+    assert not names & {"up2", "up1", "up0"}
+    assert network(np.zeros((1, 45, 70, 3), np.float32)).shape == (1, 45, 70, 2)
+    with pytest.raises(ValueError, match="output_stride is one of 1, 2, 4, 8, 16, not 3"):
+        make(image_size=32, output_stride=3)
+    with pytest.raises(ValueError, match="output_stride is for the expanding path over a backbone"):
+        create_network("unet", image_size=32, num_classes=2, output_stride=8)
+
+
 def test_unknown_names_and_options_are_refused() -> None:
     make = functools.partial(create_network, image_size=32, num_classes=2)
     with pytest.raises(ValueError, match=r"unknown network 'fcn9'; known are fcn32, fcn16, fcn8, fcn4, unet"):

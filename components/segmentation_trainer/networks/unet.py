@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from components.segmentation_trainer.networks.alignment import CropToMatch, PadToMultiple
+from components.segmentation_trainer.networks.alignment import BilinearUpsampling, CropToMatch, PadToMultiple
 from components.segmentation_trainer.networks.backbones import (
     STRIDES,
     Backbone,
@@ -24,6 +24,8 @@ PAPERS_DEPTH = 4
 
 MOST_CHANNELS_OVER_BACKBONE = 512
 
+_OUTPUT_STRIDES = (1, *STRIDES[:-1])
+
 
 def unet(
     *,
@@ -31,6 +33,7 @@ def unet(
     num_classes: int,
     width: int = 64,
     depth: int | None = None,
+    output_stride: int = 1,
     dropout: float = 0.3,
     batch_normalization: bool = False,
     backbone: str | None = None,
@@ -45,6 +48,8 @@ def unet(
         num_classes: the number of output channels.
         width: channels of the finest level; each level down doubles them, over a backbone up to 512.
         depth: the number of poolings, 4 by default: 64 to 1,024 channels. A backbone has five of its own.
+        output_stride: over a backbone, the stride at which the expanding path ends: 1, 2, 4, 8 or 16. The scores are
+            then upsampled bilinearly, as FCN's are, which spares the convolutions at the fine strides.
         dropout: rate after each pooling and each joining of a skip connection.
         batch_normalization: normalise after each convolution, over a backbone after those of the expanding path.
         backbone: a name in `backbones.BACKBONES`; its features at strides 32 to 2 replace the contracting path, and
@@ -64,7 +69,7 @@ def unet(
     Example:
         >>> network = unet(image_size=128, num_classes=3, backbone="mobilenet_v2", width=16, weights="imagenet")
     """
-    _check(backbone, depth, weights, freeze_batch_normalization, backbone_options)
+    _check(backbone, depth, output_stride, weights, freeze_batch_normalization, backbone_options)
     images = keras.Input((image_size, image_size, 3), name="image")
 
     # Down, to the coarsest features and the skip connections: level → features at stride 2^level.
@@ -81,7 +86,7 @@ def unet(
         skips = {level: trunk.features[2**level] for level in range(1, depth)}
 
     # Up: a transposed convolution, the skip connection beside it, two convolutions.
-    for level in reversed(range(depth)):
+    for level in reversed(range(output_stride.bit_length() - 1, depth)):
         outputs = keras.layers.Conv2DTranspose(channels[level], 2, strides=2, padding="same", name=f"up{level}")(
             outputs
         )
@@ -92,6 +97,9 @@ def unet(
 
     # Linear scores at the input's own size; in float32 also where the rest computes in half of it.
     scores = keras.layers.Conv2D(num_classes, 1, dtype="float32", name="score")(outputs)
+    if trunk is not None and output_stride > 1:
+        upsampling = BilinearUpsampling(output_stride, trunk.shift, dtype="float32", name="upsample_to_input")
+        scores = upsampling(scores)
     scores = CropToMatch(dtype="float32", name="crop")([scores, images])
     network = keras.Model(images, scores, name="unet")
     if trunk is not None:
@@ -100,13 +108,22 @@ def unet(
 
 
 def _check(
-    backbone: str | None, depth: int | None, weights: str | None, freeze: bool, backbone_options: dict[str, Any]
+    backbone: str | None,
+    depth: int | None,
+    output_stride: int,
+    weights: str | None,
+    freeze: bool,
+    backbone_options: dict[str, Any],
 ) -> None:
     if backbone is not None:
         check_options(backbone, backbone_options, unet)
         if depth is not None:
             raise ValueError(f"depth {depth} does not go with a backbone, which has five poolings: leave it out")
+        if output_stride not in _OUTPUT_STRIDES:
+            raise ValueError(f"output_stride is one of {', '.join(map(str, _OUTPUT_STRIDES))}, not {output_stride}")
         return
+    if output_stride != 1:
+        raise ValueError("output_stride is for the expanding path over a backbone: name one with `backbone`")
     for option in backbone_options:
         raise ValueError(f"unknown option {option!r}; its options are {', '.join(keyword_arguments(unet))}")
     if weights is not None or freeze:

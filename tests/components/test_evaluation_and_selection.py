@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from collections.abc import Callable, Collection
@@ -37,12 +38,12 @@ BEAM_ARGS = ["--runner=DirectRunner", "--allow_unsafe_triggers"]
 ModelOf = Callable[..., Any]
 
 
-@pytest.fixture
-def published(tmp_path: Path, make_artifact: Callable[..., Any]) -> Callable[[Path], Any]:
-    """Runs PublishedModel on a publishing folder."""
+@pytest.fixture(scope="module")
+def published_in(make_artifact: Callable[..., Any]) -> Callable[[Path, Path], Any]:
+    """Runs PublishedModel on a publishing folder; works in the folder named first."""
 
-    def run(serving: Path) -> Any:
-        artifact = make_artifact("Model", tmp_path / "published", artifact_id=99)
+    def run(folder: Path, serving: Path) -> Any:
+        artifact = make_artifact("Model", folder / "published", artifact_id=99)
         component = PublishedModel(str(serving))
         published_executor.Executor().Do({}, {"model": [artifact]}, component.exec_properties)
         return artifact
@@ -51,20 +52,29 @@ def published(tmp_path: Path, make_artifact: Callable[..., Any]) -> Callable[[Pa
 
 
 @pytest.fixture
-def evaluate(tmp_path: Path, examples: Any, devkit: Path, make_artifact: Callable[..., Any]) -> Callable[..., Any]:
-    """Runs SegmentationEvaluator; gives its artifact and what is in `evaluation.json`."""
+def published(published_in: Callable[..., Any], tmp_path: Path) -> Callable[[Path], Any]:
+    return functools.partial(published_in, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def evaluate_in(examples: Any, devkit: Path, make_artifact: Callable[..., Any]) -> Callable[..., Any]:
+    """Runs SegmentationEvaluator in a folder; gives its artifact and what is in `evaluation.json`."""
 
     def run(
-        models: dict[str, Any], baseline: Any, masks: Path | None = devkit, failed: Collection[str] = ()
+        folder: Path,
+        models: dict[str, Any],
+        baseline: Any,
+        masks: Path | None = devkit,
+        failed: Collection[str] = (),
     ) -> tuple[Any, dict[str, Any]]:
-        evaluation = make_artifact("ModelEvaluation", tmp_path / "evaluation")
-        smoke_test = make_artifact("ModelEvaluation", tmp_path / "smoke_test")
-        (tmp_path / "smoke_test").mkdir(exist_ok=True)
+        evaluation = make_artifact("ModelEvaluation", folder / "evaluation")
+        smoke_test = make_artifact("ModelEvaluation", folder / "smoke_test")
+        (folder / "smoke_test").mkdir(exist_ok=True)
         tests = {name: {"passed": name not in failed, "problems": ["load: no"]} for name in models}
-        (tmp_path / "smoke_test" / SMOKE_TEST_FILE).write_text(json.dumps({"candidates": tests}))
+        (folder / "smoke_test" / SMOKE_TEST_FILE).write_text(json.dumps({"candidates": tests}))
         inputs = {f"model_{name}": [model] for name, model in models.items()}
         inputs |= {"examples": [examples], "smoke_test": [smoke_test], "baseline": [baseline]}
-        context = evaluator_executor.Executor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path))
+        context = evaluator_executor.Executor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(folder))
         channel = types.Channel(type=standard_artifacts.Model)
         component = SegmentationEvaluator(
             types.Channel(type=standard_artifacts.Examples),
@@ -75,9 +85,28 @@ def evaluate(tmp_path: Path, examples: Any, devkit: Path, make_artifact: Callabl
             record_config=RecordConfig(IMAGE_SIZE, CLASSES),
         )
         evaluator_executor.Executor(context).Do(inputs, {"evaluation": [evaluation]}, component.exec_properties)
-        return evaluation, json.loads((tmp_path / "evaluation" / evaluator_executor.EVALUATION_FILE).read_text())
+        return evaluation, json.loads((folder / "evaluation" / evaluator_executor.EVALUATION_FILE).read_text())
 
     return run
+
+
+@pytest.fixture
+def evaluate(evaluate_in: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    return functools.partial(evaluate_in, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def evaluated(
+    evaluate_in: Callable[..., Any],
+    published_in: Callable[..., Any],
+    model_of: ModelOf,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Any, dict[str, Any]]:
+    """Three candidates, one of them called like the model in service, which is another."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    shutil.copytree(path_utils.serving_model_dir(model_of(3).uri), folder / "serving" / "17")
+    models = {"ground": model_of(0), "cars": model_of(3), "baseline": model_of(1)}
+    return evaluate_in(folder, models, published_in(folder, folder / "serving"))
 
 
 def _true_pixels(examples: Any) -> np.ndarray:
@@ -91,11 +120,9 @@ def _true_pixels(examples: Any) -> np.ndarray:
 
 
 def test_all_models_are_measured_exactly_on_the_same_pixels(
-    evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, examples: Any, tmp_path: Path
+    evaluated: tuple[Any, dict[str, Any]], examples: Any
 ) -> None:
-    serving = tmp_path / "serving"
-    shutil.copytree(path_utils.serving_model_dir(model_of(3).uri), serving / "17")
-    _, result = evaluate({"ground": model_of(0), "cars": model_of(3), "baseline": model_of(1)}, published(serving))
+    _, result = evaluated
     pixels = _true_pixels(examples)
     assert (pixels > 0).all()
     for name, always in (("ground", 0), ("cars", 3), ("baseline", 1)):
@@ -109,12 +136,10 @@ def test_all_models_are_measured_exactly_on_the_same_pixels(
     assert result["baseline_problem"] is None
 
 
-def test_tfma_reports_the_same_figures(
-    evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, tmp_path: Path
-) -> None:
+def test_tfma_reports_the_same_figures(evaluated: tuple[Any, dict[str, Any]]) -> None:
     import tensorflow_model_analysis as tfma
 
-    evaluation, result = evaluate({"ground": model_of(0), "cars": model_of(3)}, published(tmp_path / "none"))
+    evaluation, result = evaluated
     found: dict[tuple[str, str, str], dict[str, float]] = {}
     for metrics in tfma.load_metrics(evaluation.uri):
         (slice_name,) = [key.bytes_value.decode() for key in metrics.slice_key.single_slice_keys] or [""]
@@ -135,9 +160,9 @@ def test_tfma_reports_the_same_figures(
 
 
 def test_figures_at_the_photos_own_size_count_the_devkits_own_masks(
-    evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, devkit: Path, tmp_path: Path
+    evaluated: tuple[Any, dict[str, Any]], devkit: Path
 ) -> None:
-    _, result = evaluate({"cars": model_of(3)}, published(tmp_path / "none"))
+    _, result = evaluated
     config, pixels = RecordConfig(IMAGE_SIZE, CLASSES), np.zeros(256, int)
     for pair in read_splits(devkit)["val"].pairs:
         pixels += np.bincount(class_map(read_mask(pair), config).ravel(), minlength=256)
@@ -162,10 +187,8 @@ def test_without_the_devkit_there_are_figures_at_the_networks_size_alone(
     assert problem in result["original_size_problem"]
 
 
-def test_each_image_and_slice_is_counted_and_shown(
-    evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, examples: Any, tmp_path: Path
-) -> None:
-    artifact, result = evaluate({"ground": model_of(0), "cars": model_of(3)}, published(tmp_path / "none"))
+def test_each_image_and_slice_is_counted_and_shown(evaluated: tuple[Any, dict[str, Any]]) -> None:
+    artifact, result = evaluated
     rows = [json.loads(line) for line in (Path(artifact.uri) / "images.jsonl").read_text().splitlines()]
     assert result["images"] == len(rows) == VAL_IMAGES
     figures = result["candidates"]["cars"]
@@ -283,8 +306,7 @@ def test_the_published_model_is_the_highest_complete_version(
 
 
 def test_the_metric_works_in_tfxs_own_evaluator(
-    evaluate: Callable[..., Any],
-    published: Callable[[Path], Any],
+    evaluated: tuple[Any, dict[str, Any]],
     model_of: ModelOf,
     examples: Any,
     make_artifact: Callable[..., Any],
@@ -295,7 +317,6 @@ def test_the_metric_works_in_tfxs_own_evaluator(
     from tfx.components.evaluator import executor as tfx_evaluator
     from tfx.utils import proto_utils
 
-    model = model_of(3)
     config = tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(
@@ -324,7 +345,7 @@ def test_the_metric_works_in_tfxs_own_evaluator(
     }
     context = tfx_evaluator.Executor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path), unique_id="1")
     tfx_evaluator.Executor(context).Do(
-        {"examples": [examples], "model": [model]},
+        {"examples": [examples], "model": [model_of(3)]},
         output,
         {
             "eval_config": proto_utils.proto_to_json(config),
@@ -334,8 +355,7 @@ def test_the_metric_works_in_tfxs_own_evaluator(
     )
     (metrics,) = tfma.load_metrics(str(tmp_path / "tfx_evaluation"))
     found = {entry.key.name: entry.value.double_value.value for entry in metrics.metric_keys_and_values}
-    _, result = evaluate({"cars": model}, published(tmp_path / "none"))
-    expected = result["candidates"]["cars"]
+    expected = evaluated[1]["candidates"]["cars"]
     assert found["images"] == VAL_IMAGES
     for figure in FIGURES:
         assert found[figure] == pytest.approx(expected[figure], abs=1e-12)

@@ -1,4 +1,4 @@
-"""The smoke test on real SavedModels, good ones and broken ones, each in a real process."""
+"""The smoke test on real SavedModels, good ones and broken ones; what a process of its own is for, in a real one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tfx import types
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
-from components.model_smoke_test import executor
+from components.model_smoke_test import checks, executor
 from components.model_smoke_test.component import ModelSmokeTest
 from components.model_smoke_test.executor import write_requests
 from components.model_smoke_test.process import smoke_test
@@ -79,6 +79,20 @@ def requests(examples: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs the checks here: what they find in a model is the same, and TensorFlow is loaded already."""
+
+    def run(command: list[str], folder: str, _: float) -> str | None:
+        assert command[:3] == [sys.executable, "-m", checks.__name__]
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", command[2:])
+            patch.chdir(folder)
+            return None if checks.main() == 0 else "the checks failed"
+
+    monkeypatch.setattr("components.model_smoke_test.process._run", run)
+
+
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(tmp_path_factory.mktemp("good") / "1")
@@ -133,6 +147,7 @@ print(sorted(loaded))
         ("by the call", "agreement with the evaluation: serving_default gives another class than the evaluation in "),
     ],
 )
+@pytest.mark.usefixtures("in_this_process")
 def test_a_network_that_only_fails_when_it_is_served(
     how: str, problem: str, requests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +159,7 @@ def test_a_network_that_only_fails_when_it_is_served(
     assert result["peak_memory_bytes"] > 0
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_model_that_names_other_classes_than_it_has(requests: Path, tmp_path: Path) -> None:
     result = smoke_test(str(export(tmp_path / "1", names=NAMES[:-1])), requests, CONFIG)
     assert result["problems"] == [
@@ -152,6 +168,7 @@ def test_a_model_that_names_other_classes_than_it_has(requests: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("damaged", ["saved_model.pb", "variables/variables.index", "assets/segmentation.json"])
+@pytest.mark.usefixtures("in_this_process")
 def test_a_damaged_model(damaged: str, good: Path, requests: Path, tmp_path: Path) -> None:
     model = shutil.copytree(good, tmp_path / "1")
     (model / damaged).unlink()
@@ -170,6 +187,7 @@ class _Other(tf.Module):
         return {"doubled": 2 * numbers}
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_model_of_another_kind(requests: Path, tmp_path: Path) -> None:
     other = _Other()
     tf.saved_model.save(other, str(tmp_path / "1"), signatures={"serving_default": other.double})

@@ -28,6 +28,7 @@ from components.segmentation_trainer.training import TENSORBOARD_FOLDER, Trainin
 from components.segmentation_trainer.training_callbacks import CURVES_FILE, HISTORY_CSV, HISTORY_JSON
 from components.segmentation_trainer.training_config import TrainingConfig
 from components.segmentation_trainer.training_metrics import SegmentationMetrics
+from tests.components.tiny_network import TINY
 from tests.conftest import VAL_IMAGES
 
 OPTIONS = {"width": 4, "depth": 1, "dropout": 0.3, "batch_normalization": True}
@@ -82,17 +83,18 @@ def run(records: Records, tmp_path: Path) -> Callable[..., tuple[Any, TrainingRe
 
 @pytest.mark.parametrize("ema_momentum", [None, 0.9])
 def test_a_training_goes_on_as_if_it_had_never_stopped(run: Any, tmp_path: Path, ema_momentum: float | None) -> None:
-    network, result = run("whole", ema_momentum=ema_momentum)
+    settings = {"network": TINY, "options": {}, "ema_momentum": ema_momentum}
+    network, result = run("whole", **settings)
     for kill_at in (6, 3):  # in the second epoch; then, resumed, in the third
         with pytest.raises(Killed):
-            run("killed", kill_at=kill_at, ema_momentum=ema_momentum)
+            run("killed", kill_at=kill_at, **settings)
     assert TrainingFolder(tmp_path / "killed/state").read().epochs in (1, 2)  # type: ignore[union-attr]
-    resumed, resumed_result = run("killed", ema_momentum=ema_momentum)
+    resumed, resumed_result = run("killed", **settings)
     assert resumed_result.history == result.history
     for one, other in zip(network.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     # A finished one is not trained again.
-    again, again_result = run("killed", kill_at=1, ema_momentum=ema_momentum)
+    again, again_result = run("killed", kill_at=1, **settings)
     assert again_result.history == result.history
     np.testing.assert_array_equal(again.get_weights()[0], network.get_weights()[0])
     events = list((tmp_path / "killed/run" / TENSORBOARD_FOLDER).rglob("events.*"))
@@ -100,9 +102,9 @@ def test_a_training_goes_on_as_if_it_had_never_stopped(run: Any, tmp_path: Path,
 
 
 def test_what_is_validated_and_exported_is_the_average_of_the_weights(run: Any, records: Records) -> None:
-    options = {**OPTIONS, "dropout": 0.0, "batch_normalization": False}
-    plain, _ = run("plain", options=options, epochs=2)
-    averaged, result = run("averaged", options=options, epochs=2, ema_momentum=0.5)
+    settings = {"network": TINY, "options": {"dropout": 0.0, "batch_normalization": False}, "epochs": 2}
+    plain, _ = run("plain", **settings)
+    averaged, result = run("averaged", **settings, ema_momentum=0.5)
     assert any(not np.array_equal(*pair) for pair in zip(plain.get_weights(), averaged.get_weights(), strict=True))
     batches = evaluation_batches(
         records.files["val"], records.image_size, len(records.class_names), batch_size=4, records=VAL_IMAGES
@@ -114,7 +116,7 @@ def test_what_is_validated_and_exported_is_the_average_of_the_weights(run: Any, 
 
 
 def test_the_history_is_there_as_json_csv_and_picture(run: Any, records: Records, tmp_path: Path) -> None:
-    _, result = run(epochs=2)
+    _, result = run(network=TINY, options={}, epochs=2)
     folder = tmp_path / "a/run"
     history = json.loads((folder / HISTORY_JSON).read_text(), parse_constant=lambda name: pytest.fail(name))
     assert set(history) == set(result.history)
@@ -132,8 +134,8 @@ def test_the_history_is_there_as_json_csv_and_picture(run: Any, records: Records
 
 
 def test_early_stopping_counts_epochs_before_a_resumption(run: Any) -> None:
-    settings = {"epochs": 12, "early_stopping_patience": 2, "learning_rate": 1e-12, "horizontal_flip": False}
-    settings["augmentation"] = {"horizontal_flip": settings.pop("horizontal_flip")}
+    settings = {"epochs": 12, "early_stopping_patience": 2, "learning_rate": 1e-12}
+    settings |= {"augmentation": {"horizontal_flip": False}, "network": TINY, "options": {}}
     _, whole = run("whole", **settings)
     epochs = len(whole.history["loss"])
     assert epochs < 12

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,23 @@ CLASSES = ("car", "person")
 SIZE = 32
 FIGURES = ("mean_iou", "pixel_accuracy", "per_class_iou", "parameters", "train_seconds")
 VOC_IDS = {"car": 7, "person": 15}
+
+IMPOSSIBLE_RUNS = {
+    "data.devkit=/no/such/devkit": "/no/such/devkit is not a VOC devkit: it has no JPEGImages",
+    "candidates.own.network=no_nets:build": "candidates.own: network 'no_nets:build' can't be imported",
+    "candidates.unet.options.wdth=3": (
+        "candidates.unet: network 'unet' can't be made: unknown option 'wdth'; its options are width"
+    ),
+}
+"""A setting → what the run says."""
+
+RUNS = """
+import json, sys
+from pipeline.cli import main
+for arguments in json.loads(sys.argv[1]):
+    print("status", main(["run", *arguments]), flush=True)
+"""
+"""A program that runs the command line several times: loading TFX for each takes longer than what they do."""
 
 
 class Workspace:
@@ -58,30 +78,59 @@ class Workspace:
             "selection": {"publish_background_only": True},  # two epochs teach nothing
         }
         self.preset.write_text(yaml.safe_dump(settings))
+        self.preset_of_one = folder / "tiny_of_one.yaml"
+        one = {"own": settings["candidates"]["own"]}
+        self.preset_of_one.write_text(yaml.safe_dump({**settings, "candidates": one}))
         self.output = folder / "output"
         self.runs = 0
 
-    def config(self, *overrides: str) -> RunConfig:
+    def config(self, *overrides: str, preset: Path | None = None) -> RunConfig:
         settings = [f"data.devkit={self.devkit}", f"output={self.output}", *overrides]
-        return load_config(str(self.preset), overrides=settings)
+        return load_config(str(preset or self.preset), overrides=settings)
 
-    def command_line(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        named = ["--devkit", str(self.devkit), "--output", str(self.output)]
-        return self.bare_command_line(*named, *arguments, **variables)
+    @property
+    def arguments(self) -> list[str]:
+        """What `vocseg run` is started with."""
+        return ["--preset", str(self.preset), "--devkit", str(self.devkit), "--output", str(self.output)]
 
-    def bare_command_line(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Runs `vocseg run` with this preset in this folder, where the network lies too."""
-        command = [Path(sys.executable).with_name("vocseg"), "run", "--preset", self.preset, *arguments]
+    def command_line(self, **variables: str) -> subprocess.CompletedProcess[str]:
+        return self._started([Path(sys.executable).with_name("vocseg"), "run", *self.arguments], variables)
+
+    def command_lines(self, *lines: list[str], **variables: str) -> list[tuple[int, str]]:
+        """Does so several times in one process; gives the status and the output of each."""
+        finished = self._started([sys.executable, "-c", RUNS, json.dumps(lines)], variables)
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        assert "Traceback" not in finished.stderr
+        outputs = re.split(r"^status (\d+)\n", finished.stdout, flags=re.MULTILINE)
+        assert outputs.pop() == ""
+        return [(int(status), output) for output, status in zip(outputs[::2], outputs[1::2], strict=True)]
+
+    def _started(self, command: list[Any], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        """Runs a program in this folder, where the network lies too."""
         environment = {**os.environ, **variables}
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, env=environment)
 
-    def run(self, *overrides: str) -> tuple[set[str], dict[str, Any]]:
+    @contextlib.contextmanager
+    def damaged_photos(self) -> Iterator[list[Path]]:
+        """Two photos are damaged for a while."""
+        photos = sorted((self.devkit / "JPEGImages").iterdir())[:2]
+        contents = [photo.read_bytes() for photo in photos]
+        try:
+            for photo, content in zip(photos, contents, strict=True):
+                photo.write_bytes(content[:100])
+            yield photos
+        finally:
+            for photo, content in zip(photos, contents, strict=True):
+                photo.write_bytes(content)
+
+    def run(self, *overrides: str, preset: Path | None = None) -> tuple[set[str], dict[str, Any]]:
         """Runs in this process; gives the nodes that were executed and the summary."""
         from pipeline.display import Display
         from pipeline.local_runner import run_locally
 
-        summary = run_locally(self.config(*overrides), Display(Console(file=io.StringIO())))
-        assert summary == json.loads((self.output / "summary.json").read_text())
+        summary = run_locally(self.config(*overrides, preset=preset), Display(Console(file=io.StringIO())))
+        self.last_summary = (self.output / "summary.json").read_text()
+        assert summary == json.loads(self.last_summary)
         return NODES - set(summary["cached"]), summary
 
     @property
@@ -233,47 +282,41 @@ def test_a_changed_mask_converts_and_trains_again(workspace: Workspace) -> None:
     assert "VocExampleGen" not in executed
 
 
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("data.devkit=/no/such/devkit", "/no/such/devkit is not a VOC devkit: it has no JPEGImages"),
-        ("candidates.own.network=no_nets:build", "candidates.own: network 'no_nets:build' can't be imported"),
-        (
-            "candidates.unet.options.wdth=3",
-            "candidates.unet: network 'unet' can't be made: unknown option 'wdth'; its options are width",
-        ),
-    ],
-)
-def test_a_run_that_can_not_be_says_why(workspace: Workspace, setting: str, message: str) -> None:
-    arguments = ["--set", setting, "--set", f"output={workspace.folder / 'other'}"]
-    if not setting.startswith("data"):
-        arguments += ["--set", f"data.devkit={workspace.devkit}"]
-    finished = workspace.bare_command_line(*arguments)
-    assert finished.returncode == 1
-    assert f"error: {message}" in finished.stdout
-    assert "Traceback" not in finished.stdout + finished.stderr
+@pytest.fixture(scope="module")
+def refused(workspace: Workspace) -> dict[str, tuple[int, str]]:
+    """Runs that can not be, from the command line: what makes each impossible → its status and output."""
+    elsewhere = ["--preset", str(workspace.preset), "--output", str(workspace.folder / "other")]
+    devkit = ["--set", f"data.devkit={workspace.devkit}"]
+    lines = {setting: [*elsewhere, *devkit, "--set", setting] for setting in IMPOSSIBLE_RUNS}
+    with workspace.damaged_photos():
+        results = workspace.command_lines(workspace.arguments, *lines.values(), COLUMNS="200")
+    return dict(zip(("damaged photos", *lines), results, strict=True))
 
 
-def test_damaged_files_are_named_and_the_last_summary_stays(workspace: Workspace) -> None:
-    damaged = sorted((workspace.devkit / "JPEGImages").iterdir())[:2]
-    contents = [photo.read_bytes() for photo in damaged]
-    before = (workspace.output / "summary.json").read_text()
-    try:
-        for photo, content in zip(damaged, contents, strict=True):
-            photo.write_bytes(content[:100])
-        finished = workspace.command_line(COLUMNS="200")
-        assert finished.returncode == 1
-        assert "2 problem(s) with the devkit's pairs" in finished.stdout
-        for photo in damaged:
-            assert photo.stem in finished.stdout
-        for shown in ("can't be decoded as a photo", "restore the file", "what to do"):
-            assert shown in finished.stdout
-        assert "Traceback" not in finished.stdout + finished.stderr
-        assert (workspace.output / "summary.json").read_text() == before
+@pytest.mark.parametrize("setting", IMPOSSIBLE_RUNS)
+def test_a_run_that_can_not_be_says_why(refused: dict[str, tuple[int, str]], setting: str) -> None:
+    status, output = refused[setting]
+    assert status == 1
+    assert f"error: {IMPOSSIBLE_RUNS[setting]}" in output
+    assert "Traceback" not in output
 
-        executed, summary = workspace.run("data.on_bad_pair=skip", "data.max_bad_fraction=0.5")
-        assert "VocExampleGen" in executed
-        assert {problem["image_id"] for problem in summary["rejected"]} == {photo.stem for photo in damaged}
-    finally:
-        for photo, content in zip(damaged, contents, strict=True):
-            photo.write_bytes(content)
+
+def test_damaged_files_are_named_and_the_last_summary_stays(
+    workspace: Workspace, refused: dict[str, tuple[int, str]]
+) -> None:
+    status, output = refused["damaged photos"]
+    assert status == 1
+    assert "2 problem(s) with the devkit's pairs" in output
+    for shown in ("can't be decoded as a photo", "restore the file", "what to do"):
+        assert shown in output
+    assert "Traceback" not in output
+    assert (workspace.output / "summary.json").read_text() == workspace.last_summary
+
+    with workspace.damaged_photos() as damaged:
+        skipping = ("data.on_bad_pair=skip", "data.max_bad_fraction=0.5")
+        executed, summary = workspace.run(*skipping, preset=workspace.preset_of_one)
+    assert "VocExampleGen" in executed
+    names = {photo.stem for photo in damaged}
+    assert {problem["image_id"] for problem in summary["rejected"]} == names
+    for name in names:
+        assert name in output

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -129,8 +129,7 @@ class Workspace:
         from pipeline.local_runner import run_locally
 
         summary = run_locally(self.config(*overrides, preset=preset), Display(Console(file=io.StringIO())))
-        self.last_summary = (self.output / "summary.json").read_text()
-        assert summary == json.loads(self.last_summary)
+        assert summary == json.loads((self.output / "summary.json").read_text())
         return NODES - set(summary["cached"]), summary
 
     @property
@@ -282,35 +281,41 @@ def test_a_changed_mask_converts_and_trains_again(workspace: Workspace) -> None:
     assert "VocExampleGen" not in executed
 
 
+class Refused(NamedTuple):
+    """Runs that can not be, from the command line: the status and the output of each."""
+
+    damaged_photos: tuple[int, str]
+    by_setting: dict[str, tuple[int, str]]
+    summary_before: str
+
+
 @pytest.fixture(scope="module")
-def refused(workspace: Workspace) -> dict[str, tuple[int, str]]:
-    """Runs that can not be, from the command line: what makes each impossible → its status and output."""
+def refused(workspace: Workspace) -> Refused:
+    summary_before = (workspace.output / "summary.json").read_text()
     elsewhere = ["--preset", str(workspace.preset), "--output", str(workspace.folder / "other")]
     devkit = ["--set", f"data.devkit={workspace.devkit}"]
     lines = {setting: [*elsewhere, *devkit, "--set", setting] for setting in IMPOSSIBLE_RUNS}
     with workspace.damaged_photos():
-        results = workspace.command_lines(workspace.arguments, *lines.values(), COLUMNS="200")
-    return dict(zip(("damaged photos", *lines), results, strict=True))
+        damaged, *others = workspace.command_lines(workspace.arguments, *lines.values(), COLUMNS="200")
+    return Refused(damaged, dict(zip(lines, others, strict=True)), summary_before)
 
 
 @pytest.mark.parametrize("setting", IMPOSSIBLE_RUNS)
-def test_a_run_that_can_not_be_says_why(refused: dict[str, tuple[int, str]], setting: str) -> None:
-    status, output = refused[setting]
+def test_a_run_that_can_not_be_says_why(refused: Refused, setting: str) -> None:
+    status, output = refused.by_setting[setting]
     assert status == 1
     assert f"error: {IMPOSSIBLE_RUNS[setting]}" in output
     assert "Traceback" not in output
 
 
-def test_damaged_files_are_named_and_the_last_summary_stays(
-    workspace: Workspace, refused: dict[str, tuple[int, str]]
-) -> None:
-    status, output = refused["damaged photos"]
+def test_damaged_files_are_named_and_the_last_summary_stays(workspace: Workspace, refused: Refused) -> None:
+    status, output = refused.damaged_photos
     assert status == 1
     assert "2 problem(s) with the devkit's pairs" in output
     for shown in ("can't be decoded as a photo", "restore the file", "what to do"):
         assert shown in output
     assert "Traceback" not in output
-    assert (workspace.output / "summary.json").read_text() == workspace.last_summary
+    assert (workspace.output / "summary.json").read_text() == refused.summary_before
 
     with workspace.damaged_photos() as damaged:
         skipping = ("data.on_bad_pair=skip", "data.max_bad_fraction=0.5")

@@ -50,7 +50,7 @@ LONG_FILES = (
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Has garbage collections leave out what the libraries hold: a million objects, which never become garbage."""
+    """Imports without garbage collections: the libraries make a million objects, and none of them is garbage."""
     gc.disable()
     try:
         return (yield)

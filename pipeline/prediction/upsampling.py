@@ -56,13 +56,14 @@ def best_classes(scores: tf.Tensor) -> tf.Tensor:
     Returns:
         uint8 [batch, rows, columns].
     """
-    best = tf.reduce_max(scores, axis=-1, keepdims=True)
-    near = tf.cast(scores >= best - _ROUNDING * tf.reduce_max(tf.abs(scores)), tf.float32)
-    classes = tf.range(tf.cast(tf.shape(scores)[-1], tf.float32))
-    # How many are near, and the sum of their ids: the id itself where it is one.
-    number_and_sum = tf.tensordot(near, tf.stack([tf.ones_like(classes), classes], axis=1), 1)
-    alone = number_and_sum[..., 0] == 1
-    return tf.where(alone, tf.cast(number_and_sum[..., 1], tf.uint8), tf.constant(_UNSURE, tf.uint8))
+    by_class = tf.transpose(tf.reshape(scores, [-1, tf.shape(scores)[-1]]))  # along places it's quicker than across
+    best = tf.reduce_max(by_class, axis=0)
+    largest = tf.maximum(tf.reduce_max(best), -tf.reduce_min(by_class))
+    near = tf.cast(by_class >= best - _ROUNDING * largest, tf.float32)
+    # 256 for each that is near, and the sum of their ids: 256 and the id itself where it is one.
+    marks = tf.linalg.matvec(near, 256 + tf.range(tf.cast(tf.shape(scores)[-1], tf.float32)), transpose_a=True)
+    classes = tf.where((marks >= 256) & (marks < 512), marks - 256, _UNSURE)
+    return tf.cast(tf.reshape(classes, tf.shape(scores)[:-1]), tf.uint8)
 
 
 @tf.function(input_signature=[tf.TensorSpec([None, None, None], tf.float32), tf.TensorSpec([2], tf.int32)])

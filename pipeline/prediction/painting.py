@@ -58,7 +58,7 @@ class Painter:
             ValueError: the sizes differ, or a class has no colour.
         """
         painted = np.empty_like(picture)
-        self.paint(np.moveaxis(picture, -1, 0), class_map, np.moveaxis(painted, -1, 0))
+        self.paint([*np.moveaxis(picture, -1, 0)], class_map, [*np.moveaxis(painted, -1, 0)])
         return painted
 
     def paint(self, planes: Sequence[np.ndarray], class_map: np.ndarray, painted: Sequence[np.ndarray]) -> None:

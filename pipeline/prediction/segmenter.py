@@ -121,7 +121,8 @@ class Segmenter:
         best: Sequence[np.ndarray | None] = [None] * len(frames)
         if worth_looking_for_sure_pixels(scores.shape[1:3], height, width):
             best = best_classes(scores).numpy()
-        return np.stack([resized_class_map(scores[i], height, width, best[i]) for i in range(len(frames))])
+        each = zip(scores.numpy(), best, strict=True)  # views: a slice of a tensor would be a copy
+        return np.stack([resized_class_map(frame, height, width, sure) for frame, sure in each])
 
     def _grids(self, photos: Sequence[np.ndarray], tta: bool) -> list[_Grid]:
         if not photos:

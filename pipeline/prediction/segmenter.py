@@ -121,7 +121,7 @@ class Segmenter:
         best: Sequence[np.ndarray | None] = [None] * len(frames)
         if worth_looking_for_sure_pixels(scores.shape[1:3], height, width):
             best = best_classes(scores).numpy()
-        each = zip(scores.numpy(), best, strict=True)  # views: a slice of a tensor would be a copy
+        each = zip(np.asarray(memoryview(scores)), best, strict=True)  # a view; `numpy()` would copy them
         return np.stack([resized_class_map(frame, height, width, sure) for frame, sure in each])
 
     def _grids(self, photos: Sequence[np.ndarray], tta: bool) -> list[_Grid]:

@@ -93,7 +93,7 @@ def resized_class_map(
     cells = _cells(best)
     if small and (cells == _UNSURE).mean() > _MANY:
         return _interpolated_class_map(scores, tf.constant((height, width))).numpy()
-    places = np.asarray(scores).reshape(-1, scores.shape[-1])
+    places = np.asarray(memoryview(scores)).reshape(-1, scores.shape[-1])
     rows, columns = _Positions.of(scores.shape[0], height), _Positions.of(scores.shape[1], width)
     classes = cells.take(columns.cell, axis=1).take(rows.cell, axis=0)
     unsure = np.flatnonzero(classes == _UNSURE)

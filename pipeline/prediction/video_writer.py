@@ -21,7 +21,8 @@ _GIF_CLOCK = Fraction(1, 100)
 _SHORTEST_GIF_FRAME = 2
 """Hundredths of a second: browsers show shorter ones for a tenth of a second."""
 
-_H264_OPTIONS = {"preset": "superfast", "crf": "20"}
+# Half the time of "superfast" at the same likeness (PSNR); files are 15 to 35 % larger.
+_H264_OPTIONS = {"preset": "ultrafast", "crf": "20"}
 
 
 class FrameSink(Protocol):

@@ -115,8 +115,9 @@ def predict_video(
     begun = time.monotonic()
     try:
         with contextlib.ExitStack() as opened:
-            reader = opened.enter_context(VideoReader(source, options))
-            sound = None if destination.suffix.lower() == GIF_SUFFIX else _sound(source, options, opened)
+            gif = destination.suffix.lower() == GIF_SUFFIX
+            reader = opened.enter_context(VideoReader(source, options, square_pixels=gif))
+            sound = None if gif else _sound(source, options, opened)
             size = reader.width, reader.height
             compose = Composition(segmenter.class_names, segmenter.palette, options, size, reader.colours.matrix)
             with _writing(source, destination):

@@ -103,13 +103,18 @@ class VideoReader:
         colours: of the YUV it gives.
     """
 
-    def __init__(self, path: Path, options: VideoOptions):
+    def __init__(self, path: Path, options: VideoOptions, *, square_pixels: bool = False):
         """Opens the file and decodes the first frame.
+
+        Args:
+            path: the video.
+            options: what is made of it.
+            square_pixels: make the pictures wider where the video's pixels are wide.
 
         Raises:
             VideoError: it can't be read, or holds no frame where it should be cut.
         """
-        self._path, self._options = path, options
+        self._path, self._options, self._square_pixels = path, options, square_pixels
         self._container = open_container(path)
         try:
             self._prepare()
@@ -146,14 +151,17 @@ class VideoReader:
         turned = first[1].rotation % 180 != 0
         source_size = (first[1].width, first[1].height)
         shown = source_size[::-1] if turned else source_size
-        self.width, self.height = output_size(*shown, options.resize)
-        if min(self.width, self.height) < SMALLEST_SIDE:
-            raise VideoError(f"has pictures of {shown[0]} × {shown[1]} pixels: too small for a video", self._path)
-        aspect = Fraction(self._stream.sample_aspect_ratio or 1)
+        aspect = Fraction(self._stream.sample_aspect_ratio or 1).limit_denominator(255)
         aspect = 1 / aspect if turned else aspect
         # Other pixels after resizing: the shape of the whole picture stays, unless both sides were given.
         given = isinstance(options.resize, tuple)
-        self.pixel_aspect = Fraction(1) if given else aspect.limit_denominator(255)
+        self.pixel_aspect = Fraction(1) if given or self._square_pixels else aspect
+        if self._square_pixels:
+            shown = (round(shown[0] * aspect), shown[1]) if aspect > 1 else (shown[0], round(shown[1] / aspect))
+        self._scaled = options.resize is not None or (self._square_pixels and aspect != 1)
+        self.width, self.height = output_size(*shown, options.resize)
+        if min(self.width, self.height) < SMALLEST_SIDE:
+            raise VideoError(f"has pictures of {shown[0]} × {shown[1]} pixels: too small for a video", self._path)
         self.rate = options.fps or self._source_rate / (options.skip + 1)
         self.total = self._estimated_total()
 
@@ -225,9 +233,8 @@ class VideoReader:
     def _pictures(self, frame: Any) -> tuple[np.ndarray, np.ndarray]:
         """The frame as RGB and as YUV, of the reader's size and upright."""
         quarter_turns = round(frame.rotation / 90) % 4
-        scaled = self._options.resize is not None
         width, height = (self.height, self.width) if quarter_turns % 2 else (self.width, self.height)
-        width, height = (width, height) if scaled else (frame.width, frame.height)
+        width, height = (width, height) if self._scaled else (frame.width, frame.height)
 
         def converted(pixel_format: str, **colours: Any) -> np.ndarray:
             return frame.reformat(

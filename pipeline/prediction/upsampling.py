@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -71,6 +72,11 @@ def _interpolated_class_map(scores: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.argmax(tf.image.resize(scores, size), axis=-1), tf.uint8)
 
 
+def as_array(tensor: Any) -> np.ndarray:
+    """A tensor's values where they lie; its own `numpy()` would copy them."""
+    return np.asarray(memoryview(tensor))
+
+
 def resized_class_map(
     scores: tf.Tensor | np.ndarray, height: int, width: int, best: np.ndarray | None = None
 ) -> np.ndarray:
@@ -93,7 +99,7 @@ def resized_class_map(
     cells = _cells(best)
     if small and (cells == _UNSURE).mean() > _MANY:
         return _interpolated_class_map(scores, tf.constant((height, width))).numpy()
-    places = np.asarray(memoryview(scores)).reshape(-1, scores.shape[-1])
+    places = as_array(scores).reshape(-1, scores.shape[-1])
     rows, columns = _Positions.of(scores.shape[0], height), _Positions.of(scores.shape[1], width)
     classes = cells.take(columns.cell, axis=1).take(rows.cell, axis=0)
     unsure = np.flatnonzero(classes == _UNSURE)

@@ -1,6 +1,8 @@
 """Frames a second of a video, and the memory it takes.
 
-    python -m benchmarks.video
+    python -m benchmarks.video [MODEL]
+
+MODEL, a published model as `vocseg predict` takes it, is measured besides.
 
 Throughput, on a drawn clip of 640 × 360 with sound: `predict_video` from file to file, overlay with legend, against
 
@@ -9,13 +11,16 @@ Throughput, on a drawn clip of 640 × 360 with sound: `predict_video` from file 
 - bare prediction: the SavedModel's own function for decoded frames in batches, on frames that are in memory;
 - the network alone on frames that were resized before.
 
-They take turns, and the best round of each counts.
+They take turns, and the best round of each counts. The networks have random weights, those of the score layers too: as
+they are made, these are zero, and every pixel would be a draw between all classes. The share of the frames' pixels that
+got no background is shown.
 
 Memory: peak of clips of 100 and of 1,000 frames, each in a process of its own.
 """
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import tempfile
 import time
@@ -30,10 +35,11 @@ from benchmarks._measuring import peak_memory_of_process
 
 NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fcn8", {"fully_connected_channels": 0}),
+    ("fcn8", {"width": 0.5, "fully_connected_channels": 0, "batch_normalization": True}),
     ("fcn8", {"width": 0.25, "fully_connected_channels": 0, "batch_normalization": True}),
     ("fcn8", {"backbone": "mobilenet", "alpha": 0.25}),
 )
-"""The notebook's kind, FCN-8 on a whole VGG-16 without fc6 and fc7, and two light ones."""
+"""The notebook's kind, FCN-8 on a whole VGG-16 without fc6 and fc7, one of half its width, and two light ones."""
 IMAGE_SIZE, FRAME_SIZE, RATE = 224, (640, 360), 25
 BATCH, FRAMES, ROUNDS = 8, 48, 2
 MEMORY_FRAMES = (100, 1_000)
@@ -72,8 +78,8 @@ def write_clip(path: Path, frames: int) -> None:
         container.mux(sound.encode())
 
 
-def export(name: str, options: dict[str, Any], folder: Path) -> Any:
-    """A network with random weights, and its SavedModel in `folder`."""
+def export(name: str, options: dict[str, Any], folder: Path) -> None:
+    """Exports a network with random weights."""
     import keras
 
     from components.segmentation_trainer.export import export_saved_model
@@ -83,9 +89,20 @@ def export(name: str, options: dict[str, Any], folder: Path) -> Any:
 
     keras.utils.set_random_seed(0)
     network = create_network(name, image_size=IMAGE_SIZE, num_classes=len(VOC_CLASSES), **options)
+    for layer in network.layers:
+        if layer.name.startswith("score_"):
+            layer.kernel.assign(keras.initializers.GlorotNormal(seed=0)(layer.kernel.shape))
     description = ModelDescription(VOC_CLASSES, IMAGE_SIZE, name, options, {}, network.count_params(), 0.0)
     export_saved_model(network, description, str(folder))
-    return network
+
+
+def keras_model(folder: Path, image_size: int) -> Any:
+    """The SavedModel's network as the notebook has one: float32 [batch, size, size, 3] → scores, with `predict`."""
+    import keras
+
+    images = keras.Input((image_size, image_size, 3))
+    scores = keras.layers.TFSMLayer(str(folder), call_endpoint="score_images")(keras.ops.cast(images, "uint8"))
+    return keras.Model(images, scores["scores"])
 
 
 def decoded_batches(clip: Path) -> list[Any]:
@@ -100,20 +117,23 @@ def decoded_batches(clip: Path) -> list[Any]:
     return [tf.constant(np.stack(frames[begin : begin + BATCH])) for begin in range(0, len(frames), BATCH)]
 
 
-def measure(network: Any, folder: Path, clip: Path, scratch: Path) -> dict[str, float]:
-    """Frames a second: what → the best round."""
+def measure(model: Path, clip: Path, scratch: Path) -> dict[str, float]:
+    """Frames a second: what → the best round. And the share of the pixels that are no background."""
     import tensorflow as tf
 
     from benchmarks.reference import frame_loop
     from pipeline.prediction.segmenter import load_segmenter
     from pipeline.prediction.video import predict_video
     from pipeline.prediction.video_options import VideoOptions
+    from pipeline.saved_models import find_saved_model
     from tfds_voc_seg.encoding import resize_photo
 
+    folder = find_saved_model(model)
     segmenter = load_segmenter(folder)
     signatures = tf.saved_model.load(str(folder)).signatures
+    network = keras_model(folder, segmenter.image_size)
     batches = decoded_batches(clip)
-    small = [resize_photo(batch, IMAGE_SIZE) for batch in batches]
+    small = [resize_photo(batch, segmenter.image_size) for batch in batches]
 
     def bare() -> None:
         for batch in batches:
@@ -125,7 +145,7 @@ def measure(network: Any, folder: Path, clip: Path, scratch: Path) -> dict[str, 
 
     def loop(*, compose_small: bool) -> None:
         frame_loop.predict_video(
-            network, IMAGE_SIZE, segmenter.palette, clip, scratch / "loop.mp4", compose_small=compose_small
+            network, segmenter.image_size, segmenter.palette, clip, scratch / "loop.mp4", compose_small=compose_small
         )
 
     works: dict[str, Callable[[], Any]] = {
@@ -143,7 +163,8 @@ def measure(network: Any, folder: Path, clip: Path, scratch: Path) -> dict[str, 
             begun = time.monotonic()
             work()
             best[what] = max(best[what], FRAMES / (time.monotonic() - begun))
-    return best
+    coloured = np.mean([(segmenter.segment_batch(batch.numpy()) > 0).mean() for batch in batches])
+    return {**best, "coloured": float(coloured)}
 
 
 def peak_memory(frames: int) -> tuple[float, float]:
@@ -166,20 +187,25 @@ def peak_memory(frames: int) -> tuple[float, float]:
 
 def main() -> None:
     """Measures and prints the tables."""
-    print(
-        f"{'network':34}{'ours':>8}{'bare':>8}{'× bare':>8}{'network':>9}{'loop':>7}{'× loop':>8}{'small':>7}{'×':>6}"
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", nargs="?", type=Path, metavar="MODEL", help="a published model, measured besides")
+    published = parser.parse_args().model
+    columns = (("ours", 8), ("bare", 8), ("× bare", 8), ("network", 9), ("loop", 7), ("× loop", 8), ("small", 7))
+    heading = "".join(f"{name:>{width}}" for name, width in (*columns, ("×", 6), ("coloured", 10)))
+    print(f"{'frames a second':34}{heading}", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         clip = Path(scratch) / "clip.mp4"
         write_clip(clip, FRAMES)
+        models = []
         for number, (name, options) in enumerate(NETWORKS):
-            folder = Path(scratch) / f"model{number}"
-            rates = measure(export(name, options, folder), folder, clip, Path(scratch))
-            ours, bare, alone, loop, small = rates.values()
-            shown = f"{name} " + " ".join(str(value) for key, value in options.items() if key != "batch_normalization")
+            shown = " ".join(str(value) for key, value in options.items() if key != "batch_normalization")
+            models.append((f"{name} {shown}", Path(scratch) / f"model{number}"))
+            export(name, options, models[-1][1])
+        for shown, model in [*models, *([(str(published)[-33:], published)] if published else [])]:
+            ours, bare, alone, loop, small, coloured = measure(model, clip, Path(scratch)).values()
             print(
                 f"{shown:34}{ours:8.1f}{bare:8.1f}{ours / bare:8.2f}{alone:9.1f}{loop:7.2f}{ours / loop:8.1f}"
-                f"{small:7.2f}{ours / small:6.1f}",
+                f"{small:7.2f}{ours / small:6.1f}{coloured:10.0%}",
                 flush=True,
             )
     print(f"\n{'frames':>8}{'GB before':>11}{'GB at the end':>15}")

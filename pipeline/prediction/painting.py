@@ -1,8 +1,8 @@
-"""Class maps laid over pictures, fast enough for videos: one implementation for photos and frames."""
+"""Class maps laid over pictures, fast enough for videos: one way for photos and frames, RGB and YUV."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,14 +19,14 @@ class Painter:
     """Lays class maps over pictures: the classes in their colours, the background clear.
 
     What a channel becomes depends on three numbers alone: the class, the channel and its value. So all answers are
-    worked out once, and painting is looking up.
+    worked out once, and painting is looking up. Outlines are classes of their own, behind the others.
     """
 
-    def __init__(self, palette: Palette, *, alpha: float = 0.5, contours: bool = False):
+    def __init__(self, palette: Sequence[Sequence[int]], *, alpha: float = 0.5, contours: bool = False):
         """Works out the table.
 
         Args:
-            palette: a colour for each class id, background first, 0 to 255.
+            palette: a colour for each class id in the pictures' own channels, background first, 0 to 255.
             alpha: how much of a class's colour shows, 0 (none) to 1 (nothing else).
             contours: draw the outlines of what is no background, inside it, in its full colour.
 
@@ -35,21 +35,21 @@ class Painter:
         """
         if not 0 <= alpha <= 1:
             raise ValueError(f"alpha is a share from 0 to 1, not {alpha}")
-        colours = np.asarray(palette, np.float32)  # [classes, 3]
+        colours = np.asarray(palette, np.float32).T[:, :, np.newaxis]  # [3, classes, 1]
         values = np.arange(_VALUES, dtype=np.float32)
-        blended = (1 - alpha) * values + alpha * colours.T[:, :, np.newaxis]  # [3, classes, values]
+        blended = (1 - alpha) * values + alpha * colours  # [3, classes, values]
         blended[:, 0] = values  # background
-        self._table = np.rint(blended).astype(np.uint8).reshape(3, -1)
-        self._colours = colours.astype(np.uint8)
+        full = np.broadcast_to(colours, blended.shape)
+        self._tables = np.rint(np.concatenate([blended, full], axis=1)).astype(np.uint8).reshape(3, -1)
+        self._classes = len(palette)
         self._contours = contours
 
-    def __call__(self, picture: np.ndarray, class_map: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    def __call__(self, picture: np.ndarray, class_map: np.ndarray) -> np.ndarray:
         """Paints a picture.
 
         Args:
-            picture: uint8 [height, width, 3], RGB.
+            picture: uint8 [height, width, 3].
             class_map: uint8 [height, width], indices into the palette.
-            out: where the result goes, of the picture's shape; a new array where left out.
 
         Returns:
             uint8 [height, width, 3].
@@ -57,21 +57,41 @@ class Painter:
         Raises:
             ValueError: the sizes differ, or a class has no colour.
         """
-        if picture.shape != (*class_map.shape, 3):
-            raise ValueError(f"a picture of shape {picture.shape} and a class map of {class_map.shape} don't match")
-        if class_map.size and class_map.max() >= len(self._colours):
-            raise ValueError(f"the class map holds {class_map.max()}, but there are {len(self._colours)} colours")
-        painted = np.empty_like(picture) if out is None else out
-        first_entry = class_map.astype(np.intp)
-        first_entry *= _VALUES
-        entry = np.empty_like(first_entry)
-        for channel, table in enumerate(self._table):
-            np.add(first_entry, picture[..., channel], out=entry)
-            painted[..., channel] = table.take(entry, mode="clip")  # in range, as was checked at once
-        if self._contours:
-            where = outlines(class_map)
-            painted[where] = self._colours[class_map[where]]
+        painted = np.empty_like(picture)
+        self.paint([*np.moveaxis(picture, -1, 0)], class_map, [*np.moveaxis(painted, -1, 0)])
         return painted
+
+    def paint(self, planes: Sequence[np.ndarray], class_map: np.ndarray, painted: Sequence[np.ndarray]) -> None:
+        """Paints a picture whose channels lie apart.
+
+        Args:
+            planes: the three channels, uint8 [height, width], or half of both: then one value stands for four pixels,
+                and takes the last of their classes.
+            class_map: uint8 [height, width], indices into the palette.
+            painted: where the result goes, arrays of the same shapes.
+
+        Raises:
+            ValueError: the sizes differ, or a class has no colour.
+        """
+        height, width = class_map.shape
+        if class_map.size and class_map.max() >= self._classes:
+            raise ValueError(f"the class map holds {class_map.max()}, but there are {self._classes} colours")
+        first = class_map.astype(np.intp)
+        if self._contours:
+            first[outlines(class_map)] += self._classes
+        first *= _VALUES
+        entries = {class_map.shape: first}
+        for table, plane, out in zip(self._tables, planes, painted, strict=True):
+            if plane.shape not in entries:
+                if plane.shape != (height // 2, width // 2) or height % 2 or width % 2:
+                    raise ValueError(f"planes of {plane.shape} and a class map of {class_map.shape} don't match")
+                entries[plane.shape] = _greatest_of_four(first)
+            out[...] = table.take(entries[plane.shape] + plane, mode="clip")  # in range, as was checked at once
+
+
+def _greatest_of_four(values: np.ndarray) -> np.ndarray:
+    rows = np.maximum(values[::2], values[1::2])
+    return np.maximum(rows[:, ::2], rows[:, 1::2])
 
 
 def outlines(class_map: np.ndarray) -> np.ndarray:
@@ -95,22 +115,37 @@ def outlines(class_map: np.ndarray) -> np.ndarray:
 class FixedLegend:
     """A legend whose size does not change: every class has its place, and those not in the frame are pale."""
 
-    def __init__(self, class_names: Sequence[str], palette: Palette, width: int):
-        """Measures the strip; `width` is that of the frames, pixels."""
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        palette: Palette,
+        width: int,
+        convert: Callable[[np.ndarray], np.ndarray] = np.asarray,
+    ):
+        """Measures the strip.
+
+        Args:
+            class_names: of the class ids, background first.
+            palette: their colours, RGB.
+            width: of the frames, pixels.
+            convert: is given each strip that is drawn, uint8 [height, width, 3], RGB; what it makes of it is kept.
+        """
+        self._convert = convert
         self._names, self._width = tuple(class_names), width
         self._colours = dict(zip(class_names, palette, strict=True))
         self._scale = max(1.0, width / _LEGEND_WIDTH)
         self._strips: dict[frozenset[str], np.ndarray] = {}
         self.height = self._strip(frozenset()).shape[0]
+        """Of a strip, pixels."""
 
     def __call__(self, class_map: np.ndarray) -> np.ndarray:
-        """The strip below a frame with this class map, uint8 [height, width, 3]."""
+        """The strip below a frame with this class map."""
         pixels = np.bincount(class_map.ravel(), minlength=len(self._names))
         seen = frozenset(name for name, count in zip(self._names, pixels, strict=True) if count)
         if seen not in self._strips:
             if len(self._strips) > _KEPT_STRIPS:
                 self._strips.clear()
-            self._strips[seen] = self._strip(seen)
+            self._strips[seen] = self._convert(self._strip(seen))
         return self._strips[seen]
 
     def _strip(self, seen: frozenset[str]) -> np.ndarray:

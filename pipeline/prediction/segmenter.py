@@ -16,7 +16,13 @@ from components.segmentation_trainer.model_description import ModelDescription
 from pipeline.prediction.photos import PhotoSource, read_photo
 from pipeline.prediction.segmentation import Segmentation
 from pipeline.prediction.test_time_augmentation import augmented_probabilities
-from pipeline.prediction.upsampling import best_class, best_classes, resized_class_map, worth_looking_for_sure_pixels
+from pipeline.prediction.upsampling import (
+    as_array,
+    best_class,
+    best_classes,
+    resized_class_map,
+    worth_looking_for_sure_pixels,
+)
 from pipeline.prediction.windows import blended
 from pipeline.saved_models import find_saved_model
 from tfds_voc_seg.encoding import resize_photo
@@ -121,7 +127,8 @@ class Segmenter:
         best: Sequence[np.ndarray | None] = [None] * len(frames)
         if worth_looking_for_sure_pixels(scores.shape[1:3], height, width):
             best = best_classes(scores).numpy()
-        return np.stack([resized_class_map(scores[i], height, width, best[i]) for i in range(len(frames))])
+        each = zip(as_array(scores), best, strict=True)
+        return np.stack([resized_class_map(frame, height, width, sure) for frame, sure in each])
 
     def _grids(self, photos: Sequence[np.ndarray], tta: bool) -> list[_Grid]:
         if not photos:

@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from pipeline.prediction.background_work import in_background
-from pipeline.prediction.painting import FixedLegend, Painter
+from pipeline.prediction.video_composition import Composition
 from pipeline.prediction.video_options import GIF_SUFFIX, VideoError, VideoOptions
 from pipeline.prediction.video_reader import TimedFrame, VideoReader
 from pipeline.prediction.video_sound import SoundTrack
@@ -115,20 +115,22 @@ def predict_video(
     begun = time.monotonic()
     try:
         with contextlib.ExitStack() as opened:
-            reader = opened.enter_context(VideoReader(source, options))
-            sound = None if destination.suffix.lower() == GIF_SUFFIX else _sound(source, options, opened)
-            painted = _Composition(segmenter, options, (reader.width, reader.height))
+            gif = destination.suffix.lower() == GIF_SUFFIX
+            reader = opened.enter_context(VideoReader(source, options, square_pixels=gif))
+            sound = None if gif else _sound(source, options, opened)
+            size = reader.width, reader.height
+            compose = Composition(segmenter.class_names, segmenter.palette, options, size, reader.colours.matrix)
             with _writing(source, destination):
-                sink = _sink(destination, temporary, painted.size, reader, sound)
+                sink = _sink(destination, temporary, compose.size, reader, sound)
             batches = opened.enter_context(in_background(_batches(reader, options.batch_size), ahead=_AHEAD))
             segmented = opened.enter_context(in_background(_segmented(segmenter, batches), ahead=_AHEAD))
             done = 0
             for batch in segmented:
                 with _writing(source, destination):
                     for frame, class_map in batch:
-                        pixels = painted(frame.pixels, class_map)
+                        picture = compose(frame.yuv, class_map)
                         for shown in frame.times:
-                            sink.write(pixels, shown)
+                            sink.write(picture, shown)
                 done += sum(len(frame.times) for frame, _ in batch)
                 if on_progress is not None:
                     on_progress(VideoProgress(done, reader.total, time.monotonic() - begun))
@@ -155,8 +157,8 @@ def _sink(
     destination: Path, temporary: Path, size: tuple[int, int], reader: VideoReader, sound: SoundTrack | None
 ) -> FrameSink:
     if destination.suffix.lower() == GIF_SUFFIX:
-        return GifWriter(temporary, size, reader.rate)
-    return Mp4Writer(temporary, size, reader.rate, reader.pixel_aspect, sound)
+        return GifWriter(temporary, size, reader.rate, reader.colours)
+    return Mp4Writer(temporary, size, reader.rate, reader.colours, reader.pixel_aspect, sound)
 
 
 @contextlib.contextmanager
@@ -165,23 +167,6 @@ def _writing(source: Path, destination: Path) -> Iterator[None]:
         yield
     except av.FFmpegError as error:
         raise VideoError(f"can't be written to {destination}: {error.strerror}", source) from error
-
-
-class _Composition:
-    """Frame and class map → the picture that is written."""
-
-    def __init__(self, segmenter: BatchSegmenter, options: VideoOptions, size: tuple[int, int]):
-        self._paint = Painter(segmenter.palette, alpha=options.alpha, contours=options.contours)
-        self._legend = FixedLegend(segmenter.class_names, segmenter.palette, size[0]) if options.legend else None
-        self.size = size[0], size[1] + (self._legend.height if self._legend else 0)
-
-    def __call__(self, pixels: np.ndarray, class_map: np.ndarray) -> np.ndarray:
-        picture = np.empty((self.size[1], self.size[0], 3), np.uint8)
-        height = len(pixels)
-        self._paint(pixels, class_map, out=picture[:height])
-        if self._legend is not None:
-            picture[height:] = self._legend(class_map)
-        return picture
 
 
 def _batches(frames: Iterable[TimedFrame], batch_size: int) -> Iterator[list[TimedFrame]]:

@@ -13,8 +13,9 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Interpolation
 
+from pipeline.prediction.video_composition import YUV, to_yuv
 from pipeline.prediction.video_frame_times import shown_frames, thinned
 from pipeline.prediction.video_integrity import is_cut_short
 from pipeline.prediction.video_options import SMALLEST_SIDE, VideoError, VideoOptions, output_size
@@ -23,8 +24,9 @@ from pipeline.prediction.video_options import SMALLEST_SIDE, VideoError, VideoOp
 _DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,gif"
 _OPEN_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
 _DEFAULT_RATE = Fraction(25)
-# A file that doesn't say how its colours are coded is taken as players take it: BT.601, and BT.709 from 720 lines on.
-_UNSPECIFIED_COLOURSPACE, _HIGH_DEFINITION = 2, 720  # ITU-T H.273; lines
+# Numbers of ITU-T H.273. A file that doesn't say how its colours are coded is taken as players take it.
+_MATRICES = (1, 4, 5, 6, 7, 9)
+_BT709, _BT601, _HIGH_DEFINITION = 1, 6, 720  # from so many lines on BT.709
 
 
 def open_container(path: Path) -> av.container.InputContainer:
@@ -53,15 +55,39 @@ def _cut_short(path: Path) -> bool:
 
 
 @dataclasses.dataclass(frozen=True)
+class Colours:
+    """How a video's colours are coded, numbers of ITU-T H.273.
+
+    Attributes:
+        matrix: how brightness and colour are computed of red, green and blue.
+        primaries: which red, green and blue are meant.
+        transfer: how their values become light.
+    """
+
+    matrix: int
+    primaries: int
+    transfer: int
+
+    @classmethod
+    def of(cls, frame: Any) -> Colours:
+        """Those of a decoded frame, or what players take for them."""
+        guess = _BT709 if frame.height >= _HIGH_DEFINITION else _BT601
+        matrix = frame.colorspace if frame.colorspace in _MATRICES else guess
+        return cls(matrix, frame.color_primaries, frame.color_trc)
+
+
+@dataclasses.dataclass(frozen=True)
 class TimedFrame:
     """A frame to show.
 
     Attributes:
-        pixels: uint8 [height, width, 3], RGB.
+        pixels: uint8 [height, width, 3], RGB, for the network.
+        yuv: the same as YUV of `video_composition`, to paint on.
         times: when it is shown, seconds from the result's beginning; several where it is repeated.
     """
 
     pixels: np.ndarray
+    yuv: np.ndarray
     times: tuple[Fraction, ...]
 
 
@@ -74,15 +100,21 @@ class VideoReader:
         rate: frames a second that it gives, about.
         total: frames that it will give, about; `None` where the file doesn't say how long it is.
         pixel_aspect: width of a pixel in its heights, as it is to be shown.
+        colours: of the YUV it gives.
     """
 
-    def __init__(self, path: Path, options: VideoOptions):
+    def __init__(self, path: Path, options: VideoOptions, *, square_pixels: bool = False):
         """Opens the file and decodes the first frame.
+
+        Args:
+            path: the video.
+            options: what is made of it.
+            square_pixels: make the pictures wider where the video's pixels are wide.
 
         Raises:
             VideoError: it can't be read, or holds no frame where it should be cut.
         """
-        self._path, self._options = path, options
+        self._path, self._options, self._square_pixels = path, options, square_pixels
         self._container = open_container(path)
         try:
             self._prepare()
@@ -115,17 +147,21 @@ class VideoReader:
         if first is None:
             raise VideoError(f"holds no frame from {options.start:g} s on", self._path)
         self._first = first
+        self.colours = Colours.of(first[1])
         turned = first[1].rotation % 180 != 0
         source_size = (first[1].width, first[1].height)
         shown = source_size[::-1] if turned else source_size
-        self.width, self.height = output_size(*shown, options.resize)
-        if min(self.width, self.height) < SMALLEST_SIDE:
-            raise VideoError(f"has pictures of {shown[0]} × {shown[1]} pixels: too small for a video", self._path)
-        aspect = Fraction(self._stream.sample_aspect_ratio or 1)
+        aspect = Fraction(self._stream.sample_aspect_ratio or 1).limit_denominator(255)
         aspect = 1 / aspect if turned else aspect
         # Other pixels after resizing: the shape of the whole picture stays, unless both sides were given.
         given = isinstance(options.resize, tuple)
-        self.pixel_aspect = Fraction(1) if given else aspect.limit_denominator(255)
+        self.pixel_aspect = Fraction(1) if given or self._square_pixels else aspect
+        if self._square_pixels:
+            shown = (round(shown[0] * aspect), shown[1]) if aspect > 1 else (shown[0], round(shown[1] / aspect))
+        self._scaled = options.resize is not None or (self._square_pixels and aspect != 1)
+        self.width, self.height = output_size(*shown, options.resize)
+        if min(self.width, self.height) < SMALLEST_SIDE:
+            raise VideoError(f"has pictures of {shown[0]} × {shown[1]} pixels: too small for a video", self._path)
         self.rate = options.fps or self._source_rate / (options.skip + 1)
         self.total = self._estimated_total()
 
@@ -154,7 +190,7 @@ class VideoReader:
         frames = thinned(self._with_first(), self._options.skip)
         last = (self._options.skip + 1) / self._source_rate
         for frame, times in shown_frames(frames, self._options.fps, last_duration=last):
-            yield TimedFrame(self._pixels(frame), times)
+            yield TimedFrame(*self._pictures(frame), times)
 
     def _with_first(self) -> Iterator[tuple[Fraction, Any]]:
         yield self._first
@@ -194,20 +230,23 @@ class VideoReader:
                 self._path,
             ) from error
 
-    def _pixels(self, frame: Any) -> np.ndarray:
-        """The frame as RGB, of the reader's size and upright."""
+    def _pictures(self, frame: Any) -> tuple[np.ndarray, np.ndarray]:
+        """The frame as RGB and as YUV, of the reader's size and upright."""
         quarter_turns = round(frame.rotation / 90) % 4
         width, height = (self.height, self.width) if quarter_turns % 2 else (self.width, self.height)
-        scaled = self._options.resize is not None
-        unspecified = frame.colorspace == _UNSPECIFIED_COLOURSPACE
-        converted = frame.reformat(
-            width=width if scaled else None,
-            height=height if scaled else None,
-            format="rgb24",
-            src_colorspace=Colorspace.ITU709 if unspecified and frame.height >= _HIGH_DEFINITION else None,
-            interpolation=Interpolation.AREA if width < frame.width else Interpolation.BICUBIC,
-        )
-        pixels = converted.to_ndarray()
-        if quarter_turns:
-            pixels = np.rot90(pixels, quarter_turns)
-        return np.ascontiguousarray(pixels[: self.height, : self.width])
+        width, height = (width, height) if self._scaled else (frame.width, frame.height)
+
+        def converted(pixel_format: str, **colours: Any) -> np.ndarray:
+            return frame.reformat(
+                width,
+                height,
+                pixel_format,
+                Colours.of(frame).matrix,
+                interpolation=Interpolation.AREA if width < frame.width else Interpolation.BICUBIC,
+                **colours,
+            ).to_ndarray()
+
+        pixels = np.ascontiguousarray(np.rot90(converted("rgb24"), quarter_turns)[: self.height, : self.width])
+        if quarter_turns or (width, height) != (self.width, self.height):
+            return pixels, to_yuv(pixels, self.colours.matrix)
+        return pixels, converted(YUV, dst_colorspace=self.colours.matrix, dst_color_range=ColorRange.MPEG)

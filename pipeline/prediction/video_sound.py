@@ -15,6 +15,9 @@ from pipeline.prediction.video_reader import open_container
 COPIED_CODECS = ("aac", "mp3", "ac3", "eac3")
 """What players expect in an MP4; copied as it is. Everything else becomes AAC."""
 
+_AC3 = b"\x0b\x77"
+"""What each packet of AC-3 and E-AC-3 begins with (ETSI TS 102 366, 4.4.1)."""
+
 
 class SoundTrack:
     """The sound between two times. It reads the source a second time by itself, so that nothing piles up."""
@@ -52,6 +55,7 @@ class SoundTrack:
                 self._source.seek(int((self._start + self._origin) * av.time_base))
         if self._stream.codec_context.name.removesuffix("float") in COPIED_CODECS:
             self._track = container.add_stream_from_template(self._stream)
+            self._begins = _AC3 if "ac3" in self._stream.codec_context.name else b""
             self._packets = self._copied()
         else:
             context = self._stream.codec_context
@@ -93,6 +97,8 @@ class SoundTrack:
         for packet in self._source.demux(self._stream):
             if packet.dts is None or packet.pts is None:
                 continue
+            if self._begins and not bytes(packet).startswith(self._begins):
+                raise av.InvalidDataError(0, "no beginning of a packet")  # the MP4 would not take it
             base = packet.time_base
             time = self._since_start(packet.pts, base)
             if self._end is not None and time >= self._end - self._start:

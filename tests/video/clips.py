@@ -23,15 +23,23 @@ CODECS = {
 
 def frame_pixels(index: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
     """uint8 [height, width, 3]: grey, brighter from frame to frame, and a red square in the upper left quarter."""
-    pixels = np.full((height, width, 3), 40 + 4 * index, np.uint8)
+    pixels = np.full((height, width, 3), 40 + 4 * (index % 50), np.uint8)
     pixels[height // 8 : 3 * height // 8, width // 8 : 3 * width // 8] = (220, 30, 30)
     return pixels
 
 
 def write_clip(
-    path: Path, frames: int = 10, *, sound: bool = True, size: tuple[int, int] = (WIDTH, HEIGHT), rate: int = RATE
+    path: Path,
+    frames: int = 10,
+    *,
+    sound: bool = True,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+    rate: int = RATE,
+    pixel_aspect: Fraction | None = None,
+    matrix: int | None = None,
+    full_range: bool = False,
 ) -> Path:
-    """Writes a clip in the format that the name asks for."""
+    """Writes a clip in the format that the name asks for; `matrix` is a number of ITU-T H.273."""
     container_format, video_codec, sound_codec = CODECS[path.suffix]
     options = {"movflags": "+faststart"} if container_format == "mp4" else {}
     with av.open(str(path), "w", format=container_format, options=options) as container:
@@ -39,11 +47,17 @@ def write_clip(
         video.width, video.height = size
         video.pix_fmt = "rgb8" if video_codec == "gif" else "yuv420p"
         video.codec_context.gop_size = 4
+        if pixel_aspect is not None:
+            video.codec_context.sample_aspect_ratio = pixel_aspect
+        if matrix is not None:
+            video.codec_context.colorspace, video.codec_context.color_range = matrix, 2 if full_range else 1
         tone: Any = None
         if sound and sound_codec:
             tone = container.add_stream(sound_codec, rate=48_000, layout="mono")
         for index in range(frames):
-            frame = av.VideoFrame.from_ndarray(frame_pixels(index, *size), "rgb24").reformat(format=video.pix_fmt)
+            frame = av.VideoFrame.from_ndarray(frame_pixels(index, *size), "rgb24").reformat(
+                format=video.pix_fmt, dst_colorspace=matrix, dst_color_range=2 if full_range else None
+            )
             frame.pts, frame.time_base = index, Fraction(1, rate)
             container.mux(video.encode(frame))
             if tone is not None:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +48,28 @@ def test_a_folder_of_videos(model: Path, tmp_path: Path) -> None:
     again = predict(*arguments)
     assert again.returncode == 1
     assert "--force" in again.stderr
+
+
+def test_a_terminal_shows_frames_a_second_and_the_time_left(model: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", 400, size=(320, 240))
+    command = [sys.executable, "-m", "pipeline.cli", "predict", model, clip, "--output", tmp_path / "out"]
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "120", "TERM": "xterm"}
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # the other end was closed
+            while piece := os.read(ours, 65536):
+                shown += piece
+    os.close(ours)
+    assert process.returncode == 0, shown.decode()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    bars = re.findall(r"clip\.mp4, frames.* (\d+)/(\d+)  (\d+(?:\.\d)?)/s (\d:\d\d:\d\d|-:--:--)", text)
+    assert bars, text
+    assert {total for _, total, _, _ in bars} == {"400"}
+    assert all(float(rate) > 0 for _, _, rate, _ in bars)
+    assert any(left != "-:--:--" for _, _, _, left in bars), "no time left was shown"
+    assert "1 of 1 done" in text
 
 
 def test_a_contradiction_is_refused_before_anything_is_loaded(model: Path, tmp_path: Path) -> None:

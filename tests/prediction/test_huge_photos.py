@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 WIDTH, HEIGHT, CLASSES, TILE = 3000, 4800, 21, 500
@@ -27,6 +28,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_by_a_row_of_tiles(run_folder: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     coarse = Image.fromarray(rng.integers(0, 256, (48, 30, 3), np.uint8))

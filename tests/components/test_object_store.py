@@ -1,7 +1,9 @@
-"""Places that containers open themselves may lie in an object store: here S3, served on localhost by moto."""
+"""Artifacts, and places that containers open themselves, in an object store: here S3, served on localhost by moto."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 from etils import epath
 
 from components.storage import copy_folder
-from tests.conftest import CLASSES, IMAGE_SIZE
+from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tfds_voc_seg.devkit import DevkitError, find_devkit, fingerprint, read_splits
 
 BUCKET = "s3://voc-seg"
@@ -135,3 +137,98 @@ def test_a_training_keeps_its_state() -> None:
     np.testing.assert_array_equal(resumed.get_weights()[0], trained.get_weights()[0])
     folder.remove()
     assert folder.read() is None
+
+
+def _at(folder: str, artifact_type: str, make_artifact: Callable[..., Any], artifact_id: int = 1) -> Any:
+    artifact = make_artifact(artifact_type, Path(), artifact_id)
+    artifact.uri = f"{BUCKET}/{folder}"  # a path of pathlib would lose a slash
+    return artifact
+
+
+def test_models_are_tested_evaluated_selected_and_published_in_the_store(
+    remote_devkit: str, model_of: Callable[..., Any], make_artifact: Callable[..., Any], tmp_path: Path
+) -> None:
+    """One process, and no artifact on a disk: what TensorFlow can't open is copied, used and copied back."""
+    from tfx import types
+    from tfx.types import standard_artifacts
+
+    from components.model_pusher import executor as pusher
+    from components.model_selector import executor as selector
+    from components.model_selector.component import ModelSelector
+    from components.model_smoke_test import executor as smoke_test
+    from components.model_smoke_test.component import ModelSmokeTest
+    from components.model_smoke_test.smoke_test_config import SmokeTestConfig
+    from components.published_model import executor as published_model
+    from components.segmentation_evaluator import executor as evaluator
+    from components.segmentation_evaluator.component import SegmentationEvaluator
+    from components.voc_example_gen import executor as example_gen
+    from components.voc_example_gen.component import VocExampleGen
+    from tfds_voc_seg.conversion import ConversionConfig
+    from tfds_voc_seg.record_config import RecordConfig
+
+    def at(folder: str, artifact_type: str, artifact_id: int = 1) -> Any:
+        return _at(f"run/{folder}", artifact_type, make_artifact, artifact_id)
+
+    record_config, channel = RecordConfig(IMAGE_SIZE, CLASSES), types.Channel(type=standard_artifacts.Model)
+    candidates, evaluations = {"cars": channel}, types.Channel(type=standard_artifacts.ModelEvaluation)
+    records = types.Channel(type=standard_artifacts.Examples)
+    examples = at("examples", "Examples")
+    gen = VocExampleGen(remote_devkit, record_config, conversion_config=ConversionConfig(num_shards=2))
+    example_gen.Executor().Do({}, {"examples": [examples]}, gen.exec_properties)
+
+    cars, in_service, serving = at("cars", "Model", 7), at("in_service", "Model"), f"{BUCKET}/run/serving"
+    copy_folder(model_of(3).uri, cars.uri)
+    copy_folder(f"{model_of(1).uri}/Format-Serving", f"{serving}/1")
+    published_model.Executor().Do({}, {"model": [in_service]}, {"serving_folder": serving})
+
+    tested, evaluation = at("smoke_test", "ModelEvaluation"), at("evaluation", "ModelEvaluation")
+    test = ModelSmokeTest(records, candidates, SmokeTestConfig(records=2, latency_requests=1))
+    inputs = {"examples": [examples], "model_cars": [cars]}
+    smoke_test.Executor().Do(inputs, {"smoke_test": [tested]}, test.exec_properties)
+    evaluate = SegmentationEvaluator(
+        records, candidates, evaluations, channel, devkit=remote_devkit, record_config=record_config
+    )
+    inputs |= {"smoke_test": [tested], "baseline": [in_service]}
+    context = evaluator.Executor.Context(
+        beam_pipeline_args=["--runner=DirectRunner", "--allow_unsafe_triggers"], tmp_dir=str(tmp_path)
+    )
+    evaluator.Executor(context).Do(inputs, {"evaluation": [evaluation]}, evaluate.exec_properties)
+    result = json.loads((epath.Path(evaluation.uri) / "evaluation.json").read_text())
+    assert result["images"] == VAL_IMAGES
+    assert result["candidates"]["cars"]["mean_iou"] != result["baseline"]["mean_iou"]
+    assert result["candidates"]["cars"]["original_size"]["images"] == VAL_IMAGES
+    (best, *_) = result["examples"]
+    assert (epath.Path(evaluation.uri) / "examples" / best["image_id"] / "cars.png").is_file()
+
+    blessing, selected, pushed = at("blessing", "ModelBlessing"), at("selected", "Model"), at("pushed", "PushedModel")
+    select = ModelSelector(evaluations, evaluations, candidates, selector.SelectionConfig(min_improvement=-1))
+    inputs = {"evaluation": [evaluation], "smoke_test": [tested], "model_cars": [cars]}
+    selector.Executor().Do(inputs, {"model": [selected], "blessing": [blessing]}, select.exec_properties)
+    assert blessing.get_int_custom_property("blessed") == 1
+    assert blessing.get_string_custom_property("current_model_uri") == cars.uri == f"{BUCKET}/run/cars"
+    pusher.Executor().Do(
+        {"model": [selected], "model_blessing": [blessing]}, {"pushed_model": [pushed]}, {"serving_folder": serving}
+    )
+    version = epath.Path(pushed.get_string_custom_property("pushed_destination"))
+    assert str(version).startswith(f"{serving}/")
+    trained = Path(model_of(3).uri, "Format-Serving/saved_model.pb").read_bytes()
+    assert (version / "saved_model.pb").read_bytes() == trained
+    assert (epath.Path(pushed.uri) / "assets.extra/model_card.md").is_file()
+
+
+def test_the_report_of_a_run_whose_artifacts_are_in_the_store(tmp_path: Path) -> None:
+    from pipeline.report.page import write_report
+    from tests.pipeline.made_run import write_whole_run
+
+    run = write_whole_run(tmp_path / "run")
+    on_disk = write_report(run.output).read_text()
+    copy_folder(run.output / "tfx", f"{BUCKET}/reported/tfx")
+    artifacts = run.store.get_artifacts()
+    for artifact in artifacts:
+        artifact.uri = artifact.uri.replace(str(run.output), f"{BUCKET}/reported")
+    run.store.put_artifacts(artifacts)
+    epath.Path(run.output / "tfx").rmtree()
+    in_the_store = write_report(run.output).read_text()
+    without_time = [re.sub(r"\d\d\d\d-\d\d-\d\d \d\d:\d\d", "", page) for page in (on_disk, in_the_store)]
+    assert without_time[0].count("data:image/") > 10
+    assert without_time[0] == without_time[1]

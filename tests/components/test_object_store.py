@@ -58,6 +58,29 @@ def test_a_devkit_is_found_and_read(devkit: Path, remote_devkit: str) -> None:
         find_devkit(f"{BUCKET}/nothing")
 
 
+def test_a_run_on_this_machine_takes_its_devkit_from_the_store(
+    devkit: Path, remote_devkit: str, tmp_path: Path
+) -> None:
+    from pipeline.config import load_config
+    from pipeline.places import local_places
+
+    config = load_config("demo", devkit=f"{BUCKET}/VOCdevkit", output=str(tmp_path))
+    assert config.data.devkit == f"{BUCKET}/VOCdevkit"
+    places = local_places(config)
+    assert places.devkit == remote_devkit
+    assert places.devkit_fingerprint == fingerprint(devkit)
+    photo = next((epath.Path(remote_devkit) / "JPEGImages").iterdir())
+    content = photo.read_bytes()
+    try:
+        photo.write_bytes(content + b"changed")
+        assert local_places(config).devkit_fingerprint != places.devkit_fingerprint
+    finally:
+        photo.write_bytes(content)
+    nowhere = load_config("demo", devkit=f"{BUCKET}/nothing", output=str(tmp_path))
+    with pytest.raises(DevkitError, match="s3://voc-seg/nothing is not a VOC devkit"):
+        find_devkit(nowhere.devkit_folder)
+
+
 def test_records_are_those_of_the_devkit_on_disk(
     remote_devkit: str, examples: Any, make_artifact: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -155,6 +178,7 @@ def test_models_are_tested_evaluated_selected_and_published_in_the_store(
     from components.model_pusher import executor as pusher
     from components.model_selector import executor as selector
     from components.model_selector.component import ModelSelector
+    from components.model_selector.selection_config import SelectionConfig
     from components.model_smoke_test import executor as smoke_test
     from components.model_smoke_test.component import ModelSmokeTest
     from components.model_smoke_test.smoke_test_config import SmokeTestConfig
@@ -170,20 +194,20 @@ def test_models_are_tested_evaluated_selected_and_published_in_the_store(
         return _at(f"run/{folder}", artifact_type, make_artifact, artifact_id)
 
     record_config, channel = RecordConfig(IMAGE_SIZE, CLASSES), types.Channel(type=standard_artifacts.Model)
-    candidates, evaluations = {"cars": channel}, types.Channel(type=standard_artifacts.ModelEvaluation)
+    candidates, evaluations = {"ground": channel}, types.Channel(type=standard_artifacts.ModelEvaluation)
     records = types.Channel(type=standard_artifacts.Examples)
     examples = at("examples", "Examples")
     gen = VocExampleGen(remote_devkit, record_config, conversion_config=ConversionConfig(num_shards=2))
     example_gen.Executor().Do({}, {"examples": [examples]}, gen.exec_properties)
 
-    cars, in_service, serving = at("cars", "Model", 7), at("in_service", "Model"), f"{BUCKET}/run/serving"
-    copy_folder(model_of(3).uri, cars.uri)
+    ground, in_service, serving = at("ground", "Model", 7), at("in_service", "Model"), f"{BUCKET}/run/serving"
+    copy_folder(model_of(0).uri, ground.uri)
     copy_folder(f"{model_of(1).uri}/Format-Serving", f"{serving}/1")
     published_model.Executor().Do({}, {"model": [in_service]}, {"serving_folder": serving})
 
     tested, evaluation = at("smoke_test", "ModelEvaluation"), at("evaluation", "ModelEvaluation")
     test = ModelSmokeTest(records, candidates, SmokeTestConfig(records=2, latency_requests=1))
-    inputs = {"examples": [examples], "model_cars": [cars]}
+    inputs = {"examples": [examples], "model_ground": [ground]}
     smoke_test.Executor().Do(inputs, {"smoke_test": [tested]}, test.exec_properties)
     evaluate = SegmentationEvaluator(
         records, candidates, evaluations, channel, devkit=remote_devkit, record_config=record_config
@@ -195,23 +219,23 @@ def test_models_are_tested_evaluated_selected_and_published_in_the_store(
     evaluator.Executor(context).Do(inputs, {"evaluation": [evaluation]}, evaluate.exec_properties)
     result = json.loads((epath.Path(evaluation.uri) / "evaluation.json").read_text())
     assert result["images"] == VAL_IMAGES
-    assert result["candidates"]["cars"]["mean_iou"] != result["baseline"]["mean_iou"]
-    assert result["candidates"]["cars"]["original_size"]["images"] == VAL_IMAGES
+    assert result["candidates"]["ground"]["mean_iou"] > result["baseline"]["mean_iou"]
+    assert result["candidates"]["ground"]["original_size"]["images"] == VAL_IMAGES
     (best, *_) = result["examples"]
-    assert (epath.Path(evaluation.uri) / "examples" / best["image_id"] / "cars.png").is_file()
+    assert (epath.Path(evaluation.uri) / "examples" / best["image_id"] / "ground.png").is_file()
 
     blessing, selected, pushed = at("blessing", "ModelBlessing"), at("selected", "Model"), at("pushed", "PushedModel")
-    select = ModelSelector(evaluations, evaluations, candidates, selector.SelectionConfig(min_improvement=-1))
-    inputs = {"evaluation": [evaluation], "smoke_test": [tested], "model_cars": [cars]}
+    select = ModelSelector(evaluations, evaluations, candidates, SelectionConfig(publish_background_only=True))
+    inputs = {"evaluation": [evaluation], "smoke_test": [tested], "model_ground": [ground]}
     selector.Executor().Do(inputs, {"model": [selected], "blessing": [blessing]}, select.exec_properties)
     assert blessing.get_int_custom_property("blessed") == 1
-    assert blessing.get_string_custom_property("current_model_uri") == cars.uri == f"{BUCKET}/run/cars"
+    assert blessing.get_string_custom_property("current_model") == ground.uri == f"{BUCKET}/run/ground"
     pusher.Executor().Do(
         {"model": [selected], "model_blessing": [blessing]}, {"pushed_model": [pushed]}, {"serving_folder": serving}
     )
     version = epath.Path(pushed.get_string_custom_property("pushed_destination"))
     assert str(version).startswith(f"{serving}/")
-    trained = Path(model_of(3).uri, "Format-Serving/saved_model.pb").read_bytes()
+    trained = Path(model_of(0).uri, "Format-Serving/saved_model.pb").read_bytes()
     assert (version / "saved_model.pb").read_bytes() == trained
     assert (epath.Path(pushed.uri) / "assets.extra/model_card.md").is_file()
 

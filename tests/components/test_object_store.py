@@ -235,7 +235,7 @@ def test_models_are_tested_evaluated_selected_and_published_in_the_store(
     )
     version = epath.Path(pushed.get_string_custom_property("pushed_destination"))
     assert str(version).startswith(f"{serving}/")
-    trained = Path(model_of(0).uri, "Format-Serving/saved_model.pb").read_bytes()
+    trained = (epath.Path(ground.uri) / "Format-Serving/saved_model.pb").read_bytes()
     assert (version / "saved_model.pb").read_bytes() == trained
     assert (epath.Path(pushed.uri) / "assets.extra/model_card.md").is_file()
 

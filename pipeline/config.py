@@ -234,12 +234,12 @@ class RunConfig(StrictConfig):
         """The devkit, found from its parents too, or its URI; the embedded sample is kept inside the output folder.
 
         Raises:
-            DevkitError: the folder exists, but holds no devkit.
+            DevkitError: the folder exists, but holds no devkit; or a URI does not, or can't be opened.
         """
         if self.data.devkit == SAMPLE_DEVKIT:
             return self.output_folder / "sample_devkit"
         folder = storage_path(_absolute(self.data.devkit))
-        return find_devkit(folder) if folder.exists() else folder
+        return find_devkit(folder) if "://" in str(folder) or folder.exists() else folder
 
 
 def preset_names() -> list[str]:

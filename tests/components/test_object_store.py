@@ -76,9 +76,12 @@ def test_a_run_on_this_machine_takes_its_devkit_from_the_store(
         assert local_places(config).devkit_fingerprint != places.devkit_fingerprint
     finally:
         photo.write_bytes(content)
-    nowhere = load_config("demo", devkit=f"{BUCKET}/nothing", output=str(tmp_path))
-    with pytest.raises(DevkitError, match="s3://voc-seg/nothing is not a VOC devkit"):
-        find_devkit(nowhere.devkit_folder)
+    for place, problem in {
+        f"{BUCKET}/nothing": "s3://voc-seg/nothing is not a VOC devkit",
+        "ftp://host/VOC2012": "ftp://host/VOC2012/JPEGImages can't be opened",
+    }.items():
+        with pytest.raises(DevkitError, match=problem):
+            local_places(load_config("demo", devkit=place, output=str(tmp_path)))
 
 
 def test_records_are_those_of_the_devkit_on_disk(
@@ -162,12 +165,6 @@ def test_a_training_keeps_its_state() -> None:
     assert folder.read() is None
 
 
-def _at(folder: str, artifact_type: str, make_artifact: Callable[..., Any], artifact_id: int = 1) -> Any:
-    artifact = make_artifact(artifact_type, Path(), artifact_id)
-    artifact.uri = f"{BUCKET}/{folder}"  # a path of pathlib would lose a slash
-    return artifact
-
-
 def test_models_are_tested_evaluated_selected_and_published_in_the_store(
     remote_devkit: str, model_of: Callable[..., Any], make_artifact: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -191,7 +188,9 @@ def test_models_are_tested_evaluated_selected_and_published_in_the_store(
     from tfds_voc_seg.record_config import RecordConfig
 
     def at(folder: str, artifact_type: str, artifact_id: int = 1) -> Any:
-        return _at(f"run/{folder}", artifact_type, make_artifact, artifact_id)
+        artifact = make_artifact(artifact_type, Path(), artifact_id)
+        artifact.uri = f"{BUCKET}/run/{folder}"  # pathlib would drop a slash
+        return artifact
 
     record_config, channel = RecordConfig(IMAGE_SIZE, CLASSES), types.Channel(type=standard_artifacts.Model)
     candidates, evaluations = {"ground": channel}, types.Channel(type=standard_artifacts.ModelEvaluation)

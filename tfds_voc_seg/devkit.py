@@ -91,8 +91,17 @@ class Listing:
 
 
 def storage_path(place: str | Path) -> Path:
-    """A path on this machine, or of an object store where `place` is a URI such as `gs://bucket/VOC2012`."""
-    return epath.Path(place) if "://" in str(place) else Path(place)
+    """A path on this machine, or of an object store where `place` is a URI such as `gs://bucket/VOC2012`.
+
+    Raises:
+        DevkitError: a URI of a storage that can't be opened.
+    """
+    if "://" not in str(place):
+        return Path(place)
+    try:
+        return epath.Path(place)
+    except KeyError as error:
+        raise DevkitError(f"{place}: storage of this kind can't be opened; name a folder, or gs:// or s3://") from error
 
 
 def find_devkit(folder: str | Path) -> Path:

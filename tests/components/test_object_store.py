@@ -240,6 +240,28 @@ def test_models_are_tested_evaluated_selected_and_published_in_the_store(
     assert (epath.Path(pushed.uri) / "assets.extra/model_card.md").is_file()
 
 
+def test_what_a_failing_node_wrote_does_not_reach_the_store(make_artifact: Callable[..., Any]) -> None:
+    from components.artifacts_on_disk import on_disk
+
+    class Failing:
+        @on_disk
+        def Do(self, input_dict: Any, output_dict: Any, exec_properties: Any) -> None:  # noqa: N802 (TFX's name)
+            folder = Path(output_dict["model"][0].uri)
+            (folder / "half.txt").write_text("half")
+            if exec_properties["fails"]:
+                raise ValueError("no more disk")
+
+    model = make_artifact("Model", Path())
+    model.uri = place = f"{BUCKET}/half"
+    with pytest.raises(ValueError, match="no more disk"):
+        Failing().Do({}, {"model": [model]}, {"fails": True})
+    assert model.uri == place
+    assert not epath.Path(place).exists()
+    Failing().Do({}, {"model": [model]}, {"fails": False})
+    assert model.uri == place
+    assert (epath.Path(place) / "half.txt").read_text() == "half"
+
+
 def test_the_report_of_a_run_whose_artifacts_are_in_the_store(tmp_path: Path) -> None:
     from pipeline.report.page import write_report
     from tests.pipeline.made_run import write_whole_run

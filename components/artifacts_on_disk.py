@@ -17,13 +17,17 @@ Artifacts = dict[str, list[types.Artifact]]
 Do = Callable[[Any, Artifacts, Artifacts, dict[str, Any]], None]
 """An executor's method: inputs, outputs, execution parameters."""
 
+_places: dict[str, str] = {}
+"""Of the copies that there are now: folder → the artifact's own URI."""
+
 
 def on_disk(do: Do) -> Do:
     """Decorates the `Do` of an executor whose libraries read or write artifacts by TensorFlow.
 
     Inputs in an object store that only epath opens, such as `s3://`, are copied to a scratch folder, and what is
     written goes there first; the outputs are copied to their places once all is done, so never in part after an error.
-    Artifacts on a disk, or at `gs://`, stay where they are. While `Do` works an artifact's `uri` is the copy's.
+    Artifacts on a disk, or at `gs://`, stay where they are. While `Do` works an artifact's `uri` is the copy's, and
+    `place_of` gives its own.
     """
 
     @functools.wraps(do)
@@ -36,6 +40,7 @@ def on_disk(do: Do) -> Do:
             try:
                 for number, (artifact, place) in enumerate(places):
                     artifact.uri = f"{scratch}/{number}"
+                    _places[artifact.uri] = place
                     epath.Path(artifact.uri).mkdir()
                     if number < len(inputs) and epath.Path(place).exists():  # a folder without a file is none there
                         copy_folder(place, artifact.uri)
@@ -44,9 +49,15 @@ def on_disk(do: Do) -> Do:
                     copy_folder(artifact.uri, place)
             finally:
                 for artifact, place in places:
+                    _places.pop(artifact.uri, None)
                     artifact.uri = place
 
     return do_on_disk
+
+
+def place_of(uri: str) -> str:
+    """An artifact's own URI, where `uri` is that of its copy on the disk; else `uri`."""
+    return _places.get(uri, uri)
 
 
 def _remote(artifacts: Artifacts) -> Iterator[types.Artifact]:

@@ -7,7 +7,7 @@
 # The base is Debian 12 with its Python 3.11, made by debootstrap, in place of python:3.11-slim-bookworm: the same
 # system, but Python from Debian. buildah follows the very same Dockerfile; its containers are plain chroots.
 # NOT proved by this: the official base image, pushing to a registry, a container engine's own isolation, a GPU.
-# KEEP=1 leaves the image in buildah's store and the base in SCRATCH.
+# KEEP=1 leaves the images in buildah's store and the base in SCRATCH: the other target, or a second try, is quicker.
 
 set -euo pipefail
 TARGET=${1:-cpu}
@@ -38,11 +38,13 @@ if [ ! -f "$SCRATCH/base/.made" ]; then
     cp /etc/ssl/certs/ca-certificates.crt "$SCRATCH/base/etc/ssl/certs/ca-certificates.crt"
     touch "$SCRATCH/base/.made"
 fi
-CONTAINER=$(buildah from scratch)
-buildah add --quiet "$CONTAINER" "$SCRATCH/base" / >/dev/null
-buildah commit --quiet "$CONTAINER" "$BASE" >/dev/null
-buildah rm "$CONTAINER" >/dev/null
-CONTAINER=
+if ! buildah inspect --type image "$BASE" >/dev/null 2>&1; then
+    CONTAINER=$(buildah from scratch)
+    buildah add --quiet "$CONTAINER" "$SCRATCH/base" / >/dev/null
+    buildah commit --quiet "$CONTAINER" "$BASE" >/dev/null
+    buildah rm "$CONTAINER" >/dev/null
+    CONTAINER=
+fi
 DIGEST=$(buildah inspect --type image --format '{{.FromImageDigest}}' "$BASE")
 echo "base $BASE@$DIGEST"
 

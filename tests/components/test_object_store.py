@@ -240,6 +240,39 @@ def test_models_are_tested_evaluated_selected_and_published_in_the_store(
     assert (epath.Path(pushed.uri) / "assets.extra/model_card.md").is_file()
 
 
+def test_a_network_is_trained_from_the_store_into_it(examples: Any, make_artifact: Callable[..., Any]) -> None:
+    from tfx import types
+    from tfx.types import standard_artifacts
+
+    from components.segmentation_trainer import executor
+    from components.segmentation_trainer.component import SegmentationTrainer
+    from components.segmentation_trainer.resumption import TrainingFolder
+    from components.segmentation_trainer.training_config import TrainingConfig
+
+    records, model, run = (make_artifact(kind, Path()) for kind in ("Examples", "Model", "ModelRun"))
+    records.uri, model.uri, run.uri = (f"{BUCKET}/trained/{name}" for name in ("examples", "model", "run"))
+    records.split_names = examples.split_names
+    copy_folder(examples.uri, records.uri)
+    trainer = SegmentationTrainer(
+        types.Channel(type=standard_artifacts.Examples),
+        "small",
+        "unet",
+        {"width": 4, "depth": 1, "dropout": 0.0},
+        TrainingConfig(epochs=1),
+        state_folder=f"{BUCKET}/trained/state",
+    )
+    folders = []
+    with pytest.MonkeyPatch.context() as patch:  # a training that is killed and begun again finds its state
+        patch.setattr(TrainingFolder, "remove", lambda self: folders.append(self._folder))
+        for _ in range(2):
+            outputs = {"model": [model], "model_run": [run]}
+            executor.Executor().Do({"examples": [records]}, outputs, trainer.exec_properties)
+    assert folders[0] == folders[1]
+    assert str(folders[0]).startswith(f"{BUCKET}/trained/state/")
+    assert (epath.Path(model.uri) / "Format-Serving/saved_model.pb").is_file()
+    assert len(json.loads((epath.Path(run.uri) / "history.json").read_text())["loss"]) == 1
+
+
 def test_what_a_failing_node_wrote_does_not_reach_the_store(make_artifact: Callable[..., Any]) -> None:
     from components.artifacts_on_disk import on_disk
 

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 
 from etils import epath
 
+OBJECT_STORES = ("gs://", "s3://")
+"""How the URIs begin of what TensorFlow or fsspec opens in every container."""
+
 
 def let_fsspec_open(text: str) -> None:
     """Has fsspec open `s3://`, which TensorFlow can't, where a text names such a place.

@@ -12,7 +12,7 @@ import pytest
 from etils import epath
 
 from components.storage import copy_folder
-from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
+from tests.conftest import CLASSES, IMAGE_SIZE, NODES_BESIDE_TRAINERS, VAL_IMAGES
 from tfds_voc_seg.devkit import DevkitError, find_devkit, fingerprint, read_splits
 
 BUCKET = "s3://voc-seg"
@@ -32,9 +32,10 @@ def object_store() -> Iterator[None]:
             "AWS_ACCESS_KEY_ID": "key",
             "AWS_SECRET_ACCESS_KEY": "secret",
             "AWS_DEFAULT_REGION": "us-east-1",
+            "EPATH_USE_TF": "false",  # what runs say themselves; here it goes again with the store
         }.items():
             patch.setenv(name, value)
-        patch.setattr("etils.epath.gpath._is_tf_installed", lambda: False)  # as EPATH_USE_TF=false at the start does
+        patch.setattr("etils.epath.gpath._is_tf_installed", lambda: False)  # it may have looked before
         boto3.client("s3").create_bucket(Bucket=BUCKET.removeprefix("s3://"))
         yield
     server.stop()
@@ -83,6 +84,23 @@ def test_a_run_on_this_machine_takes_its_devkit_from_the_store(
     }.items():
         with pytest.raises(DevkitError, match=problem):
             local_places(load_config("demo", devkit=place, output=str(tmp_path)))
+
+
+def test_the_local_runner_converts_it_and_knows_it_again(remote_devkit: str, tmp_path: Path) -> None:
+    from rich.console import Console
+
+    from pipeline.config import load_config
+    from pipeline.display import Display
+    from pipeline.local_runner import run_nodes
+    from pipeline.pipeline import trainer_id
+
+    config = load_config("demo", devkit=remote_devkit, output=str(tmp_path / "run"))
+    left_out = {*NODES_BESIDE_TRAINERS, *map(trainer_id, config.candidates)} - {"VocExampleGen"}
+    for cached in ([], ["VocExampleGen"]):
+        _, store, watch = run_nodes(config, Display(Console(quiet=True)), without=left_out)
+        assert (list(watch.seconds), watch.cached) == (["VocExampleGen"], cached)
+    (examples,) = store.get_artifacts_by_type("Examples")
+    assert len(list(Path(examples.uri, "Split-val").iterdir())) == config.data.num_shards
 
 
 def test_records_are_those_of_the_devkit_on_disk(

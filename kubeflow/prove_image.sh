@@ -65,11 +65,12 @@ assert os.getuid() == 10001 and os.environ["TF_USE_LEGACY_KERAS"] == "0", (os.ge
 import tfx.v1, keras, kfp, tensorflow as tf
 assert keras.__version__.startswith("3.") and tf.keras.__version__ == keras.__version__
 assert not os.access("/opt/venv/lib", os.W_OK)
-import pipeline
+import pipeline.kubeflow.node  # what the containers run
 assert pipeline.__file__.startswith("/opt/venv/"), pipeline.__file__
 print("Python", sys.version.split()[0], "TensorFlow", tf.__version__, "Keras", keras.__version__, "KFP", kfp.__version__)
 ' 2>/dev/null
 within vocseg --help >/dev/null
+within python -m pipeline.kubeflow.entrypoint --help >/dev/null
 within sh -c 'du -sm /opt/venv; du -sm /opt/venv/lib/python3.11/site-packages/* | sort -rn | head -8; command -v uv pip || true'
 
 echo "== the whole pipeline in it, on a small sample"

@@ -76,6 +76,6 @@ within sh -c 'du -sm /opt/venv; du -sm /opt/venv/lib/python3.11/site-packages/* 
 echo "== the whole pipeline in it, on a small sample"
 SECONDS=0
 within vocseg run --output /tmp/run --set sample.train_images=16 --set sample.val_images=6 --set training.epochs=1 \
-    --set smoke_test.timeout_seconds=1200 | tail -15
+    --set selection.publish_background_only=true --set smoke_test.timeout_seconds=1200 | tail -15
 echo "ran in $SECONDS s"
 echo "== proved: the recipe builds, and the pipeline runs in the image as user 10001"

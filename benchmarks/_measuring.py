@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import re
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,10 +38,26 @@ def print_peaks(what: str, peak_memory: Callable[[Path, int], float], devkit: Pa
         print(f"{count:8,}{peaks[-1]:9.2f}{peaks[-1] / peaks[0]:9.2f}", flush=True)
 
 
-def peak_memory_of_process() -> float:
-    """The most memory that this process has held, GB.
+def peak_memory_of_process(process: int | str = "self") -> float:
+    """The most memory that this process, or the one of a number, has held, GB.
 
-    `getrusage` would also count what the process that started this one held.
+    `getrusage` would also count what the process that started it held.
     """
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
     return int(found[1]) / 1e6 if found else float("nan")
+
+
+def time_and_peak(*command: str) -> tuple[float, float]:
+    """Runs a command in a process of its own; gives its wall seconds and its peak memory in GB, without its children's.
+
+    Raises:
+        subprocess.CalledProcessError: it ended with another status than 0.
+    """
+    started, peak = time.monotonic(), 0.0
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        while running.poll() is None:
+            peak = max(peak, peak_memory_of_process(running.pid))  # of a process that has just ended: nan, no greater
+            time.sleep(0.05)
+    if running.returncode:
+        raise subprocess.CalledProcessError(running.returncode, command)
+    return time.monotonic() - started, peak

@@ -9,33 +9,20 @@ which no run can do without.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-
-def timed(*command: str) -> tuple[float, float]:
-    """Runs a command; gives its wall seconds and its peak memory in GB."""
-    program = (
-        "import json, resource, subprocess, sys, time\n"
-        "started = time.monotonic()\n"
-        "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
-        "usage = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
-        "print(json.dumps([time.monotonic() - started, usage.ru_maxrss / 1e6]))\n"
-    )
-    finished = subprocess.run([sys.executable, "-c", program, *command], check=True, capture_output=True, text=True)
-    seconds, gigabytes = json.loads(finished.stdout)
-    return seconds, gigabytes
+from benchmarks._measuring import time_and_peak
 
 
 def main() -> None:
     """Measures and prints the table."""
     with tempfile.TemporaryDirectory() as folder:
         run = [sys.executable, "-m", "pipeline.cli", "run", "--output", folder]
-        rows = {"import tfx.v1": timed(sys.executable, "-c", "import tfx.v1"), "first run": timed(*run)}
+        rows = {"import tfx.v1": time_and_peak(sys.executable, "-c", "import tfx.v1"), "first run": time_and_peak(*run)}
         first = json.loads((Path(folder) / "summary.json").read_text())
-        rows["second run"] = timed(*run)
+        rows["second run"] = time_and_peak(*run)
         second = json.loads((Path(folder) / "summary.json").read_text())
     reference = rows["import tfx.v1"][0]
     print(f"{'':14}{'seconds':>9}{'× import':>10}{'peak GB':>9}")

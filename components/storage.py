@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 from etils import epath
+
+OBJECT_STORES = ("gs://", "s3://")
+"""How the URIs begin of what TensorFlow or fsspec opens in every container."""
+
+
+def let_fsspec_open(text: str) -> None:
+    """Has fsspec open `s3://`, which TensorFlow can't, where a text names such a place.
+
+    It has to be said before anything in the process, or in those that it starts, opens a URI.
+    """
+    if "s3://" in text:
+        os.environ.setdefault("EPATH_USE_TF", "false")
 
 
 def files_below(folder: epath.PathLike) -> Iterator[epath.Path]:

@@ -19,7 +19,7 @@ from components.segmentation_trainer.network_names import CONTRACT_ARGUMENTS, ne
 from components.segmentation_trainer.training_config import LARGEST_SEED, TrainingConfig
 from components.strict_config import StrictConfig
 from pipeline.kubeflow.kubeflow_config import KubeflowConfig
-from tfds_voc_seg.devkit import find_devkit
+from tfds_voc_seg.devkit import find_devkit, storage_path
 from tfds_voc_seg.record_config import ImageEncoding, OnBadPair, RecordConfig, TrainMasks, VoidTreatment, known_classes
 from tfds_voc_seg.sample_devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES
 
@@ -47,7 +47,7 @@ class DataConfig(StrictConfig):
     """The data and its records."""
 
     devkit: str = SAMPLE_DEVKIT
-    """The folder that holds JPEGImages, usually VOCdevkit/VOC2012; `sample` for the embedded sample."""
+    """The folder that holds JPEGImages, usually VOCdevkit/VOC2012, or its URI; `sample` for the embedded sample."""
     image_size: int = pydantic.Field(default=300, ge=32, le=4096)
     """Height and width of image and mask, pixels."""
     classes: Annotated[list[str], pydantic.AfterValidator(_classes)]
@@ -231,15 +231,15 @@ class RunConfig(StrictConfig):
 
     @property
     def devkit_folder(self) -> Path:
-        """The devkit, found from its parents too; the embedded sample is kept inside the output folder.
+        """The devkit, found from its parents too, or its URI; the embedded sample is kept inside the output folder.
 
         Raises:
-            DevkitError: the folder exists, but holds no devkit.
+            DevkitError: the folder exists, but holds no devkit; or a URI does not, or can't be opened.
         """
         if self.data.devkit == SAMPLE_DEVKIT:
             return self.output_folder / "sample_devkit"
-        folder = Path(self.data.devkit).resolve()
-        return find_devkit(folder) if folder.exists() else folder
+        folder = storage_path(_absolute(self.data.devkit))
+        return find_devkit(folder) if "://" in str(folder) or folder.exists() else folder
 
 
 def preset_names() -> list[str]:
@@ -266,13 +266,18 @@ def load_config(
     for override in overrides:
         _apply_override(values, override)
     if devkit is not None:
-        _set_value(values, ["data", "devkit"], str(Path(devkit).resolve()))
+        _set_value(values, ["data", "devkit"], _absolute(devkit))
     if output is not None:
         values["output"] = output
     try:
         return RunConfig.model_validate(values)
     except pydantic.ValidationError as error:
         raise ConfigError("\n".join(_problems(error.errors()))) from error
+
+
+def _absolute(place: str) -> str:
+    """A path on this machine from its root; a URI is whole as it stands."""
+    return place if "://" in place else str(Path(place).resolve())
 
 
 def _preset_folder() -> Any:

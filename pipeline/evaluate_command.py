@@ -21,6 +21,7 @@ from components.segmentation_evaluator.executor import EVALUATION_FILE
 from components.segmentation_evaluator.segmentation import check_model
 from components.segmentation_evaluator.summary import evaluation_summary
 from components.segmentation_trainer.model_description import ModelDescription
+from components.storage import let_fsspec_open
 from pipeline.config import LOCAL_BEAM_ARGS
 from pipeline.display import Display
 from pipeline.saved_models import SERVING_FOLDER, ModelNotFoundError, find_saved_model
@@ -48,7 +49,7 @@ def evaluate_models(
 
     Args:
         models: a SavedModel, a publishing folder (its latest version), or a run's output folder, each.
-        devkit: a VOC devkit, or a folder above it.
+        devkit: a VOC devkit, or a folder above it; a path or a URI.
         display: shows the progress.
         split: `train` or `val`.
         drop_empty: leave out images that hold none of the models' classes.
@@ -62,6 +63,7 @@ def evaluate_models(
         EvaluateError: a model can't be evaluated.
         DevkitError: the devkit, or a pair of it, can't be used.
     """
+    let_fsspec_open(devkit)
     found = find_devkit(devkit)
     try:
         found_models = [find_saved_model(model) for model in models]

@@ -25,6 +25,7 @@ from components.progress import listening
 from components.segmentation_trainer.curves import draw_curves
 from components.segmentation_trainer.networks import create_network
 from components.segmentation_trainer.training_callbacks import CURVES_FILE, HISTORY_JSON, TrainingError
+from components.storage import let_fsspec_open
 from pipeline.config import ConfigError, RunConfig
 from pipeline.display import Display
 from pipeline.pipeline import create_pipeline, trainer_id
@@ -60,7 +61,7 @@ def run_locally(config: RunConfig, display: Display) -> dict[str, Any]:
     """Runs the pipeline, draws the candidates' training curves side by side and writes the report and `summary.json`.
 
     Args:
-        config: the whole run; its devkit must be on this machine.
+        config: the whole run; its devkit is on this machine, or in an object store.
         display: shows the nodes and their progress.
 
     Returns:
@@ -95,6 +96,7 @@ def run_nodes(
     Returns:
         TFX's name of the run, the metadata, and what each node took.
     """
+    let_fsspec_open(config.data.devkit)
     find_devkit(config.devkit_folder)
     _check_networks(config)
     config.output_folder.mkdir(parents=True, exist_ok=True)

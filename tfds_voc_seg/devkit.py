@@ -91,25 +91,44 @@ class Listing:
 
 
 def storage_path(place: str | Path) -> Path:
-    """A path on this machine, or of an object store where `place` is a URI such as `gs://bucket/VOC2012`."""
-    return epath.Path(place) if "://" in str(place) else Path(place)
+    """A path on this machine, or of an object store where `place` is a URI such as `gs://bucket/VOC2012`.
+
+    Raises:
+        DevkitError: a URI of a storage that can't be opened.
+    """
+    if "://" not in str(place):
+        return Path(place)
+    try:
+        return epath.Path(place)
+    except KeyError as error:
+        raise DevkitError(f"{place}: storage of this kind can't be opened; name a folder, or gs:// or s3://") from error
 
 
 def find_devkit(folder: str | Path) -> Path:
     """Finds the VOC folder in `folder`: the folder itself, its `VOC2012` or its `VOCdevkit/VOC2012`.
 
     Raises:
-        DevkitError: none of them holds photos, masks and split lists.
+        DevkitError: none of them holds photos, masks and split lists, or an object store can't be opened.
     """
     for nested in _NESTED_DEVKITS:
         candidate = storage_path(folder) / nested
-        if all((candidate / name).is_dir() for name in _FOLDERS):
+        if all(_is_folder(candidate / name) for name in _FOLDERS):
             return candidate if "://" in str(candidate) else candidate.resolve()
-    missing = [name for name in _FOLDERS if not (storage_path(folder) / name).is_dir()]
+    missing = [name for name in _FOLDERS if not _is_folder(storage_path(folder) / name)]
     raise DevkitError(
         f"{folder} is not a VOC devkit: it has no {', '.join(missing)}. "
         "Name the folder that holds them, usually VOCdevkit/VOC2012."
     )
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except Exception as error:
+        if "://" not in str(path):
+            raise
+        # Each object store's library has errors of its own, for credentials, hosts and names.
+        raise DevkitError(f"{path} can't be opened ({type(error).__name__}: {error})") from error
 
 
 def read_splits(devkit: str | Path, splits: Iterable[str] = SPLITS) -> dict[str, Listing]:

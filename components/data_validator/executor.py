@@ -14,6 +14,7 @@ from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
+from components.artifacts_on_disk import on_disk
 from components.data_validator import checks
 from components.data_validator.data_summary import DATA_SUMMARY_FILE, split_summary
 from components.data_validator.findings import DataValidationError, Finding, write_findings
@@ -34,6 +35,7 @@ _COUNTED_FEATURES = {checks.CLASS_PIXELS, "filename"}
 class Executor(base_executor.BaseExecutor):
     """Puts into words what is wrong with the data, and ends the run if asked to."""
 
+    @on_disk
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],

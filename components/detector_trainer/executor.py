@@ -17,6 +17,7 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
+from components.artifacts_on_disk import on_disk, place_of
 from components.detector_trainer.detector_config import DetectorConfig
 from components.detector_trainer.export import DetectorDescription, export_detector
 from components.detector_trainer.input_pipeline import image_batches
@@ -41,6 +42,7 @@ SHOWN_IMAGES = 12
 class Executor(base_executor.BaseExecutor):
     """Trains a detector."""
 
+    @on_disk
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],
@@ -80,7 +82,8 @@ class Executor(base_executor.BaseExecutor):
             report(Progress(f"training the detector, epoch {epoch}/{config.epochs}", step, steps, figures))
 
         with tempfile.TemporaryDirectory() as scratch:
-            depends_on = "\0".join([examples.uri, exec_properties[CONFIG_KEY], exec_properties[CODE_FINGERPRINT_KEY]])
+            code = exec_properties[CODE_FINGERPRINT_KEY]
+            depends_on = "\0".join([place_of(examples.uri), exec_properties[CONFIG_KEY], code])
             training = f"detector-{hashlib.sha256(depends_on.encode()).hexdigest()[:16]}"
             folder = TrainingFolder(f"{exec_properties[STATE_FOLDER_KEY] or scratch}/{training}")
             keras.backend.clear_session()

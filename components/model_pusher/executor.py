@@ -9,6 +9,7 @@ from tfx import types
 from tfx.components.pusher import executor as tfx_pusher
 from tfx.types import artifact_utils, standard_component_specs
 
+from components.artifacts_on_disk import on_disk
 from components.model_pusher.publishing import publish, withdrawn_twin
 from components.storage import copy_folder
 
@@ -24,6 +25,7 @@ class Executor(tfx_pusher.Executor):
     `saved_model.pb` or not; and of two pushes in one second it leaves the second one out, yet marks it as pushed.
     """
 
+    @on_disk
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],

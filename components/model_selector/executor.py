@@ -11,7 +11,7 @@ from tfx import types
 from tfx.components.evaluator import constants
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 
 from components.candidates import candidate_models
 from components.model_selector.model_card import model_card
@@ -20,6 +20,7 @@ from components.model_selector.selection_config import SelectionConfig
 from components.model_smoke_test.executor import SMOKE_TEST_FILE
 from components.segmentation_evaluator.executor import EVALUATION_FILE
 from components.segmentation_trainer.model_description import read_description
+from components.storage import copy_folder
 
 EVALUATION_KEY = "evaluation"
 SMOKE_TEST_KEY = "smoke_test"
@@ -67,7 +68,7 @@ class Executor(base_executor.BaseExecutor):
         else:
             best = candidate_models(input_dict)[selection.selected]
             source, folder = path_utils.serving_model_dir(best.uri), path_utils.serving_model_dir(model.uri)
-            io_utils.copy_dir(source, folder)
+            copy_folder(source, folder)
             card = epath.Path(folder) / MODEL_CARD_FILE
             card.parent.mkdir(parents=True, exist_ok=True)
             card.write_text(model_card(selection.selected, evaluation, read_description(source), smoke_test))

@@ -16,6 +16,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from components.artifacts_on_disk import on_disk
 from components.candidates import candidate_models
 from components.model_smoke_test.process import smoke_test
 from components.model_smoke_test.smoke_test_config import SmokeTestConfig
@@ -33,6 +34,7 @@ SMOKE_TEST_FILE = "smoke_test.json"
 class Executor(base_executor.BaseExecutor):
     """Tests the candidates one after the other, each in a process of its own."""
 
+    @on_disk
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],

@@ -11,6 +11,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from components.artifacts_on_disk import on_disk
 from components.candidates import BASELINE_MODEL, candidate_models, model_in_service
 from components.model_smoke_test.executor import SMOKE_TEST_FILE
 from components.record_artifacts import VAL_SPLIT, Records, read_records
@@ -32,6 +33,7 @@ EVALUATION_FILE = "evaluation.json"
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Evaluates all models in one pass over the val split."""
 
+    @on_disk
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],

@@ -15,6 +15,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
+from components.artifacts_on_disk import on_disk, place_of
 from components.progress import Progress, report
 from components.record_artifacts import read_records
 from components.segmentation_trainer.distribution import is_chief, make_strategy
@@ -42,6 +43,7 @@ MODEL_RUN_KEY = "model_run"
 class Executor(base_executor.BaseExecutor):
     """Trains one candidate."""
 
+    @on_disk
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],
@@ -99,7 +101,9 @@ class Executor(base_executor.BaseExecutor):
                 )
                 for uri in backbone:
                     loaded = load_backbone(network, uri)
-                    (model_run / BACKBONE_FILE).write_text(json.dumps({"model": uri, **loaded.as_json()}, indent=2))
+                    (model_run / BACKBONE_FILE).write_text(
+                        json.dumps({"model": place_of(uri), **loaded.as_json()}, indent=2)
+                    )
                 return network
 
             network, result = train(
@@ -141,7 +145,7 @@ def _folders(
     model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
     model_run = artifact_utils.get_single_instance(output_dict[MODEL_RUN_KEY])
     keys = (NETWORK_KEY, TRAINING_KEY, CODE_FINGERPRINT_KEY)
-    depends_on = "\0".join([*inputs, *(exec_properties[key] for key in keys)])
+    depends_on = "\0".join([*map(place_of, inputs), *(exec_properties[key] for key in keys)])
     training = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
     state = f"{exec_properties[STATE_FOLDER_KEY] or scratch}/{training}"
     return path_utils.serving_model_dir(model.uri), epath.Path(model_run.uri), TrainingFolder(state)

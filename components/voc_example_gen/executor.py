@@ -15,6 +15,7 @@ from tfx.types import artifact_utils
 
 import tfds_voc_seg.conversion as conversion
 from components import record_artifacts
+from components.artifacts_on_disk import on_disk
 from components.progress import Progress, report
 from tfds_voc_seg.devkit import find_devkit, read_training_splits
 from tfds_voc_seg.encoding import record_features
@@ -32,6 +33,7 @@ EXAMPLES_KEY = "examples"
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Writes the records of VOC's train and val splits."""
 
+    @on_disk
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],

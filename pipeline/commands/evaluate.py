@@ -25,7 +25,7 @@ def add_parser(commands: Any) -> None:
         help="a SavedModel, a publishing folder (its latest version), or the output folder of a run",
     )
     evaluate.add_argument(
-        "--devkit", required=True, metavar="DIR", help="a VOC devkit, the folder that holds JPEGImages"
+        "--devkit", required=True, metavar="DIR|URI", help="a VOC devkit, the folder that holds JPEGImages"
     )
     evaluate.add_argument("--split", choices=("train", "val"), default="val", help="of which split (default: val)")
     evaluate.add_argument(

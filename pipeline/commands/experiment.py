@@ -31,7 +31,7 @@ def add_parser(commands: Any) -> None:
         dest="presets",
         help=f"the configuration (default: {DEFAULT_PRESET}); another one for networks of another input size",
     )
-    transfer.add_argument("--devkit", metavar="DIR", help="a VOC devkit, the folder that holds JPEGImages")
+    transfer.add_argument("--devkit", metavar="DIR|URI", help="a VOC devkit, the folder that holds JPEGImages")
     transfer.add_argument("--output", type=Path, metavar="DIR", help="where everything goes (default: runs/<preset>)")
     transfer.add_argument("--seeds", type=_seeds, default=[0, 1, 2], metavar="N,N", help="the seeds (default: 0,1,2)")
     transfer.add_argument(

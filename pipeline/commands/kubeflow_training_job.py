@@ -26,7 +26,7 @@ def add_parser(kubeflow_commands: Any) -> None:
     parser.add_argument("--image", required=True, metavar="IMAGE", help="the containers' image, with tag or digest")
     parser.add_argument("--workers", type=positive, default=2, metavar="N", help="how many pods (default: 2)")
     parser.add_argument(
-        "--examples", required=True, metavar="URI", help="VocExampleGen's output: gs://…, or a path in a volume"
+        "--examples", required=True, metavar="URI", help="VocExampleGen's output: gs://…, s3://…, or a path in a volume"
     )
     parser.add_argument("--model-to", required=True, metavar="URI", help="where the model goes, reached by all workers")
     parser.add_argument(

@@ -25,7 +25,7 @@ def add_parser(commands: Any) -> None:
         description="Convert, train all candidates, evaluate, publish the best if it beats the model in service.",
     )
     run.add_argument("--preset", default="demo", metavar="NAME|FILE.yaml", help="the configuration (default: demo)")
-    run.add_argument("--devkit", metavar="DIR", help="a VOC devkit, the folder that holds JPEGImages")
+    run.add_argument("--devkit", metavar="DIR|URI", help="a VOC devkit, the folder that holds JPEGImages")
     run.add_argument("--output", metavar="DIR", help="where everything goes (default: runs/<preset>)")
     run.add_argument(
         "--set",

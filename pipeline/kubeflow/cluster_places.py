@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tfx.orchestration.data_types import RuntimeParameter
 
+from components.storage import OBJECT_STORES
 from pipeline.config import ConfigError, RunConfig
 from pipeline.places import Places
 
@@ -19,9 +20,6 @@ DESCRIPTIONS = {
     EPOCHS_PARAMETER: "How many epochs each candidate trains; 0 for what the configuration says.",
 }
 """What the web page says of each parameter."""
-
-_WRITABLE_BY_CONTAINERS = ("gs://", "s3://")
-"""Storage that TensorFlow or fsspec opens; `minio://` is a name of KFP's own that its launcher alone understands."""
 
 
 def cluster_places(
@@ -42,7 +40,7 @@ def cluster_places(
     """
     reachable = is_reachable(config.kubeflow.volumes, config.data.devkit)
     devkit = devkit or (config.data.devkit if reachable else None)
-    below_root = pipeline_root.rstrip("/") if pipeline_root.startswith(_WRITABLE_BY_CONTAINERS) else None
+    below_root = pipeline_root.rstrip("/") if pipeline_root.startswith(OBJECT_STORES) else None  # minio:// is KFP's own
     publish_to = publish_to or (f"{below_root}/serving" if below_root else None)
     training_state = config.kubeflow.training_state
     if training_state is None:

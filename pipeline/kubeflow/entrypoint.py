@@ -6,9 +6,10 @@ python -m pipeline.kubeflow.entrypoint --executor_class_path … --json_serializ
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
+
+from components.storage import let_fsspec_open
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -22,9 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", required=True)
     options, beam_args = parser.parse_known_args(arguments)
-    if '"s3://' in options.json_serialized_invocation_args:
-        # TensorFlow opens no s3://; fsspec does. It has to be said before anything opens a path.
-        os.environ.setdefault("EPATH_USE_TF", "false")
+    let_fsspec_open(options.json_serialized_invocation_args)
     from pipeline.kubeflow.node import run_node
 
     run_node(options, beam_args)

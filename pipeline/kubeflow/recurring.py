@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.kubeflow.client import Server, ServerError, UsageError
-from pipeline.kubeflow.runs import NOT_FOUND, Settings, find_experiment
+from pipeline.kubeflow.runs import NOT_FOUND, Settings, latest
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _CRON_FIELDS = 6
@@ -108,15 +108,7 @@ def list_recurring(server: Server, *, experiment: str | None = None, count: int 
         UsageError: no such experiment.
         ServerError: the server did not answer.
     """
-    experiment_id = find_experiment(server, experiment) if experiment else None
-    with server.client() as client:
-        answer = client.list_recurring_runs(
-            page_size=count,
-            sort_by="created_at desc",
-            experiment_id=experiment_id,
-            namespace=server.namespace or None,
-        )
-    return [_recurring(raw) for raw in answer.recurring_runs or []]
+    return [_recurring(raw) for raw in latest(server, "recurring_runs", experiment, count)]
 
 
 def change(server: Server, recurring_id: str, action: str) -> None:

@@ -135,15 +135,31 @@ def list_runs(server: Server, *, experiment: str | None = None, count: int = 20)
         UsageError: no such experiment.
         ServerError: the server did not answer.
     """
+    return [_run(run) for run in latest(server, "runs", experiment, count)]
+
+
+def latest(server: Server, kind: str, experiment: str | None, count: int) -> list[Any]:
+    """What the server has of a kind, newest first, as kfp's client gives it.
+
+    Args:
+        server: the server.
+        kind: `runs` or `recurring_runs`.
+        experiment: the name of the experiment that they belong to; None for all.
+        count: how many at most.
+
+    Raises:
+        UsageError: no such experiment.
+        ServerError: the server did not answer.
+    """
     experiment_id = find_experiment(server, experiment) if experiment else None
     with server.client() as client:
-        answer = client.list_runs(
+        answer = getattr(client, f"list_{kind}")(
             page_size=count,
             sort_by="created_at desc",
             experiment_id=experiment_id,
             namespace=server.namespace or None,
         )
-    return [_run(run) for run in answer.runs or []]
+    return getattr(answer, kind) or []
 
 
 def find_experiment(server: Server, name: str) -> str:

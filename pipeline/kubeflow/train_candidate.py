@@ -15,12 +15,15 @@ from typing import Any
 
 from etils import epath
 
+from components.storage import let_fsspec_open
+
 MODEL_FOLDER, MODEL_RUN_FOLDER = "model", "model_run"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Trains; returns 2 where the output is taken, and lets a training's own errors through."""
     options = _parser().parse_args(arguments)
+    let_fsspec_open(f"{options.examples} {options.output} {options.state_folder}")
     model = epath.Path(options.output) / MODEL_FOLDER
     if (model / "Format-Serving" / "saved_model.pb").exists():
         print(f"{model} holds a model already: name another --output", file=sys.stderr)  # noqa: T201

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import yaml
 
+from components.storage import OBJECT_STORES
 from pipeline.config import CandidateConfig, ConfigError, RunConfig
 
 Kind = Literal["tfjob", "trainjob"]
@@ -48,7 +49,7 @@ def training_job(
         kind: for which operator.
         image: the containers' image.
         workers: how many; each has the resources of the node.
-        examples: where all workers find an Examples artifact of this project: `gs://…`, or a path in a volume.
+        examples: where all workers find this project's Examples artifact: `gs://…`, `s3://…`, or a path in a volume.
         output: where the first worker writes the model.
         namespace: of the job; by default the one that it is applied to.
 
@@ -71,11 +72,12 @@ def training_job(
         raise ConfigError("training.distribute is none: each worker would train by itself; set it to auto")
     for option, place in (("--examples", examples), ("--model-to", output)):
         if not (
-            place.startswith("gs://") or any(f"{place}/".startswith(f"{path}/") for path in config.kubeflow.volumes)
+            place.startswith(OBJECT_STORES)
+            or any(f"{place}/".startswith(f"{path}/") for path in config.kubeflow.volumes)
         ):
             raise ConfigError(
-                f"{option} {place}: all workers read and write it through TensorFlow: give gs://…, or a path below one "
-                f"of kubeflow.volumes ({', '.join(config.kubeflow.volumes) or 'there are none'})"
+                f"{option} {place}: all workers have to reach it: give gs://…, s3://…, or a path below one of "
+                f"kubeflow.volumes ({', '.join(config.kubeflow.volumes) or 'there are none'})"
             )
     name = f"{config.name}-{candidate}".replace("_", "-")[:_LONGEST_NAME].rstrip("-")
     metadata = {"name": name, **({"namespace": namespace} if namespace else {})}

@@ -110,16 +110,23 @@ def _mean_iou(figures: dict[str, Any]) -> dict[str, float]:
     return {name: figures["candidates"][name]["mean_iou"] for name in CANDIDATES}
 
 
-def _compare(workspace: Path, evaluation_file: Path, serving: Path) -> None:
-    """The figures are LocalDagRunner's to 1e-6, and the published model is the network that it published."""
+def _compare(installed: Installed, workspace: Path, evaluation_file: Path, serving: Path) -> None:
+    """The figures of all candidates, and those of the published model itself, are LocalDagRunner's to 1e-6."""
     local = json.loads((workspace / "local/summary.json").read_text())
     evaluation = json.loads(evaluation_file.read_text())
     assert _mean_iou(evaluation) == pytest.approx(_mean_iou(local), abs=1e-6)
     (version,) = serving.iterdir()
-    published = json.loads((version / "assets/segmentation.json").read_text())
-    local_version = Path(local["published"])
-    assert published["network"] == json.loads((local_version / "assets/segmentation.json").read_text())["network"]
-    assert (version / "saved_model.pb").is_file()
+    output = workspace / f"figures_of_{serving.name}"
+    installed.run(
+        workspace,
+        *("vocseg", "evaluate", local["published"], str(version), "--devkit", "voc/VOC2012", "--output", str(output)),
+    )
+    published = list(json.loads((output / "evaluation.json").read_text())["candidates"].values())
+    assert [figures["network"] for figures in published] == [local["selected"]] * 2
+    expected = local["candidates"][local["selected"]]
+    for figures in published:
+        assert figures["mean_iou"] == pytest.approx(expected["mean_iou"], abs=1e-6)
+        assert figures["per_class_iou"] == pytest.approx(expected["per_class_iou"], abs=1e-6)
 
 
 @pytest.mark.slow
@@ -133,7 +140,7 @@ def test_the_emulated_backend_publishes_the_model_that_local_dag_runner_does(
     )
     assert "nodes are through" in said
     (evaluation,) = (workspace / "emulated/object_store").rglob("evaluation.json")
-    _compare(workspace, evaluation, workspace / "emulated_serving")
+    _compare(installed, workspace, evaluation, workspace / "emulated_serving")
 
 
 @pytest.mark.slow
@@ -145,7 +152,7 @@ def test_kfps_own_local_runner_publishes_the_same_model(installed: Installed, wo
         *(f"devkit={workspace / 'voc/VOC2012'}", f"publish_to={workspace / 'kfp_serving'}"),
     )
     (evaluation,) = (workspace / "kfp_local").rglob("evaluation.json")
-    _compare(workspace, evaluation, workspace / "kfp_serving")
+    _compare(installed, workspace, evaluation, workspace / "kfp_serving")
 
 
 @pytest.mark.slow

@@ -127,10 +127,10 @@ def tf_config_of(runtime: dict[str, Any], index: int) -> str:
         (("--workers", "3"), "a batch of 4 can't be split over 3 devices: set training.batch_size to a multiple of 3"),
         (("--set", "training.distribute=none"), "training.distribute is none: each worker would train by itself"),
         (
-            ("--examples", "s3://bucket/examples"),
-            "--examples s3://bucket/examples: all workers read and write it through",
+            ("--examples", "minio://bucket/examples"),
+            "--examples minio://bucket/examples: all workers have to reach it: give gs://",
         ),
-        (("--model-to", "/home/me"), "give gs://…, or a path below one of kubeflow.volumes (/data)"),
+        (("--model-to", "/home/me"), "give gs://…, s3://…, or a path below one of kubeflow.volumes (/data)"),
         (("--set", "training.epochs=0"), "training.epochs: input should be greater than or equal to 1 (got 0)"),
     ],
 )

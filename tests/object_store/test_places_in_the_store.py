@@ -1,47 +1,17 @@
-"""Places that containers open themselves may lie in an object store: here S3, served on localhost by moto."""
+"""Places that nodes open themselves may lie in an object store: devkit, publishing folder, training state."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from etils import epath
 
-from components.storage import copy_folder
-from tests.conftest import CLASSES, IMAGE_SIZE
+from tests.conftest import CLASSES, IMAGE_SIZE, NODES_BESIDE_TRAINERS
+from tests.object_store.conftest import BUCKET
 from tfds_voc_seg.devkit import DevkitError, find_devkit, fingerprint, read_splits
-
-BUCKET = "s3://voc-seg"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def object_store() -> Iterator[None]:
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-            "AWS_ACCESS_KEY_ID": "key",
-            "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }.items():
-            patch.setenv(name, value)
-        patch.setattr("etils.epath.gpath._is_tf_installed", lambda: False)  # as EPATH_USE_TF=false at the start does
-        boto3.client("s3").create_bucket(Bucket=BUCKET.removeprefix("s3://"))
-        yield
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def remote_devkit(devkit: Path, object_store: None) -> str:
-    copy_folder(devkit, f"{BUCKET}/VOCdevkit/VOC2012")
-    return f"{BUCKET}/VOCdevkit/VOC2012"
 
 
 def test_a_devkit_is_found_and_read(devkit: Path, remote_devkit: str) -> None:
@@ -54,6 +24,50 @@ def test_a_devkit_is_found_and_read(devkit: Path, remote_devkit: str) -> None:
     assert fingerprint(remote_devkit) == fingerprint(devkit)
     with pytest.raises(DevkitError, match="s3://voc-seg/nothing is not a VOC devkit"):
         find_devkit(f"{BUCKET}/nothing")
+
+
+def test_a_run_on_this_machine_takes_its_devkit_from_the_store(
+    devkit: Path, remote_devkit: str, tmp_path: Path
+) -> None:
+    from pipeline.config import load_config
+    from pipeline.places import local_places
+
+    config = load_config("demo", devkit=f"{BUCKET}/VOCdevkit", output=str(tmp_path))
+    assert config.data.devkit == f"{BUCKET}/VOCdevkit"
+    places = local_places(config)
+    assert places.devkit == remote_devkit
+    assert places.devkit_fingerprint == fingerprint(devkit)
+    photo = next((epath.Path(remote_devkit) / "JPEGImages").iterdir())
+    content = photo.read_bytes()
+    try:
+        photo.write_bytes(content + b"changed")
+        assert local_places(config).devkit_fingerprint != places.devkit_fingerprint
+    finally:
+        photo.write_bytes(content)
+    for place, problem in {
+        f"{BUCKET}/nothing": "s3://voc-seg/nothing is not a VOC devkit",
+        "ftp://host/VOC2012": "ftp://host/VOC2012: storage of this kind can't be opened",
+        "s3://no-such-bucket/VOC2012": "s3://no-such-bucket/VOC2012 is not a VOC devkit",
+    }.items():
+        with pytest.raises(DevkitError, match=problem):
+            local_places(load_config("demo", devkit=place, output=str(tmp_path)))
+
+
+def test_the_local_runner_converts_it_and_knows_it_again(remote_devkit: str, tmp_path: Path) -> None:
+    from rich.console import Console
+
+    from pipeline.config import load_config
+    from pipeline.display import Display
+    from pipeline.local_runner import run_nodes
+    from pipeline.pipeline import trainer_id
+
+    config = load_config("demo", devkit=remote_devkit, output=str(tmp_path / "run"))
+    left_out = {*NODES_BESIDE_TRAINERS, *map(trainer_id, config.candidates)} - {"VocExampleGen"}
+    for cached in ([], ["VocExampleGen"]):
+        _, store, watch = run_nodes(config, Display(Console(quiet=True)), without=left_out)
+        assert (list(watch.seconds), watch.cached) == (["VocExampleGen"], cached)
+    (examples,) = store.get_artifacts_by_type("Examples")
+    assert len(list(Path(examples.uri, "Split-val").iterdir())) == config.data.num_shards
 
 
 def test_records_are_those_of_the_devkit_on_disk(

@@ -58,9 +58,9 @@ def candidate_patches(draws: tf.Tensor) -> tf.Tensor:
 def patch_with_overlap(boxes: tf.Tensor, patches: tf.Tensor, min_overlap: tf.Tensor) -> tf.Tensor:
     """Takes the first patch that overlaps some object enough.
 
-    Source: Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, section 2.2, data augmentation; up to 50 trials,
-    else the whole image, as its authors' code (batch_sampler in ssd_pascal.py). A patch must hold some object's centre
-    besides, as torchvision's `RandomIoUCrop` has it: nothing else would be left to learn from.
+    Source: Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, section 2.2, data augmentation; up to 50
+    trials, else the whole image, as its authors' code (batch_sampler in ssd_pascal.py). A patch must hold the centre of
+    an object besides, as torchvision's `RandomIoUCrop` has it: nothing else would be left to learn from.
 
     Args:
         boxes: float32 [objects, 4], corner form.

@@ -54,8 +54,8 @@ class StepReporter(keras.callbacks.Callback):
         if not math.isfinite(logs["loss"]):
             raise TrainingError(
                 f"the loss is {float(logs['loss'])} at step {batch + 1} of epoch {self._epoch}: try a lower "
-                f"{self._settings}.learning_rate, a longer {self._settings}.warmup_epochs, a {self._settings}.clip_norm "
-                f"such as 1, or {self._normalization}"
+                f"{self._settings}.learning_rate, a longer {self._settings}.warmup_epochs, "
+                f"a {self._settings}.clip_norm such as 1, or {self._normalization}"
             )
         self._on_step(self._epoch, batch + 1, self._steps, logs)
 

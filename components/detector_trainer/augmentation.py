@@ -1,23 +1,31 @@
-"""The segmentation's augmentation with boxes in place of a class map: the same settings, draws and geometry."""
+"""SSD's augmentation: flips, colours, zooms out, and cuts patches that overlap an object enough."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-from components.segmentation_trainer.augmentation import change_colours, rescale, scaling
-from components.segmentation_trainer.augmentation_config import AugmentationConfig
-
-SMALLEST_SIDE = 0.01
-"""As a share of the image's side: what is left of a smaller box shows nothing of its object."""
+from components.detector_trainer.detector_config import DetectorAugmentationConfig
+from components.detector_trainer.windows import (
+    MIN_OVERLAPS,
+    TRIALS,
+    WHOLE,
+    candidate_patches,
+    canvas,
+    patch_with_overlap,
+    seen_boxes,
+    seen_image,
+    whole_pixels,
+)
+from components.segmentation_trainer.augmentation import change_colours
 
 
 def augment_with_boxes(
-    image: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+    image: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, config: DetectorAugmentationConfig
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Flips, colours and scales one image at random.
+    """Changes one image and its boxes at random.
 
-    Source: Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, sections 2.2 and 3.6: zoom in and out, an
-    object stays if its centre does. There the crop is drawn until it overlaps objects enough; here it is drawn once.
+    Source: Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, sections 2.2 (patches; an object stays if its
+    centre does) and 3.6 (zoom out). Each pixel is resized once.
 
     Args:
         image: uint8 [height, width, 3], RGB.
@@ -29,18 +37,27 @@ def augment_with_boxes(
     Returns:
         The image, of the same shape and dtype, and the boxes and labels of the objects that are left.
     """
-    flip, scale, top, left, *colours = tf.unstack(tf.random.stateless_uniform([8], seed))
+    draws = tf.random.stateless_uniform([10 + 4 * TRIALS], seed)
+    flip, zooms, ratio, top, left, choice, *colours = tf.unstack(draws[:10])
     if config.horizontal_flip:
         image, boxes = tf.cond(flip < 0.5, lambda: (tf.reverse(image, [1]), mirrored(boxes)), lambda: (image, boxes))
     if config.changes_colours:
         image = change_colours(image, [2 * draw - 1 for draw in colours], config)
-    if config.scale:
-        smallest, largest = config.scale
-        factor, place = smallest + (largest - smallest) * scale, tf.stack([top, left])
+
+    window = tf.constant(WHOLE)
+    if config.zoom_out > 1:
+        ratio = tf.where(zooms < 0.5, 1 + (config.zoom_out - 1) * ratio, 1.0)
+        window = canvas(ratio, tf.stack([top, left]))
+    if config.patches:
+        patch = _patch(seen_boxes(boxes, window)[0], choice, tf.reshape(draws[10:], [TRIALS, 4]))
+        start, sides = window[:2], window[2:] - window[:2]
+        window = tf.concat([start + patch[:2] * sides, start + patch[2:] * sides], axis=0)
+    if config.zoom_out > 1 or config.patches:
         size = tf.shape(image)[:2]
-        boxes, left_over = moved(boxes, size, factor, place)
+        pixels = whole_pixels(window, size)
+        boxes, left_over = seen_boxes(boxes, tf.cast(pixels, tf.float32) / tf.cast(tf.tile(size, [2]), tf.float32))
         boxes, labels = tf.boolean_mask(boxes, left_over), tf.boolean_mask(labels, left_over)
-        image, _ = rescale(image, tf.zeros_like(image[..., 0], tf.uint8), factor, place)
+        image = seen_image(image, pixels)
     if image.dtype != tf.uint8:
         image = tf.saturate_cast(tf.round(image), tf.uint8)
     return image, boxes, labels
@@ -52,24 +69,9 @@ def mirrored(boxes: tf.Tensor) -> tf.Tensor:
     return tf.stack([top, 1 - right, bottom, 1 - left], axis=-1)
 
 
-def moved(boxes: tf.Tensor, size: tf.Tensor, scale: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where `rescale` puts boxes, cut off at what stays in sight.
-
-    Args:
-        boxes: float32 [N, 4].
-        size: int32 [2], the image's height and width, pixels.
-        scale: as for `rescale`.
-        place: as for `rescale`.
-
-    Returns:
-        float32 [N, 4]; bool [N], whether the object's centre is in sight and something of its box.
-    """
-    window, start, resized, before = (tf.cast(values, tf.float32) for values in scaling(size, scale, place))
-    sides = tf.cast(size, tf.float32)
-    corners = (tf.reshape(boxes, [-1, 2, 2]) * sides - start) / window  # shares of the window
-    centres = tf.reduce_mean(corners, axis=1)
-    corners = tf.clip_by_value(corners, 0.0, 1.0)
-    result = (corners * resized + before) / sides
-    in_sight = tf.reduce_all((centres >= 0) & (centres <= 1), axis=1)
-    large_enough = tf.reduce_all(result[:, 1] - result[:, 0] >= SMALLEST_SIDE, axis=1)
-    return tf.reshape(result, [-1, 4]), in_sight & large_enough
+def _patch(boxes: tf.Tensor, choice: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+    """The whole image, or a patch of one of `MIN_OVERLAPS`, each as likely: float32 [4]."""
+    index = tf.cast(choice * (len(MIN_OVERLAPS) + 1), tf.int32)
+    min_overlap = tf.gather([*MIN_OVERLAPS, 0.0], index)
+    patch = patch_with_overlap(boxes, candidate_patches(draws), min_overlap)
+    return tf.where(index == len(MIN_OVERLAPS), tf.constant(WHOLE), patch)

@@ -104,7 +104,7 @@ def train_detector(
             callbacks=[
                 precision,
                 StateWriter(folder, model_run, VAL_MAP, config.epochs, history),
-                StepReporter(steps, on_step),
+                StepReporter(steps, on_step, settings="detector", normalization="detector.batch_normalization=true"),
             ],
         )
     if config.epochs:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from components.segmentation_trainer.augmentation_config import AugmentationConfig
+from components.segmentation_trainer.augmentation_config import AugmentationConfig, FlipAndColourConfig
 from tfds_voc_seg.labels import VOID
 
 PADDING_COLOUR = (124.0, 116.0, 104.0)
@@ -91,7 +91,7 @@ def scaling(size: tf.Tensor, scale: tf.Tensor, place: tf.Tensor) -> tuple[tf.Ten
     return window, _offset(place, size - window), resized, _offset(place, size - resized)
 
 
-def change_colours(image: tf.Tensor, draws: Sequence[tf.Tensor], config: AugmentationConfig) -> tf.Tensor:
+def change_colours(image: tf.Tensor, draws: Sequence[tf.Tensor], config: FlipAndColourConfig) -> tf.Tensor:
     """Changes brightness, contrast, saturation and hue, in this order.
 
     What the factors mean is torchvision's `ColorJitter`. There the hue turns in HSV; in YIQ all four together are one

@@ -9,13 +9,11 @@ from components.strict_config import StrictConfig
 Strength = pydantic.Field(default=0.0, ge=0, le=1)
 
 
-class AugmentationConfig(StrictConfig):
-    """Settings of the augmentation, of photo and class map together; colours of the photo alone.
+class FlipAndColourConfig(StrictConfig):
+    """Settings of every augmentation.
 
     Attributes:
         horizontal_flip: mirror every second image, by chance.
-        scale: smallest and largest factor on the size, such as [0.5, 2.0]; a larger image is cropped, a smaller one
-            padded. None by default.
         brightness: 0 to 1: how far the factor on all colours may be from 1; as for the next three, 0 is off.
         contrast: 0 to 1: how far the factor on the distance from the photo's mean grey may be from 1.
         saturation: 0 to 1: how far the factor on the distance from the pixel's own grey may be from 1.
@@ -23,7 +21,6 @@ class AugmentationConfig(StrictConfig):
     """
 
     horizontal_flip: bool = True
-    scale: tuple[float, float] | None = None
     brightness: float = Strength
     contrast: float = Strength
     saturation: float = Strength
@@ -33,6 +30,17 @@ class AugmentationConfig(StrictConfig):
     def changes_colours(self) -> bool:
         """Whether any of the colour settings is on."""
         return any((self.brightness, self.contrast, self.saturation, self.hue))
+
+
+class AugmentationConfig(FlipAndColourConfig):
+    """Settings of the augmentation, of photo and class map together; colours of the photo alone.
+
+    Attributes:
+        scale: smallest and largest factor on the size, such as [0.5, 2.0]; a larger image is cropped, a smaller one
+            padded. None by default.
+    """
+
+    scale: tuple[float, float] | None = None
 
     @pydantic.field_validator("scale")
     @classmethod

@@ -28,11 +28,23 @@ class TrainingError(RuntimeError):
 
 
 class StepReporter(keras.callbacks.Callback):
-    """Reports each step and stops at a loss that is not a number."""
+    """Reports each step and stops at a loss that is not a number.
 
-    def __init__(self, steps: int, on_step: StepListener):
+    `settings` is where the training's settings are in a run's configuration, `normalization` the one that switches
+    batch normalisation on: what the message names.
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        on_step: StepListener,
+        *,
+        settings: str = "training",
+        normalization: str = "batch_normalization in the network's options",
+    ):
         super().__init__()
         self._steps, self._on_step = steps, on_step
+        self._settings, self._normalization = settings, normalization
         self._epoch = 1
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
@@ -42,8 +54,8 @@ class StepReporter(keras.callbacks.Callback):
         if not math.isfinite(logs["loss"]):
             raise TrainingError(
                 f"the loss is {float(logs['loss'])} at step {batch + 1} of epoch {self._epoch}: try a lower "
-                "training.learning_rate, a longer training.warmup_epochs, a training.clip_norm such as 1, or "
-                "batch_normalization in the network's options"
+                f"{self._settings}.learning_rate, a longer {self._settings}.warmup_epochs, "
+                f"a {self._settings}.clip_norm such as 1, or {self._normalization}"
             )
         self._on_step(self._epoch, batch + 1, self._steps, logs)
 

@@ -12,9 +12,9 @@ from PIL import Image
 from scipy import ndimage
 
 from components.segmentation_evaluator.boundary import valid_boundary
-from pipeline.report.example_pictures import data_uri
+from pipeline.report.example_pictures import data_uri, difference
 from tfds_voc_seg.labels import VOID
-from tfds_voc_seg.pictures import overlay
+from tfds_voc_seg.pictures import classes_seen, overlay
 
 CROP_SHARE = 1 / 3
 """A crop's side as a share of the image's."""
@@ -32,12 +32,16 @@ class Crop:
         photo: the piece of the photo.
         truth: the masks over it.
         predictions: model → its prediction over it.
+        differences: model → its wrong pixels over a pale piece.
+        classes: what can be seen in them, `void` included.
     """
 
     image_id: str
     photo: str
     truth: str
     predictions: dict[str, str]
+    differences: dict[str, str]
+    classes: tuple[str, ...]
 
 
 def crop_window(truth: np.ndarray, predictions: Sequence[np.ndarray]) -> tuple[slice, slice]:
@@ -77,11 +81,22 @@ def border_crop(folder: epath.Path, models: Mapping[str, str], class_names: Sequ
     predicted = {name: _read(folder / f"{model}.png") for name, model in models.items()}
     window = crop_window(truth, list(predicted.values()))
 
-    def shown(class_map: np.ndarray | None) -> str:
-        piece = photo[window] if class_map is None else overlay(photo[window], class_map[window], class_names)
-        return data_uri(np.asarray(Image.fromarray(piece).resize((SHOWN_SIZE, SHOWN_SIZE), Image.Resampling.NEAREST)))
+    pieces = {name: predicted[name][window] for name in predicted}
+    photo, truth = photo[window], truth[window]
+    seen = {name for piece in (truth, *pieces.values()) for name in classes_seen(piece, class_names)}
+    return Crop(
+        image_id=folder.name,
+        photo=_shown(photo),
+        truth=_shown(overlay(photo, truth, class_names)),
+        predictions={name: _shown(overlay(photo, piece, class_names)) for name, piece in pieces.items()},
+        differences={name: _shown(difference(photo, truth, piece)) for name, piece in pieces.items()},
+        classes=tuple(name for name in [*class_names, "void"] if name in seen),
+    )
 
-    return Crop(folder.name, shown(None), shown(truth), {name: shown(map_) for name, map_ in predicted.items()})
+
+def _shown(piece: np.ndarray) -> str:
+    side = (SHOWN_SIZE, SHOWN_SIZE)
+    return data_uri(np.asarray(Image.fromarray(piece).resize(side, Image.Resampling.NEAREST)))
 
 
 def _read(file: epath.Path, mode: str | None = None) -> np.ndarray:

@@ -60,12 +60,12 @@ def experiment_page(experiment: Experiment) -> str:
     """Makes the page: HTML that needs no other file and no network."""
     environment = report_environment("pipeline.experiment")
     series = {arm.name: number for number, arm in enumerate(experiment.arms, start=1)}
-    means = [max(arm.mean_iou) for arm in experiment.arms]
+    ends = [end for arm in experiment.arms for end in (max(arm.mean_iou), *(arm.mean_iou_interval or ()))]
     return environment.get_template("experiment.html.jinja").render(
         experiment=experiment,
         series=series,
         charts=_charts(experiment.arms, series),
-        iou_end=axis_end(means),
+        iou_end=axis_end(ends),
         mean=lambda values: sum(values) / len(values),
         scratch=SCRATCH,
         transfer=TRANSFER,
@@ -85,16 +85,22 @@ def _claims(experiment: Experiment) -> dict[str, Any]:
 
 
 def _charts(arms: Sequence[Arm], series: Mapping[str, int]) -> list[tuple[str, Markup]]:
-    """A chart a metric: each network's mean over the seeds on val."""
+    """A chart a metric, on val."""
     names = ", ".join(arm.name for arm in arms)
     return [
         (
             title,
             line_chart(
                 f"{title} on val by epoch, mean over the seeds, of {names}",
-                [Line(arm.name, series[arm.name], arm.curve(metric)) for arm in arms],
+                [line for arm in arms for line in _lines(arm, series[arm.name], metric)],
                 None if metric == "val_loss" else 1.0,
             ),
         )
         for metric, title in _CURVES.items()
     ]
+
+
+def _lines(arm: Arm, series: int, metric: str) -> list[Line]:
+    """A network's mean, and its single trainings where there are several."""
+    each = [Line(arm.name, series, list(history[metric]), dashed=True) for history in arm.histories]
+    return [*(each if len(each) > 1 else []), Line(arm.name, series, arm.curve(metric))]

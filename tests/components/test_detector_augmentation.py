@@ -8,15 +8,28 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.detector_trainer.augmentation import augment_with_boxes, moved
+from components.detector_trainer.augmentation import augment_with_boxes
 from components.detector_trainer.average_precision import Objects
 from components.detector_trainer.detections import Detections
+from components.detector_trainer.detector_config import DetectorAugmentationConfig
 from components.detector_trainer.pictures import detection_picture
-from components.segmentation_trainer.augmentation_config import AugmentationConfig
+from components.detector_trainer.windows import (
+    ASPECT_RATIOS,
+    MIN_OVERLAPS,
+    SCALES,
+    TRIALS,
+    WHOLE,
+    candidate_patches,
+    canvas,
+    patch_with_overlap,
+    seen_boxes,
+    whole_pixels,
+)
 
 SIZE = 60
-GEOMETRY = AugmentationConfig(scale=(0.5, 2.0))
-COLOURS = AugmentationConfig(horizontal_flip=False, brightness=0.5, hue=0.2)
+NO_COLOURS = {"brightness": 0, "contrast": 0, "saturation": 0, "hue": 0}
+GEOMETRY = DetectorAugmentationConfig(**NO_COLOURS)
+COLOURS = DetectorAugmentationConfig(horizontal_flip=False, zoom_out=1, patches=False)
 
 
 def painted(box: np.ndarray) -> np.ndarray:
@@ -47,11 +60,85 @@ def test_a_box_follows_its_object(place: int, seed: int) -> None:
     assert image.shape == (SIZE, SIZE, 3)
 
 
-def test_an_object_whose_centre_is_cropped_away_is_dropped() -> None:
+def random_boxes(random: np.random.Generator) -> np.ndarray:
+    top_left = random.uniform(0, 0.8, (int(random.integers(1, 5)), 2))
+    bottom_right = top_left + random.uniform(0.05, 1, top_left.shape) * (1 - top_left)
+    return np.concatenate([top_left, bottom_right], axis=1).astype(np.float32)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from(MIN_OVERLAPS))
+def test_a_patch_overlaps_an_object_enough_and_holds_a_centre(seed: int, min_overlap: float) -> None:
+    random = np.random.default_rng(seed)
+    boxes = random_boxes(random)
+    patches = candidate_patches(tf.constant(random.random((TRIALS, 4)), tf.float32))
+    patch = patch_with_overlap(tf.constant(boxes), patches, tf.constant(min_overlap)).numpy()
+
+    def enough(patch: np.ndarray, margin: float) -> bool:
+        top, left, bottom, right = patch
+        overlaps, held = [], []
+        for box in boxes.astype(float):
+            sides = np.minimum(box[2:], patch[2:]) - np.maximum(box[:2], patch[:2])
+            both = sides[0] * sides[1] if (sides > 0).all() else 0.0
+            areas = (box[2] - box[0]) * (box[3] - box[1]) + (bottom - top) * (right - left)
+            overlaps.append(both / (areas - both))
+            row, column = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+            held.append(top <= row <= bottom and left <= column <= right)
+        return max(overlaps) >= min_overlap + margin and any(held)
+
+    if patch.tolist() == list(WHOLE):
+        assert not any(enough(other, 1e-5) for other in patches.numpy())
+    else:
+        assert enough(patch, -1e-5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**31))
+def test_patches_have_the_sizes_and_shapes_of_ssd(seed: int) -> None:
+    patches = candidate_patches(tf.constant(np.random.default_rng(seed).random((TRIALS, 4)), tf.float32)).numpy()
+    height, width = (patches[:, 2:] - patches[:, :2]).T
+    assert patches.min() >= 0
+    assert patches.max() <= 1 + 1e-6
+    assert ((np.sqrt(height * width) >= SCALES[0] - 1e-5) & (height <= 1 + 1e-6) & (width <= 1 + 1e-6)).all()
+    assert ((width / height >= ASPECT_RATIOS[0] - 1e-5) & (width / height <= ASPECT_RATIOS[1] + 1e-5)).all()
+
+
+def test_a_patch_of_an_image_without_objects_is_the_whole() -> None:
+    patches = candidate_patches(tf.random.stateless_uniform([TRIALS, 4], [1, 2]))
+    assert patch_with_overlap(tf.zeros([0, 4]), patches, tf.constant(0.0)).numpy().tolist() == list(WHOLE)
+
+
+def test_an_object_whose_centre_is_cut_away_is_dropped() -> None:
     boxes = tf.constant([[0.0, 0.0, 0.4, 0.4], [0.3, 0.3, 0.9, 0.9], [0.8, 0.8, 1.0, 1.0]])
-    result, kept = moved(boxes, tf.constant([100, 100]), tf.constant(2.0), tf.constant([0.999, 0.999]))
+    result, kept = seen_boxes(boxes, tf.constant([0.5, 0.5, 1.0, 1.0]))
     assert kept.numpy().tolist() == [False, True, True]
     np.testing.assert_allclose(result[1:], [[0.0, 0.0, 0.8, 0.8], [0.6, 0.6, 1.0, 1.0]], atol=1e-6)
+
+
+def test_a_canvas_holds_the_whole_image() -> None:
+    window = canvas(tf.constant(4.0), tf.constant([0.0, 1.0])).numpy()
+    assert window.tolist() == [0, -3, 4, 1]
+    boxes, kept = seen_boxes(tf.constant([WHOLE]), tf.constant(window))
+    np.testing.assert_allclose(boxes, [[0, 0.75, 0.25, 1]])
+    assert kept.numpy().all()
+    pixels = whole_pixels(tf.constant([0.5, 0.5, 0.501, 0.7]), tf.constant([100, 50])).numpy()
+    assert pixels.tolist() == [50, 25, 51, 35]
+
+
+def test_every_zoom_and_patch_occurs() -> None:
+    """Over many draws: whole images, smaller ones and cut ones."""
+    box = np.array([0.3, 0.3, 0.7, 0.7], np.float32)
+    arguments = (tf.constant(painted(box)), tf.constant(box[None]), tf.constant([1]))
+    augmented = tf.function(lambda seed: augment_with_boxes(*arguments, seed, GEOMETRY)[1])
+    sides = []
+    for seed in range(120):
+        (found,) = augmented(tf.constant([seed, 1])).numpy()
+        sides.append(found[2:] - found[:2])
+    heights, widths = np.array(sides).T
+    assert (np.isclose(heights, 0.4, atol=0.01) & np.isclose(widths, 0.4, atol=0.01)).any()
+    assert heights.min() < 0.2
+    assert heights.max() > 0.8
+    assert np.abs(np.log(widths / heights)).max() > 0.3
 
 
 def test_colours_move_no_box_and_the_same_seed_gives_the_same() -> None:

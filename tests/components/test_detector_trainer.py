@@ -24,7 +24,7 @@ from components.segmentation_trainer import executor as segmentation_executor
 from components.segmentation_trainer.component import SegmentationTrainer
 from components.segmentation_trainer.networks.layer_weights import read_layer_weights
 from components.segmentation_trainer.networks.trained_backbone import WEIGHTS_FILE
-from components.segmentation_trainer.training_callbacks import HISTORY_JSON
+from components.segmentation_trainer.training_callbacks import HISTORY_JSON, TrainingError
 from components.segmentation_trainer.training_config import TrainingConfig
 from tests.conftest import CLASSES, VAL_IMAGES
 
@@ -164,6 +164,11 @@ def test_weights_from_outside_are_taken_as_they_are(
         (trained[1] / executor.FIGURES_FILE).read_text()
     )
     assert (Path(model.uri) / WEIGHTS_FILE).is_file()
+
+
+def test_a_diverged_training_names_the_detectors_settings(train: Callable[..., Any], examples_with_boxes: Any) -> None:
+    with pytest.raises(TrainingError, match=r"lower detector\.learning_rate, .* or detector\.batch_norm\w+=true$"):
+        train(examples_with_boxes, epochs=3, learning_rate=1e30, optimizer="sgd", batch_normalization=False)
 
 
 def test_records_without_boxes_are_refused(train: Callable[..., Any], examples: Any) -> None:

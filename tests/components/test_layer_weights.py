@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
@@ -93,15 +94,47 @@ def test_weights_of_a_port_of_ssd300_are_found_by_caffes_names(tmp_path: Path) -
     assert "not loaded, of another shape: fc7_mbox_conf (3×3×51×18" in str(report)
 
 
-def test_keras_applications_file_fits(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path]:
+    """A VGG-16, and its file as keras.applications publishes it."""
     vgg = keras.applications.VGG16(include_top=False, weights=None, input_shape=(64, 64, 3))
-    write_layer_weights(vgg, tmp_path / "vgg16.h5")
+    file = tmp_path_factory.mktemp("published") / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    write_layer_weights(vgg, file)
+    return vgg, file
+
+
+@pytest.mark.parametrize("source", ["file", "imagenet"])
+def test_keras_applications_weights_fit(
+    published: tuple[keras.Model, Path], source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vgg, file = published
+
+    def downloaded(name: str, origin: str, **_: Any) -> str:
+        assert name == file.name
+        assert origin.endswith(f"/vgg16/{name}")
+        return str(file)
+
+    monkeypatch.setattr("keras.src.applications.vgg16.file_utils.get_file", downloaded)
     network = ssd300(num_classes=3, image_size=64)
-    report = load_initial_weights(network, str(tmp_path / "vgg16.h5"))
+    report = load_initial_weights(network, str(file) if source == "file" else source)
     assert len(report.matched) == 13
-    np.testing.assert_array_equal(
-        network.get_layer("block5_conv3").kernel.numpy(), vgg.get_layer("block5_conv3").kernel.numpy()
-    )
+    assert report.unused == ()
+    assert {"conv4_3_norm", "fc6", "conv6_1", "fc7_mbox_conf"} <= set(report.missing)
+    for block, convolutions in enumerate((2, 2, 3, 3, 3), start=1):
+        for layer in (f"block{block}_conv{number}" for number in range(1, convolutions + 1)):
+            for ours, theirs in zip(
+                network.get_layer(layer).get_weights(), vgg.get_layer(layer).get_weights(), strict=True
+            ):
+                np.testing.assert_array_equal(ours, theirs)
+
+
+def test_imagenet_weights_that_cannot_be_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_network(*_: Any, **__: Any) -> str:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("keras.src.applications.vgg16.file_utils.get_file", no_network)
+    with pytest.raises(ValueError, match=r"can't be downloaded \(no route to host\): .* detector\.weights=PATH"):
+        load_initial_weights(ssd300(num_classes=3, image_size=64, width=0.05), "imagenet")
 
 
 def test_unusable_files_are_named(detector: keras.Model, tmp_path: Path) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from pipeline.lineage import lineage
 from pipeline.report import detector as detector_module
 from pipeline.report.contents import read_contents
 from pipeline.report.page import make_page
-from tests.pipeline.made_run import FINGERPRINT, MadeRun
+from tests.pipeline.made_run import FINGERPRINT, MadeRun, write_detector_run
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +30,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
         inputs=converted,
         parameters={"config": json.dumps({"width": 0.125})},
     )
-    left = Path(detector["detector_run"].uri)
-    figures = {"images": 9, "map_voc2012": 0.321, "map_voc2007": 0.345}
-    figures |= {"average_precision": {"dog": 0.321, "cat": None}, "objects": {"dog": 4, "cat": 0}}
-    (left / "detection.json").write_text(json.dumps(figures))
-    (left / "history.json").write_text(json.dumps({"loss": [3.0, 2.0, 1.0]}))
-    (left / "detections").mkdir()
-    for number in range(8):
-        picture = np.full((20, 46, 3), number, np.uint8)
-        Image.fromarray(picture).save(left / "detections" / f"{number:02d}.png")
+    write_detector_run(Path(detector["detector_run"].uri))
     trained = run.node(
         "SegmentationTrainer.fcn8",
         {"model": ("Model", {}), "model_run": ("ModelRun", {})},

@@ -126,6 +126,8 @@ def test_a_crop_shows_where_contours_are_missed(tmp_path: Path) -> None:
     assert all(picture.startswith("data:image/") for picture in pictures)
     assert crop.photo != crop.truth
     assert crop.predictions["a"] != crop.predictions["b"]
+    assert crop.differences["a"] != crop.differences["b"]
+    assert crop.classes == ("background", "dog")
 
 
 @pytest.fixture(scope="module")

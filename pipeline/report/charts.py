@@ -12,9 +12,9 @@ NUM_SERIES = 6
 """The page has as many colours for candidates; more of them begin again."""
 
 _WIDTH, _HEIGHT = 420, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 74, 12, 34  # margins of a line chart; names stand in the right one
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 98, 12, 34  # margins of a line chart; names stand in the right one
 _LABEL_HEIGHT = 14
-_LONGEST_NAME = 11
+_LONGEST_NAME = 13
 
 _Scale = Callable[[float], float]
 

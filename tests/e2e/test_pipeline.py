@@ -132,6 +132,10 @@ class Workspace:
         assert summary == json.loads((self.output / "summary.json").read_text())
         return NODES - set(summary["cached"]), summary
 
+    def settle(self) -> None:
+        """Runs until nothing but the pusher has anything to do: all is cached, the model in service too."""
+        assert any(self.run()[0] == {"Pusher"} for _ in range(4))
+
     @property
     def versions(self) -> list[str]:
         return sorted(path.name for path in (self.output / "serving").iterdir())
@@ -261,15 +265,18 @@ def test_an_emptied_publishing_folder_is_filled_again_without_training(workspace
     assert summary["published"] == str(workspace.output / "serving" / workspace.versions[0])
 
 
+@pytest.mark.slow  # the fingerprint itself: test_code_fingerprint.py
 def test_a_changed_line_of_a_network_trains_that_one_alone(workspace: Workspace) -> None:
-    workspace.run()  # with the model in service
+    workspace.settle()
     workspace.network.write_text(workspace.network.read_text() + "# one line more\n")
     executed, _ = workspace.run()
     after = {"SegmentationEvaluator", "ModelSmokeTest", "ModelSelector", "Pusher"}
     assert executed == {"SegmentationTrainer.own", *after}
 
 
+@pytest.mark.slow  # the fingerprint itself: test_devkit.py
 def test_a_changed_mask_converts_and_trains_again(workspace: Workspace) -> None:
+    workspace.settle()
     mask_file = sorted((workspace.devkit / "SegmentationClass").iterdir())[0]
     with Image.open(mask_file) as image:
         mask = image.copy()

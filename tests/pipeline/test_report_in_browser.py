@@ -26,7 +26,13 @@ def check(request: pytest.FixtureRequest) -> Any:
     return run
 
 
-@pytest.mark.parametrize("class_names", [CLASS_NAMES, VOC_CLASSES], ids=["few_classes", "all_of_voc"])
+@pytest.mark.parametrize(
+    "class_names",
+    [
+        pytest.param(CLASS_NAMES, id="few_classes"),
+        pytest.param(VOC_CLASSES, id="all_of_voc", marks=pytest.mark.slow),
+    ],
+)
 def test_the_report_is_sound_in_a_browser(check: Any, tmp_path: Path, class_names: tuple[str, ...]) -> None:
     write_whole_run(tmp_path / "run", class_names=class_names)
     views = check(write_report(tmp_path / "run"), tmp_path)

@@ -14,17 +14,15 @@ WIDTH, HEIGHT, CLASSES, TILE = 3000, 4800, 21, 500
 
 _PROGRAM = """
 import sys
+from benchmarks._measuring import peak_memory_of_process
 from pipeline.cli import main
-
-def peak():
-    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) * 1024
 
 model, small, huge, output = sys.argv[1:]
 arguments = ["--output", output, "--tile", "--tile-size", "500", "--batch", "1"]
 assert main(["predict", model, small, *arguments]) == 0
-before = peak()
+before = peak_memory_of_process()
 assert main(["predict", model, huge, *arguments]) == 0
-print(peak() - before)
+print(peak_memory_of_process() - before)
 """
 
 
@@ -39,7 +37,7 @@ def test_memory_is_bounded_by_a_row_of_tiles(run_folder: Path, tmp_path: Path) -
         [sys.executable, "-c", _PROGRAM, *map(str, files)], capture_output=True, text=True, check=False
     )
     assert finished.returncode == 0, finished.stderr
-    grown = int(finished.stdout.splitlines()[-1])
+    grown = float(finished.stdout.splitlines()[-1]) * 1e9
     row = TILE * WIDTH * CLASSES * 4
     photo = HEIGHT * WIDTH * 3
     assert grown < 2.5 * row + 4 * photo < HEIGHT * WIDTH * CLASSES * 4 / 2, f"{grown / 1e6:.0f} MB more"

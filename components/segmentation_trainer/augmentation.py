@@ -63,7 +63,8 @@ def rescale(image: tf.Tensor, classes: tf.Tensor, scale: tf.Tensor, place: tf.Te
         float32 [height, width, 3], bilinear and antialiased; uint8 [height, width], the nearest pixels.
     """
     size = tf.shape(classes)
-    window, start, resized, before = scaling(size, scale, place)
+    window, resized = _rounded_up(size, 1 / tf.maximum(scale, 1.0)), _rounded_up(size, tf.minimum(scale, 1.0))
+    start, before = _offset(place, size - window), _offset(place, size - resized)
     paddings = tf.stack([before, size - resized - before], axis=1)
 
     photo = tf.slice(image, tf.concat([start, [0]], 0), tf.concat([window, [3]], 0))
@@ -73,22 +74,6 @@ def rescale(image: tf.Tensor, classes: tf.Tensor, scale: tf.Tensor, place: tf.Te
     labels = tf.image.resize(labels, resized, method="nearest")[..., 0]
     labels = tf.pad(labels, paddings, constant_values=VOID)
     return tf.ensure_shape(photo, image.shape), tf.ensure_shape(labels, classes.shape)
-
-
-def scaling(size: tf.Tensor, scale: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Where `rescale` takes pixels from and puts them.
-
-    Args:
-        size: int32 [2], height and width.
-        scale: as for `rescale`.
-        place: as for `rescale`.
-
-    Returns:
-        int32 [2] each: size and start of the window that stays in sight; its size and start in the result.
-    """
-    window = _rounded_up(size, 1 / tf.maximum(scale, 1.0))
-    resized = _rounded_up(size, tf.minimum(scale, 1.0))
-    return window, _offset(place, size - window), resized, _offset(place, size - resized)
 
 
 def change_colours(image: tf.Tensor, draws: Sequence[tf.Tensor], config: FlipAndColourConfig) -> tf.Tensor:

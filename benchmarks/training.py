@@ -11,6 +11,7 @@ Memory: peak of a training on 467 records and on 4,670, each in a process of its
 
 from __future__ import annotations
 
+import functools
 import tempfile
 import time
 from pathlib import Path
@@ -76,12 +77,11 @@ def rate_of_bare_fit(name: str, options: dict[str, Any], records: Any) -> float:
     import keras
     import numpy as np
 
-    from components.segmentation_trainer.input_pipeline import evaluation_batches
+    from components.segmentation_trainer.input_pipeline import evaluation_batches, image_and_class_map
     from components.segmentation_trainer.networks import create_network
 
-    batches = evaluation_batches(
-        records.files["train"], records.image_size, len(CLASSES) + 1, batch_size=BATCH, records=BATCH * STEPS
-    )
+    decode = functools.partial(image_and_class_map, image_size=records.image_size, channels=len(CLASSES) + 1)
+    batches = evaluation_batches(records.files["train"], decode, batch_size=BATCH, records=BATCH * STEPS)
     images, classes = (np.concatenate(arrays) for arrays in zip(*batches.as_numpy_iterator(), strict=True))
     network = create_network(name, image_size=records.image_size, num_classes=len(CLASSES) + 1, **options)
     network.compile(

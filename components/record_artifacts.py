@@ -23,11 +23,13 @@ class Records:
         files: split → the paths of its shards, in order.
         class_names: the names of the mask's channels, background first.
         image_size: height and width of image and mask, pixels.
+        background_classes: whether they tell what the background consists of.
     """
 
     files: dict[str, list[str]]
     class_names: tuple[str, ...]
     image_size: int
+    background_classes: bool = False
 
 
 def write_features(examples: types.Artifact, features: tfds.features.FeaturesDict) -> None:
@@ -43,4 +45,5 @@ def read_records(examples: types.Artifact) -> Records:
         split: sorted(str(path) for path in epath.Path(artifact_utils.get_split_uri([examples], split)).iterdir())
         for split in artifact_utils.decode_split_names(examples.split_names)
     }
-    return Records(files, tuple(features["classes"].feature.names), features["image"].shape[0])
+    names, size = tuple(features["classes"].feature.names), features["image"].shape[0]
+    return Records(files, names, size, background_classes="background_classes" in features)

@@ -65,6 +65,9 @@ class DataConfig(StrictConfig):
     """zlib's: 1 is fastest, 9 smallest."""
     boxes: bool = False
     """Put the objects of the devkit's annotations into the records: a detector needs them."""
+    background_classes: bool = False
+    """Put into the records which of VOC's other classes the background consists of: a training with
+    `learn_background_classes` needs it."""
     num_shards: int = pydantic.Field(default=4, ge=1, le=10_000)
     """Files a split."""
     on_bad_pair: OnBadPair = "fail"
@@ -84,6 +87,7 @@ class DataConfig(StrictConfig):
             drop_empty=self.drop_empty,
             mask_compression_level=self.mask_compression_level,
             boxes=self.boxes,
+            background_classes=self.background_classes,
         )
 
 
@@ -202,6 +206,15 @@ class RunConfig(StrictConfig):
         transferring = [name for name, candidate in self.candidates.items() if candidate.transfer]
         if transferring and not self.detector:
             raise ValueError(f"candidates.{transferring[0]}.transfer: the run has no detector to begin with; add one")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _background_that_is_told_apart(self) -> RunConfig:
+        learning = [name for name, candidate in self.candidates.items() if candidate.training.learn_background_classes]
+        if learning and not self.data.background_classes:
+            raise ValueError(
+                f"candidates.{learning[0]}.training.learn_background_classes: set data.background_classes to true"
+            )
         return self
 
     @property

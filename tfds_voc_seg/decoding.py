@@ -24,8 +24,7 @@ def parse_record(serialized: tf.Tensor, image_size: int | None, channels: int) -
         serialized,
         {"image": tf.io.FixedLenFeature([], tf.string), mask_key: tf.io.FixedLenFeature([], tf.string)},
     )
-    image = _decode_image(features["image"], image_size)
-    mask = tf.io.decode_raw(tf.io.decode_compressed(features[mask_key], "ZLIB"), tf.uint8)
+    image, mask = _decode_image(features["image"], image_size), _decompress(features[mask_key])
     if image_size is not None:
         return image, tf.reshape(mask, [image_size, image_size, channels])
     height, width = tf.unstack(tf.shape(image)[:2])
@@ -82,6 +81,24 @@ def parse_objects(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tenso
         },
     )
     return features["objects/bbox"], features["objects/label"], tf.cast(features["objects/difficult"], tf.bool)
+
+
+def parse_background_classes(serialized: tf.Tensor, image_size: int) -> tf.Tensor:
+    """Reads what the background consists of, from a record that was made with `background_classes`.
+
+    Args:
+        serialized: string scalar, a `tf.train.Example`.
+        image_size: height and width, pixels, the same in all records.
+
+    Returns:
+        uint8 [image_size, image_size]: VOC's class id where the background is one of VOC's other classes, else 0.
+    """
+    features = tf.io.parse_single_example(serialized, {"background_classes": tf.io.FixedLenFeature([], tf.string)})
+    return tf.reshape(_decompress(features["background_classes"]), [image_size, image_size])
+
+
+def _decompress(compressed: tf.Tensor) -> tf.Tensor:
+    return tf.io.decode_raw(tf.io.decode_compressed(compressed, "ZLIB"), tf.uint8)
 
 
 def void_weights(mask: tf.Tensor) -> tf.Tensor:

@@ -43,9 +43,7 @@ def record_features(config: RecordConfig) -> tfds.features.FeaturesDict:
     return tfds.features.FeaturesDict(
         {
             "image": tfds.features.Image(shape=(size, size, 3), encoding_format=config.image_encoding),
-            "segmentation_mask": tfds.features.Tensor(
-                shape=(size, size, channels), dtype=np.uint8, encoding=tfds.features.Encoding.ZLIB
-            ),
+            "segmentation_mask": _compressed_feature(size, size, channels),
             "classes": tfds.features.Sequence(tfds.features.ClassLabel(names=config.class_names)),
             "class_pixels": tfds.features.Tensor(shape=(channels,), dtype=np.int64),
             "void_pixels": tfds.features.Scalar(dtype=np.int64),
@@ -53,8 +51,13 @@ def record_features(config: RecordConfig) -> tfds.features.FeaturesDict:
             "width": tfds.features.Scalar(dtype=np.int64),
             "filename": tfds.features.Text(),
             **(objects if config.boxes else {}),
+            **({"background_classes": _compressed_feature(size, size)} if config.background_classes else {}),
         }
     )
+
+
+def _compressed_feature(*shape: int | None) -> tfds.features.Tensor:
+    return tfds.features.Tensor(shape=shape, dtype=np.uint8, encoding=tfds.features.Encoding.ZLIB)
 
 
 def decode_photo(encoded: tf.Tensor) -> tf.Tensor:
@@ -180,6 +183,19 @@ def class_map(mask: np.ndarray, config: RecordConfig) -> np.ndarray:
     return _channel_table(config)[mask]
 
 
+def background_class_map(mask: np.ndarray, config: RecordConfig) -> np.ndarray:
+    """Tells what the background consists of.
+
+    Args:
+        mask: uint8 [height, width], VOC class ids and `VOID`.
+        config: the classes to keep.
+
+    Returns:
+        uint8 [height, width]: VOC's class id where it is none of the classes to keep; elsewhere, void too, 0.
+    """
+    return np.where((mask != VOID) & (class_map(mask, config) == 0), mask, np.uint8(0))
+
+
 def resize_class_map(classes: np.ndarray, size: int) -> np.ndarray:
     """Resizes a class map by nearest neighbour at pixel centres, which invents no class.
 
@@ -240,16 +256,15 @@ def encode_arrays(
         The record's features as TFDS's example serializer takes them: image and mask already encoded to bytes.
     """
     size, channels = config.image_size, len(config.class_names)
-    image, classes = tf.constant(photo), class_map(mask, config)
+    image = tf.constant(photo)
     if size is not None:
-        image, classes = resize_photo(image, size), resize_class_map(classes, size)
+        image, mask = resize_photo(image, size), resize_class_map(mask, size)
+    classes = class_map(mask, config)
+    background = {"background_classes": background_class_map(mask, config)} if config.background_classes else {}
     pixels = np.bincount(classes.ravel(), minlength=256)
-    one_hot = one_hot_mask(classes, channels)
-    compressed_mask = zlib_ng.compress(one_hot.tobytes(), config.mask_compression_level)
     return {
         "image": _encode_image(image, config.image_encoding).numpy(),
-        # TFDS keeps the shape beside the bytes where it is not fixed.
-        "segmentation_mask": {"value": compressed_mask, "shape": one_hot.shape} if size is None else compressed_mask,
+        "segmentation_mask": _compress(one_hot_mask(classes, channels), config),
         "classes": np.flatnonzero(pixels[:channels]).astype(np.int64),
         "class_pixels": pixels[:channels].astype(np.int64),
         "void_pixels": np.int64(pixels[VOID]),
@@ -257,7 +272,14 @@ def encode_arrays(
         "width": np.int64(photo.shape[1]),
         "filename": filename.encode(),
         **({} if objects is None else {"objects": objects}),
+        **{name: _compress(array, config) for name, array in background.items()},
     }
+
+
+def _compress(array: np.ndarray, config: RecordConfig) -> Any:
+    compressed = zlib_ng.compress(array.tobytes(), config.mask_compression_level)
+    # TFDS keeps the shape beside the bytes where it is not fixed.
+    return {"value": compressed, "shape": array.shape} if config.image_size is None else compressed
 
 
 def _encode_image(image: tf.Tensor, encoding: ImageEncoding) -> tf.Tensor:

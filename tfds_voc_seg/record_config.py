@@ -29,6 +29,7 @@ class RecordConfig:
         image_encoding: `"png"` is lossless, so that a network sees the same pixels in training and in service;
             `"jpeg"` makes smaller records.
         boxes: tell each image's objects too, from the devkit's annotations; an image without one is a bad pair.
+        background_classes: tell too which of VOC's other classes the background consists of.
 
     Raises:
         ValueError: an unknown or repeated class, or none.
@@ -41,6 +42,7 @@ class RecordConfig:
     drop_empty: bool = False
     mask_compression_level: int = 7
     boxes: bool = False
+    background_classes: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", known_classes(self.classes))

@@ -59,6 +59,7 @@ class VocSegConfig(tfds.core.BuilderConfig):
         image_encoding: `"png"` (lossless) or `"jpeg"`.
         mask_compression_level: zlib's, 1 (fastest) to 9 (smallest); the tensors are the same.
         boxes: with the objects of the devkit's annotations too.
+        background_classes: tell too which of VOC's other classes the background consists of.
         num_shards: files a split.
         seed: of the shuffling.
         on_bad_pair: `"fail"` lists all bad pairs and fails, `"skip"` leaves them out (see `rejects.jsonl`).
@@ -75,6 +76,7 @@ class VocSegConfig(tfds.core.BuilderConfig):
     image_encoding: ImageEncoding = "png"
     mask_compression_level: int = 7
     boxes: bool = False
+    background_classes: bool = False
     num_shards: int = 4
     seed: int = 0
     on_bad_pair: OnBadPair = "fail"
@@ -96,6 +98,7 @@ class VocSegConfig(tfds.core.BuilderConfig):
             mask_compression_level=self.mask_compression_level,
             drop_empty=self.drop_empty,
             boxes=self.boxes,
+            background_classes=self.background_classes,
         )
 
     def conversion_config(self) -> conversion.ConversionConfig:
@@ -110,6 +113,7 @@ class VocSegConfig(tfds.core.BuilderConfig):
         parts += ["void_as_background"] if self.void == "background" else []
         parts += ["drop_empty"] if self.drop_empty else []
         parts += ["boxes"] if self.boxes else []
+        parts += ["background_classes"] if self.background_classes else []
         name = "_".join(parts)
         return f"{name}_custom" if name in _NAMED_CONFIGS else name
 

@@ -18,13 +18,14 @@ from tfx.utils import path_utils
 from components.artifacts_on_disk import on_disk, place_of
 from components.progress import Progress, report
 from components.record_artifacts import read_records
+from components.segmentation_trainer.background_classes import with_background_joined
 from components.segmentation_trainer.distribution import is_chief, make_strategy
 from components.segmentation_trainer.export import ModelDescription, export_saved_model
 from components.segmentation_trainer.flip_averaging import with_flip_averaging
 from components.segmentation_trainer.networks import create_network
 from components.segmentation_trainer.networks.trained_backbone import load_backbone
 from components.segmentation_trainer.resumption import TrainingFolder
-from components.segmentation_trainer.training import train
+from components.segmentation_trainer.training import learned_classes, train
 from components.segmentation_trainer.training_config import TrainingConfig
 
 CANDIDATE_KEY = "candidate"
@@ -69,7 +70,8 @@ class Executor(base_executor.BaseExecutor):
                 code_fingerprint: for TFX's cache; not read.
 
         Raises:
-            ValueError: the network can't be made, or the batch can't be split over the devices.
+            ValueError: the network can't be made, the batch can't be split over the devices, or the records don't tell
+                what the background consists of where that is to be learnt.
             TrainingError: the training can't go on.
         """
         config = _config(exec_properties)
@@ -96,7 +98,7 @@ class Executor(base_executor.BaseExecutor):
                 network = create_network(
                     network_settings["name"],
                     image_size=records.image_size,
-                    num_classes=len(records.class_names),
+                    num_classes=len(learned_classes(records, config)),
                     **network_settings["options"],
                 )
                 for uri in backbone:
@@ -124,7 +126,9 @@ class Executor(base_executor.BaseExecutor):
                 parameters=network.count_params(),
                 train_seconds=result.seconds,
             )
-            exported = with_flip_averaging(network) if config.flip_averaging else network
+            exported = with_background_joined(network, len(records.class_names))
+            if config.flip_averaging:
+                exported = with_flip_averaging(exported)
             export_saved_model(exported, description, model_folder)
             folder.remove()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -14,6 +14,9 @@ from tfds_voc_seg.labels import VOID
 
 SHUFFLE_BUFFER = 256
 """Serialized records, some 100 kB each at 300 pixels; the shards' own order is shuffled besides."""
+
+Decoder = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+"""A serialized record → image uint8 [size, size, 3] and class map uint8 [size, size] with `VOID`."""
 
 _SHARDS_AT_ONCE = 4
 _EPOCH_STRIDE = 1_000_003  # a prime: keeps the seeds of neighbouring trainings and epochs apart
@@ -56,8 +59,7 @@ def count_records(files: Sequence[str]) -> int:
 
 def training_batches(
     files: Sequence[str],
-    image_size: int,
-    channels: int,
+    decode: Decoder,
     *,
     batch_size: int,
     augmentation: AugmentationConfig,
@@ -74,8 +76,7 @@ def training_batches(
 
     Args:
         files: the shards.
-        image_size: height and width, pixels.
-        channels: the mask's number of channels.
+        decode: what is read of a record: `image_and_class_map` of the records' size and channels, for example.
         batch_size: images a step, of all workers and replicas together.
         augmentation: what is done to each image.
         seed: of the order and the augmentation.
@@ -84,8 +85,7 @@ def training_batches(
         share: this worker's part; all of it by default.
 
     Returns:
-        A dataset of (uint8 [batch, image_size, image_size, 3], uint8 [batch, image_size, image_size]), where batch is
-        what one replica takes.
+        A dataset of (uint8 [batch, size, size, 3], uint8 [batch, size, size]), where batch is what one replica takes.
     """
     share = share or Share()
     padded = _padded(records, batch_size)
@@ -99,7 +99,7 @@ def training_batches(
         return numbered.map(lambda number, serialized: (epoch_seed, number, serialized))
 
     def prepare(epoch_seed: tf.Tensor, number: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image, classes = image_and_class_map(serialized, image_size, channels)
+        image, classes = decode(serialized)
         image, classes = augment(image, classes, tf.stack([epoch_seed, number]), augmentation)
         return image, _void_beyond(classes, number, records)
 
@@ -110,8 +110,7 @@ def training_batches(
 
 def evaluation_batches(
     files: Sequence[str],
-    image_size: int,
-    channels: int,
+    decode: Decoder,
     *,
     batch_size: int,
     records: int,
@@ -122,7 +121,7 @@ def evaluation_batches(
     order = tf.data.TFRecordDataset(list(files)).repeat().take(_padded(records, batch_size)).enumerate()
 
     def prepare(number: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image, classes = image_and_class_map(serialized, image_size, channels)
+        image, classes = decode(serialized)
         return image, _void_beyond(classes, number, records)
 
     prepared = order.shard(share.workers, share.index).map(

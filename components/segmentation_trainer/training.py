@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -16,9 +16,11 @@ from etils import epath
 
 from components.data_validator.pixel_counts import count_pixels
 from components.record_artifacts import TRAIN_SPLIT, VAL_SPLIT, Records
+from components.segmentation_trainer.background_classes import image_and_learned_classes, learned_class_names
 from components.segmentation_trainer.curves import draw_curves
 from components.segmentation_trainer.distribution import distributed, mend_for_workers
 from components.segmentation_trainer.input_pipeline import (
+    Decoder,
     count_records,
     evaluation_batches,
     image_and_class_map,
@@ -41,6 +43,7 @@ from components.segmentation_trainer.training_callbacks import (
 )
 from components.segmentation_trainer.training_config import TrainingConfig
 from components.segmentation_trainer.training_metrics import SegmentationMetrics
+from tfds_voc_seg.labels import VOID
 
 SHOWN_IMAGES = 4
 TENSORBOARD_FOLDER = "tensorboard"
@@ -86,7 +89,7 @@ def train(
         ValueError: the network can't be made, or has too few blocks to freeze.
         TrainingError: the loss is no longer a number.
     """
-    channels, files = len(records.class_names), records.files
+    files, decode = records.files, _decoder(records, config)
     counts = {split: count_records(files[split]) for split in (TRAIN_SPLIT, VAL_SPLIT)}
     steps = steps_of(counts[TRAIN_SPLIT], config.batch_size)
     keras.utils.set_random_seed(config.seed)
@@ -111,8 +114,7 @@ def train(
         read = functools.partial(
             training_batches,
             files[TRAIN_SPLIT],
-            records.image_size,
-            channels,
+            decode,
             batch_size=config.batch_size,
             augmentation=config.augmentation,
             seed=config.seed,
@@ -122,8 +124,7 @@ def train(
         read_val = functools.partial(
             evaluation_batches,
             files[VAL_SPLIT],
-            records.image_size,
-            channels,
+            decode,
             batch_size=config.batch_size,
             records=counts[VAL_SPLIT],
         )
@@ -144,6 +145,31 @@ def train(
     if config.ema_momentum is not None:
         network.optimizer.finalize_variable_values(network.trainable_variables)
     return network, TrainingResult(history, time.monotonic() - started)
+
+
+def learned_classes(records: Records, config: TrainingConfig) -> tuple[str, ...]:
+    """Names the classes that the network learns: the records' own, and where it is to learn them the background's.
+
+    Raises:
+        ValueError: the records don't tell what the background consists of.
+    """
+    if not config.learn_background_classes:
+        return records.class_names
+    if not records.background_classes:
+        raise ValueError(
+            "training.learn_background_classes: the records don't tell what their background consists of; "
+            "convert them with background_classes"
+        )
+    return learned_class_names(records.class_names)
+
+
+def _decoder(records: Records, config: TrainingConfig) -> Decoder:
+    """Decodes a record to the classes that the network learns."""
+    if config.learn_background_classes:
+        return functools.partial(
+            image_and_learned_classes, image_size=records.image_size, class_names=records.class_names
+        )
+    return functools.partial(image_and_class_map, image_size=records.image_size, channels=len(records.class_names))
 
 
 def _callbacks(
@@ -183,11 +209,23 @@ def _first_images(records: Records) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _loss(records: Records, config: TrainingConfig) -> Callable[[Any, Any], Any]:
-    class_pixels = None
+    class_names, class_pixels = learned_classes(records, config), None
     if config.class_weights == "median_frequency":
-        class_pixels = count_pixels(records.files[TRAIN_SPLIT], len(records.class_names)).class_pixels
-    weights = class_weights_of(config.class_weights, records.class_names, class_pixels)
+        class_pixels = pixels_of_classes(records, config)
+    weights = class_weights_of(config.class_weights, class_names, class_pixels)
     return make_loss(config.loss, class_weights=weights, focal_gamma=config.focal_gamma)
+
+
+def pixels_of_classes(records: Records, config: TrainingConfig) -> Sequence[int]:
+    """Counts the train split's pixels of each class that is learnt; a record itself tells those of its own classes."""
+    files = records.files[TRAIN_SPLIT]
+    if not config.learn_background_classes:
+        return count_pixels(files, len(records.class_names)).class_pixels
+    class_maps = tf.data.TFRecordDataset(files).map(_decoder(records, config)).map(lambda _, classes: classes)
+    pixels = np.zeros(VOID + 1, np.int64)
+    for classes in class_maps.as_numpy_iterator():
+        pixels += np.bincount(classes.ravel(), minlength=len(pixels))
+    return pixels[: len(learned_classes(records, config))].tolist()
 
 
 def _freeze(network: keras.Model, frozen_blocks: int) -> list[keras.Variable]:

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from etils import epath
 
+from components.segmentation_trainer.background_classes import join_background
 from components.segmentation_trainer.resumption import History, TrainingFolder, as_json
 from tfds_voc_seg.pictures import overlay
 
@@ -108,7 +109,7 @@ class SamplePredictions(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
         scores = self.model(self._images.astype(np.float32), training=False)
-        predicted = np.argmax(scores, axis=-1).astype(np.uint8)
+        predicted = np.argmax(join_background(scores, len(self._class_names)), axis=-1).astype(np.uint8)
         pictures = [
             np.concatenate([overlay(image, classes, self._class_names) for classes in pair], axis=1)
             for image, *pair in zip(self._images, self._truth, predicted, strict=True)

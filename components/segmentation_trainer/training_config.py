@@ -39,6 +39,9 @@ class TrainingConfig(StrictConfig):
             any one step: 0.99 averages over some 100 steps. None by default.
         flip_averaging: the exported model averages its class probabilities over the image and its mirror image, which
             takes twice the time (see `flip_averaging.with_flip_averaging`). Metrics while training are without it.
+        learn_background_classes: learn VOC's classes that became background as classes of their own, so that a cat is
+            told from a dog by what it is; metrics and the exported model count them as background (see
+            `background_classes`). Needs records that tell them.
         augmentation: what is done to each image, photo and mask together.
         monitor: the metric whose best epoch is exported.
         early_stopping_patience: stop after so many epochs without a better `monitor`; never by default.
@@ -64,6 +67,7 @@ class TrainingConfig(StrictConfig):
     clip_norm: float | None = pydantic.Field(default=None, gt=0)
     ema_momentum: float | None = pydantic.Field(default=None, gt=0, lt=1)
     flip_averaging: bool = False
+    learn_background_classes: bool = False
     augmentation: AugmentationConfig = AugmentationConfig()
     monitor: Literal["val_mean_iou", "val_accuracy"] = "val_mean_iou"
     early_stopping_patience: int | None = pydantic.Field(default=None, ge=1)

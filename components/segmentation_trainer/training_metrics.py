@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from components.segmentation_trainer.background_classes import join_background
 from components.segmentation_trainer.pixel_sums import labels_and_validity
 
 
@@ -15,6 +16,7 @@ class SegmentationMetrics(keras.metrics.Metric):
     """All metrics of a segmentation from one confusion matrix, summed over batches and replicas.
 
     Takes class maps uint8 [batch, height, width] with `VOID`, and scores float [batch, height, width, num_classes].
+    Classes beyond those counted, in truth and scores, are background (see `background_classes`).
     Keras logs what `result` gives under its own keys: `mean_iou`, `val_mean_iou`, `iou_person`, `val_iou_person`.
 
     Args:
@@ -31,7 +33,8 @@ class SegmentationMetrics(keras.metrics.Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # noqa: D102
         num_classes = len(self._class_names)
         truth, valid = labels_and_validity(y_true)
-        predicted = tf.argmax(y_pred, axis=-1, output_type=tf.int32)
+        truth = tf.where(truth < num_classes, truth, 0)
+        predicted = tf.argmax(join_background(y_pred, num_classes), axis=-1, output_type=tf.int32)
         # A negative cell is dropped. A sum over segments, since XLA compiles no bincount of data.
         cells = tf.reshape(tf.where(valid, truth * num_classes + predicted, -1), [-1])
         counts = tf.math.unsorted_segment_sum(tf.ones_like(cells), cells, num_classes**2)

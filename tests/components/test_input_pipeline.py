@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
@@ -10,13 +11,14 @@ from components.segmentation_trainer.input_pipeline import (
     Share,
     count_records,
     evaluation_batches,
+    image_and_class_map,
     steps_of,
     training_batches,
 )
 from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES
 from tfds_voc_seg.labels import VOID
 
-CHANNELS = len(CLASSES) + 1
+DECODE = functools.partial(image_and_class_map, image_size=IMAGE_SIZE, channels=len(CLASSES) + 1)
 BATCH = 4
 
 
@@ -45,11 +47,11 @@ def batches(files: list[str], epochs: range, **settings: Any) -> Any:
         "records": TRAIN_IMAGES,
         **settings,
     }
-    return training_batches(files, IMAGE_SIZE, CHANNELS, epochs=epochs, **options)
+    return training_batches(files, DECODE, epochs=epochs, **options)
 
 
 def stored(files: list[str]) -> list[bytes]:
-    return as_bytes(evaluation_batches(files, IMAGE_SIZE, CHANNELS, batch_size=3, records=TRAIN_IMAGES))
+    return as_bytes(evaluation_batches(files, DECODE, batch_size=3, records=TRAIN_IMAGES))
 
 
 def test_every_record_is_seen_once_an_epoch(files: list[str]) -> None:

@@ -141,6 +141,11 @@ def test_fc6_and_fc7_over_another_backbone_are_asked_for() -> None:
     with_them = create_network("fcn32", image_size=32, num_classes=2, **QUARTER, fully_connected_channels=6)
     assert with_them.get_layer("fc6").kernel.shape == (3, 3, 256, 6)
     assert with_them.get_layer("fc7").kernel.shape == (1, 1, 6, 6)
+    assert with_them.get_layer("fc6_bn").gamma.shape == (6,)  # normalised, as the MobileNet is
+    larger = create_network(
+        "fcn32", image_size=32, num_classes=2, **QUARTER, fully_connected_channels=6, fully_connected_kernel_size=7
+    )
+    assert larger.get_layer("fc6").kernel.shape == (7, 7, 256, 6)
 
 
 def test_unets_channels_are_the_papers() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from components.progress import Progress, listening
 from components.record_artifacts import read_records
 from components.segmentation_trainer import executor
 from components.segmentation_trainer.component import SegmentationTrainer
-from components.segmentation_trainer.input_pipeline import evaluation_batches
+from components.segmentation_trainer.input_pipeline import evaluation_batches, image_and_class_map
 from components.segmentation_trainer.model_description import read_description
 from components.segmentation_trainer.training_callbacks import HISTORY_JSON, TrainingError
 from components.segmentation_trainer.training_config import TrainingConfig
@@ -71,7 +72,8 @@ def test_the_exported_weights_are_the_best_epochs(trained: Any, examples: Any) -
     segment = tf.saved_model.load(path_utils.serving_model_dir(model.uri)).signatures["segment_images"]
     counts = np.zeros((CHANNELS, CHANNELS))
     files = read_records(examples).files["val"]
-    for images, classes in evaluation_batches(files, IMAGE_SIZE, CHANNELS, batch_size=4, records=VAL_IMAGES):
+    decode = functools.partial(image_and_class_map, image_size=IMAGE_SIZE, channels=CHANNELS)
+    for images, classes in evaluation_batches(files, decode, batch_size=4, records=VAL_IMAGES):
         predicted, truth = segment(images=images)["class_map"].numpy(), classes.numpy()
         for i, j in zip(truth[truth != 255], predicted[truth != 255], strict=True):
             counts[i, j] += 1

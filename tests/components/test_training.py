@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 import random
@@ -21,7 +22,7 @@ import tensorflow as tf
 from etils import epath
 
 from components.record_artifacts import Records, read_records
-from components.segmentation_trainer.input_pipeline import evaluation_batches
+from components.segmentation_trainer.input_pipeline import evaluation_batches, image_and_class_map
 from components.segmentation_trainer.networks import create_network
 from components.segmentation_trainer.resumption import STATE_FILE, TrainingFolder
 from components.segmentation_trainer.training import TENSORBOARD_FOLDER, TrainingResult, train
@@ -106,9 +107,8 @@ def test_what_is_validated_and_exported_is_the_average_of_the_weights(run: Any, 
     plain, _ = run("plain", **settings)
     averaged, result = run("averaged", **settings, ema_momentum=0.5)
     assert any(not np.array_equal(*pair) for pair in zip(plain.get_weights(), averaged.get_weights(), strict=True))
-    batches = evaluation_batches(
-        records.files["val"], records.image_size, len(records.class_names), batch_size=4, records=VAL_IMAGES
-    )
+    decode = functools.partial(image_and_class_map, image_size=records.image_size, channels=len(records.class_names))
+    batches = evaluation_batches(records.files["val"], decode, batch_size=4, records=VAL_IMAGES)
     metrics = SegmentationMetrics(records.class_names)
     for images, classes in batches:
         metrics.update_state(classes, averaged(tf.cast(images, tf.float32), training=False))

@@ -65,6 +65,10 @@ def test_every_preset_is_valid_and_says_its_command(name: str) -> None:
             "selection: beyond_interval needs the metric mean_iou",
         ),
         ("selection.min_iou=1", "selection.min_iou: unknown key; allowed here are metric, min_mean_iou"),
+        (
+            "training.learn_background_classes=true",
+            "the configuration: candidates.fcn8.training.learn_background_classes: set data.background_classes to true",
+        ),
         ("publishing.keep_versions=0", "publishing.keep_versions: input should be greater than or equal to 1 (got 0)"),
         ("smoke_test.timeout_seconds=0", "smoke_test.timeout_seconds: input should be greater than 0 (got 0)"),
         ("data.image_size.x=3", "data.image_size.x: data.image_size is a value, it has no keys below it"),

@@ -57,6 +57,7 @@ def test_a_config_of_ones_own_has_a_name_that_tells_it_from_others() -> None:
         {"drop_empty": True},
         {"image_encoding": "jpeg"},
         {"boxes": True},
+        {"classes": ("cat", "dog"), "background_classes": True},
     ]
     names = [VocSegConfig(**setting).name for setting in settings]
     assert len(set(names)) == len(names)

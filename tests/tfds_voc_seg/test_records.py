@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as st_numpy
 from PIL import Image
 
 from tfds_voc_seg import encoding
-from tfds_voc_seg.decoding import class_map_from_one_hot, parse_record, void_weights
+from tfds_voc_seg.decoding import class_map_from_one_hot, parse_background_classes, parse_record, void_weights
 from tfds_voc_seg.devkit import read_splits
 from tfds_voc_seg.encoding import PairEncoder, read_pair, record_features
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
@@ -37,6 +37,7 @@ def record_configs(draw: st.DrawFn) -> RecordConfig:
         classes=tuple(classes),
         void=draw(st.sampled_from(["ignore", "background"])),
         image_encoding=draw(st.sampled_from(["png", "jpeg"])),
+        background_classes=draw(st.booleans()),
     )
 
 
@@ -64,6 +65,15 @@ def test_a_record_decodes_to_what_was_encoded(mask: np.ndarray, config: RecordCo
     if config.void == "background":
         expected[nearest == VOID, 0] = 1
     np.testing.assert_array_equal(one_hot, expected)
+
+    assert ("background_classes" in by_tfds) == config.background_classes
+    if config.background_classes:
+        others = [value for value in range(1, 21) if VOC_CLASSES[value] not in config.class_names]
+        background = np.where(np.isin(nearest, others), nearest, 0)
+        np.testing.assert_array_equal(by_tfds["background_classes"], background)
+        if config.image_size is not None:
+            parsed = parse_background_classes(tf.constant(serialized), config.image_size)
+            np.testing.assert_array_equal(parsed, background)
 
     void = expected.sum(axis=-1) == 0
     np.testing.assert_array_equal(void_weights(one_hot), ~void)

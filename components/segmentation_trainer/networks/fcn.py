@@ -29,6 +29,7 @@ def fcn(
     weights: str | None = None,
     freeze_batch_normalization: bool = False,
     fully_connected_channels: int | None = None,
+    fully_connected_kernel_size: int | None = None,
     dropout: float = 0.5,
     **backbone_options: Any,
 ) -> keras.Model:
@@ -42,8 +43,10 @@ def fcn(
         weights: of the backbone: `None`, `imagenet` or a file, see `pretrained.attach_backbone`.
         freeze_batch_normalization: keep the backbone's normalisation layers on their stored statistics.
         fully_connected_channels: channels of fc6 and fc7 as convolutions; 0 leaves them out. By default VGG-16 has
-            the paper's 4,096 with a 7×7 kernel, and another backbone has none; if asked for, with a 3×3 kernel. They
-            belong to no block of the backbone, and are normalised where its option `batch_normalization` is set.
+            the paper's 4,096, and another backbone has none. They belong to no block of the backbone, and are
+            normalised where it is: over VGG-16 with its option `batch_normalization`, over the others always.
+        fully_connected_kernel_size: height and width of fc6's kernel: by default the paper's 7 for VGG-16, and 3 for
+            another backbone. At stride 32 a kernel of 7 sees 224 pixels of the image.
         dropout: rate after fc6 and fc7.
         **backbone_options: VGG-16 has `width`, a factor on its channels, and `batch_normalization`; the MobileNets
             have `alpha`, their factor on the channels.
@@ -64,13 +67,12 @@ def fcn(
     trunk = make_backbone(backbone, images, **backbone_options)
     features = dict(trunk.features)
     stride = max(STRIDES)
-    papers_channels, kernel_size = (4096, 7) if backbone == "vgg16" else (0, 3)
+    papers_channels, usual_size = (4096, 7) if backbone == "vgg16" else (0, 3)
     channels = papers_channels if fully_connected_channels is None else fully_connected_channels
     if channels:
-        for name, size in (("fc6", kernel_size), ("fc7", 1)):
-            features[stride] = convolution_and_relu(
-                features[stride], channels, size, name, backbone_options.get("batch_normalization", False)
-            )
+        normalised = backbone != "vgg16" or backbone_options.get("batch_normalization", False)
+        for name, size in (("fc6", fully_connected_kernel_size or usual_size), ("fc7", 1)):
+            features[stride] = convolution_and_relu(features[stride], channels, size, name, normalised)
             features[stride] = keras.layers.Dropout(dropout, name=f"{name}_dropout")(features[stride])
 
     # Scores, coarse to fine, fused by addition.

@@ -126,7 +126,9 @@ class Executor(base_executor.BaseExecutor):
                 parameters=network.count_params(),
                 train_seconds=result.seconds,
             )
-            exported = with_background_joined(network, len(records.class_names))
+            exported = network
+            if config.learn_background_classes:
+                exported = with_background_joined(exported, len(records.class_names))
             if config.flip_averaging:
                 exported = with_flip_averaging(exported)
             export_saved_model(exported, description, model_folder)

@@ -21,19 +21,31 @@ _SMALLEST_DIFFICULTY = 1e-7
 """Below, 1 - p is rounding in float32, and the slope of a power below 1 is infinite at 0."""
 
 
-def cross_entropy(classes: tf.Tensor, scores: tf.Tensor, class_weights: Sequence[float] | None = None) -> tf.Tensor:
+def cross_entropy(
+    classes: tf.Tensor,
+    scores: tf.Tensor,
+    class_weights: Sequence[float] | None = None,
+    label_smoothing: float = 0.0,
+) -> tf.Tensor:
     """Softmax cross-entropy, averaged over the valid pixels.
+
+    Label smoothing: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7.
 
     Args:
         classes: uint8 [batch, height, width], class ids and `VOID`.
         scores: float [batch, height, width, num_classes], linear.
         class_weights: [num_classes], a pixel's weight by its true class; the mean is the weighted one,
             Σ weight × loss / Σ weight.
+        label_smoothing: the share of each pixel's label that is spread evenly over all classes, 0 to 1.
 
     Returns:
         float32 scalar; 0 where every pixel is void.
     """
-    return _mean_over_pixels(_pixel_cross_entropy(classes, scores), classes, class_weights)
+    losses = _pixel_cross_entropy(classes, scores)
+    if label_smoothing:
+        of_all_classes = -tf.reduce_mean(tf.nn.log_softmax(tf.cast(scores, tf.float32)), axis=-1)
+        losses = (1 - label_smoothing) * losses + label_smoothing * of_all_classes
+    return _mean_over_pixels(losses, classes, class_weights)
 
 
 def focal(
@@ -85,7 +97,13 @@ def dice(classes: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
     return tf.math.divide_no_nan(tf.reduce_sum(losses * occurs), tf.reduce_sum(occurs))
 
 
-def make_loss(loss: Mapping[str, float], *, class_weights: Sequence[float] | None, focal_gamma: float) -> Loss:
+def make_loss(
+    loss: Mapping[str, float],
+    *,
+    class_weights: Sequence[float] | None,
+    label_smoothing: float = 0.0,
+    focal_gamma: float = 2.0,
+) -> Loss:
     """Makes a weighted sum of losses for Keras.
 
     Under a distribution strategy of N replicas it gives 1/N of the loss: Keras scales its own losses so, but not one
@@ -94,10 +112,11 @@ def make_loss(loss: Mapping[str, float], *, class_weights: Sequence[float] | Non
     Args:
         loss: weights by name, names of `loss_config.LOSSES`.
         class_weights: [num_classes], of cross-entropy and focal loss.
+        label_smoothing: of cross-entropy.
         focal_gamma: the focal loss's exponent.
     """
     losses: dict[str, Loss] = {
-        "cross_entropy": functools.partial(cross_entropy, class_weights=class_weights),
+        "cross_entropy": functools.partial(cross_entropy, class_weights=class_weights, label_smoothing=label_smoothing),
         "focal": functools.partial(focal, class_weights=class_weights, gamma=focal_gamma),
         "dice": dice,
         "lovasz_softmax": lovasz_softmax,

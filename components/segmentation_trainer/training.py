@@ -213,7 +213,12 @@ def _loss(records: Records, config: TrainingConfig) -> Callable[[Any, Any], Any]
     if config.class_weights == "median_frequency":
         class_pixels = pixels_of_classes(records, config)
     weights = class_weights_of(config.class_weights, class_names, class_pixels)
-    return make_loss(config.loss, class_weights=weights, focal_gamma=config.focal_gamma)
+    return make_loss(
+        config.loss,
+        class_weights=weights,
+        label_smoothing=config.label_smoothing,
+        focal_gamma=config.focal_gamma,
+    )
 
 
 def pixels_of_classes(records: Records, config: TrainingConfig) -> Sequence[int]:

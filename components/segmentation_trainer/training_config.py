@@ -22,6 +22,7 @@ class TrainingConfig(StrictConfig):
         loss: `cross_entropy`, `focal`, `dice` or `lovasz_softmax`, or several with their weights: `{cross_entropy: 1,
             dice: 0.5}`.
         class_weights: of cross-entropy and focal loss: none, `median_frequency`, or class name → weight.
+        label_smoothing: of cross-entropy: the share of each pixel's label that is spread evenly over all classes.
         focal_gamma: the focal loss's exponent.
         optimizer: `adamw`, or `sgd` with Nesterov momentum.
         momentum: of `sgd`.
@@ -55,6 +56,7 @@ class TrainingConfig(StrictConfig):
     batch_size: int = pydantic.Field(default=8, ge=1)
     loss: LossWeights = pydantic.Field(default={"cross_entropy": 1.0}, validate_default=True)
     class_weights: ClassWeights = None
+    label_smoothing: float = pydantic.Field(default=0.0, ge=0, lt=1)
     focal_gamma: float = pydantic.Field(default=2.0, ge=0)
     optimizer: Literal["adamw", "sgd"] = "adamw"
     momentum: float = pydantic.Field(default=0.9, ge=0, lt=1)

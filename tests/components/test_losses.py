@@ -88,6 +88,18 @@ def test_cross_entropy_is_the_mean_over_valid_pixels(batch: Batch) -> None:
 
 
 @settings(max_examples=40, deadline=None)
+@given(batch=batches(), smoothing=st.sampled_from([0.0, 0.1, 0.5, 0.9]))
+def test_label_smoothing_spreads_a_share_of_the_label_and_none_of_void(batch: Batch, smoothing: float) -> None:
+    labels, probabilities = valid_pixels(batch)
+    targets = (1 - smoothing) * np.eye(CLASSES)[labels] + smoothing / CLASSES
+    weights = np.take(CLASS_WEIGHTS, labels)
+    losses = -(targets * np.log(probabilities)).sum(axis=-1)
+    expected = (weights * losses).sum() / weights.sum() if len(labels) else 0.0
+    loss = make_loss({"cross_entropy": 1.0}, class_weights=CLASS_WEIGHTS, label_smoothing=smoothing)
+    assert float(loss(*batch)) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
 @given(batch=batches(), gamma=st.sampled_from([0.0, 0.5, 1.0, 2.0, 5.0]))
 def test_focal_loss(batch: Batch, gamma: float) -> None:
     expected = expected_focal(batch, gamma, CLASS_WEIGHTS)

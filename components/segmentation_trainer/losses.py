@@ -41,11 +41,7 @@ def cross_entropy(
     Returns:
         float32 scalar; 0 where every pixel is void.
     """
-    losses = _pixel_cross_entropy(classes, scores)
-    if label_smoothing:
-        of_all_classes = -tf.reduce_mean(tf.nn.log_softmax(tf.cast(scores, tf.float32)), axis=-1)
-        losses = (1 - label_smoothing) * losses + label_smoothing * of_all_classes
-    return _mean_over_pixels(losses, classes, class_weights)
+    return _mean_over_pixels(_pixel_cross_entropy(classes, scores, label_smoothing), classes, class_weights)
 
 
 def focal(
@@ -129,9 +125,15 @@ def make_loss(
     return weighted_sum
 
 
-def _pixel_cross_entropy(classes: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+def _pixel_cross_entropy(classes: tf.Tensor, scores: tf.Tensor, label_smoothing: float = 0.0) -> tf.Tensor:
     labels, _ = labels_and_validity(classes)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.cast(scores, tf.float32))
+    scores = tf.cast(scores, tf.float32)
+    if not label_smoothing:
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores)
+    num_classes = scores.shape[-1]
+    elsewhere = label_smoothing / num_classes
+    targets = tf.one_hot(labels, num_classes, on_value=1 - label_smoothing + elsewhere, off_value=elsewhere)
+    return tf.nn.softmax_cross_entropy_with_logits(targets, scores)
 
 
 def _mean_over_pixels(losses: tf.Tensor, classes: tf.Tensor, class_weights: Sequence[float] | None) -> tf.Tensor:

@@ -183,17 +183,17 @@ def class_map(mask: np.ndarray, config: RecordConfig) -> np.ndarray:
     return _channel_table(config)[mask]
 
 
-def background_class_map(mask: np.ndarray, config: RecordConfig) -> np.ndarray:
+def background_class_map(mask: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Tells what the background consists of.
 
     Args:
         mask: uint8 [height, width], VOC class ids and `VOID`.
-        config: the classes to keep.
+        classes: uint8 [height, width], what `class_map` makes of it.
 
     Returns:
         uint8 [height, width]: VOC's class id where it is none of the classes to keep; elsewhere, void too, 0.
     """
-    return np.where((mask != VOID) & (class_map(mask, config) == 0), mask, np.uint8(0))
+    return np.where((mask != VOID) & (classes == 0), mask, np.uint8(0))
 
 
 def resize_class_map(classes: np.ndarray, size: int) -> np.ndarray:
@@ -260,7 +260,7 @@ def encode_arrays(
     if size is not None:
         image, mask = resize_photo(image, size), resize_class_map(mask, size)
     classes = class_map(mask, config)
-    background = {"background_classes": background_class_map(mask, config)} if config.background_classes else {}
+    background = background_class_map(mask, classes) if config.background_classes else None
     pixels = np.bincount(classes.ravel(), minlength=256)
     return {
         "image": _encode_image(image, config.image_encoding).numpy(),
@@ -272,7 +272,7 @@ def encode_arrays(
         "width": np.int64(photo.shape[1]),
         "filename": filename.encode(),
         **({} if objects is None else {"objects": objects}),
-        **{name: _compress(array, config) for name, array in background.items()},
+        **({} if background is None else {"background_classes": _compress(background, config)}),
     }
 
 

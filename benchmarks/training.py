@@ -3,8 +3,9 @@
     python -m benchmarks.training [VOCdevkit/VOC2012]
 
 Throughput: images a second of a trainer's epoch, streamed from records with flips, metrics and void left out, against
-a bare Keras `fit` of the same network and batch on tensors in memory with Keras' own loss and nothing else. Each
-measures the steps after the first few; the two take turns.
+a bare Keras `fit` of the same network and batch on tensors in memory with Keras' own loss and nothing else. The two
+take turns; the rate is that of the median step after the first few of each turn, so that a busy moment of the machine
+counts for little.
 
 Memory: peak of a training on 467 records and on 4,670, each in a process of its own.
 """
@@ -12,6 +13,8 @@ Memory: peak of a training on 467 records and on 4,670, each in a process of its
 from __future__ import annotations
 
 import functools
+import itertools
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -21,15 +24,13 @@ from benchmarks._measuring import devkit_and_scratch, peak_memory_of_process, pr
 
 NETWORKS = (("fcn8", 96), ("fcn8", 224), ("unet", 128))
 CLASSES = ("person", "dog")
-BATCH, STEPS, SKIPPED, ROUNDS = 8, 8, 3, 2
+BATCH, STEPS, SKIPPED, ROUNDS = 8, 10, 3, 3
 MEMORY_RECORDS, MEMORY_SIZE = (467, 4_670), 96
 MEMORY_OPTIONS = {"width": 0.25, "fully_connected_channels": 0, "batch_normalization": True}
 
 
 def write_records(devkit: Path, folder: Path, image_size: int, count: int) -> Any:
     """Writes train and val records, pairs repeated where the devkit holds fewer."""
-    import itertools
-
     import tensorflow as tf
 
     from components.record_artifacts import Records
@@ -49,8 +50,8 @@ def write_records(devkit: Path, folder: Path, image_size: int, count: int) -> An
     return Records(files, config.class_names, image_size)
 
 
-def rate_of_trainer(name: str, options: dict[str, Any], records: Any, folder: Path) -> float:
-    """Images a second of the project's own training."""
+def steps_of_trainer(name: str, options: dict[str, Any], records: Any, folder: Path) -> list[float]:
+    """Seconds of each step of the project's own training, after the first few."""
     import tensorflow as tf
     from etils import epath
 
@@ -69,11 +70,11 @@ def rate_of_trainer(name: str, options: dict[str, Any], records: Any, folder: Pa
         TrainingFolder(folder / "state"),
         lambda epoch, step, steps, figures: times.append(time.monotonic()),
     )
-    return BATCH * (STEPS - SKIPPED) / (times[STEPS - 1] - times[SKIPPED - 1])
+    return seconds_of_steps(times)
 
 
-def rate_of_bare_fit(name: str, options: dict[str, Any], records: Any) -> float:
-    """Images a second of Keras' `fit` on tensors in memory."""
+def steps_of_bare_fit(name: str, options: dict[str, Any], records: Any) -> list[float]:
+    """Seconds of each step of Keras' `fit` on tensors in memory, after the first few."""
     import keras
     import numpy as np
 
@@ -91,14 +92,19 @@ def rate_of_bare_fit(name: str, options: dict[str, Any], records: Any) -> float:
     times: list[float] = []
     clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: times.append(time.monotonic()))
     network.fit(images.astype(np.float32), classes, batch_size=BATCH, verbose=0, callbacks=[clock])
-    return BATCH * (STEPS - SKIPPED) / (times[STEPS - 1] - times[SKIPPED - 1])
+    return seconds_of_steps(times)
+
+
+def seconds_of_steps(ends: list[float]) -> list[float]:
+    """Seconds of each step after the first few, from the moments at which the steps ended."""
+    return [end - start for start, end in itertools.pairwise(ends[SKIPPED - 1 : STEPS])]
 
 
 def peak_memory(devkit: Path, count: int) -> float:
     """Trains one epoch on `count` records in this process and gives its peak memory in GB."""
     with tempfile.TemporaryDirectory() as scratch:
         records = write_records(devkit, Path(scratch), MEMORY_SIZE, count)
-        rate_of_trainer("fcn8", MEMORY_OPTIONS, records, Path(scratch))
+        steps_of_trainer("fcn8", MEMORY_OPTIONS, records, Path(scratch))
     return peak_memory_of_process()
 
 
@@ -111,13 +117,14 @@ def main() -> None:
         print(f"\n{'network':10}{'pixels':>7}{'images/s':>10}{'bare fit':>10}{'× bare':>8}")
         for name, size in NETWORKS:
             records = write_records(devkit, scratch, size, BATCH * STEPS)
-            ours = bare = 0.0
+            ours_steps: list[float] = []
+            bare_steps: list[float] = []
             for attempt in range(ROUNDS):
                 keras.backend.clear_session()
-                bare = max(bare, rate_of_bare_fit(name, {}, records))
+                bare_steps += steps_of_bare_fit(name, {}, records)
                 keras.backend.clear_session()
-                folder = scratch / f"{name}{size}-{attempt}"
-                ours = max(ours, rate_of_trainer(name, {}, records, folder))
+                ours_steps += steps_of_trainer(name, {}, records, scratch / f"{name}{size}-{attempt}")
+            ours, bare = (BATCH / statistics.median(steps) for steps in (ours_steps, bare_steps))
             print(f"{name:10}{size:7}{ours:10.2f}{bare:10.2f}{ours / bare:8.2f}", flush=True)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from components.segmentation_trainer.training_config import TrainingConfig
 
@@ -62,34 +63,59 @@ def make_optimizer(
         steps_per_epoch: optimiser steps an epoch.
         backbone_variables: those whose learning rate is multiplied by `backbone_learning_rate_factor`.
     """
-    kind = keras.optimizers.SGD if config.optimizer == "sgd" else keras.optimizers.AdamW
     arguments: dict[str, Any] = {
+        "decay": config.weight_decay,
+        "factor": config.backbone_learning_rate_factor,
+        "slower": backbone_variables,
         "learning_rate": make_schedule(config, steps_per_epoch),
-        "weight_decay": config.weight_decay,
         "global_clipnorm": config.clip_norm,
         "use_ema": config.ema_momentum is not None,
         "ema_momentum": config.ema_momentum or 0.0,
     }
-    if config.optimizer == "sgd":
-        arguments.update(momentum=config.momentum, nesterov=config.momentum > 0)
-    if config.backbone_learning_rate_factor == 1.0:
-        optimizer = kind(**arguments)
-    else:
-        optimizer = _with_factor(kind)(config.backbone_learning_rate_factor, backbone_variables, **arguments)
-    optimizer.exclude_from_weight_decay(var_names=UNDECAYED)
-    return optimizer
+    if config.optimizer == "adamw":
+        return _with_decay_and_factor(keras.optimizers.Adam)(**arguments)
+    arguments.update(momentum=config.momentum, nesterov=config.momentum > 0)
+    return _with_decay_and_factor(_SGD)(**arguments)
 
 
-def _with_factor(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
-    """An optimiser with a learning-rate factor for some variables, which Keras has no setting for."""
+class _SGD(keras.optimizers.SGD):
+    """Keras' SGD, its momentum in TensorFlow's op for it: a third of the time that Keras' several passes take."""
 
-    class WithFactor(kind):  # type: ignore[valid-type,misc]
-        def __init__(self, factor: float, variables: Collection[keras.Variable], **arguments: Any):
-            super().__init__(name=kind.__name__.lower(), **arguments)
-            self._factor, self._slower = factor, {self._var_key(variable) for variable in variables}
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if not self.momentum:
+            super().update_step(gradient, variable, learning_rate)
+            return
+        velocity = self.momentums[self._get_variable_index(variable)]
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=velocity.value.handle,
+            lr=tf.cast(learning_rate, variable.dtype),
+            grad=tf.cast(gradient, variable.dtype),
+            momentum=tf.cast(self.momentum, variable.dtype),
+            use_nesterov=self.nesterov,
+        )
+
+
+def _with_decay_and_factor(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
+    """An optimiser with decoupled weight decay and a learning-rate factor for some variables.
+
+    Keras has no setting for the factor, and its own weight decay takes three passes over the weights in place of one.
+    """
+
+    class WithDecayAndFactor(kind):  # type: ignore[valid-type,misc]
+        def __init__(self, decay: float, factor: float, slower: Collection[keras.Variable], **arguments: Any):
+            super().__init__(**arguments)
+            self._decay, self._factor, self._slower = decay, factor, {self._var_key(variable) for variable in slower}
+
+        def build(self, variables: Collection[keras.Variable]) -> None:
+            super().build(variables)
+            self._decayed = {self._var_key(variable) for variable in variables if variable.name not in UNDECAYED}
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-            slower = self._var_key(variable) in self._slower
-            super().update_step(gradient, variable, learning_rate * (self._factor if slower else 1.0))
+            key = self._var_key(variable)
+            if self._decay and key in self._decayed:
+                variable.assign(variable * (1 - self._decay * tf.cast(learning_rate, variable.dtype)))
+            factor = self._factor if key in self._slower else 1.0
+            super().update_step(gradient, variable, learning_rate * factor)
 
-    return WithFactor
+    return WithDecayAndFactor

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from components.segmentation_trainer.optimizers import make_optimizer, make_schedule
 from components.segmentation_trainer.training_config import TrainingConfig
@@ -13,6 +17,10 @@ STEPS = 10
 def rates(steps: list[int], **settings: object) -> list[float]:
     schedule = make_schedule(TrainingConfig(epochs=4, learning_rate=0.1, **settings), STEPS)  # type: ignore[arg-type]
     return [float(schedule(step)) for step in steps]
+
+
+def compiled_step(optimizer: keras.optimizers.Optimizer, weight: keras.Variable) -> Callable[[np.ndarray], None]:
+    return tf.function(lambda gradient: optimizer.apply([gradient], [weight]))
 
 
 @pytest.mark.parametrize(
@@ -55,6 +63,30 @@ def test_sgd_is_nesterovs() -> None:
     weight = keras.Variable(np.zeros(1, np.float32))
     make_optimizer(config, STEPS).apply([np.ones(1, np.float32)], [weight])
     assert float(weight.numpy()[0]) == pytest.approx(-0.01 * 1.9)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"optimizer": "sgd"}, {"optimizer": "sgd", "momentum": 0}, {"optimizer": "adamw"}]
+)
+def test_steps_are_keras_own(settings: dict[str, Any]) -> None:
+    """With decay, over several steps and inside a compiled function, as a training takes them."""
+    config = TrainingConfig(learning_rate=0.1, weight_decay=0.3, warmup_epochs=1, epochs=2, **settings)
+    arguments = {"learning_rate": make_schedule(config, STEPS), "weight_decay": 0.3}
+    if config.optimizer == "adamw":
+        kerass: keras.optimizers.Optimizer = keras.optimizers.AdamW(**arguments)
+    else:
+        kerass = keras.optimizers.SGD(**arguments, momentum=config.momentum, nesterov=config.momentum > 0)
+    draws = np.random.default_rng(0)
+    start, gradients = draws.normal(size=(3, 4)), draws.normal(size=(6, 3, 4))
+    ends = []
+    for optimizer in (make_optimizer(config, STEPS), kerass):
+        weight = keras.Variable(start.astype(np.float32), name="kernel")
+        optimizer.build([weight])
+        step = compiled_step(optimizer, weight)
+        for gradient in gradients.astype(np.float32):
+            step(gradient)
+        ends.append(weight.numpy())
+    np.testing.assert_allclose(*ends, rtol=1e-5, atol=1e-6)
 
 
 def test_decay_leaves_biases_and_normalisation_alone() -> None:

@@ -53,14 +53,14 @@ def join_background(scores: Any, num_classes: int) -> Any:
         num_classes: how many are told, background included.
 
     Returns:
-        float [..., num_classes], linear: the background's score is the logarithm of the sum of exponentials of its own
-        and the others', so that the softmax is that of `scores` with those probabilities added up.
+        float [..., num_classes], linear: the logarithms of the added probabilities, so that their softmax is these.
     """
-    if scores.shape[-1] == num_classes:
+    classes = scores.shape[-1]
+    if classes == num_classes:
         return scores
-    sought = scores[..., 1:num_classes]
-    others = keras.ops.concatenate([scores[..., :1], scores[..., num_classes:]], axis=-1)
-    return keras.ops.concatenate([keras.ops.logsumexp(others, axis=-1, keepdims=True), sought], axis=-1)
+    told_as = [index if index < num_classes else 0 for index in range(classes)]
+    probabilities = keras.ops.matmul(keras.ops.softmax(scores), np.eye(num_classes, dtype=np.float32)[told_as])
+    return keras.ops.log(keras.ops.maximum(probabilities, np.finfo(np.float32).tiny))
 
 
 def with_background_joined(network: keras.Model, num_classes: int) -> keras.Model:

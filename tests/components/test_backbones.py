@@ -160,7 +160,8 @@ def test_unknown_backbones_and_options_are_refused() -> None:
     with pytest.raises(ValueError, match=r"unknown backbone 'vgg19'; known are vgg16, mobilenet, mobilenet_v2, resnet"):
         make(backbone="vgg19")
     known = (
-        "backbone, weights, freeze_batch_normalization, fully_connected_channels, fully_connected_kernel_size, dropout"
+        "backbone, weights, freeze_batch_normalization, fully_connected_channels, fully_connected_kernel_size, "
+        "image_pooling, dropout"
     )
     with pytest.raises(ValueError, match=rf"option 'alpha'; over the backbone 'vgg16' .* are {known}, width, batch_no"):
         make(alpha=0.25)

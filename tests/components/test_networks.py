@@ -39,7 +39,7 @@ def test_contract(name: str) -> None:
 
 
 def test_contract_of_fcn_over_a_backbone() -> None:
-    check_network("fcn8", **QUARTER, fully_connected_channels=8, freeze_batch_normalization=True)
+    check_network("fcn8", **QUARTER, fully_connected_channels=8, image_pooling=True, freeze_batch_normalization=True)
 
 
 @pytest.mark.slow
@@ -146,6 +146,23 @@ def test_fc6_and_fc7_over_another_backbone_are_asked_for() -> None:
         "fcn32", image_size=32, num_classes=2, **QUARTER, fully_connected_channels=6, fully_connected_kernel_size=7
     )
     assert larger.get_layer("fc6").kernel.shape == (7, 7, 256, 6)
+
+
+@pytest.mark.parametrize("image_pooling", [False, True])
+def test_image_pooling_tells_every_place_what_the_whole_image_shows(image_pooling: bool) -> None:
+    options = {"width": 0.05, "fully_connected_channels": 8, "image_pooling": image_pooling}
+    network = create_network("fcn32", image_size=None, num_classes=2, **options)
+    features = keras.Model(network.input, network.get_layer("fc7_relu").output)
+    photo = np.random.default_rng(0).uniform(0, 255, (1, 32, 512, 3)).astype(np.float32)
+    darkened = photo.copy()
+    darkened[:, :, :64] = 0
+    first, other = features(photo)[0, 0, -4:], features(darkened)[0, 0, -4:]  # beyond what a place itself sees
+    assert (np.abs(first - other).max() > 0.01 * np.std(first)) == image_pooling
+
+
+def test_image_pooling_needs_fc6() -> None:
+    with pytest.raises(ValueError, match="image_pooling adds to fc6's output: set fully_connected_channels above 0"):
+        create_network("fcn32", image_size=32, num_classes=2, **QUARTER, image_pooling=True)
 
 
 def test_unets_channels_are_the_papers() -> None:

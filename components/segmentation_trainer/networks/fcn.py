@@ -30,6 +30,7 @@ def fcn(
     freeze_batch_normalization: bool = False,
     fully_connected_channels: int | None = None,
     fully_connected_kernel_size: int | None = None,
+    image_pooling: bool = False,
     dropout: float = 0.5,
     **backbone_options: Any,
 ) -> keras.Model:
@@ -47,6 +48,10 @@ def fcn(
             normalised where it is: over VGG-16 with its option `batch_normalization`, over the others always.
         fully_connected_kernel_size: height and width of fc6's kernel: by default the paper's 7 for VGG-16, and 3 for
             another backbone. At stride 32 a kernel of 7 sees 224 pixels of the image.
+        image_pooling: add to fc6's output, at every place, what the whole image shows: the mean of the same features
+            through a 1×1 convolution of its own. Liu, Rabinovich, Berg, "ParseNet: Looking Wider to See Better",
+            2015, section 3.1; as a branch of its own, Chen et al., "Rethinking Atrous Convolution for Semantic Image
+            Segmentation" (DeepLabv3), 2017, section 3.3.
         dropout: rate after fc6 and fc7.
         **backbone_options: VGG-16 has `width`, a factor on its channels, and `batch_normalization`; the MobileNets
             have `alpha`, their factor on the channels.
@@ -55,7 +60,8 @@ def fcn(
         A network of the contract in this package's docstring.
 
     Raises:
-        ValueError: an unknown backbone or option, or weights that are not there or do not fit.
+        ValueError: an unknown backbone or option, image pooling without fc6 and fc7, or weights that are not there or
+            do not fit.
 
     Example:
         >>> network = fcn(8, image_size=300, num_classes=21, backbone="mobilenet", alpha=0.25, weights="imagenet")
@@ -71,9 +77,18 @@ def fcn(
     channels = papers_channels if fully_connected_channels is None else fully_connected_channels
     if channels:
         normalised = backbone != "vgg16" or backbone_options.get("batch_normalization", False)
-        for name, size in (("fc6", fully_connected_kernel_size or usual_size), ("fc7", 1)):
-            features[stride] = convolution_and_relu(features[stride], channels, size, name, normalised)
-            features[stride] = keras.layers.Dropout(dropout, name=f"{name}_dropout")(features[stride])
+
+        def unit(inputs: Any, size: int, name: str) -> Any:
+            outputs = convolution_and_relu(inputs, channels, size, name, normalised)
+            return keras.layers.Dropout(dropout, name=f"{name}_dropout")(outputs)
+
+        fc6 = unit(features[stride], fully_connected_kernel_size or usual_size, "fc6")
+        if image_pooling:
+            mean = keras.layers.GlobalAveragePooling2D(keepdims=True, name="image_pool")(features[stride])
+            fc6 = keras.layers.Add(name="fuse_image_pool")([fc6, unit(mean, 1, "image_pool_conv")])
+        features[stride] = unit(fc6, 1, "fc7")
+    elif image_pooling:
+        raise ValueError("image_pooling adds to fc6's output: set fully_connected_channels above 0")
 
     # Scores, coarse to fine, fused by addition.
     scores = _score(features[stride], num_classes, stride)

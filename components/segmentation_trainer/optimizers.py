@@ -72,10 +72,12 @@ def make_optimizer(
         "use_ema": config.ema_momentum is not None,
         "ema_momentum": config.ema_momentum or 0.0,
     }
-    if config.optimizer == "adamw":
-        return _with_decay_and_factor(keras.optimizers.Adam)(**arguments)
-    arguments.update(momentum=config.momentum, nesterov=config.momentum > 0)
-    return _with_decay_and_factor(_SGD)(**arguments)
+    kind = _SGD if config.optimizer == "sgd" else keras.optimizers.Adam
+    if config.optimizer == "sgd":
+        arguments.update(momentum=config.momentum, nesterov=config.momentum > 0)
+    optimizer = _with_decay_and_factor(kind)(**arguments)
+    optimizer.exclude_from_weight_decay(var_names=UNDECAYED)
+    return optimizer
 
 
 class _SGD(keras.optimizers.SGD):
@@ -107,15 +109,10 @@ def _with_decay_and_factor(kind: type[keras.optimizers.Optimizer]) -> type[keras
             super().__init__(**arguments)
             self._decay, self._factor, self._slower = decay, factor, {self._var_key(variable) for variable in slower}
 
-        def build(self, variables: Collection[keras.Variable]) -> None:
-            super().build(variables)
-            self._decayed = {self._var_key(variable) for variable in variables if variable.name not in UNDECAYED}
-
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-            key = self._var_key(variable)
-            if self._decay and key in self._decayed:
+            if self._decay and self._use_weight_decay(variable):
                 variable.assign(variable * (1 - self._decay * tf.cast(learning_rate, variable.dtype)))
-            factor = self._factor if key in self._slower else 1.0
+            factor = self._factor if self._var_key(variable) in self._slower else 1.0
             super().update_step(gradient, variable, learning_rate * factor)
 
     return WithDecayAndFactor

@@ -52,7 +52,7 @@ def fcn(
             through a 1×1 convolution of its own. Liu, Rabinovich, Berg, "ParseNet: Looking Wider to See Better",
             2015, section 3.1; as a branch of its own, Chen et al., "Rethinking Atrous Convolution for Semantic Image
             Segmentation" (DeepLabv3), 2017, section 3.3.
-        dropout: rate after fc6 and fc7.
+        dropout: rate after fc6, fc7 and the convolution of `image_pooling`.
         **backbone_options: VGG-16 has `width`, a factor on its channels, and `batch_normalization`; the MobileNets
             have `alpha`, their factor on the channels.
 
@@ -75,6 +75,8 @@ def fcn(
     stride = max(STRIDES)
     papers_channels, usual_size = (4096, 7) if backbone == "vgg16" else (0, 3)
     channels = papers_channels if fully_connected_channels is None else fully_connected_channels
+    if image_pooling and not channels:
+        raise ValueError("image_pooling adds to fc6's output: set fully_connected_channels above 0")
     if channels:
         normalised = backbone != "vgg16" or backbone_options.get("batch_normalization", False)
 
@@ -87,8 +89,6 @@ def fcn(
             mean = keras.layers.GlobalAveragePooling2D(keepdims=True, name="image_pool")(features[stride])
             fc6 = keras.layers.Add(name="fuse_image_pool")([fc6, unit(mean, 1, "image_pool_conv")])
         features[stride] = unit(fc6, 1, "fc7")
-    elif image_pooling:
-        raise ValueError("image_pooling adds to fc6's output: set fully_connected_channels above 0")
 
     # Scores, coarse to fine, fused by addition.
     scores = _score(features[stride], num_classes, stride)

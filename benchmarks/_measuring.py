@@ -16,8 +16,8 @@ from pathlib import Path
 @contextlib.contextmanager
 def devkit_and_scratch(train_images: int, val_images: int) -> Iterator[tuple[Path, Path]]:
     """The devkit that the command line names, or a drawn one, and a folder for what is written."""
-    from tfds_voc_seg.devkit import find_devkit
-    from tfds_voc_seg.sample_devkit import write_sample_devkit
+    from tfds_voc_seg.devkit.folders import find_devkit
+    from tfds_voc_seg.sample.devkit import write_sample_devkit
 
     with tempfile.TemporaryDirectory() as scratch:
         if len(sys.argv) > 1:

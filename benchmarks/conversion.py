@@ -20,9 +20,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.reference.in_memory_preparation import prepare
-from tfds_voc_seg.devkit import Pair, find_devkit, read_splits
-from tfds_voc_seg.record_config import RecordConfig
-from tfds_voc_seg.sample_devkit import write_sample_devkit
+from tfds_voc_seg.devkit.folders import Pair, find_devkit
+from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.sample.devkit import write_sample_devkit
 
 CONFIG = RecordConfig(300)
 PROCESSES = 2
@@ -35,16 +36,18 @@ def convert(pairs: Sequence[Pair], folder: Path) -> None:
     import apache_beam as beam
     import tensorflow_datasets as tfds
 
-    from tfds_voc_seg import conversion
-    from tfds_voc_seg.devkit import Listing
+    from tfds_voc_seg.conversion.outcome import finish_conversion
+    from tfds_voc_seg.conversion.shards import ConversionConfig, plan_shards
+    from tfds_voc_seg.conversion.write_shards import WriteShards
+    from tfds_voc_seg.devkit.splits import Listing
 
-    config = conversion.ConversionConfig(num_shards=4 * PROCESSES)
+    config = ConversionConfig(num_shards=4 * PROCESSES)
     template = tfds.core.ShardedFileTemplate(folder, dataset_name="voc_seg", split="train", filetype_suffix="tfrecord")
-    shards = conversion.plan_shards(pairs, template, config)
+    shards = plan_shards(pairs, template, config)
     options = ["--runner=DirectRunner", "--allow_unsafe_triggers", "--direct_running_mode=multi_processing"]
     with beam.Pipeline(argv=[*options, f"--direct_num_workers={PROCESSES}"]) as pipeline:
-        _ = pipeline | conversion.WriteShards(shards, CONFIG)
-    conversion.finish_conversion({"train": Listing(tuple(pairs), ())}, {"train": shards}, folder, config)
+        _ = pipeline | WriteShards(shards, CONFIG)
+    finish_conversion({"train": Listing(tuple(pairs), ())}, {"train": shards}, folder, config)
 
 
 def _encode_alone(pairs: Sequence[Pair]) -> int:
@@ -52,16 +55,17 @@ def _encode_alone(pairs: Sequence[Pair]) -> int:
     import tensorflow as tf
     from zlib_ng import zlib_ng
 
-    from tfds_voc_seg import encoding
+    from tfds_voc_seg.class_maps import class_map, one_hot_mask, resize_class_map
+    from tfds_voc_seg.photos import decode_photo, resize_photo
 
     size, channels, written = CONFIG.image_size, len(CONFIG.class_names), 0
     assert size is not None
     for pair in pairs:
-        photo = encoding.resize_photo(encoding.decode_photo(tf.io.read_file(pair.photo)), size)
+        photo = resize_photo(decode_photo(tf.io.read_file(pair.photo)), size)
         written += len(tf.io.encode_png(photo, compression=1).numpy())
         with Image.open(pair.mask) as image:
-            classes = encoding.resize_class_map(encoding.class_map(np.asarray(image), CONFIG), size)
-        one_hot = encoding.one_hot_mask(classes, channels)
+            classes = resize_class_map(class_map(np.asarray(image), CONFIG), size)
+        one_hot = one_hot_mask(classes, channels)
         written += len(zlib_ng.compress(one_hot.tobytes(), CONFIG.mask_compression_level))
     return written
 
@@ -84,9 +88,9 @@ def record_sizes(pairs: Sequence[Pair]) -> tuple[float, float]:
 
     import tensorflow as tf
 
-    from tfds_voc_seg import encoding
+    from tfds_voc_seg.records.encoding import PairEncoder
 
-    encoder, records, plain = encoding.PairEncoder(CONFIG), [], []
+    encoder, records, plain = PairEncoder(CONFIG), [], []
     for pair in pairs:
         record = encoder(pair) or b""
         features = tf.train.Example.FromString(record).features.feature

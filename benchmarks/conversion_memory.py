@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks._measuring import devkit_and_scratch, peak_memory_of_process, print_peaks
-from tfds_voc_seg.devkit import Listing, read_splits
-from tfds_voc_seg.record_config import RecordConfig
+from tfds_voc_seg.devkit.splits import Listing, read_splits
+from tfds_voc_seg.records.config import RecordConfig
 
 SIZES = (600, 6_000)
 
@@ -24,18 +24,20 @@ def peak_memory(devkit: Path, count: int) -> float:
     import apache_beam as beam
     import tensorflow_datasets as tfds
 
-    from tfds_voc_seg import conversion
+    from tfds_voc_seg.conversion.outcome import finish_conversion
+    from tfds_voc_seg.conversion.shards import ConversionConfig, plan_shards
+    from tfds_voc_seg.conversion.write_shards import WriteShards
 
     pairs = tuple(itertools.islice(itertools.cycle(read_splits(devkit)["train"].pairs), count))
     with tempfile.TemporaryDirectory() as folder:
         template = tfds.core.ShardedFileTemplate(
             Path(folder), dataset_name="voc_seg", split="train", filetype_suffix="tfrecord"
         )
-        config = conversion.ConversionConfig(num_shards=8)
-        shards = conversion.plan_shards(pairs, template, config)
+        config = ConversionConfig(num_shards=8)
+        shards = plan_shards(pairs, template, config)
         with beam.Pipeline(argv=["--runner=DirectRunner", "--allow_unsafe_triggers"]) as pipeline:
-            _ = pipeline | conversion.WriteShards(shards, RecordConfig(300))
-        conversion.finish_conversion({"train": Listing(pairs, ())}, {"train": shards}, folder, config)
+            _ = pipeline | WriteShards(shards, RecordConfig(300))
+        finish_conversion({"train": Listing(pairs, ())}, {"train": shards}, folder, config)
     return peak_memory_of_process()
 
 

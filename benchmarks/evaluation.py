@@ -32,13 +32,13 @@ def prepare(devkit: Path, folder: Path, count: int) -> Any:
     """Exports the candidates with random weights and writes the records; gives what is to be evaluated."""
     import tensorflow as tf
 
+    from components.networks import create_network
+    from components.saved_model.description import ModelDescription
+    from components.saved_model.export import export_saved_model
     from components.segmentation_evaluator.evaluation import EvaluationSpec
-    from components.segmentation_trainer.export import export_saved_model
-    from components.segmentation_trainer.model_description import ModelDescription
-    from components.segmentation_trainer.networks import create_network
-    from tfds_voc_seg.devkit import read_splits
-    from tfds_voc_seg.encoding import PairEncoder
-    from tfds_voc_seg.record_config import RecordConfig
+    from tfds_voc_seg.devkit.splits import read_splits
+    from tfds_voc_seg.records.config import RecordConfig
+    from tfds_voc_seg.records.encoding import PairEncoder
 
     config = RecordConfig(IMAGE_SIZE, CLASSES)
     models = {}
@@ -78,10 +78,10 @@ def seconds_of_bare_prediction(spec: Any, masks: Any) -> float:
     import numpy as np
     import tensorflow as tf
 
-    from components.segmentation_evaluator.counts import pixel_counts
+    from components.metrics.counts import pixel_counts
+    from components.saved_model.export import SCORE_IMAGES_SIGNATURE
     from components.segmentation_evaluator.evaluation import BATCH_SIZE
     from components.segmentation_evaluator.segmentation import BatchSegmenter
-    from components.segmentation_trainer.export import SCORE_IMAGES_SIGNATURE
 
     loaded = {name: tf.saved_model.load(folder) for name, folder in spec.models.items()}
     signatures = [model.signatures[SCORE_IMAGES_SIGNATURE] for model in loaded.values()]
@@ -122,7 +122,7 @@ def peak_memory(devkit: Path, count: int) -> float:
 
     from components.segmentation_evaluator.evaluation import evaluate
     from components.segmentation_evaluator.summary import evaluation_summary
-    from pipeline.config import LOCAL_BEAM_ARGS
+    from pipeline.config.schema import LOCAL_BEAM_ARGS
 
     with tempfile.TemporaryDirectory() as scratch:
         spec = prepare(devkit, Path(scratch), count)

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks._measuring import time_and_peak
-from pipeline.config import preset_names
+from pipeline.config.loading import preset_names
 
 
 def main() -> None:

@@ -27,9 +27,9 @@ BARE = "import sys, tensorflow; tensorflow.saved_model.load(sys.argv[1])"
 
 def export(name: str, image_size: int, options: dict[str, Any], folder: Path) -> None:
     """Exports a network as the trainer does."""
-    from components.segmentation_trainer.export import export_saved_model
-    from components.segmentation_trainer.model_description import ModelDescription
-    from components.segmentation_trainer.networks import create_network
+    from components.networks import create_network
+    from components.saved_model.description import ModelDescription
+    from components.saved_model.export import export_saved_model
     from tfds_voc_seg.labels import VOC_CLASSES
 
     network = create_network(name, image_size=image_size, num_classes=CLASSES, **options)
@@ -46,7 +46,7 @@ def seconds(command: Sequence[str]) -> float:
 
 def main() -> None:
     """Prints a table."""
-    from tfds_voc_seg.sample_devkit import write_sample_devkit
+    from tfds_voc_seg.sample.devkit import write_sample_devkit
 
     print(f"{'network':>10}{'size':>6}{'import + load s':>17}{'vocseg predict s':>18}{'ratio':>7}", flush=True)
     with tempfile.TemporaryDirectory() as scratch:

@@ -16,11 +16,13 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfds_voc_seg.decoding import parse_record
-from tfds_voc_seg.devkit import find_devkit, read_splits
-from tfds_voc_seg.encoding import PairEncoder, record_features
-from tfds_voc_seg.record_config import RecordConfig
-from tfds_voc_seg.sample_devkit import write_sample_devkit
+from tfds_voc_seg.devkit.folders import find_devkit
+from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.records.decoding import parse_record
+from tfds_voc_seg.records.encoding import PairEncoder
+from tfds_voc_seg.records.features import record_features
+from tfds_voc_seg.sample.devkit import write_sample_devkit
 
 CONFIG, PAIRS, BATCH, PASSES = RecordConfig(300), 300, 8, 3
 

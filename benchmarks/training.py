@@ -33,10 +33,10 @@ def write_records(devkit: Path, folder: Path, image_size: int, count: int) -> An
     """Writes train and val records, pairs repeated where the devkit holds fewer."""
     import tensorflow as tf
 
-    from components.record_artifacts import Records
-    from tfds_voc_seg.devkit import read_splits
-    from tfds_voc_seg.encoding import PairEncoder
-    from tfds_voc_seg.record_config import RecordConfig
+    from tfds_voc_seg.devkit.splits import read_splits
+    from tfds_voc_seg.records.config import RecordConfig
+    from tfds_voc_seg.records.encoding import PairEncoder
+    from tfds_voc_seg.records.files import Records
 
     config = RecordConfig(image_size, CLASSES)
     encoder, listings = PairEncoder(config), read_splits(devkit)
@@ -55,10 +55,10 @@ def steps_of_trainer(name: str, options: dict[str, Any], records: Any, folder: P
     import tensorflow as tf
     from etils import epath
 
-    from components.segmentation_trainer.networks import create_network
-    from components.segmentation_trainer.resumption import TrainingFolder
-    from components.segmentation_trainer.training import train
-    from components.segmentation_trainer.training_config import TrainingConfig
+    from components.networks import create_network
+    from components.training.config import TrainingConfig
+    from components.training.loop import train
+    from components.training.resumption import TrainingFolder
 
     times: list[float] = []
     train(
@@ -78,8 +78,9 @@ def steps_of_bare_fit(name: str, options: dict[str, Any], records: Any) -> list[
     import keras
     import numpy as np
 
-    from components.segmentation_trainer.input_pipeline import evaluation_batches, image_and_class_map
-    from components.segmentation_trainer.networks import create_network
+    from components.networks import create_network
+    from components.training.input_pipeline import evaluation_batches
+    from tfds_voc_seg.records.decoding import image_and_class_map
 
     decode = functools.partial(image_and_class_map, image_size=records.image_size, channels=len(CLASSES) + 1)
     batches = evaluation_batches(records.files["train"], decode, batch_size=BATCH, records=BATCH * STEPS)

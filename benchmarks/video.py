@@ -50,7 +50,7 @@ def write_clip(path: Path, frames: int) -> None:
     import av
     from PIL import Image
 
-    from tfds_voc_seg.sample_devkit import write_sample_devkit
+    from tfds_voc_seg.sample.devkit import write_sample_devkit
 
     width, height = FRAME_SIZE
     with tempfile.TemporaryDirectory() as scratch:
@@ -82,9 +82,9 @@ def export(name: str, options: dict[str, Any], folder: Path) -> None:
     """Exports a network with random weights."""
     import keras
 
-    from components.segmentation_trainer.export import export_saved_model
-    from components.segmentation_trainer.model_description import ModelDescription
-    from components.segmentation_trainer.networks import create_network
+    from components.networks import create_network
+    from components.saved_model.description import ModelDescription
+    from components.saved_model.export import export_saved_model
     from tfds_voc_seg.labels import VOC_CLASSES
 
     keras.utils.set_random_seed(0)
@@ -109,8 +109,8 @@ def decoded_batches(clip: Path) -> list[Any]:
     """The clip's frames in memory, uint8 [batch, height, width, 3] each."""
     import tensorflow as tf
 
-    from pipeline.prediction.video_options import VideoOptions
-    from pipeline.prediction.video_reader import VideoReader
+    from pipeline.prediction.video.options import VideoOptions
+    from pipeline.prediction.video.reader import VideoReader
 
     with VideoReader(clip, VideoOptions()) as reader:
         frames = [frame.pixels for frame in reader]
@@ -122,11 +122,11 @@ def measure(model: Path, clip: Path, scratch: Path) -> dict[str, float]:
     import tensorflow as tf
 
     from benchmarks.reference import frame_loop
+    from components.saved_model.lookup import find_saved_model
     from pipeline.prediction.segmenter import load_segmenter
-    from pipeline.prediction.video import predict_video
-    from pipeline.prediction.video_options import VideoOptions
-    from pipeline.saved_models import find_saved_model
-    from tfds_voc_seg.encoding import resize_photo
+    from pipeline.prediction.video.options import VideoOptions
+    from pipeline.prediction.video.run import predict_video
+    from tfds_voc_seg.photos import resize_photo
 
     folder = find_saved_model(model)
     segmenter = load_segmenter(folder)
@@ -170,8 +170,8 @@ def measure(model: Path, clip: Path, scratch: Path) -> dict[str, float]:
 def peak_memory(frames: int) -> tuple[float, float]:
     """Peak resident memory, GB: before the video, with TensorFlow, the model and one batch, and at the end."""
     from pipeline.prediction.segmenter import load_segmenter
-    from pipeline.prediction.video import predict_video
-    from pipeline.prediction.video_options import VideoOptions
+    from pipeline.prediction.video.options import VideoOptions
+    from pipeline.prediction.video.run import predict_video
 
     with tempfile.TemporaryDirectory() as scratch:
         name, options = NETWORKS[-1]

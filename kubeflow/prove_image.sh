@@ -65,7 +65,7 @@ assert os.getuid() == 10001 and os.environ["TF_USE_LEGACY_KERAS"] == "0", (os.ge
 import tfx.v1, keras, kfp, tensorflow as tf
 assert keras.__version__.startswith("3.") and tf.keras.__version__ == keras.__version__
 assert not os.access("/opt/venv/lib", os.W_OK)
-import pipeline.kubeflow.node  # what the containers run
+import pipeline.kubeflow.node.run  # what the containers run
 assert pipeline.__file__.startswith("/opt/venv/"), pipeline.__file__
 print("Python", sys.version.split()[0], "TensorFlow", tf.__version__, "Keras", keras.__version__, "KFP", kfp.__version__)
 ' 2>/dev/null

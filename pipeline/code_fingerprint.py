@@ -9,7 +9,7 @@ from pathlib import Path
 
 OWN_PACKAGES = ("components", "pipeline", "tfds_voc_seg")
 
-WITHOUT_EFFECT = ("components.progress", "components.segmentation_trainer.network_names")
+WITHOUT_EFFECT = ("components.progress", "components.networks.names")
 """Modules that change no result: how progress is shown, and a table of names."""
 
 

@@ -22,15 +22,16 @@ from components.model_pusher.component import Pusher
 from components.model_selector.component import ModelSelector
 from components.model_smoke_test.component import ModelSmokeTest
 from components.model_smoke_test.process import CHECKS_MODULE
+from components.networks.names import network_path
 from components.published_model.component import PublishedModel
 from components.segmentation_evaluator.component import SegmentationEvaluator
 from components.segmentation_trainer.component import SegmentationTrainer
-from components.segmentation_trainer.network_names import network_path
 from components.voc_example_gen.component import VocExampleGen
 from pipeline.code_fingerprint import code_fingerprint
-from pipeline.config import CandidateConfig, ConfigError, RunConfig
+from pipeline.config.problems import ConfigError
+from pipeline.config.schema import CandidateConfig, RunConfig
 from pipeline.places import Places, local_places
-from tfds_voc_seg.conversion import ConversionConfig
+from tfds_voc_seg.conversion.shards import ConversionConfig
 
 TABULAR_FEATURES = ("classes", "class_pixels", "void_pixels", "height", "width", "filename")
 """What StatisticsGen looks at: the record without its image and mask."""

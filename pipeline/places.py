@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.published_model.serving_folder import serving_state
-from pipeline.config import RunConfig
-from tfds_voc_seg import devkit
+from components.saved_model.serving_folder import serving_state
+from pipeline.config.schema import SAMPLE_DEVKIT, RunConfig
+from tfds_voc_seg.devkit.fingerprint import fingerprint
+from tfds_voc_seg.devkit.folders import devkit_path, find_devkit
+from tfds_voc_seg.storage import absolute_place
 
 if TYPE_CHECKING:
     from tfx.orchestration.data_types import RuntimeParameter
@@ -39,6 +42,18 @@ class Places:
     epochs: RuntimeParameter | None = None
 
 
+def devkit_folder(config: RunConfig) -> Path:
+    """Finds the run's devkit: the configured folder or URI, or a folder in it; the sample lies in the output folder.
+
+    Raises:
+        DevkitError: the folder exists, but holds no devkit; or a URI does not, or can't be opened.
+    """
+    if config.data.devkit == SAMPLE_DEVKIT:
+        return config.output_folder / "sample_devkit"
+    folder = devkit_path(absolute_place(config.data.devkit))
+    return find_devkit(folder) if "://" in str(folder) or folder.exists() else folder
+
+
 def local_places(config: RunConfig) -> Places:
     """The places on this machine.
 
@@ -48,11 +63,11 @@ def local_places(config: RunConfig) -> Places:
     Raises:
         DevkitError: the devkit is on this machine, but can't be used.
     """
-    folder = config.devkit_folder
+    folder = devkit_folder(config)
     return Places(
         devkit=str(folder),
         devkit_fingerprint=(
-            devkit.fingerprint(folder, config.data.train_masks, boxes=config.data.boxes) if folder.exists() else ""
+            fingerprint(folder, config.data.train_masks, boxes=config.data.boxes) if folder.exists() else ""
         ),
         pipeline_root=config.pipeline_root,
         serving_folder=config.serving_folder,

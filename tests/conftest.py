@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tfds_voc_seg.sample_devkit import write_sample_devkit
+from tfds_voc_seg.sample.devkit import write_sample_devkit
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -100,8 +100,8 @@ def examples(devkit: Path, tmp_path_factory: pytest.TempPathFactory, make_artifa
     """The devkit's records as an Examples artifact, written by VocExampleGen's executor."""
     from components.voc_example_gen import executor
     from components.voc_example_gen.component import VocExampleGen
-    from tfds_voc_seg.conversion import ConversionConfig
-    from tfds_voc_seg.record_config import RecordConfig
+    from tfds_voc_seg.conversion.shards import ConversionConfig
+    from tfds_voc_seg.records.config import RecordConfig
 
     component = VocExampleGen(
         str(devkit), RecordConfig(IMAGE_SIZE, CLASSES), conversion_config=ConversionConfig(num_shards=2)
@@ -122,7 +122,7 @@ def model_of(
         import keras
         import numpy as np
 
-        from components.segmentation_trainer.export import ModelDescription, export_saved_model
+        from components.saved_model.export import ModelDescription, export_saved_model
 
         images = keras.Input((image_size, image_size, 3))
         scores = keras.layers.Conv2D(len(class_names), 1)

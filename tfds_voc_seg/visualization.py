@@ -9,8 +9,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.visualization import image_visualizer
 
-from tfds_voc_seg.decoding import class_map_from_one_hot
 from tfds_voc_seg.pictures import example_picture
+from tfds_voc_seg.records.decoding import class_map_from_one_hot
 
 
 class SegmentationVisualizer(image_visualizer.ImageGridVisualizer):

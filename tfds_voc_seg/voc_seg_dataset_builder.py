@@ -15,12 +15,17 @@ import tensorflow_datasets as tfds
 from apache_beam.options.pipeline_options import PipelineOptions
 from tqdm import tqdm
 
-from tfds_voc_seg import conversion
-from tfds_voc_seg.devkit import DevkitError, find_devkit, read_splits, read_train_aug
+from tfds_voc_seg.conversion.outcome import finish_conversion
+from tfds_voc_seg.conversion.progress import watched
+from tfds_voc_seg.conversion.shards import ConversionConfig, plan_shards
+from tfds_voc_seg.conversion.write_shards import WriteShards
+from tfds_voc_seg.devkit.folders import find_devkit
+from tfds_voc_seg.devkit.problems import DevkitError
+from tfds_voc_seg.devkit.splits import read_splits, read_train_aug
 from tfds_voc_seg.download import VOC2012_ARCHIVE, Archive, fetch_archive
-from tfds_voc_seg.encoding import record_features
 from tfds_voc_seg.labels import VOC_CLASSES
-from tfds_voc_seg.record_config import ImageEncoding, OnBadPair, RecordConfig, VoidTreatment
+from tfds_voc_seg.records.config import ImageEncoding, OnBadPair, RecordConfig, VoidTreatment
+from tfds_voc_seg.records.features import record_features
 from tfds_voc_seg.visualization import register
 
 _TRAIN_AUG = "train_aug"
@@ -101,9 +106,9 @@ class VocSegConfig(tfds.core.BuilderConfig):
             background_classes=self.background_classes,
         )
 
-    def conversion_config(self) -> conversion.ConversionConfig:
+    def conversion_config(self) -> ConversionConfig:
         """How the records are dealt out to files."""
-        return conversion.ConversionConfig(self.num_shards, self.seed, self.on_bad_pair, self.max_bad_fraction)
+        return ConversionConfig(self.num_shards, self.seed, self.on_bad_pair, self.max_bad_fraction)
 
     def _own_name(self) -> str:
         """A name that tells this configuration from others, since TFDS files prepared data under it."""
@@ -197,7 +202,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             listings[_TRAIN_AUG] = train_aug
         templates = {split: self._get_filename_template(split) for split in listings}
         shards = {
-            split: conversion.plan_shards(listing.pairs, templates[split], config.conversion_config())
+            split: plan_shards(listing.pairs, templates[split], config.conversion_config())
             for split, listing in listings.items()
         }
         options = download_config.beam_options or PipelineOptions(list(_IN_PROCESS))
@@ -209,11 +214,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
         with (
             bar,
-            conversion.watched(all_shards, advance),
+            watched(all_shards, advance),
             beam.Pipeline(runner=download_config.beam_runner, options=options) as pipeline,
         ):
-            _ = pipeline | conversion.WriteShards(all_shards, config.record_config())
-        reports = conversion.finish_conversion(listings, shards, self.data_path, config.conversion_config())
+            _ = pipeline | WriteShards(all_shards, config.record_config())
+        reports = finish_conversion(listings, shards, self.data_path, config.conversion_config())
         return [
             tfds.core.SplitInfo(
                 name=split,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from tfds_voc_seg.devkit import Pair
+from tfds_voc_seg.devkit.folders import Pair
 from tfds_voc_seg.labels import VOC_CLASSES, voc_palette
 
 

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 from components.data_validator.findings import Finding
 from components.data_validator.validation_config import ValidationConfig
+from tfds_voc_seg.records.pixel_counts import CLASS_PIXELS, PixelCounts
 
-CLASSES, CLASS_PIXELS = "classes", "class_pixels"
+CLASSES = "classes"
+
+
 _LISTED = 5  # file names in a message
-
-
-@dataclasses.dataclass(frozen=True)
-class PixelCounts:
-    """The pixels of a split's masks.
-
-    Attributes:
-        images: the number of records.
-        class_pixels: pixels of each class, over all records; void is in none.
-        without_foreground: the VOC image ids of the masks that hold no class but background.
-    """
-
-    images: int
-    class_pixels: tuple[int, ...]
-    without_foreground: tuple[str, ...]
 
 
 def schema_findings(

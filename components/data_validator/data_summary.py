@@ -7,7 +7,7 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.data_validator.checks import PixelCounts
+from tfds_voc_seg.records.pixel_counts import PixelCounts
 
 DATA_SUMMARY_FILE = "data_summary.json"
 

@@ -14,13 +14,14 @@ from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components.artifacts_on_disk import on_disk
+from components.artifacts.on_disk import on_disk
+from components.artifacts.records import read_records
 from components.data_validator import checks
 from components.data_validator.data_summary import DATA_SUMMARY_FILE, split_summary
 from components.data_validator.findings import DataValidationError, Finding, write_findings
-from components.data_validator.pixel_counts import count_pixels
 from components.data_validator.validation_config import ValidationConfig
-from components.record_artifacts import TRAIN_SPLIT, VAL_SPLIT, Records, read_records
+from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT, Records
+from tfds_voc_seg.records.pixel_counts import CLASS_PIXELS, PixelCounts, count_pixels
 
 STATISTICS_KEY = "statistics"
 ANOMALIES_KEY = "anomalies"
@@ -29,7 +30,7 @@ VALIDATION_CONFIG_KEY = "validation_config"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 VALIDATION_KEY = "validation"
 
-_COUNTED_FEATURES = {checks.CLASS_PIXELS, "filename"}
+_COUNTED_FEATURES = {CLASS_PIXELS, "filename"}
 
 
 class Executor(base_executor.BaseExecutor):
@@ -93,7 +94,7 @@ def _look_at(
         findings += checks.rare_class_findings(
             split, protos[split].num_examples, class_images[split], records.class_names, config
         )
-    pixels: dict[str, checks.PixelCounts] = {}
+    pixels: dict[str, PixelCounts] = {}
     if not any(finding.feature in _COUNTED_FEATURES for finding in findings):  # else they can't be added up
         pixels = {split: count_pixels(records.files[split], len(records.class_names)) for split in class_images}
     for split, counts in pixels.items():

@@ -16,7 +16,7 @@ from components.detector_trainer.windows import (
     seen_image,
     whole_pixels,
 )
-from components.segmentation_trainer.augmentation import change_colours
+from components.training.augmentation import change_colours
 
 
 def augment_with_boxes(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.segmentation_trainer.networks.ssd300 import SOURCES, source_grids
+from components.detector_trainer.ssd300 import SOURCES, source_grids
 
 FINEST_SCALE = 10
 SCALES = (20, 90)

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.detector_trainer.default_boxes import decode
-from components.segmentation_trainer.networks.ssd300 import BOX_VALUES
+from components.detector_trainer.ssd300 import BOX_VALUES
 
 MIN_SCORE = 0.01
 NMS_OVERLAP = 0.45

@@ -6,9 +6,9 @@ from typing import Literal
 
 import pydantic
 
-from components.segmentation_trainer.augmentation_config import FlipAndColourConfig
-from components.segmentation_trainer.training_config import LARGEST_SEED, TrainingConfig
 from components.strict_config import StrictConfig
+from components.training.augmentation_config import FlipAndColourConfig
+from components.training.config import LARGEST_SEED, TrainingConfig
 
 
 class DetectorAugmentationConfig(FlipAndColourConfig):

@@ -12,7 +12,7 @@ import tensorflow as tf
 from components.detector_trainer.average_precision import detection_figures
 from components.detector_trainer.detections import Detections, detect, per_image
 from components.detector_trainer.input_pipeline import image_batches, read_objects
-from components.record_artifacts import Records
+from tfds_voc_seg.records.files import Records
 
 VAL_MAP = "val_map_voc2012"
 

@@ -17,15 +17,16 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components.artifacts_on_disk import on_disk, place_of
+from components.artifacts.on_disk import on_disk, place_of
+from components.artifacts.records import read_records
 from components.detector_trainer.detector_config import DetectorConfig
 from components.detector_trainer.export import DetectorDescription, export_detector
 from components.detector_trainer.input_pipeline import image_batches
 from components.detector_trainer.pictures import detection_picture
 from components.detector_trainer.training import DetectorResult, train_detector
 from components.progress import Progress, report
-from components.record_artifacts import VAL_SPLIT, Records, read_records
-from components.segmentation_trainer.resumption import TrainingFolder
+from components.training.resumption import TrainingFolder
+from tfds_voc_seg.records.files import VAL_SPLIT, Records
 
 CONFIG_KEY = "config"
 STATE_FOLDER_KEY = "state_folder"

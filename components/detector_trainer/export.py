@@ -15,9 +15,9 @@ from etils import epath
 from tfx.utils import path_utils
 
 from components.detector_trainer.detections import detect
-from components.segmentation_trainer.networks.layer_weights import write_layer_weights
-from components.segmentation_trainer.networks.trained_backbone import WEIGHTS_FILE
-from components.segmentation_trainer.request_images import decode_request
+from components.networks.layer_weights import write_layer_weights
+from components.networks.trained_backbone import WEIGHTS_FILE
+from components.saved_model.request_images import decode_request
 
 DESCRIPTION_FILE = "detector.json"
 SERVING_SIGNATURE = "serving_default"

@@ -11,8 +11,8 @@ from components.detector_trainer.augmentation import augment_with_boxes
 from components.detector_trainer.average_precision import Objects
 from components.detector_trainer.detector_config import DetectorConfig
 from components.detector_trainer.matching import targets
-from components.segmentation_trainer.input_pipeline import SHUFFLE_BUFFER
-from tfds_voc_seg.decoding import parse_image, parse_objects
+from components.training.input_pipeline import SHUFFLE_BUFFER
+from tfds_voc_seg.records.decoding import parse_image, parse_objects
 
 
 def training_batches(

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from components.detector_trainer.matching import BACKGROUND
-from components.segmentation_trainer.networks.ssd300 import BOX_VALUES
+from components.detector_trainer.ssd300 import BOX_VALUES
 
 NEGATIVES_PER_POSITIVE = 3
 

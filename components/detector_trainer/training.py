@@ -19,15 +19,15 @@ from components.detector_trainer.detector_config import DetectorConfig
 from components.detector_trainer.evaluation import VAL_MAP, AveragePrecision
 from components.detector_trainer.input_pipeline import training_batches
 from components.detector_trainer.losses import MultiboxLoss
-from components.record_artifacts import TRAIN_SPLIT, VAL_SPLIT, Records
-from components.segmentation_trainer.input_pipeline import count_records, steps_of
-from components.segmentation_trainer.networks.layer_weights import LoadReport, load_by_name, read_layer_weights
-from components.segmentation_trainer.networks.pretrained import IMAGENET
-from components.segmentation_trainer.networks.ssd300 import ssd300
-from components.segmentation_trainer.networks.vgg16 import vgg16_application
-from components.segmentation_trainer.optimizers import make_optimizer
-from components.segmentation_trainer.resumption import History, TrainingFolder
-from components.segmentation_trainer.training_callbacks import StateWriter, StepListener, StepReporter, write_history
+from components.detector_trainer.ssd300 import ssd300
+from components.networks.layer_weights import LoadReport, load_by_name, read_layer_weights
+from components.networks.pretrained import IMAGENET
+from components.networks.vgg16 import vgg16_application
+from components.training.callbacks import StateWriter, StepListener, StepReporter, write_history
+from components.training.input_pipeline import count_records, steps_of
+from components.training.optimizers import make_optimizer
+from components.training.resumption import History, TrainingFolder
+from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT, Records
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from components.detector_trainer.matching import pairwise_iou
-from components.segmentation_trainer.augmentation import PADDING_COLOUR
+from components.training.augmentation import PADDING_COLOUR
 
 MIN_OVERLAPS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.0)
 """The least IoU of a patch with some object; the last one asks for none."""

@@ -9,9 +9,9 @@ from tfx import types
 from tfx.components.pusher import executor as tfx_pusher
 from tfx.types import artifact_utils, standard_component_specs
 
-from components.artifacts_on_disk import on_disk
+from components.artifacts.on_disk import on_disk
 from components.model_pusher.publishing import publish, withdrawn_twin
-from components.storage import copy_folder
+from tfds_voc_seg.storage import copy_folder
 
 SERVING_FOLDER_KEY = "serving_folder"
 KEEP_VERSIONS_KEY = "keep_versions"

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from etils import epath
 
-from components.published_model.serving_folder import (
+from components.saved_model.serving_folder import (
     SAVED_MODEL_FILE,
     WITHDRAWN_FOLDER,
     numbered,
     versions,
     withdrawn_versions,
 )
-from components.storage import copy_folder, files_below
+from tfds_voc_seg.storage import copy_folder, files_below
 
 _INCOMING, _REMOVING = ".incoming-", ".removing-"
 """How the names of folders begin that are no version yet, or none any more: no whole numbers, so nobody serves them."""

@@ -6,7 +6,7 @@ import dataclasses
 
 from etils import epath
 
-from components.published_model.serving_folder import WITHDRAWN_FOLDER, latest_version, versions, withdrawn_versions
+from components.saved_model.serving_folder import WITHDRAWN_FOLDER, latest_version, versions, withdrawn_versions
 
 
 class RollbackError(ValueError):

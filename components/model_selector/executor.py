@@ -13,14 +13,14 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.candidates import candidate_models
+from components.artifacts.candidates import candidate_models
 from components.model_selector.model_card import model_card
 from components.model_selector.selection import Selection, select
 from components.model_selector.selection_config import SelectionConfig
 from components.model_smoke_test.executor import SMOKE_TEST_FILE
+from components.saved_model.description import read_description
 from components.segmentation_evaluator.executor import EVALUATION_FILE
-from components.segmentation_trainer.model_description import read_description
-from components.storage import copy_folder
+from tfds_voc_seg.storage import copy_folder
 
 EVALUATION_KEY = "evaluation"
 SMOKE_TEST_KEY = "smoke_test"

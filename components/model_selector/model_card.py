@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from components.segmentation_evaluator.figure_names import CLASS_FIGURES, FIGURES
-from components.segmentation_trainer.model_description import ModelDescription
+from components.metrics.figure_names import CLASS_FIGURES, FIGURES
+from components.saved_model.description import ModelDescription
 
 _IN_SERVICE = "in-service"
 _NOT_MEASURED = "not measured"

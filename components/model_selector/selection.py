@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from components.candidates import BASELINE_MODEL
+from components.artifacts.candidates import BASELINE_MODEL
 from components.model_selector.selection_config import SelectionConfig
 from components.model_selector.thresholds import measured, refusals
 

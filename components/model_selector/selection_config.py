@@ -6,7 +6,7 @@ from typing import Annotated
 
 import pydantic
 
-from components.segmentation_evaluator.figure_names import FIGURES
+from components.metrics.figure_names import FIGURES
 from components.strict_config import StrictConfig
 
 

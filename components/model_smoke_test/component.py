@@ -8,7 +8,7 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
-from components.candidates import candidate_channels, with_candidate_inputs
+from components.artifacts.candidates import candidate_channels, with_candidate_inputs
 from components.model_smoke_test import executor
 from components.model_smoke_test.smoke_test_config import SmokeTestConfig
 

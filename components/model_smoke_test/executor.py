@@ -16,13 +16,14 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.artifacts_on_disk import on_disk
-from components.candidates import candidate_models
+from components.artifacts.candidates import candidate_models
+from components.artifacts.on_disk import on_disk
+from components.artifacts.records import read_records
 from components.model_smoke_test.process import smoke_test
 from components.model_smoke_test.smoke_test_config import SmokeTestConfig
 from components.progress import Progress, report
-from components.record_artifacts import VAL_SPLIT, Records, read_records
-from components.segmentation_trainer.input_pipeline import image_and_class_map
+from tfds_voc_seg.records.decoding import image_and_class_map
+from tfds_voc_seg.records.files import VAL_SPLIT, Records
 
 EXAMPLES_KEY = "examples"
 SMOKE_TEST_CONFIG_KEY = "smoke_test_config"

@@ -11,9 +11,9 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.candidates import IN_SERVICE_PROPERTY
-from components.published_model.serving_folder import latest_version
-from components.storage import copy_folder
+from components.artifacts.candidates import IN_SERVICE_PROPERTY
+from components.saved_model.serving_folder import latest_version
+from tfds_voc_seg.storage import copy_folder
 
 SERVING_FOLDER_KEY = "serving_folder"
 SERVING_STATE_KEY = "serving_state"

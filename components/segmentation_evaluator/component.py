@@ -11,9 +11,9 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 
-from components.candidates import BASELINE_KEY, candidate_channels, with_candidate_inputs
+from components.artifacts.candidates import BASELINE_KEY, candidate_channels, with_candidate_inputs
 from components.segmentation_evaluator import executor
-from tfds_voc_seg.record_config import RecordConfig
+from tfds_voc_seg.records.config import RecordConfig
 
 
 class SegmentationEvaluatorSpec(types.ComponentSpec):

@@ -14,15 +14,11 @@ from etils import epath
 
 import tensorflow_model_analysis as tfma  # isort: skip
 
-from components.segmentation_evaluator import counts, slices
+from components.metrics import counts
+from components.segmentation_evaluator import slices
 from components.segmentation_evaluator.metrics import IMAGES, PIXEL_COUNTS, SegmentationMetrics
-from components.segmentation_evaluator.segmentation import (
-    NETWORK_SIZE,
-    ORIGINAL_SIZE,
-    BatchSegmenter,
-    SegmentedImage,
-)
-from tfds_voc_seg.record_config import RecordConfig
+from components.segmentation_evaluator.segmentation import NETWORK_SIZE, ORIGINAL_SIZE, BatchSegmenter, SegmentedImage
+from tfds_voc_seg.records.config import RecordConfig
 
 BATCH_SIZE = 16
 """Images a batch: a cap on the memory that scores of float32 [batch, height, width, classes] take."""

@@ -10,10 +10,10 @@ import tensorflow as tf
 from etils import epath
 from PIL import Image
 
+from components.saved_model.description import palette_of
 from components.segmentation_evaluator.evaluation import BATCH_SIZE, EvaluationSpec
 from components.segmentation_evaluator.segmentation import NETWORK_SIZE, BatchSegmenter
-from components.segmentation_trainer.model_description import palette_of
-from tfds_voc_seg.decoding import parse_origin
+from tfds_voc_seg.records.decoding import parse_origin
 
 EXAMPLES_FOLDER = "examples"
 PHOTO_FILE, TRUTH_FILE = "photo.png", "truth.png"

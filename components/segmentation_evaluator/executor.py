@@ -11,15 +11,17 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.artifacts_on_disk import on_disk
-from components.candidates import BASELINE_MODEL, candidate_models, model_in_service
+from components.artifacts.candidates import BASELINE_MODEL, candidate_models, model_in_service
+from components.artifacts.on_disk import on_disk
+from components.artifacts.records import read_records
 from components.model_smoke_test.executor import SMOKE_TEST_FILE
-from components.record_artifacts import VAL_SPLIT, Records, read_records
+from components.saved_model.check import check_model
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate
-from components.segmentation_evaluator.segmentation import check_model
 from components.segmentation_evaluator.summary import evaluation_summary
-from tfds_voc_seg.devkit import DevkitError, find_devkit
-from tfds_voc_seg.record_config import RecordConfig
+from tfds_voc_seg.devkit.folders import find_devkit
+from tfds_voc_seg.devkit.problems import DevkitError
+from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.records.files import VAL_SPLIT, Records
 
 EXAMPLES_KEY = "examples"
 SMOKE_TEST_KEY = "smoke_test"

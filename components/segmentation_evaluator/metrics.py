@@ -10,8 +10,8 @@ import numpy as np
 import tfx.v1  # noqa: F401  (before tensorflow_model_analysis: it installs a stand-in that TFMA needs)
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-from components.segmentation_evaluator import counts
-from components.segmentation_evaluator.figure_names import FIGURES
+from components.metrics import counts
+from components.metrics.figure_names import FIGURES
 
 PIXEL_COUNTS = "pixel_counts"
 IMAGES = "images"

@@ -8,48 +8,20 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from etils import epath
-from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import saved_model_pb2
 
-from components.published_model.serving_folder import SAVED_MODEL_FILE
-from components.segmentation_evaluator.boundary import valid_boundary
-from components.segmentation_evaluator.counts import pixel_counts
-from components.segmentation_trainer.export import SCORE_IMAGES_SIGNATURE
-from components.segmentation_trainer.input_pipeline import image_and_class_map
-from components.segmentation_trainer.model_description import ModelDescription, read_description
-from tfds_voc_seg.decoding import parse_origin
-from tfds_voc_seg.devkit import pair_of
-from tfds_voc_seg.encoding import class_map, read_mask, resize_photo
-from tfds_voc_seg.record_config import RecordConfig
+from components.metrics.boundary import valid_boundary
+from components.metrics.counts import pixel_counts
+from components.saved_model.description import read_description
+from components.saved_model.export import SCORE_IMAGES_SIGNATURE
+from tfds_voc_seg.class_maps import class_map
+from tfds_voc_seg.devkit.folders import pair_of
+from tfds_voc_seg.devkit.pairs import read_mask
+from tfds_voc_seg.photos import resize_photo
+from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.records.decoding import image_and_class_map, parse_origin
 
 NETWORK_SIZE, ORIGINAL_SIZE = "network", "original"
 """The sizes at which predictions are compared with the truth: the network's, and the photo's own."""
-
-
-def check_model(folder: str, *, load: bool = True) -> ModelDescription:
-    """Makes sure that a SavedModel can be evaluated.
-
-    Args:
-        folder: the SavedModel.
-        load: load it too, which finds damaged weights.
-
-    Returns:
-        What it says of itself.
-
-    Raises:
-        ValueError: it can't be loaded, is not one of this project, or was made by a version without the signature.
-    """
-    try:
-        description = read_description(folder)
-        graph = saved_model_pb2.SavedModel.FromString((epath.Path(folder) / SAVED_MODEL_FILE).read_bytes())
-        if load:
-            tf.saved_model.load(folder)
-    except (OSError, DecodeError, tf.errors.OpError) as error:
-        raise ValueError(str(error)) from error
-    if SCORE_IMAGES_SIGNATURE not in graph.meta_graphs[0].signature_def:
-        raise ValueError(f"it lacks the signature {SCORE_IMAGES_SIGNATURE}, as an earlier version made them")
-    return description
 
 
 @dataclasses.dataclass(frozen=True)

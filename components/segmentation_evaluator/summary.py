@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from components.candidates import BASELINE_MODEL
-from components.segmentation_evaluator import bootstrap, counts
+from components.artifacts.candidates import BASELINE_MODEL
+from components.metrics import bootstrap, counts
+from components.saved_model.description import read_description
 from components.segmentation_evaluator.evaluation import EvaluationSpec, SliceKey, Total, read_rows, read_totals
 from components.segmentation_evaluator.example_pictures import write_example_pictures
 from components.segmentation_evaluator.segmentation import NETWORK_SIZE, ORIGINAL_SIZE
 from components.segmentation_evaluator.slices import SLICES, slice_values
-from components.segmentation_trainer.model_description import read_description
 
 RANKED_IMAGES = 3
 """How many of the best, the median and the worst images are shown."""

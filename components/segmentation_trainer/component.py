@@ -11,7 +11,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 
 from components.segmentation_trainer import executor
-from components.segmentation_trainer.training_config import TrainingConfig
+from components.training.config import TrainingConfig
 
 
 class SegmentationTrainerSpec(types.ComponentSpec):

@@ -15,18 +15,18 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.artifacts_on_disk import on_disk, place_of
+from components.artifacts.on_disk import on_disk, place_of
+from components.artifacts.records import read_records
+from components.networks import create_network
+from components.networks.trained_backbone import load_backbone
 from components.progress import Progress, report
-from components.record_artifacts import read_records
-from components.segmentation_trainer.background_classes import with_background_joined
-from components.segmentation_trainer.distribution import is_chief, make_strategy
-from components.segmentation_trainer.export import ModelDescription, export_saved_model
-from components.segmentation_trainer.flip_averaging import with_flip_averaging
-from components.segmentation_trainer.networks import create_network
-from components.segmentation_trainer.networks.trained_backbone import load_backbone
-from components.segmentation_trainer.resumption import TrainingFolder
-from components.segmentation_trainer.training import learned_classes, train
-from components.segmentation_trainer.training_config import TrainingConfig
+from components.saved_model.export import ModelDescription, export_saved_model
+from components.saved_model.flip_averaging import with_flip_averaging
+from components.training.background_classes import with_background_joined
+from components.training.config import TrainingConfig
+from components.training.distribution import is_chief, make_strategy
+from components.training.loop import learned_classes, train
+from components.training.resumption import TrainingFolder
 
 CANDIDATE_KEY = "candidate"
 NETWORK_KEY = "network"

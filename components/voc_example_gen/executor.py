@@ -13,13 +13,17 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-import tfds_voc_seg.conversion as conversion
-from components import record_artifacts
-from components.artifacts_on_disk import on_disk
+from components.artifacts.on_disk import on_disk
+from components.artifacts.records import write_features
 from components.progress import Progress, report
-from tfds_voc_seg.devkit import find_devkit, read_training_splits
-from tfds_voc_seg.encoding import record_features
-from tfds_voc_seg.record_config import RecordConfig
+from tfds_voc_seg.conversion.outcome import finish_conversion
+from tfds_voc_seg.conversion.progress import watched
+from tfds_voc_seg.conversion.shards import ConversionConfig, plan_shards
+from tfds_voc_seg.conversion.write_shards import WriteShards
+from tfds_voc_seg.devkit.folders import find_devkit
+from tfds_voc_seg.devkit.splits import read_training_splits
+from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.records.features import record_features
 
 DEVKIT_KEY = "devkit"
 RECORD_CONFIG_KEY = "record_config"
@@ -59,7 +63,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             ConversionError: the files do not hold the records that were to be written.
         """
         record_config = RecordConfig(**json.loads(exec_properties[RECORD_CONFIG_KEY]))
-        config = conversion.ConversionConfig(**json.loads(exec_properties[CONVERSION_KEY]))
+        config = ConversionConfig(**json.loads(exec_properties[CONVERSION_KEY]))
         listings = read_training_splits(find_devkit(exec_properties[DEVKIT_KEY]), exec_properties[TRAIN_MASKS_KEY])
         examples = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
         examples.split_names = artifact_utils.encode_split_names(list(listings))
@@ -72,13 +76,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             template = tfds.core.ShardedFileTemplate(
                 folder, dataset_name="voc_seg", split=split, filetype_suffix="tfrecord"
             )
-            shards[split] = conversion.plan_shards(listing.pairs, template, config)
+            shards[split] = plan_shards(listing.pairs, template, config)
         all_shards = [shard for split_shards in shards.values() for shard in split_shards]
 
         def on_progress(done: int, total: int) -> None:
             report(Progress("converting pairs", done, total))
 
-        with conversion.watched(all_shards, on_progress), self._make_beam_pipeline() as pipeline:
-            _ = pipeline | conversion.WriteShards(all_shards, record_config)
-        conversion.finish_conversion(listings, shards, examples.uri, config)
-        record_artifacts.write_features(examples, record_features(record_config))
+        with watched(all_shards, on_progress), self._make_beam_pipeline() as pipeline:
+            _ = pipeline | WriteShards(all_shards, record_config)
+        finish_conversion(listings, shards, examples.uri, config)
+        write_features(examples, record_features(record_config))

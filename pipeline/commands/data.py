@@ -61,7 +61,7 @@ def add_parser(commands: Any) -> None:
 def _data_sample(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from tfds_voc_seg.sample_devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES, write_sample_devkit
+    from tfds_voc_seg.sample.devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES, write_sample_devkit
 
     train, val = options.train or DEFAULT_TRAIN_IMAGES, options.val or DEFAULT_VAL_IMAGES
 
@@ -85,13 +85,13 @@ def _data_sample(options: argparse.Namespace) -> int:
 
 
 def _data_check(options: argparse.Namespace) -> int:
-    from pipeline.data_commands import check
+    from pipeline.commands.data_check import check
 
     return check(options.folder)
 
 
 def _data_show(options: argparse.Namespace) -> int:
-    from pipeline.data_commands import show
+    from pipeline.commands.data_show import show
 
     return show(
         options.source,

@@ -44,14 +44,15 @@ def _evaluate(options: argparse.Namespace) -> int:
         return fail(not_installed(error, "evaluate"), EXIT_USAGE)
     from rich.markup import escape
 
-    from pipeline.display import Display, class_table, evaluation_table
+    from pipeline.display.live import Display
+    from pipeline.display.tables import class_table, evaluation_table
 
     with tempfile.TemporaryDirectory() as scratch, libraries_to_log(Path(scratch)) as (terminal, _):
         console = Console(file=terminal, highlight=False, width=None if terminal.isatty() else LOG_WIDTH)
         display = Display(console)
         with display.busy("loading TensorFlow and TFX"):
-            from pipeline.evaluate_command import EvaluateError, evaluate_models
-            from tfds_voc_seg.devkit import DevkitError
+            from pipeline.commands.evaluate_models import EvaluateError, evaluate_models
+            from tfds_voc_seg.devkit.problems import DevkitError
         try:
             evaluations = evaluate_models(
                 options.models,

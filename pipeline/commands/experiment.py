@@ -56,7 +56,8 @@ def _transfer(options: argparse.Namespace) -> int:
     try:
         from rich.console import Console
 
-        from pipeline.config import ConfigError, load_config
+        from pipeline.config.loading import load_config
+        from pipeline.config.problems import ConfigError
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "experiment"), EXIT_USAGE)
     presets = options.presets or [DEFAULT_PRESET]
@@ -75,15 +76,15 @@ def _transfer(options: argparse.Namespace) -> int:
         return fail("two presets have a candidate of the same name; name one of them otherwise", EXIT_USAGE)
     from rich.markup import escape
 
-    from pipeline.display import Display
+    from pipeline.display.live import Display
 
     with libraries_to_log(output / "logs") as (terminal, log_file):
         console = Console(file=terminal, highlight=False, width=None if terminal.isatty() else LOG_WIDTH)
         display = Display(console)
         with display.busy("loading TensorFlow and TFX"):
             from pipeline.experiment.transfer import run_transfer_experiment
-            from pipeline.local_runner import RunError
-            from tfds_voc_seg.devkit import DevkitError
+            from pipeline.local.runner import RunError
+            from tfds_voc_seg.devkit.problems import DevkitError
         try:
             page = run_transfer_experiment(configs, options.seeds, output, display)
         except Exception as error:

@@ -83,7 +83,8 @@ def _compile(options: argparse.Namespace) -> int:
     if options.output.suffix not in suffixes:
         return fail(f"--output {options.output}: must end with {' or '.join(suffixes)}", EXIT_USAGE)
     try:
-        from pipeline.config import ConfigError, load_config
+        from pipeline.config.loading import load_config
+        from pipeline.config.problems import ConfigError
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
     sys.path += [str(Path.cwd()), str(Path(options.preset).resolve().parent)]  # a network of one's own
@@ -94,7 +95,7 @@ def _compile(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         try:
             with libraries_to_log(Path(scratch)):
-                from pipeline.kubeflow.compiled_file import compile_to_file
+                from pipeline.kubeflow.compile.compiled_file import compile_to_file
 
                 problems = compile_to_file(config, options)
         except ModuleNotFoundError as error:
@@ -110,8 +111,8 @@ def _compile(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     try:
-        from pipeline.kubeflow.spec_check import check_spec
-        from pipeline.kubeflow.spec_file import SpecError, read_spec
+        from pipeline.kubeflow.compile.spec_check import check_spec
+        from pipeline.kubeflow.compile.spec_file import SpecError, read_spec
 
         problems = check_spec(read_spec(options.file))
     except ModuleNotFoundError as error:
@@ -131,9 +132,9 @@ def _emulate(options: argparse.Namespace) -> int:
     if wrong:
         return fail(f"--set {wrong[0]}: write name=value, such as epochs=3", EXIT_USAGE)
     try:
-        from pipeline.kubeflow.emulation import EmulationError, emulate
-        from pipeline.kubeflow.executor_input import BackendError
-        from pipeline.kubeflow.spec_file import SpecError, read_spec
+        from pipeline.kubeflow.compile.spec_file import SpecError, read_spec
+        from pipeline.kubeflow.node.emulation import EmulationError, emulate
+        from pipeline.kubeflow.node.executor_input import BackendError
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
     parameters = dict(text.split("=", 1) for text in options.parameters)

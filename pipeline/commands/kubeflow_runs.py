@@ -16,8 +16,8 @@ from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, LOG_WIDTH, fail,
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipeline.kubeflow.client import Server
-    from pipeline.kubeflow.runs import Run, Settings
+    from pipeline.kubeflow.server.client import Server
+    from pipeline.kubeflow.server.runs import Run, Settings
 
 _INTERRUPTED_WAIT = "interrupted; what was submitted goes on in the cluster: see `vocseg kubeflow list`"
 
@@ -152,11 +152,11 @@ def _with_server(options: argparse.Namespace, run: Callable[[argparse.Namespace,
     try:
         from rich.console import Console
 
-        from pipeline.kubeflow.client import ServerError, UsageError, connect
+        from pipeline.kubeflow.server.client import ServerError, UsageError, connect
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
-    from pipeline.kubeflow.run_parameters import ParameterError
-    from pipeline.kubeflow.spec_file import SpecError
+    from pipeline.kubeflow.compile.spec_file import SpecError
+    from pipeline.kubeflow.server.parameters import ParameterError
 
     try:
         if "file" in options:  # what is wrong with it is said before anyone is asked
@@ -176,9 +176,9 @@ def _with_server(options: argparse.Namespace, run: Callable[[argparse.Namespace,
 
 def _prepare(options: argparse.Namespace) -> list[str]:
     """Reads the specification and its parameters' values; returns what the backend could not run."""
-    from pipeline.kubeflow.run_parameters import parameter_values, run_parameters
-    from pipeline.kubeflow.spec_check import check_spec
-    from pipeline.kubeflow.spec_file import SpecError, read_spec
+    from pipeline.kubeflow.compile.spec_check import check_spec
+    from pipeline.kubeflow.compile.spec_file import SpecError, read_spec
+    from pipeline.kubeflow.server.parameters import parameter_values, run_parameters
 
     options.spec = read_spec(options.file)
     if options.spec.is_job:
@@ -190,7 +190,7 @@ def _prepare(options: argparse.Namespace) -> list[str]:
 
 
 def _submit(options: argparse.Namespace, server: Server, console: Console) -> int:
-    from pipeline.kubeflow.runs import submit
+    from pipeline.kubeflow.server.runs import submit
 
     run_id = submit(server, options.file, _settings(options))
     console.print(f"run {run_id} is submitted: {server.run_url(run_id)}", soft_wrap=True)
@@ -198,12 +198,12 @@ def _submit(options: argparse.Namespace, server: Server, console: Console) -> in
 
 
 def _status(options: argparse.Namespace, server: Server, console: Console) -> int:
-    from pipeline.kubeflow.runs import get_run
+    from pipeline.kubeflow.server.runs import get_run
 
     if options.wait:
         return _watch(server, options.run, console)
     run = get_run(server, options.run)
-    from pipeline.kubeflow.run_tables import node_table
+    from pipeline.kubeflow.server.tables import node_table
 
     if run.nodes:
         console.print(node_table(run.nodes))
@@ -211,8 +211,8 @@ def _status(options: argparse.Namespace, server: Server, console: Console) -> in
 
 
 def _watch(server: Server, run_id: str, console: Console) -> int:
-    from pipeline.kubeflow import runs
-    from pipeline.kubeflow.run_tables import duration_text, state_text
+    from pipeline.kubeflow.server import runs
+    from pipeline.kubeflow.server.tables import duration_text, state_text
 
     shown: dict[str, str] = {}
 
@@ -229,8 +229,8 @@ def _watch(server: Server, run_id: str, console: Console) -> int:
 def _conclude(run: Run, console: Console) -> int:
     from rich.markup import escape
 
-    from pipeline.kubeflow.run_tables import duration_text, state_text
-    from pipeline.kubeflow.runs import SUCCEEDED
+    from pipeline.kubeflow.server.runs import SUCCEEDED
+    from pipeline.kubeflow.server.tables import duration_text, state_text
 
     took = f" after {duration_text(run.seconds)}" if run.finished and run.seconds is not None else ""
     console.print(f"run {run.run_id} ({escape(run.name)}): {state_text(run.state)}{took}", soft_wrap=True)
@@ -243,7 +243,7 @@ def _conclude(run: Run, console: Console) -> int:
 
 
 def _logs(options: argparse.Namespace, server: Server, console: Console) -> int:
-    from pipeline.kubeflow.run_logs import read_logs
+    from pipeline.kubeflow.server.logs import read_logs
 
     for log in read_logs(server, options.run, options.node):
         print(f"== {log.node} ({log.pod})", file=sys.stderr)  # noqa: T201
@@ -252,8 +252,8 @@ def _logs(options: argparse.Namespace, server: Server, console: Console) -> int:
 
 
 def _list(options: argparse.Namespace, server: Server, console: Console) -> int:
-    from pipeline.kubeflow.run_tables import run_table
-    from pipeline.kubeflow.runs import list_runs
+    from pipeline.kubeflow.server.runs import list_runs
+    from pipeline.kubeflow.server.tables import run_table
 
     runs = list_runs(server, experiment=options.experiment, count=options.count)
     console.print(run_table(runs) if runs else "no runs")
@@ -261,7 +261,7 @@ def _list(options: argparse.Namespace, server: Server, console: Console) -> int:
 
 
 def _recurring_create(options: argparse.Namespace, server: Server, console: Console) -> int:
-    from pipeline.kubeflow.recurring import create, parse_schedule
+    from pipeline.kubeflow.server.recurring import create, parse_schedule
 
     schedule = parse_schedule(options.cron, options.every)
     made = create(server, options.file, _settings(options), schedule, catch_up=options.catch_up)
@@ -270,8 +270,8 @@ def _recurring_create(options: argparse.Namespace, server: Server, console: Cons
 
 
 def _recurring_list(options: argparse.Namespace, server: Server, console: Console) -> int:
-    from pipeline.kubeflow.recurring import list_recurring
-    from pipeline.kubeflow.run_tables import recurring_table
+    from pipeline.kubeflow.server.recurring import list_recurring
+    from pipeline.kubeflow.server.tables import recurring_table
 
     found = list_recurring(server, experiment=options.experiment, count=options.count)
     console.print(recurring_table(found) if found else "no recurring runs")
@@ -279,7 +279,7 @@ def _recurring_list(options: argparse.Namespace, server: Server, console: Consol
 
 
 def _recurring_change(options: argparse.Namespace, server: Server, console: Console, action: str) -> int:
-    from pipeline.kubeflow.recurring import change
+    from pipeline.kubeflow.server.recurring import change
 
     change(server, options.recurring, action)
     console.print(f"recurring run {options.recurring} is {action}d", soft_wrap=True)
@@ -287,7 +287,7 @@ def _recurring_change(options: argparse.Namespace, server: Server, console: Cons
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    from pipeline.kubeflow.runs import DEFAULT_EXPERIMENT, Settings
+    from pipeline.kubeflow.server.runs import DEFAULT_EXPERIMENT, Settings
 
     pipeline = options.spec.spec["pipelineInfo"]["name"]
     return Settings(

@@ -42,7 +42,8 @@ def add_parser(kubeflow_commands: Any) -> None:
 
 def _training_job(options: argparse.Namespace) -> int:
     try:
-        from pipeline.config import ConfigError, load_config
+        from pipeline.config.loading import load_config
+        from pipeline.config.problems import ConfigError
         from pipeline.kubeflow.training_job import as_yaml, training_job
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)

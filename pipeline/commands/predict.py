@@ -20,7 +20,7 @@ from pipeline.commands.terminal import (
     shown,
 )
 from pipeline.prediction.inputs import Failure, Input, find_inputs
-from pipeline.prediction.video_options import VideoError, VideoOptions, add_video_arguments, video_options
+from pipeline.prediction.video.options import VideoError, VideoOptions, add_video_arguments, video_options
 
 _DEFAULT_TILE = 500  # the longest side of VOC's photos: things in a tile are as large as the network has seen them
 
@@ -106,7 +106,7 @@ def _share(text: str) -> float:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from pipeline.saved_models import ModelNotFoundError, find_saved_model
+    from components.saved_model.lookup import ModelNotFoundError, find_saved_model
 
     try:
         find_saved_model(options.model)
@@ -134,14 +134,14 @@ def _work(options: argparse.Namespace, inputs: Sequence[Input], videos: VideoOpt
     from rich.console import Console
     from rich.markup import escape
 
-    from pipeline.display import Display
+    from pipeline.display.live import Display
 
     with libraries_to_log(logs) as (terminal, _):
         console = Console(file=terminal, highlight=False, width=None if terminal.isatty() else LOG_WIDTH)
         display = Display(console)
         with display.busy("loading TensorFlow"):
-            from pipeline.prediction.prediction import predict_inputs
             from pipeline.prediction.results import ResultOptions
+            from pipeline.prediction.run import predict_inputs
         results = ResultOptions(
             options.output,
             options.alpha,

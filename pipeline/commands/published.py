@@ -45,8 +45,8 @@ def add_parsers(commands: Any) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     try:
+        from pipeline.local.metadata import RunNotFoundError
         from pipeline.report.page import write_report
-        from pipeline.run_metadata import RunNotFoundError
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "report"), EXIT_USAGE)
     try:
@@ -63,8 +63,8 @@ def _lineage(options: argparse.Namespace) -> int:
     try:
         from rich.console import Console
 
-        from pipeline.lineage import lineage, lineage_tree
-        from pipeline.run_metadata import RunNotFoundError
+        from pipeline.local.lineage import lineage, lineage_tree
+        from pipeline.local.metadata import RunNotFoundError
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "lineage"), EXIT_USAGE)
     try:
@@ -81,7 +81,7 @@ def _lineage(options: argparse.Namespace) -> int:
 
 def _rollback(options: argparse.Namespace) -> int:
     from components.model_pusher.rollback import RollbackError, rollback
-    from components.published_model.serving_folder import WITHDRAWN_FOLDER
+    from components.saved_model.serving_folder import WITHDRAWN_FOLDER
 
     serving = options.output / "serving"
     if not serving.is_dir():

@@ -14,7 +14,7 @@ from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, LOG_WIDTH, fail,
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipeline.config import RunConfig
+    from pipeline.config.schema import RunConfig
 
 
 def add_parser(commands: Any) -> None:
@@ -42,7 +42,8 @@ def _run(options: argparse.Namespace) -> int:
     try:
         from rich.console import Console
 
-        from pipeline.config import ConfigError, load_config
+        from pipeline.config.loading import load_config
+        from pipeline.config.problems import ConfigError
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "run"), EXIT_USAGE)
 
@@ -63,22 +64,16 @@ def _run(options: argparse.Namespace) -> int:
 def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
     from rich.markup import escape
 
-    from pipeline.config import ConfigError
-    from pipeline.display import (
-        Display,
-        candidate_reasons,
-        candidate_table,
-        class_table,
-        findings_table,
-        problems_table,
-    )
+    from pipeline.config.problems import ConfigError
+    from pipeline.display.live import Display
+    from pipeline.display.tables import candidate_reasons, candidate_table, class_table, findings_table, problems_table
 
     display = Display(console)
     display.print(f"[bold]{config.name}[/]: {', '.join(config.candidates)} → {escape(shown(config.output_folder))}")
     with display.busy("loading TensorFlow and TFX"):
-        from pipeline.local_runner import RunError, run_locally
-        from pipeline.sample import prepare_sample
-        from tfds_voc_seg.devkit import DevkitError
+        from pipeline.local.runner import RunError, run_locally
+        from pipeline.local.sample import prepare_sample
+        from tfds_voc_seg.devkit.problems import DevkitError
     try:
         prepare_sample(config, display)
         summary = run_locally(config, display)

@@ -65,3 +65,23 @@ def libraries_to_log(folder: Path) -> Iterator[tuple[IO[str], Path]]:
             os.dup2(original, descriptor)
             os.close(original)
         terminal.close()
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, which takes an s for all but 1."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def start_tensorflow() -> None:
+    """Imports and wakes TensorFlow without what its C++ code then prints, which no setting of its own silences."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 (a device, not a path)
+            os.dup2(nowhere.fileno(), 2)
+        import tensorflow as tf
+
+        tf.constant(0)  # looks for a GPU
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from pipeline.demo.protection import Protection
 from pipeline.demo.samples import SampleImage
-from pipeline.prediction.photos import PhotoError, read_photo
+from pipeline.prediction.photos.reading import PhotoError, read_photo
 from pipeline.prediction.segmentation import Segmentation
 from pipeline.prediction.segmenter import Segmenter
 

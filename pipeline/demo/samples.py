@@ -9,7 +9,7 @@ from collections.abc import Collection
 import numpy as np
 from PIL import Image
 
-from tfds_voc_seg.sample_scenes import SAMPLE_CLASSES, draw_scene
+from tfds_voc_seg.sample.scenes import SAMPLE_CLASSES, draw_scene
 
 _SEED = 2012
 _QUALITY = 92  # of JPEG

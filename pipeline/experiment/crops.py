@@ -11,7 +11,7 @@ from etils import epath
 from PIL import Image
 from scipy import ndimage
 
-from components.segmentation_evaluator.boundary import valid_boundary
+from components.metrics.boundary import valid_boundary
 from pipeline.report.example_pictures import data_uri, difference
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.pictures import classes_seen, overlay

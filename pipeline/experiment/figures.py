@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from components.segmentation_evaluator import bootstrap, counts
+from components.metrics import bootstrap, counts
 from components.segmentation_evaluator.segmentation import NETWORK_SIZE
 from pipeline.experiment.seeds import seeded
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.config import RunConfig
+from pipeline.config.schema import RunConfig
 
 _SEED_MARK = "_seed"
 

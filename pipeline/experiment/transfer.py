@@ -14,22 +14,24 @@ from etils import epath
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
-from components.record_artifacts import TRAIN_SPLIT, VAL_SPLIT, read_records
+from components.artifacts.records import read_records
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate, read_rows
 from components.segmentation_evaluator.example_pictures import EXAMPLES_FOLDER
 from components.segmentation_evaluator.summary import evaluation_summary
-from components.segmentation_trainer.training_callbacks import HISTORY_JSON
-from pipeline.config import RunConfig
-from pipeline.display import Display
+from components.training.callbacks import HISTORY_JSON
+from pipeline.config.schema import RunConfig
+from pipeline.display.live import Display
 from pipeline.experiment.crops import Crop, border_crop
 from pipeline.experiment.figures import Arm, arm
 from pipeline.experiment.page import Experiment, experiment_page, results_as_json
 from pipeline.experiment.seeds import seeded, with_seeds
-from pipeline.local_runner import run_nodes
+from pipeline.local.metadata import NodeOutputs, outputs_of_run
+from pipeline.local.runner import run_nodes
+from pipeline.local.sample import prepare_sample
 from pipeline.pipeline import trainer_id
+from pipeline.places import devkit_folder
 from pipeline.report.detector import Detector, read_detector
-from pipeline.run_metadata import NodeOutputs, outputs_of_run
-from pipeline.sample import prepare_sample
+from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT
 
 PUBLISHING_NODES = ("PublishedModel", "ModelSmokeTest", "SegmentationEvaluator", "ModelSelector", "Pusher")
 """An experiment publishes nothing. It evaluates by itself, whoever would fail the smoke test included."""
@@ -96,7 +98,7 @@ def _evaluate(config: RunConfig, outputs: NodeOutputs, folder: epath.Path) -> di
         for node, artifacts in outputs.items()
         if node.startswith(trainer_id(""))
     }
-    masks = (str(config.devkit_folder), config.data.record_config())
+    masks = (str(devkit_folder(config)), config.data.record_config())
     spec = EvaluationSpec(records.files[VAL_SPLIT], models, records.class_names, records.image_size, masks)
     if folder.exists():
         folder.rmtree()

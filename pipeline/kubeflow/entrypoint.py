@@ -9,11 +9,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from components.storage import let_fsspec_open
+from tfds_voc_seg.storage import let_fsspec_open
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one node; `pipeline.kubeflow.node` says what is done.
+    """Runs one node; `pipeline.kubeflow.node.run` says what is done.
 
     Args:
         arguments: TFX's own, as its compiler writes them; what is not known goes to Beam.
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json_serialized_inputs_spec_args", required=True)
     options, beam_args = parser.parse_known_args(arguments)
     let_fsspec_open(options.json_serialized_invocation_args)
-    from pipeline.kubeflow.node import run_node
+    from pipeline.kubeflow.node.run import run_node
 
     run_node(options, beam_args)
 

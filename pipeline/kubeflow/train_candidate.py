@@ -15,7 +15,7 @@ from typing import Any
 
 from etils import epath
 
-from components.storage import let_fsspec_open
+from tfds_voc_seg.storage import let_fsspec_open
 
 MODEL_FOLDER, MODEL_RUN_FOLDER = "model", "model_run"
 
@@ -37,12 +37,12 @@ def _train(options: argparse.Namespace) -> None:
     from tfx import types
     from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
+    from components.networks.names import network_path
     from components.segmentation_trainer import executor
     from components.segmentation_trainer.component import SegmentationTrainer
-    from components.segmentation_trainer.network_names import network_path
-    from components.segmentation_trainer.training_config import TrainingConfig
+    from components.training.config import TrainingConfig
     from pipeline.code_fingerprint import code_fingerprint
-    from tfds_voc_seg.devkit import SPLITS
+    from tfds_voc_seg.devkit.splits import SPLITS
 
     def artifact(kind: type[types.Artifact], uri: epath.Path) -> types.Artifact:
         made = kind()

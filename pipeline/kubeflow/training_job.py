@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 import yaml
 
-from components.storage import OBJECT_STORES
-from pipeline.config import CandidateConfig, ConfigError, RunConfig
+from pipeline.config.problems import ConfigError
+from pipeline.config.schema import CandidateConfig, RunConfig
+from tfds_voc_seg.storage import OBJECT_STORES
 
 Kind = Literal["tfjob", "trainjob"]
 

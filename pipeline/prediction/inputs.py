@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.prediction.video_options import is_video
+from pipeline.prediction.video.options import is_video
 
 STDIN = "-"
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from PIL import Image
 
-from components.segmentation_trainer.model_description import palette_of, voc_ids
+from components.saved_model.description import palette_of, voc_ids
 from pipeline.prediction.painting import Painter
 from tfds_voc_seg.labels import voc_palette
 from tfds_voc_seg.pictures import classes_seen, legend

@@ -10,22 +10,22 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from components.segmentation_evaluator.segmentation import check_model
-from components.segmentation_trainer.export import SCORE_IMAGES_SIGNATURE
-from components.segmentation_trainer.model_description import ModelDescription
-from pipeline.prediction.photos import PhotoSource, read_photo
-from pipeline.prediction.segmentation import Segmentation
-from pipeline.prediction.test_time_augmentation import augmented_probabilities
-from pipeline.prediction.upsampling import (
+from components.saved_model.check import check_model
+from components.saved_model.description import ModelDescription
+from components.saved_model.export import SCORE_IMAGES_SIGNATURE
+from components.saved_model.lookup import find_saved_model
+from pipeline.prediction.photos.augmentation import augmented_probabilities
+from pipeline.prediction.photos.reading import PhotoSource, read_photo
+from pipeline.prediction.photos.upsampling import (
     as_array,
     best_class,
     best_classes,
     resized_class_map,
     worth_looking_for_sure_pixels,
 )
-from pipeline.prediction.windows import blended
-from pipeline.saved_models import find_saved_model
-from tfds_voc_seg.encoding import resize_photo
+from pipeline.prediction.photos.windows import blended
+from pipeline.prediction.segmentation import Segmentation
+from tfds_voc_seg.photos import resize_photo
 
 _IMAGES_AT_ONCE = 8  # in one run of the network, of windows and of versions of a photo
 _KEPT_BYTES = 1 << 28  # of a tiled photo's probabilities; larger ones are computed again when they are asked for

@@ -14,8 +14,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from components.data_validator.data_summary import DATA_SUMMARY_FILE
 from components.data_validator.findings import VALIDATION_FILE
-from pipeline.report.detector import Detector, read_detector
-from pipeline.run_metadata import (
+from pipeline.local.metadata import (
     CONFIG_FACT,
     PUSHED_MODEL_KEY,
     VERSIONS_FACT,
@@ -26,6 +25,7 @@ from pipeline.run_metadata import (
     producer,
     property_value,
 )
+from pipeline.report.detector import Detector, read_detector
 
 # The names that the components give their files, again: those modules need TFX. A test holds them together.
 EVALUATION_FILE, SELECTION_FILE, SMOKE_TEST_FILE = "evaluation.json", "selection.json", "smoke_test.json"

@@ -12,7 +12,7 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
-from components.segmentation_evaluator.figure_names import FIGURES
+from components.metrics.figure_names import FIGURES
 from pipeline.report import charts, sections
 from pipeline.report.contents import RunContents, known, read_contents
 from pipeline.report.heat_map import STEPS

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from components.segmentation_evaluator.figure_names import CLASS_FIGURES, FIGURES
+from components.metrics.figure_names import CLASS_FIGURES, FIGURES
 from pipeline.report.charts import Line, axis_end, line_chart
 from pipeline.report.contents import RunContents, Training, known
 from pipeline.report.example_pictures import RANKS, ExampleView, example_view

@@ -18,9 +18,10 @@ from typing import Any, NoReturn
 
 import pytest
 
-from tests.tfds_voc_seg.test_conversion import BEAM_ARGS, Job
-from tfds_voc_seg import conversion
-from tfds_voc_seg.devkit import DevkitError, read_splits
+from tests.tfds_voc_seg.conversion.test_conversion import BEAM_ARGS, Job
+from tfds_voc_seg.conversion.outcome import REJECTS_FILE
+from tfds_voc_seg.devkit.problems import DevkitError
+from tfds_voc_seg.devkit.splits import read_splits
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +71,7 @@ def not_here(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: object) -> NoReturn:
         raise AssertionError("the pair was converted by the test's own process")
 
-    monkeypatch.setattr(conversion, "PairEncoder", refuse)
+    monkeypatch.setattr("tfds_voc_seg.conversion.write_shards.PairEncoder", refuse)
 
 
 @pytest.fixture
@@ -141,7 +142,7 @@ def test_bad_pairs_are_reported_from_other_processes_too(own_devkit: Path, tmp_p
         job = run_job(own_devkit, tmp_path / name, *beam_args)
         with pytest.raises(DevkitError) as caught:
             job.finish()
-        rejects = (job.folder / conversion.REJECTS_FILE).read_text()
+        rejects = (job.folder / REJECTS_FILE).read_text()
         told.append((str(caught.value), caught.value.problems, rejects, records(job)))
     assert told[0] == told[1]
     assert [problem.image_id for problem in told[0][1]] == [damaged.image_id]
@@ -214,4 +215,8 @@ def test_the_portable_protocol(devkit: Path, tmp_path: Path, in_process: Any, po
     with tarfile.open(package) as archive:
         shipped = {name.partition("/")[2] for name in archive.getnames()}
     # What --setup_file hands to the job service for its workers.
-    assert shipped >= {"tfds_voc_seg/conversion.py", "components/__init__.py", "pipeline/presets/demo.yaml"}
+    assert shipped >= {
+        "tfds_voc_seg/conversion/write_shards.py",
+        "components/__init__.py",
+        "pipeline/presets/demo.yaml",
+    }

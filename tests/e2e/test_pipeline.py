@@ -21,10 +21,11 @@ import yaml
 from PIL import Image
 from rich.console import Console
 
-from pipeline.config import RunConfig, load_config
+from pipeline.config.loading import load_config
+from pipeline.config.schema import RunConfig
 from tests.conftest import NODES_BESIDE_TRAINERS
 from tfds_voc_seg.labels import VOID
-from tfds_voc_seg.sample_devkit import write_sample_devkit
+from tfds_voc_seg.sample.devkit import write_sample_devkit
 
 TRAINERS = {"SegmentationTrainer.own", "SegmentationTrainer.unet"}
 NODES = {*NODES_BESIDE_TRAINERS, *TRAINERS}
@@ -125,8 +126,8 @@ class Workspace:
 
     def run(self, *overrides: str, preset: Path | None = None) -> tuple[set[str], dict[str, Any]]:
         """Runs in this process; gives the nodes that were executed and the summary."""
-        from pipeline.display import Display
-        from pipeline.local_runner import run_locally
+        from pipeline.display.live import Display
+        from pipeline.local.runner import run_locally
 
         summary = run_locally(self.config(*overrides, preset=preset), Display(Console(file=io.StringIO())))
         assert summary == json.loads((self.output / "summary.json").read_text())
@@ -236,13 +237,13 @@ def test_a_third_run_executes_nothing_but_the_pusher(workspace: Workspace) -> No
 def test_a_report_that_can_not_be_written_is_said_and_the_run_stands(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.display import Display
-    from pipeline.local_runner import run_locally
+    from pipeline.display.live import Display
+    from pipeline.local.runner import run_locally
 
     def full(output: Path) -> Path:
         raise OSError("no space left")
 
-    monkeypatch.setattr("pipeline.local_runner.write_report", full)
+    monkeypatch.setattr("pipeline.local.runner.write_report", full)
     shown = io.StringIO()
     summary = run_locally(workspace.config(), Display(Console(file=shown, width=200)))
     assert summary["report"] is None

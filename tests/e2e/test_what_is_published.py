@@ -13,8 +13,8 @@ from PIL import Image
 from rich.console import Console
 
 from components.model_pusher.rollback import rollback
-from pipeline.config import load_config
-from tfds_voc_seg.sample_devkit import write_sample_devkit
+from pipeline.config.loading import load_config
+from tfds_voc_seg.sample.devkit import write_sample_devkit
 
 SIZE = 32
 VOC_IDS = {"car": 7, "person": 15}
@@ -99,8 +99,8 @@ class Workspace:
         np.savez(file, photos=photos, class_maps=class_maps)
 
     def run(self, *candidates: str) -> dict[str, Any]:
-        from pipeline.display import Display
-        from pipeline.local_runner import run_locally
+        from pipeline.display.live import Display
+        from pipeline.local.runner import run_locally
 
         settings = {
             "name": "bars",

@@ -12,9 +12,9 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from PIL import Image
 
-from components.segmentation_evaluator import confusion
+from components.metrics import confusion
 from tfds_voc_seg.labels import VOC_CLASSES, VOID, voc_palette
-from tfds_voc_seg.sample_devkit import write_sample_devkit
+from tfds_voc_seg.sample.devkit import write_sample_devkit
 
 CLASS_NAMES = ("background", "aeroplane", "bottle", "car", "person", "tvmonitor", "sheep")
 """No drawn scene holds a sheep: it is absent from the truth."""

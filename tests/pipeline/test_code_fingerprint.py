@@ -52,13 +52,13 @@ def test_a_single_file_counts_with_its_neighbours(tmp_path: Path, monkeypatch: p
 
 def test_a_networks_code_counts_for_its_own_candidate_alone() -> None:
     executor = "components.segmentation_trainer.executor"
-    networks = "components.segmentation_trainer.networks"
+    networks = "components.networks"
     packages = {"components", "tfds_voc_seg"}
     fcn = _imported((executor, f"{networks}.fcn"), packages)
     unet = _imported((executor, f"{networks}.unet"), packages)
     assert set(fcn) - set(unet) == {f"{networks}.fcn"}
     assert set(unet) - set(fcn) == {f"{networks}.unet"}
-    for shared in (f"{networks}.alignment", "components.segmentation_trainer.losses", "tfds_voc_seg.decoding"):
+    for shared in (f"{networks}.alignment", "components.training.losses", "tfds_voc_seg.records.decoding"):
         assert shared in fcn
         assert shared in unet
 

@@ -17,11 +17,11 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES, VAL_IMAGES
-from tfds_voc_seg.decoding import parse_record
-from tfds_voc_seg.devkit import DevkitError
+from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.download import VOC2012_ARCHIVE, Archive
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
-from tfds_voc_seg.sample_devkit import write_sample_devkit
+from tfds_voc_seg.records.decoding import parse_record
+from tfds_voc_seg.sample.devkit import write_sample_devkit
 from tfds_voc_seg.voc_seg_dataset_builder import Builder, VocSegConfig
 
 
@@ -94,7 +94,7 @@ def test_prepared_data_is_read_with_tfds_alone(builder: Builder) -> None:
 
 
 def test_both_doors_write_the_same_bytes(builder: Builder, examples: Any) -> None:
-    from components.record_artifacts import read_records
+    from components.artifacts.records import read_records
 
     files = read_records(examples).files
     for tfx_split, tfds_split in (("train", "train"), ("val", "validation")):

@@ -8,7 +8,7 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 from tfds_voc_seg import voc_seg_dataset_builder
-from tfds_voc_seg.sample_devkit import write_sample_devkit
+from tfds_voc_seg.sample.devkit import write_sample_devkit
 
 
 class VocSegTest(tfds.testing.DatasetBuilderTestCase):

@@ -1,0 +1,1 @@
+"""TFX artifacts as the components read and write them."""

@@ -1,0 +1,45 @@
+"""The backbone of a network that was trained here, for another one: a detector's VGG-16 for an FCN."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import keras
+from etils import epath
+
+from components.networks import backbone_blocks
+from components.networks.layer_weights import LoadReport, load_by_name, read_layer_weights
+
+WEIGHTS_FILE = "layers.weights.h5"
+"""In a detector's Model artifact: the weights of all its layers, by name."""
+
+
+def load_backbone(network: keras.Model, folder: epath.PathLike) -> LoadReport:
+    """Gives the layers of a network's backbone the weights of the same layers in a trained network.
+
+    Args:
+        network: with `backbone_blocks`.
+        folder: a Model artifact that holds `WEIGHTS_FILE`.
+
+    Raises:
+        ValueError: the network names no backbone, the artifact has no such file, or a layer does not fit.
+    """
+    names = [name for block in backbone_blocks(network) for name in block]
+    if not names:
+        raise ValueError("the network names no backbone blocks, so none can be loaded: set its `backbone_blocks`")
+    file = epath.Path(folder) / WEIGHTS_FILE
+    if not file.is_file():
+        raise ValueError(f"{folder} holds no {WEIGHTS_FILE}: give a model that a DetectorTrainer made")
+    with tempfile.TemporaryDirectory() as scratch:
+        local = Path(scratch) / WEIGHTS_FILE
+        file.copy(local)
+        report = load_by_name(network, read_layer_weights(local), names)
+    wrong = [*report.other_shape, *report.missing]
+    if wrong:
+        found = report.other_shape.get(wrong[0], "it is not in the file")
+        raise ValueError(
+            f"the trained backbone does not fit: {len(wrong)} of {len(names)} layers differ, {wrong[0]} first "
+            f"({found}); give both the same backbone, width and batch_normalization"
+        )
+    return report

@@ -1,0 +1,157 @@
+"""U-Net: the paper's, or with a pretrained backbone as its contracting path.
+
+Source: Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015,
+figure 1; with padded convolutions, so that the scores have the input's size.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from components.networks.alignment import BilinearUpsampling, CropToMatch, PadToMultiple
+from components.networks.backbones import STRIDES, Backbone, check_options, keyword_arguments, make_backbone
+from components.networks.pretrained import attach_backbone
+
+PAPERS_DEPTH = 4
+
+MOST_CHANNELS_OVER_BACKBONE = 512
+
+_OUTPUT_STRIDES = (1, *STRIDES[:-1])
+
+
+def unet(
+    *,
+    image_size: int | None,
+    num_classes: int,
+    width: int = 64,
+    depth: int | None = None,
+    output_stride: int = 1,
+    dropout: float = 0.3,
+    batch_normalization: bool = False,
+    backbone: str | None = None,
+    weights: str | None = None,
+    freeze_batch_normalization: bool = False,
+    **backbone_options: Any,
+) -> keras.Model:
+    """Makes a U-Net.
+
+    Args:
+        image_size: height and width of the input, pixels; `None` for any.
+        num_classes: the number of output channels.
+        width: channels of the finest level; each level down doubles them, over a backbone up to 512.
+        depth: the number of poolings, 4 by default: 64 to 1,024 channels. A backbone has five of its own.
+        output_stride: over a backbone, the stride at which the expanding path ends: 1, 2, 4, 8 or 16. The scores are
+            then upsampled bilinearly, as FCN's are, which spares the convolutions at the fine strides.
+        dropout: rate after each pooling and each joining of a skip connection.
+        batch_normalization: normalise after each convolution, over a backbone after those of the expanding path.
+        backbone: a name in `backbones.BACKBONES`; its features at strides 32 to 2 replace the contracting path, and
+            the finest level has no skip connection. Where a backbone's strides shift its features (see
+            `backbones.Backbone`), they are by less than one feature of their level; the expanding path learns it.
+        weights: of the backbone: `None`, `imagenet` or a file, see `pretrained.attach_backbone`.
+        freeze_batch_normalization: keep the backbone's normalisation layers on their stored statistics.
+        **backbone_options: the MobileNets have `alpha`, their factor on the channels.
+
+    Returns:
+        A network of the contract in this package's docstring.
+
+    Raises:
+        ValueError: an unknown backbone or option, options that do not go together, or weights that are not there or
+            do not fit.
+
+    Example:
+        >>> network = unet(image_size=128, num_classes=3, backbone="mobilenet_v2", width=16, weights="imagenet")
+    """
+    _check(backbone, depth, output_stride, weights, freeze_batch_normalization, backbone_options)
+    images = keras.Input((image_size, image_size, 3), name="image")
+
+    # Down, to the coarsest features and the skip connections: level → features at stride 2^level.
+    trunk: Backbone | None = None
+    if backbone is None:
+        depth = PAPERS_DEPTH if depth is None else depth
+        channels = [width * 2**level for level in range(depth + 1)]
+        outputs, skips = _contracting_path(images, channels, dropout, batch_normalization)
+    else:
+        trunk = make_backbone(backbone, images, **backbone_options)
+        depth = len(STRIDES)
+        channels = [min(width * 2**level, MOST_CHANNELS_OVER_BACKBONE) for level in range(depth)]
+        outputs = trunk.features[2**depth]
+        skips = {level: trunk.features[2**level] for level in range(1, depth)}
+
+    # Up: a transposed convolution, the skip connection beside it, two convolutions.
+    for level in reversed(range(output_stride.bit_length() - 1, depth)):
+        outputs = keras.layers.Conv2DTranspose(channels[level], 2, strides=2, padding="same", name=f"up{level}")(
+            outputs
+        )
+        if level in skips:
+            outputs = keras.layers.Concatenate(name=f"up{level}_join")([outputs, skips[level]])
+            outputs = keras.layers.Dropout(dropout, name=f"up{level}_dropout")(outputs)
+        outputs = _two_convolutions(outputs, channels[level], f"up{level}", batch_normalization)
+
+    # Linear scores at the input's own size; in float32 also where the rest computes in half of it.
+    scores = keras.layers.Conv2D(num_classes, 1, dtype="float32", name="score")(outputs)
+    if trunk is not None and output_stride > 1:
+        upsampling = BilinearUpsampling(output_stride, trunk.shift, dtype="float32", name="upsample_to_input")
+        scores = upsampling(scores)
+    scores = CropToMatch(dtype="float32", name="crop")([scores, images])
+    network = keras.Model(images, scores, name="unet")
+    if trunk is not None:
+        attach_backbone(network, trunk, weights=weights, freeze_batch_normalization=freeze_batch_normalization)
+    return network
+
+
+def _check(
+    backbone: str | None,
+    depth: int | None,
+    output_stride: int,
+    weights: str | None,
+    freeze: bool,
+    backbone_options: dict[str, Any],
+) -> None:
+    if backbone is not None:
+        check_options(backbone, backbone_options, unet)
+        if depth is not None:
+            raise ValueError(f"depth {depth} does not go with a backbone, which has five poolings: leave it out")
+        if output_stride not in _OUTPUT_STRIDES:
+            raise ValueError(f"output_stride is one of {', '.join(map(str, _OUTPUT_STRIDES))}, not {output_stride}")
+        return
+    if output_stride != 1:
+        raise ValueError("output_stride is for the expanding path over a backbone: name one with `backbone`")
+    for option in backbone_options:
+        raise ValueError(f"unknown option {option!r}; its options are {', '.join(keyword_arguments(unet))}")
+    if weights is not None or freeze:
+        raise ValueError("weights and freeze_batch_normalization are for a backbone: name one with `backbone`")
+
+
+def _contracting_path(
+    images: Any, channels: list[int], dropout: float, batch_normalization: bool
+) -> tuple[Any, dict[int, Any]]:
+    """Two convolutions a level, then pooling; gives the last level's features, and those of the others by level."""
+    depth = len(channels) - 1
+    outputs = PadToMultiple(2**depth, name="pad")(images)
+    outputs = keras.layers.Rescaling(1 / 127.5, offset=-1, name="unit_range")(outputs)
+    skips = {}
+    for level in range(depth):
+        outputs = _two_convolutions(outputs, channels[level], f"down{level}", batch_normalization)
+        skips[level] = outputs
+        outputs = keras.layers.MaxPooling2D(2, name=f"down{level}_pool")(outputs)
+        outputs = keras.layers.Dropout(dropout, name=f"down{level}_dropout")(outputs)
+    return _two_convolutions(outputs, channels[depth], "bottom", batch_normalization), skips
+
+
+def _two_convolutions(inputs: Any, channels: int, name: str, batch_normalization: bool) -> Any:
+    outputs = inputs
+    for index in (1, 2):
+        outputs = keras.layers.Conv2D(
+            channels,
+            3,
+            padding="same",
+            use_bias=not batch_normalization,
+            kernel_initializer="he_normal",
+            name=f"{name}_conv{index}",
+        )(outputs)
+        if batch_normalization:
+            outputs = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_conv{index}_bn")(outputs)
+        outputs = keras.layers.ReLU(name=f"{name}_conv{index}_relu")(outputs)
+    return outputs

@@ -1,0 +1,1 @@
+"""Trains a segmentation network on records. Needs no TFX."""

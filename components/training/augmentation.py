@@ -1,0 +1,112 @@
+"""Augmentation inside tf.data: the same geometry for photo and class map, deterministic for a seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from components.training.augmentation_config import AugmentationConfig, FlipAndColourConfig
+from tfds_voc_seg.labels import VOID
+
+PADDING_COLOUR = (124.0, 116.0, 104.0)
+"""The mean colour of ImageNet, RGB, rounded: a network with pretrained weights sees about 0 there."""
+
+_RGB_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]], np.float32)
+"""Grey (ITU-R BT.601) and two axes of colour, in which hue is an angle and saturation a length."""
+
+
+def augment(
+    image: tf.Tensor, classes: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Flips, scales and colours one image at random.
+
+    Args:
+        image: uint8 [height, width, 3], RGB.
+        classes: uint8 [height, width], class ids and `VOID`.
+        seed: int [2]; the same seed gives the same result.
+        config: what to do.
+
+    Returns:
+        Image and class map of the same shapes and dtypes.
+    """
+    flip, scale, top, left, *colours = tf.unstack(tf.random.stateless_uniform([8], seed))
+    if config.horizontal_flip:
+        image, classes = tf.cond(
+            flip < 0.5, lambda: (tf.reverse(image, [1]), tf.reverse(classes, [1])), lambda: (image, classes)
+        )
+    if config.changes_colours:
+        image = change_colours(image, [2 * draw - 1 for draw in colours], config)
+    if config.scale:
+        smallest, largest = config.scale
+        image, classes = rescale(image, classes, smallest + (largest - smallest) * scale, tf.stack([top, left]))
+    if image.dtype != tf.uint8:
+        image = tf.saturate_cast(tf.round(image), tf.uint8)
+    return image, classes
+
+
+def rescale(image: tf.Tensor, classes: tf.Tensor, scale: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Scales about the same size: crops what is larger, pads what is smaller; each pixel is resized once.
+
+    Source: Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation" (DeepLabv3), 2017, section 4.1:
+    factors of 0.5 to 2, here drawn uniformly. Padding is `PADDING_COLOUR` and `VOID`.
+
+    Args:
+        image: uint8 or float [height, width, 3].
+        classes: uint8 [height, width].
+        scale: float scalar, the factor on height and width.
+        place: float [2] in 0..1 (exclusive), where the crop, or the image in its padding, lies: from top, from left.
+
+    Returns:
+        float32 [height, width, 3], bilinear and antialiased; uint8 [height, width], the nearest pixels.
+    """
+    size = tf.shape(classes)
+    window, resized = _rounded_up(size, 1 / tf.maximum(scale, 1.0)), _rounded_up(size, tf.minimum(scale, 1.0))
+    start, before = _offset(place, size - window), _offset(place, size - resized)
+    paddings = tf.stack([before, size - resized - before], axis=1)
+
+    photo = tf.slice(image, tf.concat([start, [0]], 0), tf.concat([window, [3]], 0))
+    photo = tf.image.resize(photo, resized, antialias=True) - PADDING_COLOUR
+    photo = tf.pad(photo, tf.concat([paddings, [[0, 0]]], 0)) + PADDING_COLOUR
+    labels = tf.slice(classes, start, window)[..., None]
+    labels = tf.image.resize(labels, resized, method="nearest")[..., 0]
+    labels = tf.pad(labels, paddings, constant_values=VOID)
+    return tf.ensure_shape(photo, image.shape), tf.ensure_shape(labels, classes.shape)
+
+
+def change_colours(image: tf.Tensor, draws: Sequence[tf.Tensor], config: FlipAndColourConfig) -> tf.Tensor:
+    """Changes brightness, contrast, saturation and hue, in this order.
+
+    What the factors mean is torchvision's `ColorJitter`. There the hue turns in HSV; in YIQ all four together are one
+    matrix, and a turned hue keeps its grey (Haeberli, "Matrix Operations for Image Processing", 1993).
+
+    Args:
+        image: uint8 [height, width, 3], RGB.
+        draws: 4 float scalars in -1..1, the strengths' shares: brightness, contrast, saturation, hue.
+        config: the strengths.
+
+    Returns:
+        float32 [height, width, 3] in 0..255.
+    """
+    strengths = (config.brightness, config.contrast, config.saturation)
+    brightness, contrast, saturation = (1 + strength * draw for strength, draw in zip(strengths, draws, strict=False))
+    angle = 2 * math.pi * config.hue * draws[3]
+    cosine, sine = saturation * tf.cos(angle), saturation * tf.sin(angle)
+    turn = tf.reshape(tf.stack([1.0, 0.0, 0.0, 0.0, cosine, -sine, 0.0, sine, cosine]), [3, 3])
+    matrix = brightness * contrast * (np.linalg.inv(_RGB_TO_YIQ) @ turn @ _RGB_TO_YIQ)
+
+    colours = tf.reshape(tf.cast(image, tf.float32), [-1, 3])
+    mean_grey = tf.tensordot(tf.reduce_mean(colours, axis=0), _RGB_TO_YIQ[0], 1)
+    changed = tf.matmul(colours, matrix, transpose_b=True) + brightness * (1 - contrast) * mean_grey
+    return tf.reshape(tf.clip_by_value(changed, 0.0, 255.0), tf.shape(image))
+
+
+def _rounded_up(size: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+    """Rounded up, so that something is left of any size."""
+    return tf.cast(tf.math.ceil(tf.cast(size, tf.float32) * factor), tf.int32)
+
+
+def _offset(place: tf.Tensor, room: tf.Tensor) -> tf.Tensor:
+    return tf.cast(place * tf.cast(room + 1, tf.float32), tf.int32)

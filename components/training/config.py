@@ -1,0 +1,87 @@
+"""How a network is trained, as typed data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pydantic
+
+from components.strict_config import StrictConfig
+from components.training.augmentation_config import AugmentationConfig
+from components.training.loss_config import ClassWeights, LossWeights
+
+LARGEST_SEED = 2**32 - 1
+
+
+class TrainingConfig(StrictConfig):
+    """Settings of one training.
+
+    Attributes:
+        epochs: passes over the train split, at most.
+        batch_size: images a step; under a distribution strategy, of all replicas together.
+        loss: `cross_entropy`, `focal`, `dice` or `lovasz_softmax`, or several with their weights: `{cross_entropy: 1,
+            dice: 0.5}`.
+        class_weights: of cross-entropy and focal loss: none, `median_frequency`, or class name → weight.
+        label_smoothing: of cross-entropy: the share of each pixel's label that is spread evenly over all classes.
+        focal_gamma: the focal loss's exponent.
+        optimizer: `adamw`, or `sgd` with Nesterov momentum.
+        momentum: of `sgd`.
+        learning_rate: the highest learning rate.
+        backbone_learning_rate_factor: the backbone's share of the learning rate; below 1 for pretrained weights.
+        frozen_blocks: how many of the backbone's blocks are not trained, from the input on.
+        schedule: `constant`, `cosine` decay to zero, or `poly` decay with power 0.9, over the whole training.
+        warmup_epochs: epochs of linear rise to `learning_rate`, at most `epochs`; may be a fraction.
+        weight_decay: decoupled from the gradient (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR
+            2019): each step takes learning rate × weight decay × weight off every kernel; biases and normalisation are
+            left out. The backbone's factor does not touch it.
+        clip_norm: the norm of all gradients together is cut to this; none by default.
+        ema_momentum: validate and export an exponential moving average of the weights with this momentum a step (Polyak
+            and Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992), steadier than the weights of
+            any one step: 0.99 averages over some 100 steps. None by default.
+        flip_averaging: the exported model averages its class probabilities over the image and its mirror image, which
+            takes twice the time (see `flip_averaging.with_flip_averaging`). Metrics while training are without it.
+        learn_background_classes: learn VOC's classes that became background as classes of their own, so that a cat is
+            told from a dog by what it is; metrics and the exported model count them as background (see
+            `background_classes`). Needs records that tell them.
+        augmentation: what is done to each image, photo and mask together.
+        monitor: the metric whose best epoch is exported.
+        early_stopping_patience: stop after so many epochs without a better `monitor`; never by default.
+        precision: `float32`, or `float16` or `bfloat16` for mixed precision: computed in 16 bits, weights kept in 32.
+        xla: compile each step with XLA; by default where there is a GPU.
+        distribute: `auto` takes all the machine's GPUs, and all workers that `TF_CONFIG` names; `none` one device.
+        seed: of initialisation, dropout, shuffling and augmentation.
+    """
+
+    epochs: int = pydantic.Field(default=20, ge=1)
+    batch_size: int = pydantic.Field(default=8, ge=1)
+    loss: LossWeights = pydantic.Field(default={"cross_entropy": 1.0}, validate_default=True)
+    class_weights: ClassWeights = None
+    label_smoothing: float = pydantic.Field(default=0.0, ge=0, lt=1)
+    focal_gamma: float = pydantic.Field(default=2.0, ge=0)
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    momentum: float = pydantic.Field(default=0.9, ge=0, lt=1)
+    learning_rate: float = pydantic.Field(default=1e-3, gt=0)
+    backbone_learning_rate_factor: float = pydantic.Field(default=1.0, gt=0, le=1)
+    frozen_blocks: int = pydantic.Field(default=0, ge=0)
+    schedule: Literal["constant", "poly", "cosine"] = "cosine"
+    warmup_epochs: float = pydantic.Field(default=0.0, ge=0)
+    weight_decay: float = pydantic.Field(default=1e-4, ge=0)
+    clip_norm: float | None = pydantic.Field(default=None, gt=0)
+    ema_momentum: float | None = pydantic.Field(default=None, gt=0, lt=1)
+    flip_averaging: bool = False
+    learn_background_classes: bool = False
+    augmentation: AugmentationConfig = AugmentationConfig()
+    monitor: Literal["val_mean_iou", "val_accuracy"] = "val_mean_iou"
+    early_stopping_patience: int | None = pydantic.Field(default=None, ge=1)
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    xla: bool | None = None
+    distribute: Literal["auto", "none"] = "auto"
+    seed: int = pydantic.Field(default=0, ge=0, le=LARGEST_SEED)
+
+    @pydantic.field_validator("warmup_epochs")
+    @classmethod
+    def _within_the_training(cls, warmup_epochs: float, info: pydantic.ValidationInfo) -> float:
+        epochs = info.data.get("epochs")
+        if epochs is not None and warmup_epochs > epochs:
+            raise ValueError(f"must be at most the {epochs} epochs of the training")
+        return warmup_epochs

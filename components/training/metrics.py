@@ -1,0 +1,61 @@
+"""IoU and pixel accuracy while training, void left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from components.training.background_classes import join_background
+from components.training.pixel_sums import labels_and_validity
+
+
+class SegmentationMetrics(keras.metrics.Metric):
+    """All metrics of a segmentation from one confusion matrix, summed over batches and replicas.
+
+    Takes class maps uint8 [batch, height, width] with `VOID`, and scores float [batch, height, width, num_classes].
+    Classes beyond those counted, in truth and scores, are background (see `background_classes`).
+    Keras logs what `result` gives under its own keys: `mean_iou`, `val_mean_iou`, `iou_person`, `val_iou_person`.
+
+    Args:
+        class_names: [num_classes], background first.
+    """
+
+    def __init__(self, class_names: Sequence[str], name: str = "segmentation"):
+        super().__init__(name=name)
+        self._class_names = tuple(class_names)
+        shape = (len(class_names), len(class_names))
+        # float32 stops counting at 16 million pixels.
+        self._confusion = self.add_variable(shape, "zeros", dtype="float64", aggregation="sum", name="confusion")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # noqa: D102
+        num_classes = len(self._class_names)
+        truth, valid = labels_and_validity(y_true)
+        truth = tf.where(truth < num_classes, truth, 0)
+        predicted = tf.argmax(join_background(y_pred, num_classes), axis=-1, output_type=tf.int32)
+        # A negative cell is dropped. A sum over segments, since XLA compiles no bincount of data.
+        cells = tf.reshape(tf.where(valid, truth * num_classes + predicted, -1), [-1])
+        counts = tf.math.unsorted_segment_sum(tf.ones_like(cells), cells, num_classes**2)
+        self._confusion.assign_add(tf.cast(tf.reshape(counts, [num_classes, num_classes]), tf.float64))
+
+    def result(self) -> dict[str, Any]:
+        """Reduces the confusion matrix.
+
+        Returns:
+            float64 scalars: `mean_iou` over the classes that occur in the truth, `accuracy` over the valid pixels (0
+            where there is none), and `iou_<class name>` of each class, NaN for a class that does not occur.
+        """
+        confusion = tf.convert_to_tensor(self._confusion)
+        true_pixels = tf.reduce_sum(confusion, axis=1)
+        intersection = tf.linalg.diag_part(confusion)
+        union = true_pixels + tf.reduce_sum(confusion, axis=0) - intersection
+        iou = tf.math.divide_no_nan(intersection, union)  # 0 for a class that does not occur
+        occurs = true_pixels > 0
+        per_class = tf.unstack(tf.where(occurs, iou, float("nan")))
+        return {
+            "mean_iou": tf.math.divide_no_nan(tf.reduce_sum(iou), tf.reduce_sum(tf.cast(occurs, tf.float64))),
+            "accuracy": tf.math.divide_no_nan(tf.reduce_sum(intersection), tf.reduce_sum(confusion)),
+            **{f"iou_{name}": value for name, value in zip(self._class_names, per_class, strict=True)},
+        }

@@ -1,0 +1,118 @@
+"""Optimisers and learning-rate schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from components.training.config import TrainingConfig
+
+POLY_POWER = 0.9
+"""Chen et al., "DeepLab", TPAMI 2018, section 4.1.1."""
+
+UNDECAYED = ("bias", "gamma", "beta")
+"""Weights without decay: He et al., "Bag of Tricks for Image Classification", CVPR 2019, section 3.1."""
+
+
+@keras.saving.register_keras_serializable("vocseg")
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """A linear rise to the peak, then another schedule from its start."""
+
+    def __init__(self, peak: float, warmup_steps: int, following: keras.optimizers.schedules.LearningRateSchedule):
+        self._peak, self._warmup_steps, self._following = peak, warmup_steps, following
+
+    def __call__(self, step: Any) -> Any:
+        """Gives the learning rate of a step, counted from 0."""
+        step = keras.ops.cast(step, "float32")
+        rising = self._peak * (step + 1) / max(1, self._warmup_steps)
+        following = self._following(keras.ops.maximum(0.0, step - self._warmup_steps))
+        return keras.ops.where(step < self._warmup_steps, rising, following)
+
+    def get_config(self) -> dict[str, Any]:  # noqa: D102
+        return {"peak": self._peak, "warmup_steps": self._warmup_steps, "following": self._following}
+
+
+def make_schedule(config: TrainingConfig, steps_per_epoch: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Makes the learning rate as a function of the step.
+
+    Args:
+        config: how to train.
+        steps_per_epoch: optimiser steps an epoch.
+    """
+    schedules = keras.optimizers.schedules
+    peak, warmup_steps = config.learning_rate, round(config.warmup_epochs * steps_per_epoch)
+    decay_steps = max(1, config.epochs * steps_per_epoch - warmup_steps)
+    if config.schedule == "cosine":
+        following = schedules.CosineDecay(peak, decay_steps)
+    else:
+        power, end = (POLY_POWER, 0.0) if config.schedule == "poly" else (1.0, peak)
+        following = schedules.PolynomialDecay(peak, decay_steps, end_learning_rate=end, power=power)
+    return WarmUp(peak, warmup_steps, following)
+
+
+def make_optimizer(
+    config: TrainingConfig, steps_per_epoch: int, backbone_variables: Collection[keras.Variable] = ()
+) -> keras.optimizers.Optimizer:
+    """Makes the optimiser with its schedule.
+
+    Args:
+        config: how to train.
+        steps_per_epoch: optimiser steps an epoch.
+        backbone_variables: those whose learning rate is multiplied by `backbone_learning_rate_factor`.
+    """
+    arguments: dict[str, Any] = {
+        "decay": config.weight_decay,
+        "factor": config.backbone_learning_rate_factor,
+        "slower": backbone_variables,
+        "learning_rate": make_schedule(config, steps_per_epoch),
+        "global_clipnorm": config.clip_norm,
+        "use_ema": config.ema_momentum is not None,
+        "ema_momentum": config.ema_momentum or 0.0,
+    }
+    kind = _SGD if config.optimizer == "sgd" else keras.optimizers.Adam
+    if config.optimizer == "sgd":
+        arguments.update(momentum=config.momentum, nesterov=config.momentum > 0)
+    optimizer = _with_decay_and_factor(kind)(**arguments)
+    optimizer.exclude_from_weight_decay(var_names=UNDECAYED)
+    return optimizer
+
+
+class _SGD(keras.optimizers.SGD):
+    """Keras' SGD, its momentum in TensorFlow's op for it: a third of the time that Keras' several passes take."""
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if not self.momentum:
+            super().update_step(gradient, variable, learning_rate)
+            return
+        velocity = self.momentums[self._get_variable_index(variable)]
+        tf.raw_ops.ResourceApplyKerasMomentum(
+            var=variable.handle,
+            accum=velocity.value.handle,
+            lr=tf.cast(learning_rate, variable.dtype),
+            grad=tf.cast(gradient, variable.dtype),
+            momentum=tf.cast(self.momentum, variable.dtype),
+            use_nesterov=self.nesterov,
+        )
+
+
+def _with_decay_and_factor(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
+    """An optimiser with decoupled weight decay and a learning-rate factor for some variables.
+
+    Keras has no setting for the factor, and its own weight decay takes three passes over the weights in place of one.
+    """
+
+    class WithDecayAndFactor(kind):  # type: ignore[valid-type,misc]
+        def __init__(self, decay: float, factor: float, slower: Collection[keras.Variable], **arguments: Any):
+            super().__init__(**arguments)
+            self._decay, self._factor, self._slower = decay, factor, {self._var_key(variable) for variable in slower}
+
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            if self._decay and self._use_weight_decay(variable):
+                variable.assign(variable * (1 - self._decay * tf.cast(learning_rate, variable.dtype)))
+            factor = self._factor if self._var_key(variable) in self._slower else 1.0
+            super().update_step(gradient, variable, learning_rate * factor)
+
+    return WithDecayAndFactor

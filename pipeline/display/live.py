@@ -1,0 +1,114 @@
+"""Shows a run's nodes and their progress on the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBars
+
+from components.progress import Progress
+
+_FIGURE_NAMES = {
+    "loss": "loss",
+    "mean_iou": "mIoU",
+    "val_loss": "val loss",
+    "val_mean_iou": "val mIoU",
+}
+
+
+class Display:
+    """Shows each node, a bar for the work inside it, and a line for each finished epoch."""
+
+    def __init__(self, console: Console):
+        self._console = console
+        # What is printed for good, without the bars' many frames.
+        self._record = Console(
+            file=io.StringIO(), record=True, highlight=False, width=console.width, force_terminal=True
+        )
+        self._bars = ProgressBars(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            redirect_stdout=False,  # what libraries print goes to the log, not here
+            redirect_stderr=False,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._description = ""
+        self._started = 0.0
+
+    def print(self, *shown: Any) -> None:
+        """Prints for good: lines with rich's markup, or tables."""
+        for console in (self._console, self._record):
+            console.print(*shown, soft_wrap=True)
+
+    def save_picture(self, path: str) -> None:
+        """Saves what was printed for good as an SVG picture."""
+        self._record.save_svg(path, title="vocseg run")
+
+    @contextlib.contextmanager
+    def live(self) -> Iterator[None]:
+        """Shows the bars inside the `with` block."""
+        with self._bars:
+            yield
+
+    @contextlib.contextmanager
+    def busy(self, description: str) -> Iterator[None]:
+        """Shows that something of unknown length is under way inside the `with` block."""
+        with self._bars:
+            task = self._bars.add_task(description, total=None, figures="")
+            yield
+            self._bars.remove_task(task)
+
+    def node_started(self, node: str) -> None:
+        """Says which node is at work."""
+        self.print(f"[bold cyan]▶[/] {node}")
+
+    def node_finished(self, node: str, seconds: float, *, cached: bool) -> None:
+        """Says how long a node took, or that nothing had changed for it."""
+        self._remove_bar()
+        how = "unchanged, result taken from the cache" if cached else f"{seconds:.1f} s"
+        self.print(f"[bold green]✓[/] {node} [dim]{how}[/]")
+
+    def node_failed(self, node: str) -> None:
+        """Says which node failed."""
+        self._remove_bar()
+        self.print(f"[bold red]✗[/] {node} failed")
+
+    def progress(self, progress: Progress) -> None:
+        """Shows work under way: a bar, and a line for each epoch that is finished."""
+        if progress.task != self._description:
+            self._remove_bar()
+            self._description, self._started = progress.task, time.monotonic()
+            self._task = self._bars.add_task(progress.task, total=progress.total, figures="")
+        if self._task is not None:
+            figures = f"{progress.done}/{progress.total}  {_figures(progress) or self._rate(progress)}"
+            self._bars.update(self._task, completed=progress.done, figures=figures)
+        if "val_loss" in progress.values:
+            self.print(f"  [dim]{progress.task}[/]  {_figures(progress)}")
+
+    def _rate(self, progress: Progress) -> str:
+        elapsed = time.monotonic() - self._started
+        rate = progress.done / elapsed if elapsed > 0 else 0
+        return f"{rate:.{0 if rate >= 10 else 1}f}/s" if rate else ""
+
+    def _remove_bar(self) -> None:
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+        self._task, self._description = None, ""
+
+
+def _figures(progress: Progress) -> str:
+    return "  ".join(
+        f"{name} {float(progress.values[key]):.3f}" for key, name in _FIGURE_NAMES.items() if key in progress.values
+    )

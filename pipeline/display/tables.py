@@ -1,0 +1,114 @@
+"""The tables that a command prints at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+
+def candidate_table(summary: dict[str, Any]) -> Table:
+    """The table at the end: a row a candidate, and one for the model in service."""
+    table = Table(title="Candidates on the val split (void left out)", title_justify="left")
+    for heading, justify in (
+        ("candidate", "left"),
+        ("mIoU", "right"),
+        ("pixel accuracy", "right"),
+        ("parameters", "right"),
+        ("training", "right"),
+        ("latency", "right"),
+        ("memory", "right"),
+        ("", "left"),
+    ):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for name, figures in summary["candidates"].items():
+        outcome = "[red]refused[/]" if figures["refused"] else ""
+        if name == summary["selected"] and not figures["refused"]:
+            outcome = "[green]published[/]" if summary["published"] else "best"
+        table.add_row(name, *_cells(figures), *_smoke_test_cells(figures["smoke_test"]), outcome)
+    if summary["baseline"]:
+        table.add_row("in service", *_cells(summary["baseline"]), "", "", "baseline", style="dim")
+    return table
+
+
+def evaluation_table(evaluation: dict[str, Any]) -> Table:
+    """What `vocseg evaluate` found: a row a model."""
+    title = f"{evaluation['split']}: {evaluation['images']} images at {evaluation['image_size']} pixels (void left out)"
+    table = Table(title=title, title_justify="left")
+    for heading in ("model", "mIoU", "95 %", "at the photos' size", "pixel accuracy", "Dice", "boundary IoU"):
+        table.add_column(heading, justify="left" if heading == "model" else "right")
+    for name, figures in evaluation["candidates"].items():
+        low_high, original = figures["mean_iou_interval"], figures["original_size"]
+        table.add_row(
+            escape(name),
+            _figure(figures["mean_iou"]),
+            " to ".join(map(_figure, low_high)) if low_high else "",
+            _figure(original["mean_iou"]) if original else "",
+            *(_figure(figures[key]) for key in ("pixel_accuracy", "mean_dice", "boundary_iou")),
+        )
+    return table
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def candidate_reasons(summary: dict[str, Any]) -> list[str]:
+    """Why a candidate was not chosen: a line for each that the run's own reason does not speak of."""
+    selected = summary["candidates"].get(summary["selected"])
+    if selected is None or selected["refused"]:
+        return []  # then that reason lists them all
+    return [f"{name}: {c['reason']}" for name, c in summary["candidates"].items() if c is not selected]
+
+
+def problems_table(problems: Sequence[Mapping[str, str]]) -> Table:
+    """Images of the devkit at fault: a row a problem, with `image_id`, `file`, `what` and `advice`."""
+    table = Table(title="Problems in the devkit", title_justify="left", show_lines=True)
+    for heading in ("image", "file", "what is wrong", "what to do"):
+        table.add_column(heading, overflow="fold")
+    for problem in problems:
+        table.add_row(*(escape(problem[key]) for key in ("image_id", "file", "what", "advice")))
+    return table
+
+
+def class_table(summary: dict[str, Any]) -> Table:
+    """IoU by class: a row a class, a column a candidate."""
+    candidates = {name: figures for name, figures in summary["candidates"].items() if figures["per_class_iou"]}
+    table = Table(title="IoU by class", title_justify="left")
+    table.add_column("class")
+    for name in candidates:
+        table.add_column(name, justify="right")
+    for class_name in next((figures["per_class_iou"] for figures in candidates.values()), ()):
+        values = [figures["per_class_iou"][class_name] for figures in candidates.values()]
+        table.add_row(class_name, *("absent" if value is None else f"{value:.3f}" for value in values))
+    return table
+
+
+def findings_table(summary: dict[str, Any]) -> Table:
+    """What is wrong with the data: a row a finding. Worth showing where `summary["anomalies"]` is not empty."""
+    table = Table(title="Findings in the data", title_justify="left", show_lines=True)
+    for heading in ("split", "severity", "class", "finding"):
+        table.add_column(heading)
+    for finding in summary["anomalies"]:
+        severity = finding["severity"]
+        style = "red" if severity == "error" else "yellow"
+        table.add_row(finding["split"], f"[{style}]{severity}[/]", finding["class"] or "", escape(finding["what"]))
+    return table
+
+
+def _cells(figures: dict[str, Any]) -> list[str]:
+    return [
+        *(_figure(figures[key]) for key in ("mean_iou", "pixel_accuracy")),
+        "–" if figures["parameters"] is None else f"{figures['parameters']:,}",
+        "–" if figures["train_seconds"] is None else f"{figures['train_seconds']:.0f} s",
+    ]
+
+
+def _smoke_test_cells(smoke_test: dict[str, Any]) -> list[str]:
+    latency, memory = smoke_test["latency_seconds"], smoke_test["peak_memory_bytes"]
+    return [
+        "–" if latency is None else f"{1000 * latency:.0f} ms",
+        "–" if memory is None else f"{memory / 1e9:.1f} GB",
+    ]

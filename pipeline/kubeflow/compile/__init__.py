@@ -1,0 +1,1 @@
+"""Compiles a run for Kubeflow Pipelines and checks the result."""

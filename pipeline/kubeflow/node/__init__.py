@@ -1,0 +1,1 @@
+"""Runs one node of a compiled pipeline, on a cluster or emulated."""

@@ -1,0 +1,1 @@
+"""Segments the frames of videos."""

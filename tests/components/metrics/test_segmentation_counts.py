@@ -1,0 +1,203 @@
+"""Counts and reductions against their definitions and scikit-learn's versions; intervals."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import sklearn.metrics
+from hypothesis import given
+from scipy import ndimage
+
+from components.metrics import bootstrap, boundary, confusion, counts
+from components.metrics.figure_names import FIGURES
+from tfds_voc_seg.labels import VOID
+
+
+@st.composite
+def mask_pairs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int]:
+    classes = draw(st.integers(1, 6))
+    shape = (draw(st.integers(1, 9)), draw(st.integers(1, 9)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    truth = rng.integers(0, classes, shape).astype(np.uint8)
+    truth[rng.random(shape) < draw(st.sampled_from([0.0, 0.2, 1.0]))] = VOID
+    return truth, rng.integers(0, classes, shape).astype(np.uint8), classes
+
+
+@given(pair=mask_pairs())
+def test_every_metric_is_its_definition(pair: tuple[np.ndarray, np.ndarray, int]) -> None:
+    truth, predicted, classes = pair
+    valid = truth != VOID
+    counts = confusion.confusion_matrix(truth, predicted, classes)
+    assert counts.sum() == valid.sum()
+    expected = []
+    for index in range(classes):
+        in_truth, in_prediction = (truth == index) & valid, (predicted == index) & valid
+        union = (in_truth | in_prediction).sum()
+        expected.append((in_truth & in_prediction).sum() / union if in_truth.any() else np.nan)
+    np.testing.assert_allclose(confusion.per_class_iou(counts), expected, rtol=1e-12)
+    if valid.any():
+        assert confusion.mean_iou(counts) == pytest.approx(np.nanmean(expected), rel=1e-12)
+        assert confusion.pixel_accuracy(counts) == pytest.approx((truth == predicted)[valid].mean(), rel=1e-12)
+    else:
+        assert np.isnan(confusion.mean_iou(counts))
+        assert np.isnan(confusion.pixel_accuracy(counts))
+
+
+@given(first=mask_pairs(), second=mask_pairs())
+def test_counts_add_up(first: tuple[np.ndarray, np.ndarray, int], second: tuple[np.ndarray, np.ndarray, int]) -> None:
+    counts = [confusion.confusion_matrix(truth, predicted, 6) for truth, predicted, _ in (first, second)]
+    truth = np.concatenate([first[0].ravel(), second[0].ravel()])
+    predicted = np.concatenate([first[1].ravel(), second[1].ravel()])
+    np.testing.assert_array_equal(counts[0] + counts[1], confusion.confusion_matrix(truth, predicted, 6))
+
+
+def test_what_is_predicted_on_void_does_not_count() -> None:
+    truth = np.array([0, 1, VOID], np.uint8)
+    for anything in range(3):
+        predicted = np.array([0, 1, anything], np.uint8)
+        assert confusion.mean_iou(confusion.confusion_matrix(truth, predicted, 3)) == 1.0
+
+
+def test_a_class_absent_from_the_truth_is_left_out_of_the_mean() -> None:
+    truth, predicted = np.array([0, 0, 0, 1], np.uint8), np.array([0, 0, 2, 1], np.uint8)
+    counts = confusion.confusion_matrix(truth, predicted, 3)
+    assert np.isnan(confusion.per_class_iou(counts)[2])
+    assert confusion.mean_iou(counts) == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_shapes_and_ids_that_can_not_be() -> None:
+    with pytest.raises(ValueError, match=r"the truth has shape \(2,\), the prediction \(3,\)"):
+        confusion.confusion_matrix(np.zeros(2, np.uint8), np.zeros(3, np.uint8), 2)
+    with pytest.raises(ValueError, match="class id 7 is not below the 2 classes"):
+        confusion.confusion_matrix(np.zeros(2, np.uint8), np.array([0, 7], np.uint8), 2)
+
+
+@given(pair=mask_pairs())
+def test_every_figure_is_scikit_learns(pair: tuple[np.ndarray, np.ndarray, int]) -> None:
+    truth, predicted, classes = pair
+    figures = counts.as_json(counts.pixel_counts(truth, predicted, classes), [f"c{index}" for index in range(classes)])
+    valid = truth != VOID
+    true, guessed = truth[valid], predicted[valid]
+    assert figures["absent_classes"] == [f"c{index}" for index in range(classes) if index not in true]
+    if not valid.any():
+        assert all(figures[name] is None for name in FIGURES)
+        return
+    labels = list(range(classes))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes that are absent
+        expected = {
+            "per_class_iou": sklearn.metrics.jaccard_score(true, guessed, labels=labels, average=None),
+            "per_class_dice": sklearn.metrics.f1_score(true, guessed, labels=labels, average=None),
+            "per_class_accuracy": sklearn.metrics.recall_score(true, guessed, labels=labels, average=None),
+        }
+        weighted = sklearn.metrics.jaccard_score(true, guessed, labels=labels, average="weighted")
+    present = np.isin(labels, true)
+    for name, values in expected.items():
+        assert list(figures[name].values()) == pytest.approx(
+            [value if occurs else None for value, occurs in zip(values, present, strict=True)], abs=1e-12
+        )
+    for scalar, name in (
+        ("mean_iou", "per_class_iou"),
+        ("mean_dice", "per_class_dice"),
+        ("mean_class_accuracy", "per_class_accuracy"),
+    ):
+        assert figures[scalar] == pytest.approx(expected[name][present].mean(), abs=1e-12)
+    assert figures["pixel_accuracy"] == pytest.approx(sklearn.metrics.accuracy_score(true, guessed), abs=1e-12)
+    assert figures["frequency_weighted_iou"] == pytest.approx(weighted, abs=1e-12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a single class
+        matrix = sklearn.metrics.confusion_matrix(true, guessed, labels=labels)
+    np.testing.assert_array_equal(figures["confusion_matrix"], matrix)
+
+
+@given(pair=mask_pairs(), block=st.integers(1, 6))
+def test_boundary_iou_is_its_definition(pair: tuple[np.ndarray, np.ndarray, int], block: int) -> None:
+    """Equation 4 of Cheng et al. 2021, class by class: a mask less its erosion, as the authors' code computes it."""
+    truth, predicted = (np.kron(part, np.ones((block, block), np.uint8)) for part in pair[:2])
+    classes = pair[2]
+    distance = max(1, round(0.02 * math.hypot(*truth.shape)))
+    valid, expected = truth != VOID, []
+
+    def near(mask: np.ndarray) -> np.ndarray:
+        return valid & mask & ~ndimage.binary_erosion(mask, np.ones((3, 3)), iterations=distance, border_value=0)
+
+    for index in range(classes):
+        in_truth, in_prediction = near(truth == index), near(predicted == index)
+        union = (in_truth | in_prediction).sum()
+        expected.append((in_truth & in_prediction).sum() / union if in_truth.any() else np.nan)
+    counted = boundary.boundary_counts(truth, predicted, classes)
+    np.testing.assert_allclose(boundary.per_class_boundary_iou(counted), expected, rtol=1e-12)
+    again = boundary.boundary_counts(truth, predicted, classes, boundary.valid_boundary(truth))
+    np.testing.assert_array_equal(again, counted)
+
+
+@pytest.mark.parametrize("distance", [1, 2, 5])
+def test_boundary_pixels_at_any_distance(distance: int) -> None:
+    classes = np.kron(np.random.default_rng(distance).integers(0, 3, (4, 3)), np.ones((14, 17))).astype(np.uint8)
+    expected = np.zeros(classes.shape, bool)
+    for index in range(3):
+        mask = classes == index
+        expected |= mask & ~ndimage.binary_erosion(mask, np.ones((3, 3)), iterations=distance, border_value=0)
+    np.testing.assert_array_equal(boundary.boundary_pixels(classes, distance), expected)
+    assert not expected.all()
+
+
+def test_a_shifted_contour_costs_the_boundary_more_than_the_region() -> None:
+    truth, shifted = np.zeros((2, 200, 200), np.uint8)
+    truth[40:160, 40:160] = 1
+    shifted[44:164, 44:164] = 1
+    figures = counts.as_json(counts.pixel_counts(truth, shifted, 2), ["background", "square"])
+    assert figures["per_class_iou"]["square"] > 0.85
+    assert figures["per_class_boundary_iou"]["square"] < 0.4
+
+
+@given(pair=mask_pairs())
+def test_sparse_counts_are_the_same_counts(pair: tuple[np.ndarray, np.ndarray, int]) -> None:
+    counted = counts.pixel_counts(*pair)
+    np.testing.assert_array_equal(counts.from_sparse(counts.to_sparse(counted), pair[2]), counted)
+
+
+def _images(seed: int, images: int = 60) -> np.ndarray:
+    """Confusion matrices of images of three classes; the third is in few of them."""
+    random = np.random.default_rng(seed)
+    matrices = random.integers(0, 400, (images, 3, 3)) + 500 * np.eye(3, dtype=int)
+    matrices[random.random(images) < 0.8, 2] = 0
+    return matrices
+
+
+def test_bootstrap_samples_are_the_mean_iou_of_drawn_images() -> None:
+    matrices = _images(0, images=5)
+    draws = np.random.default_rng(0).multinomial(5, np.full(5, 0.2), size=bootstrap.SAMPLES)
+    expected = [confusion.mean_iou((matrices * times[:, None, None]).sum(axis=0)) for times in draws]
+    np.testing.assert_allclose(bootstrap.bootstrap_mean_iou(matrices), expected, rtol=1e-12)
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+    """Splits drawn from one population: about 95 of 100 intervals hold the population's figure."""
+    population = _images(1, images=4000)
+    truth, random = confusion.mean_iou(population.sum(axis=0)), np.random.default_rng(2)
+    ends = [
+        bootstrap.interval(bootstrap.bootstrap_mean_iou(population[random.integers(0, len(population), 60)]))
+        for _ in range(100)
+    ]
+    covered = sum(low <= truth <= high for low, high in ends)
+    assert 85 <= covered <= 100
+    assert all(low < high for low, high in ends)
+
+
+def test_models_are_compared_on_the_same_images() -> None:
+    """A model that is a little better on every image is better beyond luck, though the two intervals overlap."""
+    one = _images(3)
+    better = one + 8 * np.eye(3, dtype=int) * (one.sum(axis=2) > 0)[..., None]
+    samples, better_samples = bootstrap.bootstrap_mean_iou(one), bootstrap.bootstrap_mean_iou(better)
+    ends, better_ends = bootstrap.interval(samples), bootstrap.interval(better_samples)
+    assert better_ends[0] < ends[1]
+    assert bootstrap.interval(better_samples - samples)[0] > 0
+
+
+def test_a_split_without_valid_pixels_has_no_interval() -> None:
+    assert bootstrap.interval(bootstrap.bootstrap_mean_iou(np.zeros((4, 2, 2), int))) is None

@@ -1,0 +1,103 @@
+"""The public test of the contract: it passes what keeps it, and says what is wrong with what does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import pytest
+
+from components.networks.contract import check_network
+
+OWN_NETWORK = '''
+import keras
+import numpy as np
+
+@keras.saving.register_keras_serializable("tests")
+class Forgetful(keras.layers.Layer):
+    """Has state that is neither a weight nor in its configuration."""
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = np.random.default_rng().uniform(1, 2)
+    def call(self, inputs):
+        return inputs * self.factor
+
+class Demanding(keras.layers.Layer):
+    """Can't be made from its configuration."""
+    def __init__(self, factor, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+    def call(self, inputs):
+        return inputs * self.factor
+
+def build(image_size, num_classes, flaw=None):
+    layers, ops = keras.layers, keras.ops
+    images = keras.Input((image_size, image_size, 3))
+    outputs = images
+    if flaw == "unit range":
+        outputs = ops.clip(outputs, 0, 1)
+    if flaw == "logarithm":
+        outputs = ops.log(outputs)
+    outputs = layers.Conv2D(8, 3, padding="same", activation="relu")(layers.Rescaling(1 / 255)(outputs))
+    if flaw == "stopped":
+        outputs = ops.stop_gradient(outputs)
+    if flaw == "forgetful":
+        outputs = Forgetful()(outputs)
+    if flaw == "demanding":
+        outputs = Demanding(2.0)(outputs)
+    if flaw == "stride":
+        outputs = layers.MaxPooling2D()(outputs)
+    last = None if flaw == "half precision" else "float32"
+    activation = flaw if flaw in ("softmax", "relu") else None
+    return keras.Model(images, layers.Conv2D(num_classes, 1, activation=activation, dtype=last)(outputs))
+'''
+
+
+@pytest.fixture
+def own_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "my_contract_networks.py").write_text(OWN_NETWORK)
+    monkeypatch.syspath_prepend(tmp_path)
+    return "my_contract_networks:build"
+
+
+def test_a_network_of_ones_own_that_keeps_it(own_network: str) -> None:
+    policy = keras.config.dtype_policy()
+    check_network(own_network, num_classes=3)
+    assert keras.config.dtype_policy() == policy
+
+
+@pytest.mark.parametrize(
+    ("flaw", "sentence"),
+    [
+        ("softmax", "no score gets below zero: leave out the last softmax"),
+        ("relu", "no score gets below zero: leave out the last softmax, sigmoid or ReLU"),
+        ("half precision", r"the scores are bfloat16 under the dtype policy mixed_bfloat16: give the last layers"),
+        ("stopped", r"no gradient reaches .*kernel.*: is there a layer that can't be differentiated"),
+        ("forgetful", "saved as .keras and loaded gives other scores"),
+        ("demanding", r"can't be saved as .keras and loaded again \(.*register_keras_serializable"),
+        ("logarithm", r"the scores of a black image \(RGB 0\) are not all finite"),
+        ("unit range", "two images have the same scores unless their RGB is within 0 to 1"),
+    ],
+)
+def test_what_breaks_the_contract_is_said(own_network: str, flaw: str, sentence: str) -> None:
+    with pytest.raises(AssertionError, match=sentence):
+        check_network(own_network, flaw=flaw)
+
+
+def test_what_can_not_be_made_is_refused_as_in_a_run(own_network: str) -> None:
+    with pytest.raises(ValueError, match=r"gives scores of shape \(None, 22, 22, 4\) instead of"):
+        check_network(own_network, flaw="stride")
+    with pytest.raises(ValueError, match="its options are flaw"):
+        check_network(own_network, flow="stride")
+
+
+def test_an_export_that_segments_otherwise_is_found(own_network: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from components.networks import contract as network_contract
+
+    def export_upside_down(network: keras.Model, *arguments: object) -> None:
+        export(keras.Model(network.inputs, -network.outputs[0]), *arguments)
+
+    export = network_contract.export_saved_model
+    monkeypatch.setattr(network_contract, "export_saved_model", export_upside_down)
+    with pytest.raises(AssertionError, match="of the pixels another class than the network does"):
+        check_network(own_network)

@@ -1,0 +1,69 @@
+"""A network that averages over an image and its mirror image, and the model that a training exports of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx import types
+from tfx.types import standard_artifacts
+from tfx.utils import path_utils
+
+from components.networks import create_network
+from components.saved_model.flip_averaging import with_flip_averaging
+from components.segmentation_trainer import executor
+from components.segmentation_trainer.component import SegmentationTrainer
+from components.training.config import TrainingConfig
+from tests.conftest import IMAGE_SIZE
+
+OPTIONS = {"width": 4, "depth": 1, "dropout": 0.0}
+
+
+def _mirrored(batch: Any) -> Any:
+    return batch[:, :, ::-1]
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_probabilities_are_the_average_and_their_logarithms_are_the_scores(policy: str) -> None:
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy(policy)
+    try:
+        network = create_network("unet", image_size=40, num_classes=3, **OPTIONS)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    averaging = with_flip_averaging(network)
+    photos = np.random.default_rng(0).uniform(0, 255, (2, 40, 40, 3)).astype(np.float32)
+    straight, mirrored = tf.nn.softmax(network(photos)), _mirrored(tf.nn.softmax(network(_mirrored(photos))))
+    assert np.abs(straight - mirrored).max() > 0.01
+    scores = averaging(photos)
+    assert scores.dtype == tf.float32
+    np.testing.assert_allclose(np.exp(scores), (straight + mirrored) / 2, atol=1e-6)
+    assert averaging.count_params() == network.count_params()
+
+
+def test_large_scores_do_not_overflow() -> None:
+    images = keras.Input((4, 4, 3))
+    network = keras.Model(images, keras.layers.Rescaling([1e4, -1e4, 0.0])(images))
+    scores = np.asarray(with_flip_averaging(network)(np.full((1, 4, 4, 3), 255, np.float32)))
+    assert np.isfinite(scores).all()
+    np.testing.assert_array_equal(scores.argmax(axis=-1), 0)
+
+
+def test_the_exported_model_answers_a_mirrored_photo_with_the_mirrored_scores(
+    examples: Any, tmp_path: Path, make_artifact: Callable[..., Any]
+) -> None:
+    outputs = {"model": [make_artifact("Model", tmp_path / "model")]}
+    outputs["model_run"] = [make_artifact("ModelRun", tmp_path / "run")]
+    training = TrainingConfig(epochs=1, batch_size=4, flip_averaging=True)
+    component = SegmentationTrainer(types.Channel(type=standard_artifacts.Examples), "small", "unet", OPTIONS, training)
+    executor.Executor().Do({"examples": [examples]}, outputs, component.exec_properties)
+    folder = path_utils.serving_model_dir(outputs["model"][0].uri)
+    score = tf.saved_model.load(folder).signatures["score_images"]
+    photos = np.random.default_rng(0).integers(0, 256, (3, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+    straight, mirrored = (score(images=tf.constant(batch))["scores"].numpy() for batch in (photos, _mirrored(photos)))
+    np.testing.assert_allclose(_mirrored(mirrored), straight, atol=1e-5)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import functools
+import itertools
+from typing import Any
+
+import pytest
+
+from components.training.augmentation_config import AugmentationConfig
+from components.training.input_pipeline import Share, count_records, evaluation_batches, steps_of, training_batches
+from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES
+from tfds_voc_seg.labels import VOID
+from tfds_voc_seg.records.decoding import image_and_class_map
+
+DECODE = functools.partial(image_and_class_map, image_size=IMAGE_SIZE, channels=len(CLASSES) + 1)
+BATCH = 4
+
+
+@pytest.fixture(scope="module")
+def files(examples: Any) -> list[str]:
+    from components.artifacts.records import read_records
+
+    return read_records(examples).files["train"]
+
+
+def as_bytes(batches: Any) -> list[bytes]:
+    """Each image and class map, in the order they came; those that only fill a batch left out."""
+    return [
+        image.tobytes() + classes.tobytes()
+        for images, class_maps in batches.as_numpy_iterator()
+        for image, classes in zip(images, class_maps, strict=True)
+        if (classes != VOID).any()
+    ]
+
+
+def batches(files: list[str], epochs: range, **settings: Any) -> Any:
+    options: dict[str, Any] = {
+        "batch_size": BATCH,
+        "augmentation": AugmentationConfig(scale=(0.5, 2.0), brightness=0.3),
+        "seed": 0,
+        "records": TRAIN_IMAGES,
+        **settings,
+    }
+    return training_batches(files, DECODE, epochs=epochs, **options)
+
+
+def stored(files: list[str]) -> list[bytes]:
+    return as_bytes(evaluation_batches(files, DECODE, batch_size=3, records=TRAIN_IMAGES))
+
+
+def test_every_record_is_seen_once_an_epoch(files: list[str]) -> None:
+    assert count_records(files) == TRAIN_IMAGES
+    plain = batches(files, range(1), augmentation=AugmentationConfig(horizontal_flip=False))
+    seen = as_bytes(plain)
+    assert len(seen) == TRAIN_IMAGES  # the last, filled batch too
+    assert sorted(seen) == sorted(stored(files)) != seen
+    assert [len(images) for images, _ in plain] == [BATCH] * steps_of(TRAIN_IMAGES, BATCH)
+
+
+def test_an_epoch_follows_from_its_number_and_the_seed(files: list[str]) -> None:
+    whole = as_bytes(batches(files, range(3)))
+    first, second, third = (whole[start : start + TRAIN_IMAGES] for start in range(0, 3 * TRAIN_IMAGES, TRAIN_IMAGES))
+    assert first != second != third
+    assert as_bytes(batches(files, range(1, 3))) == second + third  # as after a resumption
+    assert as_bytes(batches(files, range(1), seed=1)) != first
+
+
+def test_workers_share_every_batch_between_them(files: list[str]) -> None:
+    alone = [set(as_bytes_of(batch)) for batch in batches(files, range(2)).as_numpy_iterator()]
+    halves = [
+        [set(as_bytes_of(batch)) for batch in batches(files, range(2), share=Share(index, 2, 2)).as_numpy_iterator()]
+        for index in range(2)
+    ]
+    assert [one | other for one, other in zip(*halves, strict=True)] == alone
+    assert all(not one & other for one, other in itertools.islice(zip(*halves, strict=True), 2))
+
+
+def as_bytes_of(batch: Any) -> list[bytes]:
+    return [image.tobytes() + classes.tobytes() for image, classes in zip(*batch, strict=True)]

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.training.config import TrainingConfig
+from components.training.optimizers import make_optimizer, make_schedule
+
+STEPS = 10
+
+
+def rates(steps: list[int], **settings: object) -> list[float]:
+    schedule = make_schedule(TrainingConfig(epochs=4, learning_rate=0.1, **settings), STEPS)  # type: ignore[arg-type]
+    return [float(schedule(step)) for step in steps]
+
+
+def compiled_step(optimizer: keras.optimizers.Optimizer, weight: keras.Variable) -> Callable[[np.ndarray], None]:
+    return tf.function(lambda gradient: optimizer.apply([gradient], [weight]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps", "expected"),
+    [
+        ({"schedule": "cosine"}, [0, 20, 40], [0.1, 0.05, 0.0]),
+        ({"schedule": "cosine", "warmup_epochs": 1}, [0, 4, 9, 10, 25, 40], [0.01, 0.05, 0.1, 0.1, 0.05, 0.0]),
+        ({"schedule": "constant", "warmup_epochs": 2}, [0, 9, 20, 40], [0.005, 0.05, 0.1, 0.1]),
+        ({"schedule": "poly"}, [0, 20, 40], [0.1, 0.1 * 0.5**0.9, 0.0]),
+        ({"schedule": "poly", "warmup_epochs": 2}, [19, 30], [0.1, 0.1 * 0.5**0.9]),
+    ],
+)
+def test_learning_rates_follow_the_schedule(
+    settings: dict[str, object], steps: list[int], expected: list[float]
+) -> None:
+    assert rates(steps, **settings) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_the_backbones_rate_is_its_share(optimizer: str) -> None:
+    """With constant gradients both optimisers move a weight in proportion to its learning rate."""
+    config = TrainingConfig(
+        optimizer=optimizer,
+        learning_rate=0.1,
+        schedule="constant",
+        backbone_learning_rate_factor=0.25,
+        weight_decay=0,
+    )
+    head, backbone = keras.Variable(np.zeros(3, np.float32)), keras.Variable(np.zeros(3, np.float32))
+    made = make_optimizer(config, STEPS, [backbone])
+    for _ in range(3):
+        made.apply([np.ones(3, np.float32)] * 2, [head, backbone])
+    np.testing.assert_allclose(backbone.numpy(), 0.25 * head.numpy(), rtol=1e-5)
+    assert head.numpy().max() < 0
+
+
+def test_sgd_is_nesterovs() -> None:
+    """Sutskever et al., ICML 2013: the first step is (1 + momentum) × rate × gradient."""
+    config = TrainingConfig(optimizer="sgd", learning_rate=0.01, schedule="constant", weight_decay=0)
+    weight = keras.Variable(np.zeros(1, np.float32))
+    make_optimizer(config, STEPS).apply([np.ones(1, np.float32)], [weight])
+    assert float(weight.numpy()[0]) == pytest.approx(-0.01 * 1.9)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"optimizer": "sgd"}, {"optimizer": "sgd", "momentum": 0}, {"optimizer": "adamw"}]
+)
+def test_steps_are_keras_own(settings: dict[str, Any]) -> None:
+    """With decay, over several steps and inside a compiled function, as a training takes them."""
+    config = TrainingConfig(learning_rate=0.1, weight_decay=0.3, warmup_epochs=1, epochs=2, **settings)
+    arguments = {"learning_rate": make_schedule(config, STEPS), "weight_decay": 0.3}
+    if config.optimizer == "adamw":
+        kerass: keras.optimizers.Optimizer = keras.optimizers.AdamW(**arguments)
+    else:
+        kerass = keras.optimizers.SGD(**arguments, momentum=config.momentum, nesterov=config.momentum > 0)
+    draws = np.random.default_rng(0)
+    start, gradients = draws.normal(size=(3, 4)), draws.normal(size=(6, 3, 4))
+    ends = []
+    for optimizer in (make_optimizer(config, STEPS), kerass):
+        weight = keras.Variable(start.astype(np.float32), name="kernel")
+        optimizer.build([weight])
+        step = compiled_step(optimizer, weight)
+        for gradient in gradients.astype(np.float32):
+            step(gradient)
+        ends.append(weight.numpy())
+    np.testing.assert_allclose(*ends, rtol=1e-5, atol=1e-6)
+
+
+def test_decay_leaves_biases_and_normalisation_alone() -> None:
+    config = TrainingConfig(learning_rate=0.1, schedule="constant", weight_decay=0.5)
+    variables = [keras.Variable(np.ones(2, np.float32), name=name) for name in ("kernel", "bias", "gamma", "beta")]
+    make_optimizer(config, STEPS).apply([np.zeros(2, np.float32)] * 4, variables)
+    assert [round(float(variable.numpy()[0]), 6) for variable in variables] == [0.95, 1, 1, 1]
+
+
+def test_clipping_bounds_the_norm_of_all_gradients_together() -> None:
+    config = TrainingConfig(
+        optimizer="sgd", momentum=0, learning_rate=1, schedule="constant", weight_decay=0, clip_norm=1
+    )
+    variables = [keras.Variable(np.zeros(1, np.float32)) for _ in range(2)]
+    make_optimizer(config, STEPS).apply([np.array([30.0], np.float32), np.array([40.0], np.float32)], variables)
+    assert [float(variable.numpy()[0]) for variable in variables] == pytest.approx([-0.6, -0.8])

@@ -1,0 +1,257 @@
+"""Training on real records: resumption after a kill, early stopping, freezing, precision, several workers."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from etils import epath
+
+from components.artifacts.records import read_records
+from components.networks import create_network
+from components.training.callbacks import CURVES_FILE, HISTORY_CSV, HISTORY_JSON
+from components.training.config import TrainingConfig
+from components.training.input_pipeline import evaluation_batches
+from components.training.loop import TENSORBOARD_FOLDER, TrainingResult, train
+from components.training.metrics import SegmentationMetrics
+from components.training.resumption import STATE_FILE, TrainingFolder
+from tests.components.networks.tiny_network import TINY
+from tests.conftest import VAL_IMAGES
+from tfds_voc_seg.records.decoding import image_and_class_map
+from tfds_voc_seg.records.files import Records
+
+OPTIONS = {"width": 4, "depth": 1, "dropout": 0.3, "batch_normalization": True}
+TRAINING = {
+    "epochs": 4,
+    "batch_size": 4,
+    "learning_rate": 0.01,
+    "augmentation": {"scale": [0.5, 2.0], "brightness": 0.2},
+}
+
+
+class Killed(BaseException):
+    """Stands for a kill where a test needs no process of its own."""
+
+
+@pytest.fixture(scope="module")
+def records(examples: Any) -> Records:
+    return read_records(examples)
+
+
+@pytest.fixture
+def run(records: Records, tmp_path: Path) -> Callable[..., tuple[Any, TrainingResult]]:
+    def start(
+        folder: str = "a",
+        kill_at: int | None = None,
+        network: str = "unet",
+        options: dict[str, Any] = OPTIONS,
+        **settings: Any,
+    ) -> tuple[Any, TrainingResult]:
+        steps = 0
+
+        def on_step(*_: Any) -> None:
+            nonlocal steps
+            steps += 1
+            if steps == kill_at:
+                raise Killed
+
+        return train(
+            lambda: create_network(
+                network, image_size=records.image_size, num_classes=len(records.class_names), **options
+            ),
+            records,
+            TrainingConfig(**{**TRAINING, **settings}),
+            tf.distribute.get_strategy(),
+            epath.Path(tmp_path / folder / "run"),
+            TrainingFolder(tmp_path / folder / "state"),
+            on_step,
+        )
+
+    return start
+
+
+@pytest.mark.parametrize("ema_momentum", [None, 0.9])
+def test_a_training_goes_on_as_if_it_had_never_stopped(run: Any, tmp_path: Path, ema_momentum: float | None) -> None:
+    settings = {"network": TINY, "options": {}, "ema_momentum": ema_momentum}
+    network, result = run("whole", **settings)
+    for kill_at in (6, 3):  # in the second epoch; then, resumed, in the third
+        with pytest.raises(Killed):
+            run("killed", kill_at=kill_at, **settings)
+    assert TrainingFolder(tmp_path / "killed/state").read().epochs in (1, 2)  # type: ignore[union-attr]
+    resumed, resumed_result = run("killed", **settings)
+    assert resumed_result.history == result.history
+    for one, other in zip(network.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # A finished one is not trained again.
+    again, again_result = run("killed", kill_at=1, **settings)
+    assert again_result.history == result.history
+    np.testing.assert_array_equal(again.get_weights()[0], network.get_weights()[0])
+    events = list((tmp_path / "killed/run" / TENSORBOARD_FOLDER).rglob("events.*"))
+    assert events
+
+
+def test_what_is_validated_and_exported_is_the_average_of_the_weights(run: Any, records: Records) -> None:
+    settings = {"network": TINY, "options": {"dropout": 0.0, "batch_normalization": False}, "epochs": 2}
+    plain, _ = run("plain", **settings)
+    averaged, result = run("averaged", **settings, ema_momentum=0.5)
+    assert any(not np.array_equal(*pair) for pair in zip(plain.get_weights(), averaged.get_weights(), strict=True))
+    decode = functools.partial(image_and_class_map, image_size=records.image_size, channels=len(records.class_names))
+    batches = evaluation_batches(records.files["val"], decode, batch_size=4, records=VAL_IMAGES)
+    metrics = SegmentationMetrics(records.class_names)
+    for images, classes in batches:
+        metrics.update_state(classes, averaged(tf.cast(images, tf.float32), training=False))
+    assert float(metrics.result()["mean_iou"]) == pytest.approx(max(result.history["val_mean_iou"]), abs=1e-6)
+
+
+def test_the_history_is_there_as_json_csv_and_picture(run: Any, records: Records, tmp_path: Path) -> None:
+    _, result = run(network=TINY, options={}, epochs=2)
+    folder = tmp_path / "a/run"
+    history = json.loads((folder / HISTORY_JSON).read_text(), parse_constant=lambda name: pytest.fail(name))
+    assert set(history) == set(result.history)
+    assert {f"val_iou_{name}" for name in records.class_names} < set(history)
+    rows = list(csv.DictReader((folder / HISTORY_CSV).open()))
+    assert [float(row["val_mean_iou"]) for row in rows] == pytest.approx(history["val_mean_iou"])
+    assert (folder / CURVES_FILE).read_bytes().startswith(b"\x89PNG")
+    tags = {
+        value.tag
+        for file in (folder / TENSORBOARD_FOLDER).rglob("events.*")
+        for event in tf.compat.v1.train.summary_iterator(str(file))
+        for value in event.summary.value
+    }
+    assert {"truth and prediction", "epoch_loss"} <= tags
+
+
+def test_early_stopping_counts_epochs_before_a_resumption(run: Any) -> None:
+    settings = {"epochs": 12, "early_stopping_patience": 2, "learning_rate": 1e-12}
+    settings |= {"augmentation": {"horizontal_flip": False}, "network": TINY, "options": {}}
+    _, whole = run("whole", **settings)
+    epochs = len(whole.history["loss"])
+    assert epochs < 12
+    with pytest.raises(Killed):
+        run("killed", kill_at=4 * (epochs - 1) + 1, **settings)  # three steps and an end an epoch
+    _, resumed = run("killed", **settings)
+    assert len(resumed.history["loss"]) == epochs
+
+
+def test_frozen_blocks_keep_their_weights(run: Any) -> None:
+    options = {"backbone": "mobilenet", "alpha": 0.25}
+    network, _ = run(network="fcn8", options=options, epochs=1, frozen_blocks=2)
+    first, second, third = network.backbone_blocks[:3]
+    trained = {layer.name: layer.trainable_variables for layer in network.layers}
+    assert not any(trained[name] for name in (*first, *second))
+    assert any(trained[name] for name in third)
+    with pytest.raises(ValueError, match="frozen_blocks is 9, but the network names 5 backbone blocks"):
+        run("other", network="fcn8", options=options, epochs=1, frozen_blocks=9)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"precision": "float16"},
+        {"precision": "bfloat16"},
+        {"xla": True},
+        {"loss": {"cross_entropy": 1, "lovasz_softmax": 1}, "class_weights": "median_frequency"},
+        {"loss": "focal", "optimizer": "sgd", "schedule": "poly", "clip_norm": 1.0},
+    ],
+    ids=str,
+)
+def test_a_training_learns_under_every_setting(run: Any, settings: dict[str, Any]) -> None:
+    _, result = run(epochs=3, augmentation={}, **settings)
+    assert result.history["loss"][-1] < result.history["loss"][0]
+
+
+@pytest.fixture
+def settings_file(records: Records, tmp_path: Path) -> Callable[..., str]:
+    def write(kill_at: int | None = None, options: dict[str, Any] = OPTIONS, **training: Any) -> str:
+        path = tmp_path / f"settings{kill_at}.json"
+        settings = {
+            "files": records.files,
+            "class_names": records.class_names,
+            "image_size": records.image_size,
+            "training": {**TRAINING, **training},
+            "options": options,
+            "kill_at": kill_at,
+        }
+        path.write_text(json.dumps(settings))
+        return str(path)
+
+    return write
+
+
+def start(settings: str, folder: Path, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.components.training.training_process", settings, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", **environment},
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output[-3000:]
+
+
+def weights(folder: Path) -> Iterator[np.ndarray]:
+    with np.load(folder / "result.npz") as stored:
+        yield from (stored[name] for name in stored.files)
+
+
+@pytest.mark.slow
+def test_ten_kills_at_random_moments_change_nothing(settings_file: Any, tmp_path: Path) -> None:
+    settings = settings_file(epochs=8)
+    finish(start(settings, tmp_path / "whole"))
+    moments = random.Random(0)
+    for kill in range(10):
+        folder = tmp_path / f"killed{kill}"
+        process = start(settings, folder)
+        deadline = time.monotonic() + 120
+        while not (folder / "state" / STATE_FILE).exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 1.0))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert not (folder / "result.npz").exists()
+        finish(start(settings, folder))
+        for one, other in zip(weights(tmp_path / "whole"), weights(folder), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_two_workers_train_as_one(settings_file: Any, tmp_path: Path) -> None:
+    """Without normalisation over the batch and dropout, which each worker does for its own half."""
+    options = {"width": 4, "depth": 1, "dropout": 0.0}
+    settings = settings_file(options=options)
+    finish(start(settings, tmp_path / "one"))
+    with socket.socket() as one, socket.socket() as other:
+        for sock in (one, other):
+            sock.bind(("localhost", 0))
+        workers = [f"localhost:{sock.getsockname()[1]}" for sock in (one, other)]
+    processes = [
+        start(
+            settings,
+            tmp_path / "two",
+            TF_CONFIG=json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}),
+        )
+        for index in range(2)
+    ]
+    for process in processes:
+        finish(process)
+    histories = [json.loads((tmp_path / name / "run" / HISTORY_JSON).read_text()) for name in ("one", "two")]
+    for metric in ("loss", "val_loss", "val_mean_iou"):
+        assert histories[1][metric] == pytest.approx(histories[0][metric], abs=1e-3)

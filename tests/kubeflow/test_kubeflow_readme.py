@@ -1,0 +1,63 @@
+"""kubeflow/README.md: its commands are commands, its settings are settings, its files are there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline import cli
+from pipeline.kubeflow.config import KubeflowConfig
+
+FOLDER = Path(__file__).parents[2] / "kubeflow"
+README = (FOLDER / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+COMMANDS = [
+    line.partition(" | ")[0]
+    for block in blocks("bash")
+    for line in block.replace("\\\n", " ").splitlines()
+    if line.startswith("vocseg ")
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_one(command: str) -> None:
+    options = cli._parser().parse_args(shlex.split(command, comments=True)[1:])
+    assert callable(options.command)
+
+
+@pytest.mark.parametrize("block", blocks("yaml"))
+def test_every_setting_is_one(block: str) -> None:
+    settings = yaml.safe_load(block)
+    assert list(settings) == ["kubeflow"]
+    KubeflowConfig.model_validate(settings["kubeflow"])
+
+
+def test_files_that_are_named_are_there() -> None:
+    for path in {*re.findall(r"\]\(((?!http)[^)#]+)", README), *re.findall(r"kubeflow/(manifests/\S+\.yaml)", README)}:
+        assert (FOLDER / path).exists(), path
+
+
+def test_the_commands_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\n"
+        "from pipeline import cli\n"
+        "for command in ('submit', 'logs', 'recurring', 'training-job'):\n"
+        "    try:\n        cli.main(['kubeflow', command, '--help'])\n"
+        "    except SystemExit as stop:\n        assert stop.code == 0\n"
+        "heavy = {'kfp', 'kfp_server_api', 'tensorflow', 'tfx', 'pydantic', 'rich', 'yaml'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert "--token-file" in finished.stdout

@@ -1,0 +1,116 @@
+"""`vocseg evaluate` on real SavedModels and a drawn devkit."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
+from tfds_voc_seg.class_maps import class_map, resize_class_map
+from tfds_voc_seg.devkit.pairs import read_pair
+from tfds_voc_seg.devkit.problems import DevkitError
+from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.records.config import RecordConfig
+
+Evaluate = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def evaluate(devkit: Path) -> Evaluate:
+    from pipeline.commands.evaluate_models import evaluate_models
+    from pipeline.display.live import Display
+
+    def run(*models: Path | str, **options: Any) -> list[dict[str, Any]]:
+        display = Display(Console(file=io.StringIO()))
+        return evaluate_models([*map(str, models)], options.pop("devkit", str(devkit)), display, **options)
+
+    return run
+
+
+@pytest.fixture
+def serving_model_dir(model_of: Callable[..., Any]) -> Callable[..., Path]:
+    from tfx.utils import path_utils
+
+    return lambda *arguments, **options: Path(path_utils.serving_model_dir(model_of(*arguments, **options).uri))
+
+
+def test_any_model_gets_the_pipelines_figures(
+    evaluate: Evaluate, serving_model_dir: Callable[..., Path], devkit: Path, tmp_path: Path
+) -> None:
+    for version, always in (("3", 0), ("20", 3)):
+        shutil.copytree(serving_model_dir(always), tmp_path / "demo/serving" / version)
+    other = serving_model_dir(1, ("background", "car"))
+    together, alone = evaluate(
+        tmp_path / "demo", tmp_path / "demo/serving/3", other, output=str(tmp_path / "figures"), split="val"
+    )
+    assert (list(together["candidates"]), together["images"]) == (["demo-20", "demo-3"], VAL_IMAGES)
+    assert len(alone["candidates"]) == 1
+    assert set(together["differences"]["demo-20"]) == {"demo-3"}
+
+    config, pixels = RecordConfig(IMAGE_SIZE, CLASSES), np.zeros(256, int)
+    for pair in read_splits(devkit)["val"].pairs:
+        classes = resize_class_map(class_map(read_pair(pair)[1], config), IMAGE_SIZE)
+        pixels += np.bincount(classes.ravel(), minlength=256)
+    iou = pixels[3] / pixels[: len(CLASSES) + 1].sum()
+    assert together["candidates"]["demo-20"]["per_class_iou"]["car"] == pytest.approx(iou, abs=1e-12)
+    assert together["candidates"]["demo-20"]["original_size"]["per_class_iou"]["car"] > 0
+    (folder, _) = sorted((tmp_path / "figures").iterdir(), key=lambda path: path.name[-1])
+    assert json.loads((folder / "evaluation.json").read_text())["candidates"] == together["candidates"]
+    assert len(list((folder / "examples").iterdir())) == len(together["examples"])
+
+
+def test_images_without_the_classes_can_be_left_out(
+    evaluate: Evaluate, serving_model_dir: Callable[..., Path], devkit: Path
+) -> None:
+    model = serving_model_dir(1, ("background", "bottle"))
+    (everything,), (with_bottles,) = evaluate(model, split="train"), evaluate(model, split="train", drop_empty=True)
+    assert 0 < with_bottles["images"] < everything["images"] == len(read_splits(devkit)["train"].pairs)
+    assert [*with_bottles["candidates"]] == ["Format-Serving"]
+
+
+def test_a_split_without_any_of_the_classes_is_said(evaluate: Evaluate, serving_model_dir: Callable[..., Path]) -> None:
+    from pipeline.commands.evaluate_models import EvaluateError
+
+    with pytest.raises(EvaluateError, match=r"no image of the val split .* holds any of sheep: leave out"):
+        evaluate(serving_model_dir(1, ("background", "sheep")), drop_empty=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (
+            "nothing",
+            "holds no model: name a SavedModel, a publishing folder of versions, or the output folder of a run",
+        ),
+        ("strange", "can't be evaluated: .* is not a model of this project"),
+        ("other_classes", "can't be evaluated: unknown class 'zebra'"),
+    ],
+)
+def test_what_can_not_be_evaluated_is_said(
+    model: str, message: str, evaluate: Evaluate, serving_model_dir: Callable[..., Path], tmp_path: Path
+) -> None:
+    from pipeline.commands.evaluate_models import EvaluateError
+
+    shutil.copytree(serving_model_dir(0), tmp_path / "strange")
+    (tmp_path / "strange/assets/segmentation.json").unlink()
+    shutil.copytree(serving_model_dir(0, ("background", "zebra")), tmp_path / "other_classes")
+    with pytest.raises(EvaluateError, match=message):
+        evaluate(tmp_path / model)
+
+
+def test_a_devkit_that_can_not_be_used(
+    evaluate: Evaluate, serving_model_dir: Callable[..., Path], own_devkit: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(DevkitError, match="is not a VOC devkit"):
+        evaluate(serving_model_dir(0), devkit=str(tmp_path / "nowhere"))
+    Path(read_splits(own_devkit)["val"].pairs[0].photo).unlink()
+    with pytest.raises(DevkitError, match=r"the val split .* can't be used:\n .*jpg is missing; restore it"):
+        evaluate(serving_model_dir(0), devkit=str(own_devkit))

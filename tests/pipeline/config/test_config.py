@@ -1,0 +1,129 @@
+"""Configuration errors: one line that names the key and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.loading import load_config, preset_names
+from pipeline.config.problems import ConfigError
+from pipeline.places import devkit_folder
+
+MINIMAL = "name: mine\ndata: {classes: [person]}\ncandidates: {small: {network: unet}}\n"
+
+
+def errors(*overrides: str, preset: str = "demo") -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_config(preset, overrides=overrides)
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_is_valid_and_says_its_command(name: str) -> None:
+    assert load_config(name).name == name
+    head = Path("pipeline/presets", f"{name}.yaml").read_text().splitlines()[0]
+    assert head.startswith(("# vocseg run", "# vocseg experiment transfer"))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("colour=red", "colour: unknown key; allowed here are name, output, data, sample"),
+        ("data.size=3", "data.size: unknown key; allowed here are devkit, image_size, classes"),
+        ("training.epoch=3", "training.epoch: unknown key; allowed here are epochs, batch_size"),
+        (
+            "candidates.unet.depth=3",
+            "candidates.unet.depth: unknown key; allowed here are network, options, transfer, training",
+        ),
+        ("candidates.unet.training.lr=1", "candidates.unet.training.lr: unknown key; allowed here are epochs"),
+        ("data.image_size=big", "data.image_size: input should be a valid integer"),
+        ("data.image_size=8", "data.image_size: input should be greater than or equal to 32 (got 8)"),
+        ("training.epochs=0", "training.epochs: input should be greater than or equal to 1 (got 0)"),
+        ("training.learning_rate=-1", "training.learning_rate: input should be greater than 0 (got -1)"),
+        ("training.epochs=yes", "training.epochs: must be a number, not true"),
+        ("training.seed=5000000000", "training.seed: input should be less than or equal to 4294967295"),
+        ("training.learning_rate=.inf", "training.learning_rate: input should be a finite number"),
+        ("training.warmup_epochs=99", "training.warmup_epochs: must be at most the 10 epochs of the training"),
+        ("candidates.unet.options={image_size: 3}", "candidates.unet.options: image_size follows from the data"),
+        ("training.optimizer=adam", "training.optimizer: input should be 'adamw' or 'sgd' (got 'adam')"),
+        ("data.void=keep", "data.void: input should be 'ignore' or 'background' (got 'keep')"),
+        ("data.classes=[dgo]", "data.classes: unknown class 'dgo'; allowed are aeroplane, bicycle"),
+        ("data.classes=[]", "data.classes: name at least one class, each once"),
+        ("candidates.unet.network=unt", "candidates.unet.network: unknown network 'unt'; known are fcn32"),
+        ("candidates={}", "candidates: name at least one candidate"),
+        ("candidates.My-Net={network: unet}", "candidates.My-Net: string should match pattern"),
+        ("beam.args=[--direct_running_mode=multi_threading]", "beam.args: multi_threading loses records; use"),
+        (
+            "selection.metric=iou",
+            "selection.metric: unknown figure 'iou'; allowed are mean_iou, pixel_accuracy, mean_class_accuracy",
+        ),
+        ("selection.min_mean_iou=40", "selection.min_mean_iou: input should be less than or equal to 1 (got 40)"),
+        ("selection.min_mean_iou=yes", "selection.min_mean_iou: must be a number, not true"),
+        ("selection.min_class_iou={dgo: 0.2}", "selection: min_class_iou: unknown class 'dgo'; the run has background"),
+        ("selection.min_class_iou={person: 2}", "selection.min_class_iou.person: input should be less than or equal"),
+        (
+            "selection={metric: pixel_accuracy, beyond_interval: true}",
+            "selection: beyond_interval needs the metric mean_iou",
+        ),
+        ("selection.min_iou=1", "selection.min_iou: unknown key; allowed here are metric, min_mean_iou"),
+        (
+            "training.learn_background_classes=true",
+            "the configuration: candidates.fcn8.training.learn_background_classes: set data.background_classes to true",
+        ),
+        ("publishing.keep_versions=0", "publishing.keep_versions: input should be greater than or equal to 1 (got 0)"),
+        ("smoke_test.timeout_seconds=0", "smoke_test.timeout_seconds: input should be greater than 0 (got 0)"),
+        ("data.image_size.x=3", "data.image_size.x: data.image_size is a value, it has no keys below it"),
+        ("training", "--set training: write key=value"),
+        ("training.epochs=[", "--set training.epochs=[: the value is not valid YAML"),
+        ("data=3", "data: input should be a valid dictionary"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(override: str, message: str) -> None:
+    (line,) = errors(override)
+    assert line.startswith(message)
+
+
+def test_several_problems_are_all_listed() -> None:
+    assert len(errors("training.epochs=0", "data.image_size=1", "colour=red")) == 3
+
+
+def test_an_unknown_preset_lists_the_known_ones() -> None:
+    (line,) = errors(preset="dmo")
+    assert line == f"preset 'dmo' is unknown; allowed are {', '.join(preset_names())}, or a .yaml file"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(None, "can't be read"), ("a: [", "not valid YAML"), ("- 1", "must hold keys and values"), ("name: x", "missing")],
+)
+def test_a_preset_file_that_can_not_be_used(text: str | None, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    if text is not None:
+        file.write_text(text)
+    assert message in errors(preset=str(file))[0]
+
+
+def test_a_preset_of_ones_own(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(MINIMAL)
+    config = load_config(str(file), overrides=["training.epochs=3"], devkit="some/devkit", output=str(tmp_path / "out"))
+    assert config.candidates["small"].training.epochs == 3
+    assert devkit_folder(config) == Path("some/devkit").resolve()
+    assert config.serving_folder == str(tmp_path / "out" / "serving")
+
+
+def test_a_candidates_own_training_wins_over_the_shared_one() -> None:
+    config = load_config("demo", overrides=["training.epochs=3", "candidates.unet.training.epochs=5"])
+    assert (config.candidates["fcn8"].training.epochs, config.candidates["unet"].training.epochs) == (3, 5)
+    assert config.candidates["unet"].training.batch_size == config.training.batch_size
+
+
+def test_the_output_folder_is_named_after_the_run() -> None:
+    assert load_config("demo").output_folder == Path("runs/demo").resolve()
+
+
+def test_publishing_and_selection() -> None:
+    config = load_config("demo", overrides=["publishing.keep_versions=null", "selection.min_class_iou={person: 0.2}"])
+    assert config.publishing.keep_versions is None
+    assert config.selection.min_class_iou == {"person": 0.2}

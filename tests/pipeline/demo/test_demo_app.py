@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import base64
+import io
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from pipeline.demo.app import LONGEST_SIDE, make_app
+from pipeline.demo.protection import CONTENT_POLICY
+from pipeline.demo.samples import sample_images
+from pipeline.demo.server import AddressError, _titles, is_this_machine_only, listen
+from pipeline.prediction.segmenter import load_segmenter
+from tests.pipeline.demo.models import CLASS_NAMES, picture
+
+SELF = {"host": "127.0.0.1:8640"}
+
+
+def encoded(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def client(colour_models: tuple[Path, Path]) -> TestClient:
+    models = {path.name: load_segmenter(path) for path in colour_models}
+    app = make_app(models, sample_images(CLASS_NAMES, 2), max_upload_mb=0.5, hosts=["127.0.0.1"])
+    return TestClient(app, base_url="http://127.0.0.1:8640")
+
+
+def class_map(answer: dict[str, Any]) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(answer["class_map"]))))
+
+
+def test_the_page_and_what_it_needs(client: TestClient) -> None:
+    for path, kind in (("/", "text/html"), ("/demo.css", "text/css"), ("/demo.js", "text/javascript")):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith(kind)
+        assert answer.headers["content-security-policy"] == CONTENT_POLICY
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "http" not in answer.text.replace("http://www.w3.org/2000/svg", ""), "an address elsewhere"
+    facts = client.get("/facts.json").json()
+    assert [model["title"] for model in facts["models"]] == ["colours", "blind"]
+    assert facts["models"][0]["classes"][1] == {"name": "person", "colour": [192, 128, 128]}
+    for sample in facts["samples"]:
+        assert Image.open(io.BytesIO(client.get(sample["address"]).content)).format == "JPEG"
+    assert client.get("/samples/9.jpg").status_code == 404
+    assert client.get("/etc/passwd").status_code == 404
+
+
+def test_an_image_is_segmented(client: TestClient, colour_models: tuple[Path, Path]) -> None:
+    answer = client.post("/segment/0", content=encoded(picture())).json()
+    expected = load_segmenter(colour_models[0])(picture())
+    assert (class_map(answer) == expected.class_map).all()
+    assert class_map(answer)[60, [40, 80, 120]].tolist() == [1, 0, 3]
+    assert answer["shares"] == expected.pixel_shares
+    assert (answer["width"], answer["height"]) == (160, 120)
+    assert set(client.post("/segment/1", content=encoded(picture(), "JPEG")).json()["shares"]) == {"background"}
+
+
+def test_a_large_picture_comes_back_as_large_as_a_screen(client: TestClient) -> None:
+    pixels = np.asarray(Image.fromarray(picture()).resize((2400, 1800), Image.Resampling.NEAREST))
+    answer = client.post("/segment/0", content=encoded(pixels)).json()
+    assert (answer["width"], answer["height"]) == (2400, 1800)
+    assert class_map(answer).shape == (LONGEST_SIDE * 3 // 4, LONGEST_SIDE)
+    assert set(np.unique(class_map(answer))) == {0, 1, 3}
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "message"),
+    [
+        (b"", 415, "The image is empty."),
+        (b"hello", 415, "The image is not an image of a format that can be read."),
+        (encoded(picture())[:200], 415, "damaged or cut short"),
+        (b"\x89PNG" + bytes(600_000), 413, "The file is larger than 0.5 MB, which is what this page takes."),
+    ],
+)
+def test_what_can_not_be_used(client: TestClient, content: bytes, status: int, message: str) -> None:
+    answer = client.post("/segment/0", content=content)
+    assert answer.status_code == status
+    assert message in answer.json()["error"]
+
+
+def test_a_body_without_a_length_stops_at_the_limit(client: TestClient) -> None:
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(100):
+            sent += 1
+            yield bytes(100_000)
+
+    assert client.post("/segment/0", content=endless()).status_code == 413
+
+
+def test_requests_from_elsewhere_are_refused(client: TestClient) -> None:
+    image = encoded(picture())
+    assert client.get("/", headers={"host": "evil.example:8640"}).status_code == 400
+    cross = client.post("/segment/0", content=image, headers={"sec-fetch-site": "cross-site"})
+    assert (cross.status_code, cross.json()["error"]) == (403, "Requests from other pages are not answered.")
+    assert client.post("/segment/0", content=image, headers={"sec-fetch-site": "same-origin"}).status_code == 200
+    assert client.post("/segment/7", content=image).status_code == 404
+    assert client.get("/segment/0").status_code == 405
+
+
+_written: list[str] = []
+_watching = False
+
+
+def _watch(event: str, arguments: tuple[Any, ...]) -> None:
+    if _watching and event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+        _written.append(str(arguments[0]))
+
+
+def test_an_upload_is_never_written_to_disk(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    global _watching
+    noise = np.random.default_rng(0).integers(0, 256, (380, 380, 3), dtype=np.uint8)
+    assert client.post("/segment/0", content=encoded(noise)).status_code == 200  # TensorFlow writes code it generates
+    for name in ("TemporaryFile", "NamedTemporaryFile", "SpooledTemporaryFile", "mkstemp", "mkdtemp"):
+        monkeypatch.setattr(tempfile, name, lambda *_, **__: pytest.fail("a temporary file was made"))
+    sys.addaudithook(_watch)
+    _written.clear()
+    _watching = True
+    try:
+        for content in (encoded(noise), encoded(noise, "JPEG"), encoded(noise, "TIFF"), b"foreign", bytes(600_000)):
+            client.post("/segment/0", content=content)
+    finally:
+        _watching = False
+    assert _written == []
+
+
+def test_who_can_reach_the_page() -> None:
+    assert all(map(is_this_machine_only, ("127.0.0.1", "127.1.2.3", "::1", "localhost")))
+    assert not any(map(is_this_machine_only, ("0.0.0.0", "::", "192.168.1.5", "somewhere")))
+    with listen("127.0.0.1", 0) as taken:
+        taken.listen()
+        with pytest.raises(AddressError, match=r"port \d+ can't be used .*give another --port"):
+            listen("127.0.0.1", taken.getsockname()[1])
+    with pytest.raises(AddressError, match=r"--host no\.such\.host\.invalid is not an address of this machine"):
+        listen("no.such.host.invalid", 0)
+
+
+def test_titles_tell_models_apart() -> None:
+    assert _titles(["runs/a/serving/1", "runs/b/serving/2"]) == ["1", "2"]
+    assert _titles(["runs/a/serving/1", "runs/b/serving/1"]) == ["a/serving/1", "b/serving/1"]
+    assert _titles(["runs/a"]) == ["a"]

@@ -1,0 +1,216 @@
+"""Manifests of a distributed training, and a training by two processes as they describe it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.commands.terminal import EXIT_USAGE
+from tests.kubeflow.manifest_types import problems
+from tests.pipeline.kubeflow.server.cluster_commands import vocseg_kubeflow
+
+PROJECT = Path(__file__).parents[3]
+IMAGE = "registry.example/voc-seg:0.1.0"
+WAIT_SECONDS = 900
+PRESET = {
+    "name": "small_run",
+    "data": {"classes": ["person", "car"], "image_size": 32},
+    "training": {"epochs": 3, "batch_size": 4},
+    "candidates": {"unet": {"network": "unet", "options": {"width": 4, "depth": 1}}},
+    "kubeflow": {
+        "volumes": {"/data": "voc-seg-data"},
+        "secrets": [{"name": "object-storage", "env": {"AWS_SECRET_ACCESS_KEY": "secret"}}],
+        "env": {"AWS_ENDPOINT_URL": "http://minio.example"},
+        "nodes": {
+            "default": {"memory": 4},
+            "SegmentationTrainer": {"cpu": 2, "accelerator": "nvidia.com/gpu", "accelerators": 1, "retries": 3},
+        },
+    },
+}
+
+
+@pytest.fixture
+def preset(tmp_path: Path) -> Path:
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(PRESET))
+    return tmp_path / "small.yaml"
+
+
+def manifests(preset: Path, *more: object) -> list[dict[str, Any]]:
+    file = preset.with_name("job.yaml")
+    arguments = ("--preset", preset, "--candidate", "unet", "--image", IMAGE, "--output", file)
+    places = () if "--examples" in more else ("--examples", "/data/examples", "--model-to", "/data/trained")
+    assert vocseg_kubeflow("training-job", *arguments, *places, *more) == 0
+    return list(yaml.safe_load_all(file.read_text()))
+
+
+def container_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    if manifest["kind"] == "TFJob":
+        pod = manifest["spec"]["tfReplicaSpecs"]["Worker"]["template"]["spec"]
+    else:
+        pod = manifest["spec"]["template"]["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    return container
+
+
+def test_a_tfjob_has_the_operators_own_types_and_the_nodes_settings(preset: Path) -> None:
+    (job,) = manifests(preset, "--namespace", "team", "--workers", "4")
+    assert list(problems(job, "KubeflowOrgV1TFJob", "kubeflow.training")) == []
+    assert job["metadata"] == {"name": "small-run-unet", "namespace": "team"}
+    assert job["spec"]["tfReplicaSpecs"]["Worker"]["replicas"] == 4
+    assert job["spec"]["runPolicy"]["backoffLimit"] == 3
+    container = container_of(job)
+    assert container["name"] == "tensorflow"  # or the operator takes it for a helper
+    assert container["resources"] == {
+        "requests": {"cpu": "2", "memory": "4G"},
+        "limits": {"memory": "4G", "nvidia.com/gpu": "1"},
+    }
+    assert {"name": "AWS_ENDPOINT_URL", "value": "http://minio.example"} in container["env"]
+    secret = {"secretKeyRef": {"name": "object-storage", "key": "secret"}}
+    assert {"name": "AWS_SECRET_ACCESS_KEY", "valueFrom": secret} in container["env"]
+    assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/data", "/dev/shm"]
+    assert "TF_CONFIG" not in json.dumps(job)  # the operator's
+
+
+def test_a_misspelt_field_is_found(preset: Path) -> None:
+    (job,) = manifests(preset)
+    job["spec"]["tfReplicaSpecs"]["Worker"]["template"]["spec"]["containers"][0]["imagePolicy"] = "Always"
+    job["spec"]["tfReplicaSpecs"]["Worker"]["replicas"] = "two"
+    found = list(problems(job, "KubeflowOrgV1TFJob", "kubeflow.training"))
+    assert len(found) == 2
+    assert "spec.containers[0].imagePolicy: unknown to V1Container" in "".join(found)
+    assert "replicas: must be int, is 'two'" in "".join(found)
+
+
+def test_a_trainjob_has_trainers_own_types_and_names_the_workers_itself(preset: Path) -> None:
+    from kubeflow_trainer_api import models
+
+    runtime, job = manifests(preset, "--kind", "trainjob")
+    for manifest, model in (
+        (runtime, models.TrainerV1alpha1TrainingRuntime),
+        (job, models.TrainerV1alpha1TrainJob),
+    ):
+        assert model.from_dict(manifest).to_dict() == manifest  # what a model does not know is gone from it
+    assert job["spec"]["runtimeRef"]["name"] == runtime["metadata"]["name"] == "small-run-unet"
+    for index in (0, 1):
+        assert json.loads(tf_config_of(runtime, index)) == {
+            "cluster": {
+                "worker": ["small-run-unet-node-0-0.small-run-unet:2222", "small-run-unet-node-0-1.small-run-unet:2222"]
+            },
+            "task": {"type": "worker", "index": index},
+        }
+    variables = [variable["name"] for variable in container_of(runtime)["env"]]
+    assert variables.index("WORKER_INDEX") < variables.index("TF_CONFIG")  # or Kubernetes does not put it in
+    (alone, _) = manifests(preset, "--kind", "trainjob", "--workers", "1")
+    assert "TF_CONFIG" not in json.dumps(alone)
+
+
+def tf_config_of(runtime: dict[str, Any], index: int) -> str:
+    (value,) = [entry["value"] for entry in container_of(runtime)["env"] if entry["name"] == "TF_CONFIG"]
+    return value.replace("$(WORKER_INDEX)", str(index))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--candidate", "fcn8"), "candidate 'fcn8' is not in small_run; it has unet"),
+        (("--workers", "3"), "a batch of 4 can't be split over 3 devices: set training.batch_size to a multiple of 3"),
+        (("--set", "training.distribute=none"), "training.distribute is none: each worker would train by itself"),
+        (
+            ("--examples", "minio://bucket/examples"),
+            "--examples minio://bucket/examples: all workers have to reach it: give gs://",
+        ),
+        (("--model-to", "/home/me"), "give gs://…, s3://…, or a path below one of kubeflow.volumes (/data)"),
+        (("--set", "training.epochs=0"), "training.epochs: input should be greater than or equal to 1 (got 0)"),
+    ],
+)
+def test_a_job_that_could_not_train_is_refused(preset: Path, capsys: Any, more: tuple[str, ...], message: str) -> None:
+    arguments = (
+        "--preset",
+        preset,
+        "--candidate",
+        "unet",
+        "--image",
+        IMAGE,
+        "--examples",
+        "/data/e",
+        "--model-to",
+        "gs://m",
+    )
+    assert vocseg_kubeflow("training-job", *arguments, *more) == EXIT_USAGE
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.out == ""
+
+
+@pytest.fixture
+def started() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Processes that don't outlive the test."""
+    processes: list[subprocess.Popen[bytes]] = []
+    yield processes
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_two_workers_of_a_trainjob_train_and_go_on_after_a_kill(
+    preset: Path, examples: Any, tmp_path: Path, started: list[subprocess.Popen[bytes]]
+) -> None:
+    """The containers' own commands as two processes; their hosts become ports of this machine."""
+    output = tmp_path / "trained"
+    (runtime, _) = manifests(
+        preset,
+        *("--kind", "trainjob", "--examples", examples.uri, "--model-to", output, "--set", "training.epochs=4"),
+        *("--set", f"kubeflow.volumes={{{Path(examples.uri).parents[1]}: claim}}"),
+    )
+    container = container_of(runtime)
+
+    def start() -> list[subprocess.Popen[bytes]]:
+        with socket.socket() as one, socket.socket() as other:
+            for held in (one, other):
+                held.bind(("localhost", 0))
+            ports = [held.getsockname()[1] for held in (one, other)]
+        for index in (0, 1):
+            config = json.loads(tf_config_of(runtime, index))
+            config["cluster"]["worker"] = [f"localhost:{port}" for port in ports]
+            environment = {**os.environ, "TF_CONFIG": json.dumps(config), "PYTHONPATH": str(PROJECT)}
+            environment["CUDA_VISIBLE_DEVICES"] = "-1"
+            command = [sys.executable, *container["command"][1:], *container["args"]]
+            log = (tmp_path / f"worker{index}.log").open("ab")
+            started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+        return started[-2:]
+
+    def finished_epochs() -> int:
+        states = list((output / "state").glob("*/state.json"))
+        return len(json.loads(states[0].read_text())["history"]["loss"]) if states else 0
+
+    workers = start()
+    deadline = time.monotonic() + WAIT_SECONDS
+    while finished_epochs() < 1 and all(worker.poll() is None for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    for worker in workers:
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    interrupted_after = finished_epochs()
+    assert interrupted_after >= 1
+    assert [worker.wait(timeout=WAIT_SECONDS) for worker in start()] == [0, 0], (tmp_path / "worker1.log").read_text()[
+        -3000:
+    ]
+    assert (output / "model/Format-Serving/saved_model.pb").exists()
+    history = json.loads((output / "model_run/history.json").read_text())
+    assert len(history["loss"]) == 4
+    assert not any((output / "state").glob("*/*"))
+    # A third start finds a model and touches nothing.
+    assert [worker.wait(timeout=WAIT_SECONDS) for worker in start()] == [2, 2]

@@ -1,0 +1,280 @@
+"""`vocseg predict` as a person calls it: what is written, what is refused, and with which exit status."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.cli import main
+from pipeline.prediction import outputs
+from pipeline.prediction.inputs import find_inputs
+from pipeline.prediction.outputs import OutputExistsError, write_files
+from pipeline.prediction.segmenter import Segmenter
+from tests.pipeline.prediction.odd_images import encoded, pixels, rotated_jpeg
+from tfds_voc_seg.labels import voc_palette
+
+Predict = Callable[..., tuple[int, str]]
+
+PHOTO = pixels(45, 80)
+PNG, JPEG = encoded(PHOTO, "PNG"), encoded(PHOTO, "JPEG", quality=95)
+
+
+@pytest.fixture
+def predict(run_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Predict:
+    """Calls the command with `tmp_path/out` as output: exit status and what was printed."""
+
+    def call(*arguments: Path | str, model: Path | None = None) -> tuple[int, str]:
+        capfd.readouterr()
+        status = main(["predict", str(model or run_folder), *map(str, arguments), "--output", str(tmp_path / "out")])
+        printed = capfd.readouterr()
+        return status, printed.out + printed.err
+
+    return call
+
+
+def _written(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def _file(path: Path, content: bytes = PNG) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_a_photo_becomes_a_mask_and_an_overlay(predict: Predict, segmenter: Segmenter, tmp_path: Path) -> None:
+    photo = _file(tmp_path / "photo.png")
+    status, printed = predict(photo)
+    assert (status, "1 of 1 done, in " in printed) == (0, True)
+    assert _written(tmp_path / "out") == {"class_maps/photo.png", "overlays/photo.png"}
+    with Image.open(tmp_path / "out/class_maps/photo.png") as mask:
+        assert (mask.mode, mask.size, mask.getpalette()) == ("P", (80, 45), voc_palette())
+        np.testing.assert_array_equal(np.asarray(mask), segmenter(photo).class_map)
+    with Image.open(tmp_path / "out/overlays/photo.png") as overlay:
+        np.testing.assert_array_equal(overlay, segmenter(photo).overlay())
+
+
+def test_what_is_written_on_request(predict: Predict, segmenter: Segmenter, tmp_path: Path) -> None:
+    photo = _file(tmp_path / "photo.jpg", rotated_jpeg(6))
+    options = ("--probabilities", "--shares", "--no-legend", "--alpha", "0.3", "--contours", "--tta")
+    assert predict(photo, *options)[0] == 0
+    expected = segmenter(photo, tta=True)
+    with np.load(tmp_path / "out/probabilities/photo.npz") as file:
+        np.testing.assert_allclose(file["probabilities"], expected.probabilities, atol=1e-5)
+        assert file["class_names"].tolist() == [*segmenter.class_names]
+    shares = json.loads((tmp_path / "out/shares/photo.json").read_text())
+    assert shares == {"source": str(photo), "width": 40, "height": 60, "pixel_shares": expected.pixel_shares}
+    with Image.open(tmp_path / "out/overlays/photo.png") as overlay:
+        np.testing.assert_array_equal(overlay, expected.overlay(0.3, legend=False, contours=True))
+
+
+def test_tiles_on_request(predict: Predict, segmenter: Segmenter, tmp_path: Path) -> None:
+    photo = _file(tmp_path / "photo.png")
+    assert predict(photo, "--tile", "--tile-size", "40")[0] == 0
+    with Image.open(tmp_path / "out/class_maps/photo.png") as mask:
+        np.testing.assert_array_equal(np.asarray(mask), segmenter(photo, tile=40).class_map)
+
+
+def test_the_rest_goes_on_where_files_are_bad(predict: Predict, segmenter: Segmenter, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    _file(photos / "a.png")
+    _file(photos / "cut.jpg", JPEG[: len(JPEG) // 2])
+    _file(photos / "day/b.jpg", JPEG)
+    _file(photos / "day/letter.txt", b"dear reader")
+    _file(photos / "empty.png", b"")
+    _file(photos / ".hidden", b"skipped")
+    _file(photos / "z.png", encoded(pixels(20, 20), "PNG"))
+    status, printed = predict(photos, tmp_path / "gone.jpg", tmp_path / "none*.jpg", "--batch", "2")
+    assert status == 1
+    for sentence in (
+        f"vocseg: {photos}/cut.jpg is damaged or cut short: it can't be decoded (jpeg::Uncompress failed",
+        f"vocseg: {photos}/day/letter.txt is not an image of a format that can be read",
+        f"vocseg: {photos}/empty.png is empty",
+        f"vocseg: {tmp_path}/gone.jpg is missing",
+        f"vocseg: {tmp_path}/none*.jpg matches no file",
+        "3 of 6 done, in ",
+    ):
+        assert sentence in printed
+    assert "Traceback" not in printed
+    names = ("a.png", "day/b.png", "z.png")
+    assert _written(tmp_path / "out") == {f"{kind}/{name}" for kind in ("class_maps", "overlays") for name in names}
+    for name, source in (("a", "a.png"), ("day/b", "day/b.jpg"), ("z", "z.png")):
+        with Image.open(tmp_path / f"out/class_maps/{name}.png") as mask:
+            np.testing.assert_array_equal(np.asarray(mask), segmenter(photos / source).class_map)
+
+
+def test_nothing_is_replaced_unless_forced(predict: Predict, tmp_path: Path) -> None:
+    kept, other = _file(tmp_path / "kept.png"), _file(tmp_path / "other.png")
+    _file(tmp_path / "out/overlays/kept.png", b"mine")
+    status, printed = predict(kept, other)
+    assert status == 1
+    assert f"{kept} was left out: {tmp_path}/out/overlays/kept.png is there already: --force replaces it" in printed
+    assert (tmp_path / "out/overlays/kept.png").read_bytes() == b"mine"
+    assert _written(tmp_path / "out") == {"overlays/kept.png", "overlays/other.png", "class_maps/other.png"}
+    assert predict(kept, other, "--force")[0] == 0
+    with Image.open(tmp_path / "out/overlays/kept.png") as overlay:
+        assert overlay.width == 80
+
+
+def test_standard_input(predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(JPEG)))
+    assert predict("-")[0] == 0
+    assert _written(tmp_path / "out") == {"class_maps/stdin.png", "overlays/stdin.png"}
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"no image")))
+    status, printed = predict("-", "--force")
+    assert (status, "vocseg: - is not an image of a format that can be read" in printed) == (1, True)
+
+
+def test_wrong_arguments_and_models(predict: Predict, tmp_path: Path) -> None:
+    photo = _file(tmp_path / "photo.png")
+    for options in (("--alpha", "2"), ("--batch", "0"), ("--tile-size", "x"), ("--output",)):
+        with pytest.raises(SystemExit, match="2"):
+            predict(photo, *options)
+    status, printed = predict(photo, model=tmp_path)
+    assert (status, "holds no model: name a SavedModel" in printed) == (2, True)
+    _file(tmp_path / "broken/saved_model.pb", b"")
+    status, printed = predict(photo, model=tmp_path / "broken")
+    assert (status, "broken can't be used: " in printed) == (2, True)
+    (tmp_path / "out").rmdir()
+    _file(tmp_path / "out", b"a file")
+    status, printed = predict(photo)
+    assert (status, "can't be used: File exists" in printed) == (2, True)
+
+
+def test_a_photo_too_large_for_memory_does_not_stop_the_others(
+    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segment = Segmenter.segment_photos
+
+    def small_memory(self: Segmenter, photos: list[np.ndarray], **options: bool) -> list:
+        if any(photo.shape[0] > 100 for photo in photos):
+            raise MemoryError
+        return segment(self, photos, **options)
+
+    monkeypatch.setattr(Segmenter, "segment_photos", small_memory)
+    large = _file(tmp_path / "large.png", encoded(pixels(150, 20), "PNG"))
+    status, printed = predict(_file(tmp_path / "a.png"), large, _file(tmp_path / "b.png"))
+    assert status == 1
+    assert f"{large} needs more memory than there is: try --tile, or a smaller --batch" in printed
+    assert {"class_maps/a.png", "class_maps/b.png"} < _written(tmp_path / "out")
+
+
+def test_names_are_unique_and_outputs_are_no_inputs(tmp_path: Path) -> None:
+    photos, output = tmp_path / "photos", tmp_path / "photos/out"
+    for name in ("x.jpg", "x.png", "X.gif", "sub/x.jpg", "y", "out/class_maps/x.png"):
+        _file(photos / name)
+    _file(tmp_path / "other/x.jpg")
+
+    def names(*arguments: Path) -> dict[str, str]:
+        found, failures = find_inputs([str(path) for path in arguments], output, io.BytesIO(), tmp_path)
+        assert not failures
+        assert len({each.name.casefold() for each in found}) == len(found)
+        return {each.shown.removeprefix(f"{tmp_path}/"): each.name for each in found}
+
+    assert names(photos) == {
+        "photos/X.gif": "X_gif",
+        "photos/sub/x.jpg": "sub/x",
+        "photos/x.jpg": "x_jpg",
+        "photos/x.png": "x_png",
+        "photos/y": "y",
+    }
+    assert names(photos / "x.jpg", tmp_path / "other/x.jpg", photos / "x.jpg") == {
+        "photos/x.jpg": "photos_x_jpg",
+        "other/x.jpg": "other_x_jpg",
+    }
+    assert names(photos / "sub/*.jpg") == {"photos/sub/x.jpg": "x"}
+    assert len(names(tmp_path / "**/x.jpg")) == 3
+    _file(photos / "b[1].jpg")
+    assert names(photos / "b[1].jpg") == {"photos/b[1].jpg": "b[1]"}
+    (tmp_path / "bare").mkdir()
+    assert find_inputs([str(tmp_path / "bare")], output, io.BytesIO(), tmp_path)[1][0].reason == "holds no files"
+
+
+def test_videos_are_told_from_photos(tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.full((8, 8, 3), value, np.uint8)) for value in (0, 200)]
+    _file(tmp_path / "in/moves.gif", encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    _file(tmp_path / "in/still.gif", encoded(frames[0], "GIF"))
+    _file(tmp_path / "in/clip.MP4", b"")
+    found, _ = find_inputs([str(tmp_path / "in")], tmp_path / "out", io.BytesIO(), tmp_path)
+    assert {each.path.name: each.is_video for each in found} == {
+        "moves.gif": True,
+        "still.gif": False,
+        "clip.MP4": True,
+    }
+    for head, expected in (
+        (b"\0\0\0\x20ftypisom", True),
+        (b"\0\0\0\x20ftypheic", False),
+        (b"RIFF\0\0\0\0AVI LIST", True),
+        (b"RIFF\0\0\0\0WEBPVP8 ", False),
+        (b"\x1aE\xdf\xa3", True),
+        (JPEG, False),
+    ):
+        scratch = tmp_path / head[:12].hex()
+        scratch.mkdir()
+        ((piped,), _) = find_inputs(["-"], tmp_path / "out", io.BytesIO(head), scratch)
+        assert (piped.shown, piped.name, piped.is_video) == ("-", "stdin", expected)
+
+
+def test_files_appear_together_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = tmp_path / "a/one", tmp_path / "b/two"
+
+    def fails(file: io.BufferedIOBase) -> None:
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        write_files({first: lambda file: file.write(b"1"), second: fails}, replace=False)
+    assert _written(tmp_path) == set()
+
+    _file(second, b"mine")
+    for has_links in (True, False):
+        if not has_links:
+            monkeypatch.setattr(Path, "hardlink_to", _no_links)
+        with pytest.raises(OutputExistsError, match=r"two is there already: --force replaces it"):
+            write_files({first: lambda file: file.write(b"1"), second: lambda file: file.write(b"2")}, replace=False)
+        assert _written(tmp_path) == {"b/two"}
+        assert second.read_bytes() == b"mine"
+        write_files({tmp_path / f"new{has_links}": lambda file: file.write(b"1")}, replace=False)
+        assert (tmp_path / f"new{has_links}").read_bytes() == b"1"
+        (tmp_path / f"new{has_links}").unlink()
+    write_files({second: lambda file: file.write(b"2")}, replace=True)
+    assert (_written(tmp_path), second.read_bytes()) == ({"b/two"}, b"2")
+    assert outputs.refuse_existing([first]) is None
+
+
+def _no_links(self: Path, target: Path) -> None:
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+def test_an_output_folder_that_can_not_be_written(
+    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _file(tmp_path / "out/overlays", b"a file where a folder should be")
+    status, printed = predict(_file(tmp_path / "photo.png"))
+    assert status == 1
+    assert f"photo.png can't be written to {tmp_path}/out/overlays: File exists" in printed
+    assert _written(tmp_path / "out") == {"overlays"}
+
+
+def test_predicting_loads_neither_tfx_nor_beam(run_folder: Path, tmp_path: Path) -> None:
+    photo = _file(tmp_path / "photo.png")
+    program = (
+        "import sys; from pipeline.cli import main\n"
+        f"status = main(['predict', {str(run_folder)!r}, {str(photo)!r}, '--output', {str(tmp_path / 'out')!r}])\n"
+        "heavy = {'tfx', 'apache_beam', 'tensorflow_model_analysis', 'av', 'pipeline.config.schema', 'kfp'}\n"
+        "print(status, sorted(heavy & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "0 []"
+    program = "import sys; from pipeline import cli\ncli._parser(); print('tensorflow' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"

@@ -1,0 +1,49 @@
+"""The masks that are written, scored as the evaluation scores, give the pipeline's figures at the photos' own size."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import CLASSES, VAL_IMAGES
+from tfds_voc_seg.class_maps import class_map
+from tfds_voc_seg.devkit.folders import Pair
+from tfds_voc_seg.devkit.pairs import read_mask
+from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.records.config import RecordConfig
+
+
+def test_written_masks_give_the_pipelines_mean_iou(
+    export_model: Callable[..., Path], devkit: Path, tmp_path: Path
+) -> None:
+    import tfx.v1  # noqa: F401  (before TFMA)
+    from rich.console import Console
+
+    from components.metrics.confusion import confusion_matrix, mean_iou, per_class_iou
+    from pipeline.cli import main
+    from pipeline.commands.evaluate_models import evaluate_models
+    from pipeline.display.live import Display
+
+    names = ("background", *CLASSES)
+    model = export_model(tmp_path / "model/serving/1", names)
+    photos = [pair.photo for pair in read_splits(devkit)["val"].pairs]
+    assert main(["predict", str(model), *photos, "--output", str(tmp_path / "out"), "--batch", "16"]) == 0
+
+    config = RecordConfig(32, CLASSES)
+    confusion = np.zeros((len(names), len(names)), np.int64)
+    for pair in read_splits(devkit)["val"].pairs:
+        written = Pair(pair.image_id, pair.photo, str(tmp_path / f"out/class_maps/{pair.image_id}.png"))
+        truth, predicted = (class_map(read_mask(each), config) for each in (pair, written))
+        confusion += confusion_matrix(truth, predicted, len(names))
+
+    (evaluation,) = evaluate_models([str(model)], str(devkit), Display(Console(file=io.StringIO())))
+    (figures,) = evaluation["candidates"].values()
+    assert evaluation["images"] == VAL_IMAGES
+    assert 0 < mean_iou(confusion) < 1
+    assert figures["original_size"]["mean_iou"] == pytest.approx(mean_iou(confusion), abs=1e-12)
+    for name, iou in zip(names, per_class_iou(confusion), strict=True):
+        assert figures["original_size"]["per_class_iou"][name] == pytest.approx(iou, abs=1e-12, nan_ok=True)

@@ -1,0 +1,183 @@
+"""`load_segmenter(model)(photo)`: the pipeline's class map from whatever a photo comes as."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from components.saved_model.lookup import ModelNotFoundError
+from pipeline.prediction.segmenter import ModelError, Segmenter, load_segmenter
+from tests.pipeline.prediction.conftest import SIZE
+from tests.pipeline.prediction.odd_images import encoded, pixels
+from tfds_voc_seg.labels import VOC_CLASSES, voc_palette
+from tfds_voc_seg.photos import resize_photo
+from tfds_voc_seg.pictures import class_colour
+
+PHOTO = pixels(50, 70)
+
+
+def _scores(run_folder: Path, photo: np.ndarray) -> tf.Tensor:
+    model = tf.saved_model.load(str(run_folder / "serving/7"))
+    resized = resize_photo(tf.constant(photo), SIZE)
+    return tf.image.resize(model.signatures["score_images"](images=resized[tf.newaxis])["scores"], photo.shape[:2])[0]
+
+
+def test_the_class_map_is_the_argmax_at_the_photos_own_size(segmenter: Segmenter, run_folder: Path) -> None:
+    result = segmenter(PHOTO)
+    scores = _scores(run_folder, PHOTO)
+    assert len(np.unique(result.class_map)) > 2
+    assert (result.class_map.dtype, result.class_map.shape) == (np.uint8, (50, 70))
+    np.testing.assert_array_equal(result.class_map, np.argmax(scores, axis=-1))
+    assert (result.probabilities.dtype, result.probabilities.shape) == (np.float32, (50, 70, len(VOC_CLASSES)))
+    np.testing.assert_allclose(result.probabilities, tf.nn.softmax(scores), atol=1e-5)
+    assert result.probabilities is result.probabilities  # computed once
+
+
+def test_any_source_gives_the_same(segmenter: Segmenter, tmp_path: Path) -> None:
+    content = encoded(PHOTO, "PNG")
+    (tmp_path / "photo.png").write_bytes(content)
+    expected = segmenter(PHOTO).class_map
+    for source in (content, tmp_path / "photo.png", str(tmp_path / "photo.png"), Image.fromarray(PHOTO)):
+        np.testing.assert_array_equal(segmenter(source).class_map, expected)
+
+
+def test_what_the_model_says_of_itself(segmenter: Segmenter) -> None:
+    assert segmenter.class_names == VOC_CLASSES
+    assert segmenter.image_size == SIZE
+    assert segmenter.palette[15] == class_colour("person")
+
+
+def test_frames_of_a_batch_are_each_as_if_alone(segmenter: Segmenter) -> None:
+    for height, width in ((50, 70), (100, 150)):  # little and much enlarged
+        frames = [pixels(height, width), 255 - pixels(height, width), np.zeros((height, width, 3), np.uint8)]
+        maps = segmenter.segment_batch(frames)
+        assert (maps.dtype, maps.shape) == (np.uint8, (3, height, width))
+        for frame, class_map in zip(frames, maps, strict=True):
+            np.testing.assert_array_equal(segmenter(frame).class_map, class_map)
+        np.testing.assert_array_equal(segmenter.segment_batch(np.stack(frames)), maps)
+    assert segmenter.segment_batch(np.zeros((0, 5, 6, 3), np.uint8)).shape == (0, 5, 6)
+
+
+def test_photos_of_several_sizes_in_one_run(segmenter: Segmenter) -> None:
+    photos = [pixels(30, 90), pixels(64, 64), pixels(9, 5)]
+    for photo, result in zip(photos, segmenter.segment_photos(photos, tile=64), strict=True):
+        np.testing.assert_array_equal(result.class_map, segmenter(photo, tile=64).class_map)
+
+
+def test_threads_may_share_a_segmenter(segmenter: Segmenter) -> None:
+    photos = [np.roll(PHOTO, shift, axis=1) for shift in range(12)]
+    with ThreadPoolExecutor(4) as threads:
+        together = [*threads.map(lambda photo: segmenter(photo).class_map, photos)]
+    for photo, class_map in zip(photos, together, strict=True):
+        np.testing.assert_array_equal(segmenter(photo).class_map, class_map)
+
+
+def test_augmentation_averages_and_does_not_favour_a_side(segmenter: Segmenter) -> None:
+    plain, augmented = segmenter(PHOTO), segmenter(PHOTO, tta=True)
+    assert augmented.probabilities.shape == plain.probabilities.shape
+    np.testing.assert_allclose(augmented.probabilities.sum(axis=-1), 1, atol=1e-5)
+    np.testing.assert_array_equal(augmented.class_map, augmented.probabilities.argmax(axis=-1))
+    assert not np.allclose(augmented.probabilities, plain.probabilities, atol=1e-3)
+
+    def difference(**options: bool) -> float:
+        """How much the answer for the mirrored photo differs from the mirrored answer."""
+        mirrored = segmenter(PHOTO[:, ::-1], **options).probabilities[:, ::-1]
+        return float(np.abs(mirrored - segmenter(PHOTO, **options).probabilities).max())
+
+    assert difference(tta=True) < 0.05 * difference()
+
+
+def test_tiles_see_what_a_photo_of_their_size_would(segmenter: Segmenter) -> None:
+    photo = pixels(130, 90)
+    tiled = segmenter(photo, tile=50)
+    np.testing.assert_allclose(tiled.probabilities.sum(axis=-1), 1, atol=1e-5)
+    np.testing.assert_array_equal(tiled.class_map, tiled.probabilities.argmax(axis=-1))
+    corner = segmenter(photo[:50, :50]).probabilities
+    np.testing.assert_allclose(tiled.probabilities[:20, :20], corner[:20, :20], atol=1e-5)  # no other tile there
+    np.testing.assert_array_equal(segmenter(photo, tile=130).class_map, segmenter(photo).class_map)
+    with pytest.raises(ValueError, match="a tile has at least 1 pixel a side, not 0"):
+        segmenter(photo, tile=0)
+
+
+def test_probabilities_of_huge_photos_are_computed_when_asked_for(
+    segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = pixels(80, 120)
+    kept = segmenter(photo, tile=40, tta=True)
+    monkeypatch.setattr("pipeline.prediction.segmenter._KEPT_BYTES", 0)
+    again = segmenter(photo, tile=40, tta=True)
+    np.testing.assert_allclose(again.probabilities, kept.probabilities, atol=1e-6)
+
+
+def test_pixel_shares_and_mask(segmenter: Segmenter) -> None:
+    result = segmenter(PHOTO)
+    assert sum(result.pixel_shares.values()) == pytest.approx(1)
+    for name, share in result.pixel_shares.items():
+        assert share == pytest.approx((result.class_map == VOC_CLASSES.index(name)).mean())
+    mask = result.mask()
+    assert (mask.mode, mask.size) == ("P", (70, 50))
+    assert mask.getpalette() == voc_palette()
+    np.testing.assert_array_equal(np.asarray(mask), result.class_map)
+
+
+def test_a_model_of_a_few_classes_writes_vocs_ids(export_model: Callable[..., Path], tmp_path: Path) -> None:
+    segmenter = load_segmenter(export_model(tmp_path / "1", ("background", "person", "zebra", "dog")))
+    result = segmenter(PHOTO)
+    assert len(np.unique(result.class_map)) > 1
+    np.testing.assert_array_equal(np.asarray(result.mask()), np.array([0, 15, 21, 12])[result.class_map])
+    picture = np.asarray(result.overlay(1, legend=False))
+    for channel, name in ((1, "person"), (3, "dog")):
+        assert (picture[result.class_map == channel] == class_colour(name)).all()
+    assert result.overlay().height > 50  # a class that VOC doesn't have can be in the legend
+
+
+def test_overlays(segmenter: Segmenter) -> None:
+    result = segmenter(PHOTO)
+    np.testing.assert_array_equal(result.overlay(0, legend=False), PHOTO)
+    painted = np.asarray(result.overlay(1, legend=False))
+    for index in np.unique(result.class_map[result.class_map > 0]):
+        assert (painted[result.class_map == index] == class_colour(VOC_CLASSES[index])).all()
+    outlined = np.asarray(result.overlay(0, legend=False, contours=True))
+    changed = (outlined != PHOTO).any(axis=-1)
+    assert 0 < changed.mean() < 0.9
+    assert result.overlay().size[0] == 70
+    assert result.overlay().size[1] > 50
+    with pytest.raises(ValueError, match="alpha is a share from 0 to 1, not 2"):
+        result.overlay(2)
+
+
+def test_a_model_is_found_by_run_publishing_folder_and_version(run_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(run_folder / "serving/7", tmp_path / "serving/9")
+    shutil.copytree(run_folder / "serving/7", tmp_path / "serving/10")
+    (tmp_path / "serving/9/assets/segmentation.json").unlink()  # 9 is not the one
+    for folder in (tmp_path, tmp_path / "serving", str(tmp_path / "serving/10")):
+        assert load_segmenter(folder).class_names == VOC_CLASSES
+
+
+def test_what_is_no_model_is_said(run_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="holds no model: name a SavedModel, a publishing folder"):
+        load_segmenter(tmp_path)
+
+    def spoiled(name: str, file: str, content: bytes | None) -> Any:
+        folder = tmp_path / name
+        shutil.copytree(run_folder / "serving/7", folder)
+        (folder / file).unlink() if content is None else (folder / file).write_bytes(content)
+        return pytest.raises(ModelError, match=f"{name} can't be used: ")
+
+    for name, file, content in (
+        ("strange", "assets/segmentation.json", None),
+        ("graphless", "saved_model.pb", b"nothing of the kind"),
+        ("weightless", "variables/variables.index", None),
+        ("nameless", "assets/segmentation.json", json.dumps({"class_names": ["background"]}).encode()),
+    ):
+        with spoiled(name, file, content):
+            load_segmenter(tmp_path / name)

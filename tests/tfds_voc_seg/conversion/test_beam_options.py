@@ -1,0 +1,113 @@
+"""The option lists of docs/beam.md against Beam's own parser."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from apache_beam.options import pipeline_options as beam_options
+from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
+
+from pipeline.config.loading import load_config
+
+PAGE = Path(__file__).parents[3] / "docs/beam.md"
+DASK = "Dask"
+REMOTE = {
+    "Dataflow": {
+        "runner": "DataflowRunner",
+        "project": "my-project",
+        "region": "europe-west4",
+        "temp_location": "gs://my-bucket/beam/temp",
+        "staging_location": "gs://my-bucket/beam/staging",
+        "max_num_workers": 8,
+        "setup_file": "./setup.py",
+    },
+    "Flink": {
+        "runner": "FlinkRunner",
+        "flink_master": "http://flink.example:8081",
+        "flink_version": "1.20",
+        "parallelism": 8,
+        "environment_type": "EXTERNAL",
+        "environment_config": "localhost:50000",
+        "setup_file": "./setup.py",
+    },
+    "Spark": {
+        "runner": "SparkRunner",
+        "spark_master_url": "spark://spark.example:7077",
+        "spark_version": "3",
+        "environment_type": "EXTERNAL",
+        "environment_config": "localhost:50000",
+        "setup_file": "./setup.py",
+    },
+}
+
+
+def blocks() -> Iterator[tuple[str, str, str]]:
+    """Section, language and text of each fenced block."""
+    for section in PAGE.read_text().split("\n## ")[1:]:
+        title = section.partition("\n")[0]
+        for language, text in re.findall(r"^```(\w+)\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL):
+            yield title, language, text
+
+
+def beam_args(language: str, text: str) -> list[str]:
+    """What a reader who copies the block hands to Beam."""
+    if language == "bash":
+        command = shlex.split(text)
+        assert command[:3] == ["vocseg", "run", "--set"]
+        return load_config("demo", overrides=command[3:]).beam.args
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    (options,) = [call for call in calls if getattr(call.func, "id", "") == "PipelineOptions"]
+    return ast.literal_eval(options.args[0])
+
+
+DOCUMENTED = [(title, language, beam_args(language, text)) for title, language, text in blocks()]
+
+
+def parsed(args: list[str]) -> dict[str, object]:
+    """The options' values; an option that Beam would drop with a mere warning is an error."""
+    options = beam_options.PipelineOptions(args).get_all_options(retain_unknown_options=True)
+    known = beam_options.PipelineOptions([]).get_all_options()
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ValueError(f"Beam knows no option {', '.join(unknown)}")
+    return options
+
+
+@pytest.mark.parametrize(("title", "language", "args"), DOCUMENTED, ids=[f"{d[0]}-{d[1]}" for d in DOCUMENTED])
+def test_beam_knows_every_documented_option(title: str, language: str, args: list[str]) -> None:
+    if title == DASK:
+        pytest.importorskip("dask")
+        import apache_beam.runners.dask.dask_runner  # noqa: F401 (registers its options)
+    options = parsed(args)
+    assert options.items() >= REMOTE.get(title, {}).items()
+
+
+def test_both_doors_are_documented_for_the_remote_engines() -> None:
+    assert {(title, language) for title, language, _ in DOCUMENTED} >= {
+        (title, language) for title in REMOTE for language in ("bash", "python")
+    }
+
+
+@pytest.mark.parametrize("wrong", ["--flink_masters=http://flink.example:8081", "--no_such_option"])
+def test_an_unknown_option_is_found(wrong: str) -> None:
+    with pytest.raises(ValueError, match="Beam knows no option"):
+        parsed(["--runner=FlinkRunner", wrong])
+
+
+def test_a_wrong_value_is_found() -> None:
+    with pytest.raises(SystemExit):
+        parsed(["--runner=FlinkRunner", "--flink_version=0.1"])
+
+
+@pytest.mark.parametrize(
+    "args", [args for title, _, args in DOCUMENTED if title in REMOTE], ids=lambda args: args[0].partition("=")[2]
+)
+def test_beam_has_no_objection_to_the_remote_engines_options(args: list[str]) -> None:
+    options = beam_options.PipelineOptions([*args, "--dry_run=true"])  # or else it asks for the bucket over the network
+    runner = type(args[0].partition("=")[2], (), {})()  # the validator asks for the runner's name alone
+    assert PipelineOptionsValidator(options, runner).validate() == []

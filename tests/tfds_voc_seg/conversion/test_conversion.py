@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import apache_beam as beam
+import hypothesis.strategies as st
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from hypothesis import given
+
+from tfds_voc_seg.conversion.outcome import REJECTS_FILE, SplitReport, finish_conversion
+from tfds_voc_seg.conversion.progress import pairs_done
+from tfds_voc_seg.conversion.shards import ConversionConfig, plan_shards
+from tfds_voc_seg.conversion.write_shards import ConversionError, WriteShards
+from tfds_voc_seg.devkit.folders import Pair
+from tfds_voc_seg.devkit.problems import DevkitError
+from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.records.features import record_features
+
+CONFIG = RecordConfig(32, ("car", "person"))
+BEAM_ARGS = ("--runner=DirectRunner", "--allow_unsafe_triggers")
+
+
+def template(folder: Path, split: str) -> tfds.core.ShardedFileTemplate:
+    return tfds.core.ShardedFileTemplate(folder, dataset_name="voc_seg", split=split, filetype_suffix="tfrecord")
+
+
+class Job:
+    """A conversion of a devkit's two splits into one folder, in the steps that both doors take."""
+
+    def __init__(self, devkit: Path, folder: Path, beam_args: tuple[str, ...] = BEAM_ARGS, **settings: object):
+        folder.mkdir(exist_ok=True)
+        self.folder, self.config = folder, ConversionConfig(**settings)  # type: ignore[arg-type]
+        self.listings = read_splits(devkit)
+        self.shards = {
+            split: plan_shards(listing.pairs, template(folder, split), self.config)
+            for split, listing in self.listings.items()
+        }
+        with beam.Pipeline(argv=list(beam_args)) as pipeline:
+            _ = pipeline | WriteShards([s for shards in self.shards.values() for s in shards], CONFIG)
+
+    def finish(self) -> dict[str, SplitReport]:
+        return finish_conversion(self.listings, self.shards, self.folder, self.config)
+
+    def names(self, split: str) -> list[str]:
+        features = record_features(CONFIG)
+        records = tf.data.TFRecordDataset([shard.path for shard in self.shards[split]])
+        return [features.deserialize_example(record)["filename"].numpy().decode() for record in records]
+
+
+@given(count=st.integers(1, 60), num_shards=st.integers(1, 80), seed=st.integers(0, 99))
+def test_every_pair_is_in_exactly_one_shard(count: int, num_shards: int, seed: int) -> None:
+    pairs = [Pair(str(index), "photo", "mask") for index in range(count)]
+    config = ConversionConfig(num_shards, seed)
+    shards = plan_shards(pairs, template(Path("folder"), "train"), config)
+    assert len(shards) == min(num_shards, count)
+    assert sorted((pair for shard in shards for pair in shard.pairs), key=pairs.index) == pairs
+    assert max(len(shard.pairs) for shard in shards) - min(len(shard.pairs) for shard in shards) <= 1
+    assert shards == plan_shards(pairs, template(Path("folder"), "train"), config)
+
+
+def test_the_records_are_the_pairs_in_the_planned_order(devkit: Path, tmp_path: Path) -> None:
+    job = Job(devkit, tmp_path / "out", num_shards=3)
+    reports = job.finish()
+    for split, report in reports.items():
+        planned = [pair.image_id for shard in job.shards[split] for pair in shard.pairs]
+        assert job.names(split) == planned
+        assert report.shard_lengths == tuple(len(shard.pairs) for shard in job.shards[split])
+        assert (report.rejected, report.dropped) == ((), 0)
+        files = [Path(shard.path) for shard in job.shards[split]]
+        assert report.num_bytes == sum(file.stat().st_size for file in files) - 16 * len(planned)  # TFRecord's framing
+    assert sorted(path.name for path in job.folder.iterdir()) == [
+        f"voc_seg-{split}.tfrecord-{index:05d}-of-00003" for split in ("train", "val") for index in range(3)
+    ]
+
+
+def test_the_same_seed_writes_the_same_bytes(devkit: Path, tmp_path: Path) -> None:
+    contents = []
+    for name, seed in (("first", 0), ("second", 0), ("other", 1)):
+        job = Job(devkit, tmp_path / name, num_shards=2, seed=seed)
+        contents.append([Path(shard.path).read_bytes() for shard in job.shards["train"]])
+    assert contents[0] == contents[1] != contents[2]
+
+
+def _spoil(devkit: Path) -> tuple[str, str]:
+    """Makes two of the four train images bad: one in its list, one in its mask."""
+    pairs = read_splits(devkit)["train"].pairs
+    Path(pairs[0].photo).unlink()
+    Path(pairs[1].mask).write_bytes(b"no mask")
+    return pairs[0].image_id, pairs[1].image_id
+
+
+def test_bad_pairs_fail_the_job_with_all_of_them_listed(own_devkit: Path, tmp_path: Path) -> None:
+    bad = _spoil(own_devkit)
+    job = Job(own_devkit, tmp_path / "out")
+    with pytest.raises(DevkitError, match=r"2 problem\(s\) with the devkit's pairs; mend them") as caught:
+        job.finish()
+    assert {problem.image_id for problem in caught.value.problems} == set(bad)
+    rejects = [json.loads(line) for line in (job.folder / REJECTS_FILE).read_text().splitlines()]
+    assert {(reject["split"], reject["image_id"]) for reject in rejects} == {("train", image_id) for image_id in bad}
+    assert all(set(reject) == {"split", "image_id", "file", "what", "advice"} for reject in rejects)
+
+
+def test_bad_pairs_can_be_left_out(own_devkit: Path, tmp_path: Path) -> None:
+    bad = _spoil(own_devkit)
+    job = Job(own_devkit, tmp_path / "out", on_bad_pair="skip", max_bad_fraction=0.5)
+    report = job.finish()["train"]
+    listed = (own_devkit / "ImageSets/Segmentation/train.txt").read_text().split()
+    assert sorted(job.names("train")) == sorted(set(listed) - set(bad))
+    assert {problem.image_id for problem in report.rejected} == set(bad)
+    assert sum(report.shard_lengths) == 2
+
+
+def test_too_many_bad_pairs_fail_all_the_same(own_devkit: Path, tmp_path: Path) -> None:
+    _spoil(own_devkit)
+    job = Job(own_devkit, tmp_path / "out", on_bad_pair="skip", max_bad_fraction=0.4)
+    with pytest.raises(DevkitError, match=r"2 of 4 images of split 'train' are bad, more than max_bad_fraction 0\.4"):
+        job.finish()
+
+
+def test_a_missing_or_short_file_fails_the_job(devkit: Path, tmp_path: Path) -> None:
+    job = Job(devkit, tmp_path / "out", num_shards=2)
+    first = Path(job.shards["train"][0].path)
+    with tf.io.TFRecordWriter(str(first)) as writer:
+        writer.write(b"only one")
+    with pytest.raises(ConversionError, match=r"00000-of-00002 holds 1 records instead of 5"):
+        job.finish()
+    first.unlink()
+    with pytest.raises(ConversionError, match="was not written"):
+        job.finish()
+
+
+def test_progress_counts_finished_and_unfinished_shards(devkit: Path, tmp_path: Path) -> None:
+    config = ConversionConfig(num_shards=2)
+    shards = plan_shards(read_splits(devkit)["train"].pairs, template(tmp_path, "train"), config)
+    assert pairs_done(shards) == 0
+    shards[0].progress_file.write_text("3")
+    Path(shards[1].path).touch()
+    assert pairs_done(shards) == 3 + len(shards[1].pairs)
+
+
+def test_threads_are_refused_with_the_reason(devkit: Path, tmp_path: Path) -> None:
+    threads = (*BEAM_ARGS, "--direct_running_mode=multi_threading", "--direct_num_workers=2")
+    with pytest.raises(ConversionError, match="multi_threading silently loses records; use multi_proc"):
+        Job(devkit, tmp_path / "out", beam_args=threads)

@@ -1,0 +1,182 @@
+"""Every way in which a pair can be bad is found and named, with the file and what to do."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfds_voc_seg.devkit.folders import Pair
+from tfds_voc_seg.devkit.problems import PairError
+from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.records.encoding import PairEncoder
+
+
+def _mask(pair: Pair) -> Image.Image:
+    with Image.open(pair.mask) as image:
+        return image.copy()
+
+
+def _truncate(path: str, share: float) -> None:
+    content = Path(path).read_bytes()
+    Path(path).write_bytes(content[: int(share * len(content))])
+
+
+def _save_values(pair: Pair, *values: int) -> None:
+    mask = np.zeros((_mask(pair).height, _mask(pair).width), np.uint8)
+    mask.flat[: len(values)] = values
+    Image.fromarray(mask).save(pair.mask)
+
+
+def _png_header(width: int, height: int) -> bytes:
+    """A PNG of a few hundred bytes that says it is huge."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
+
+
+def _text_as_photo(pair: Pair) -> None:
+    Path(pair.photo).write_text("<html>404 Not Found</html>")
+
+
+def _photo_cut_in_half(pair: Pair) -> None:
+    _truncate(pair.photo, 0.5)
+
+
+def _photo_without_its_end(pair: Pair) -> None:
+    _truncate(pair.photo, 0.95)
+
+
+def _photo_of_zeros(pair: Pair) -> None:
+    Path(pair.photo).write_bytes(bytes(5000))
+
+
+def _pdf_as_photo(pair: Pair) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (50, 50)).save(buffer, "PDF")
+    Path(pair.photo).write_bytes(buffer.getvalue())
+
+
+def _photo_that_is_a_bomb(pair: Pair) -> None:
+    Path(pair.photo).write_bytes(_png_header(60_000, 60_000))
+
+
+def _mask_that_is_a_bomb(pair: Pair) -> None:
+    Path(pair.mask).write_bytes(_png_header(60_000, 60_000))
+
+
+def _large_photo(pair: Pair) -> None:
+    Path(pair.photo).write_bytes(_png_header(10_000, 6_000))
+
+
+def _text_as_mask(pair: Pair) -> None:
+    Path(pair.mask).write_text("no mask")
+
+
+def _mask_cut_in_half(pair: Pair) -> None:
+    _truncate(pair.mask, 0.5)
+
+
+def _rgb_mask(pair: Pair) -> None:
+    _mask(pair).convert("RGB").save(pair.mask)
+
+
+def _rgba_mask(pair: Pair) -> None:
+    _mask(pair).convert("RGBA").save(pair.mask)
+
+
+def _one_bit_mask(pair: Pair) -> None:
+    _mask(pair).convert("1").save(pair.mask)
+
+
+def _sixteen_bit_mask(pair: Pair) -> None:
+    Image.fromarray(np.zeros((_mask(pair).height, _mask(pair).width), np.uint16)).save(pair.mask)
+
+
+def _mask_with_class_21(pair: Pair) -> None:
+    _save_values(pair, 21)
+
+
+def _mask_with_many_unknown_values(pair: Pair) -> None:
+    _save_values(pair, *range(30, 60))
+
+
+def _mask_with_luminance(pair: Pair) -> None:
+    _mask(pair).convert("L").save(pair.mask)  # colours turned to grey
+
+
+def _wider_mask(pair: Pair) -> None:
+    _mask(pair).resize((_mask(pair).width + 1, _mask(pair).height)).save(pair.mask)
+
+
+def _turned_mask(pair: Pair) -> None:
+    Image.new("P", (_mask(pair).height + 3, _mask(pair).width)).save(pair.mask)
+
+
+def _void_mask(pair: Pair) -> None:
+    _save_values(pair)
+    Image.new("L", _mask(pair).size, 255).save(pair.mask)
+
+
+BAD: list[tuple[Callable[[Pair], None], str, str]] = [
+    (_text_as_photo, "photo", "can't be decoded as a photo"),
+    (_photo_cut_in_half, "photo", "can't be decoded as a photo"),
+    (_photo_without_its_end, "photo", "can't be decoded as a photo"),
+    (_photo_of_zeros, "photo", "can't be decoded as a photo"),
+    (_pdf_as_photo, "photo", "can't be decoded as a photo"),
+    (_photo_that_is_a_bomb, "photo", "unpacks to more than 50,000,000 pixels"),
+    (_large_photo, "photo", "unpacks to more than 50,000,000 pixels"),
+    (_mask_that_is_a_bomb, "mask", "unpacks to more than 50,000,000 pixels"),
+    (_text_as_mask, "mask", "can't be read as a mask"),
+    (_mask_cut_in_half, "mask", "can't be read as a mask"),
+    (_rgb_mask, "mask", "is a mask in mode RGB, not of class ids; masks are palette-mode (P) or grey (L) PNG"),
+    (_rgba_mask, "mask", "is a mask in mode RGBA"),
+    (_one_bit_mask, "mask", "is a mask in mode 1"),
+    (_sixteen_bit_mask, "mask", "is a mask in mode I;16"),
+    (_mask_with_class_21, "mask", "holds the values 21; a mask holds class ids 0 to 20 and 255 for void"),
+    (_mask_with_many_unknown_values, "mask", "holds the values 30, 31, 32, 33, 34, 35, 36, 37, …"),
+    (_mask_with_luminance, "mask", "holds the values "),
+    (_wider_mask, "mask", "pixels but its photo is"),
+    (_turned_mask, "mask", "pixels but its photo is"),
+    (_void_mask, "mask", "is all void; label it or take the id off the list"),
+]
+
+
+@pytest.mark.parametrize(("damage", "culprit", "message"), BAD, ids=[damage.__name__ for damage, _, _ in BAD])
+def test_a_bad_pair_is_named(
+    damage: Callable[[Pair], None], culprit: str, message: str, own_devkit: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    pair = read_splits(own_devkit)["train"].pairs[0]
+    damage(pair)
+    with pytest.raises(PairError) as caught:
+        PairEncoder(RecordConfig(32, ("car",)))(pair)
+    (problem,) = caught.value.problems
+    assert problem.image_id == pair.image_id
+    assert problem.file == getattr(pair, culprit)
+    assert message in f"{problem.what}; {problem.advice}"
+    assert problem.advice
+    assert not [warning for warning in recwarn if "DecompressionBomb" in str(warning.category)]
+
+
+def test_odd_but_good_pairs_are_taken(own_devkit: Path) -> None:
+    encoder = PairEncoder(RecordConfig(32, ("car",)))
+    pairs = read_splits(own_devkit)["train"].pairs
+    _mask(pairs[0]).point(lambda value: value, "L").save(pairs[0].mask)  # the same ids in a grey PNG
+    with Image.open(pairs[1].photo) as photo:
+        photo.convert("L").save(pairs[1].photo)  # a grey photo
+    with Image.open(pairs[2].photo) as photo:
+        photo.save(pairs[2].photo, "PNG")  # a PNG that is called .jpg
+    for pair in pairs[:3]:
+        assert encoder(pair)

@@ -1,0 +1,1 @@
+"""Converts the pairs of a devkit to sharded records, on Beam."""

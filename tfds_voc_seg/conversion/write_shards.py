@@ -1,0 +1,87 @@
+"""The Beam job that writes pairs as sharded records: one element per shard, so that memory use stays flat."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import DirectOptions
+from etils import epath
+
+from tfds_voc_seg.conversion.shards import Shard
+from tfds_voc_seg.devkit.problems import PairError, Problem
+from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.records.encoding import PairEncoder
+from tfds_voc_seg.storage import write_text_whole
+
+_PROGRESS_EVERY = 8  # pairs
+
+
+class ConversionError(RuntimeError):
+    """A conversion that did not write what it was asked to."""
+
+
+class WriteShards(beam.PTransform):
+    """Writes shards, each whole or not at all, and yields the paths written.
+
+    Input: the pipeline's begin. Output: a PCollection of str.
+
+    Raises:
+        ConversionError: the pipeline's options ask for threads, which lose elements.
+    """
+
+    def __init__(self, shards: Iterable[Shard], config: RecordConfig):
+        super().__init__()
+        self._shards = list(shards)
+        self._config = config
+
+    def expand(self, pipeline: Any) -> Any:  # noqa: D102
+        if pipeline.pipeline.options.view_as(DirectOptions).direct_running_mode == "multi_threading":
+            raise ConversionError(
+                "direct_running_mode=multi_threading silently loses records; use multi_processing, or in_memory"
+            )
+        return (
+            pipeline
+            | "Shards" >> beam.Create(self._shards)
+            | "OneShardAWorker" >> beam.Reshuffle()
+            | "WriteShard" >> beam.ParDo(_WriteShard(self._config))
+        )
+
+
+class _WriteShard(beam.DoFn):
+    def __init__(self, config: RecordConfig):
+        self._config = config
+
+    def setup(self) -> None:
+        self._encode = PairEncoder(self._config)
+
+    def process(self, shard: Shard) -> Iterator[str]:
+        temporary = f"{shard.path}.incomplete"
+        sizes: list[int] = []
+        problems: list[Problem] = []
+        shard.adapter.write_examples(temporary, self._records(shard, sizes, problems))
+        report = {
+            "records": len(sizes),
+            "num_bytes": sum(sizes),
+            "rejected": [dataclasses.asdict(problem) for problem in problems],
+        }
+        write_text_whole(shard.report_file, json.dumps(report))
+        epath.Path(temporary).replace(shard.path)
+        yield shard.path
+
+    def _records(self, shard: Shard, sizes: list[int], problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
+        """Yields each good pair's id and record; notes the records' sizes and the bad pairs."""
+        for done, pair in enumerate(shard.pairs, start=1):
+            try:
+                record = self._encode(pair)
+            except PairError as error:
+                problems += error.problems
+                continue
+            if record is not None:
+                sizes.append(len(record))
+                yield pair.image_id, record
+            if done % _PROGRESS_EVERY == 0:
+                write_text_whole(shard.progress_file, str(done))

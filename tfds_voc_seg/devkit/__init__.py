@@ -1,0 +1,1 @@
+"""A VOC devkit on disk or in an object store."""

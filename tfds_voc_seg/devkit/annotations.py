@@ -1,0 +1,86 @@
+"""The boxes of a devkit's annotations.
+
+Source: Everingham et al., "The PASCAL Visual Object Classes Challenge 2012 (VOC2012) Development Kit", section 8.1: an
+XML file an image, pixel coordinates that begin at 1, a box's last row and column included.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfds_voc_seg.devkit.folders import Pair
+from tfds_voc_seg.devkit.problems import PairError
+from tfds_voc_seg.labels import VOC_CLASSES
+
+OBJECT_KEYS = ("bbox", "label", "difficult", "truncated")
+"""What a record tells of each object."""
+
+_CORNERS = ("ymin", "xmin", "ymax", "xmax")
+
+
+def read_objects(pair: Pair, classes: Sequence[str], height: int, width: int) -> dict[str, np.ndarray]:
+    """Reads the objects of an image that are of the given classes.
+
+    Args:
+        pair: the image; its annotation lies in `Annotations`, beside the folder of its photo.
+        classes: the classes to keep.
+        height: of the photo, pixels.
+        width: of the photo, pixels.
+
+    Returns:
+        `bbox` float32 [N, 4], ymin, xmin, ymax and xmax as shares of the photo's sides, cut off at them; `label` int64
+        [N], 1 for the first of `classes`; `difficult` and `truncated` bool [N].
+
+    Raises:
+        PairError: the annotation is missing or damaged.
+    """
+    boxes, labels, flags = [], [], []
+    for element in _root(pair).iterfind("object"):
+        name = (element.findtext("name") or "").strip()
+        if name not in VOC_CLASSES[1:]:
+            what = f"names the class {name!r}, which VOC does not have"
+            raise PairError(pair, pair.annotation, what, f"allowed are {', '.join(VOC_CLASSES[1:])}")
+        box = _box(element, height, width)
+        if box is None:
+            what = f"holds a box of a {name} that has no area in the photo of {width}×{height} pixels"
+            raise PairError(pair, pair.annotation, what, "mend xmin, ymin, xmax and ymax in its bndbox")
+        if name in classes:
+            boxes.append(box)
+            labels.append(1 + list(classes).index(name))
+            flags.append([_flag(element, "difficult"), _flag(element, "truncated")])
+    difficult, truncated = np.array(flags, bool).reshape(-1, 2).T
+    bbox = np.array(boxes, np.float32).reshape(-1, 4)
+    return dict(zip(OBJECT_KEYS, (bbox, np.array(labels, np.int64), difficult, truncated), strict=True))
+
+
+def _root(pair: Pair) -> ElementTree.Element:
+    try:
+        return ElementTree.parse(pair.annotation).getroot()
+    except FileNotFoundError as error:
+        advice = "restore it, take the id off the list, or convert without boxes"
+        raise PairError(pair, pair.annotation, "is missing: the image has no annotation", advice) from error
+    except (OSError, ElementTree.ParseError, UnicodeDecodeError) as error:
+        raise PairError(pair, pair.annotation, f"can't be read as XML ({error})", "restore the file") from error
+
+
+def _box(element: ElementTree.Element, height: int, width: int) -> list[float] | None:
+    """The box as shares of the sides; `None` where there is none or nothing of it lies in the photo."""
+    try:
+        top, left, bottom, right = (float(element.findtext(f"bndbox/{corner}") or "") for corner in _CORNERS)
+    except ValueError:
+        return None
+    rows, columns = (
+        np.clip([(top - 1) / height, bottom / height], 0, 1),
+        np.clip([(left - 1) / width, right / width], 0, 1),
+    )
+    if not (rows[0] < rows[1] and columns[0] < columns[1]):
+        return None
+    return [rows[0], columns[0], rows[1], columns[1]]
+
+
+def _flag(element: ElementTree.Element, name: str) -> bool:
+    """A mark that some annotations leave out where it does not apply."""
+    return (element.findtext(name) or "0").strip() == "1"

@@ -1,0 +1,1 @@
+"""The record contract: configuration, features, encoding and decoding."""

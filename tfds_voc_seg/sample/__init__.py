@@ -1,0 +1,1 @@
+"""The embedded sample: a devkit of drawn scenes."""

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks._measuring import time_and_peak
+from components.run_files import SUMMARY_FILE
 
 
 def main() -> None:
@@ -21,9 +22,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = [sys.executable, "-m", "pipeline.cli", "run", "--output", folder]
         rows = {"import tfx.v1": time_and_peak(sys.executable, "-c", "import tfx.v1"), "first run": time_and_peak(*run)}
-        first = json.loads((Path(folder) / "summary.json").read_text())
+        first = json.loads((Path(folder) / SUMMARY_FILE).read_text())
         rows["second run"] = time_and_peak(*run)
-        second = json.loads((Path(folder) / "summary.json").read_text())
+        second = json.loads((Path(folder) / SUMMARY_FILE).read_text())
     reference = rows["import tfx.v1"][0]
     print(f"{'':14}{'seconds':>9}{'× import':>10}{'peak GB':>9}")
     for name, (seconds, gigabytes) in rows.items():

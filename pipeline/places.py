@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.run_files import SAMPLE_DEVKIT_FOLDER
 from components.saved_model.serving_folder import serving_state
 from pipeline.config.schema import SAMPLE_DEVKIT, RunConfig
 from tfds_voc_seg.devkit.fingerprint import fingerprint
@@ -49,7 +50,7 @@ def devkit_folder(config: RunConfig) -> Path:
         DevkitError: the folder exists, but holds no devkit; or a URI does not, or can't be opened.
     """
     if config.data.devkit == SAMPLE_DEVKIT:
-        return config.output_folder / "sample_devkit"
+        return config.output_folder / SAMPLE_DEVKIT_FOLDER
     folder = devkit_path(absolute_place(config.data.devkit))
     return find_devkit(folder) if "://" in str(folder) or folder.exists() else folder
 

@@ -11,10 +11,11 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
+from components.run_files import SCHEMA_FILE
+
 SCHEMA_TEXT_KEY = "schema_text"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 SCHEMA_KEY = "schema"
-SCHEMA_FILE = "schema.pbtxt"
 
 
 class Executor(base_executor.BaseExecutor):

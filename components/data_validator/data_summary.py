@@ -9,8 +9,6 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from tfds_voc_seg.records.pixel_counts import PixelCounts
 
-DATA_SUMMARY_FILE = "data_summary.json"
-
 
 def split_summary(
     statistics: statistics_pb2.DatasetFeatureStatistics,

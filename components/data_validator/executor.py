@@ -17,9 +17,10 @@ from tfx.types import artifact_utils
 from components.artifacts.on_disk import on_disk
 from components.artifacts.records import read_records
 from components.data_validator import checks
-from components.data_validator.data_summary import DATA_SUMMARY_FILE, split_summary
+from components.data_validator.data_summary import split_summary
 from components.data_validator.findings import DataValidationError, Finding, write_findings
 from components.data_validator.validation_config import ValidationConfig
+from components.run_files import DATA_SUMMARY_FILE
 from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT, Records
 from tfds_voc_seg.records.pixel_counts import CLASS_PIXELS, PixelCounts, count_pixels
 

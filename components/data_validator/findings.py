@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from etils import epath
 
-VALIDATION_FILE = "validation.json"
+from components.run_files import VALIDATION_FILE
 
 
 @dataclasses.dataclass(frozen=True)

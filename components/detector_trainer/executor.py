@@ -25,6 +25,7 @@ from components.detector_trainer.input_pipeline import image_batches
 from components.detector_trainer.pictures import detection_picture
 from components.detector_trainer.training import DetectorResult, train_detector
 from components.progress import Progress, report
+from components.run_files import DETECTION_FILE, DETECTIONS_FOLDER, DETECTOR_WEIGHTS_FILE
 from components.training.resumption import TrainingFolder
 from tfds_voc_seg.records.files import VAL_SPLIT, Records
 
@@ -36,7 +37,6 @@ DETECTOR_KEY = "detector"
 DETECTOR_RUN_KEY = "detector_run"
 """Other keys than a segmentation network's: whoever looks for those is given no detector."""
 
-FIGURES_FILE, WEIGHTS_REPORT_FILE, PICTURES_FOLDER = "detection.json", "weights.json", "detections"
 SHOWN_IMAGES = 12
 
 
@@ -103,10 +103,10 @@ class Executor(base_executor.BaseExecutor):
 
 
 def _write_results(result: DetectorResult, records: Records, model_run: epath.Path) -> None:
-    (model_run / FIGURES_FILE).write_text(json.dumps(result.figures, indent=2))
+    (model_run / DETECTION_FILE).write_text(json.dumps(result.figures, indent=2))
     if result.weights:
-        (model_run / WEIGHTS_REPORT_FILE).write_text(json.dumps(result.weights.as_json(), indent=2))
-    pictures = model_run / PICTURES_FOLDER
+        (model_run / DETECTOR_WEIGHTS_FILE).write_text(json.dumps(result.weights.as_json(), indent=2))
+    pictures = model_run / DETECTIONS_FOLDER
     pictures.mkdir(exist_ok=True)
     for number, image in enumerate(_first_images(records.files[VAL_SPLIT], records.image_size)):
         picture = detection_picture(image, result.truth[number], result.found[number], records.class_names)

@@ -16,10 +16,9 @@ from tfx.utils import path_utils
 
 from components.detector_trainer.detections import detect
 from components.networks.layer_weights import write_layer_weights
-from components.networks.trained_backbone import WEIGHTS_FILE
+from components.run_files import DETECTOR_DESCRIPTION_FILE, LAYER_WEIGHTS_FILE
 from components.saved_model.request_images import decode_request
 
-DESCRIPTION_FILE = "detector.json"
 SERVING_SIGNATURE = "serving_default"
 
 
@@ -63,8 +62,8 @@ def export_detector(
 ) -> None:
     """Writes a detector.
 
-    The folder then holds `WEIGHTS_FILE`, `detector.json` and, where TFX looks for one, a SavedModel: its signature
-    `serving_default` takes `image_bytes` string [batch], image files of any size, and gives `boxes` float32
+    The folder then holds `LAYER_WEIGHTS_FILE`, `detector.json` and, where TFX looks for one, a SavedModel: its
+    signature `serving_default` takes `image_bytes` string [batch], image files of any size, and gives `boxes` float32
     [batch, N, 4] (ymin, xmin, ymax, xmax as shares of the sides), `scores` float32 [batch, N], best first, `labels`
     int32 [batch, N], class ids, and `count` int32 [batch], how many of the N are detections.
 
@@ -77,10 +76,10 @@ def export_detector(
     folder = epath.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        local = Path(scratch) / WEIGHTS_FILE
+        local = Path(scratch) / LAYER_WEIGHTS_FILE
         write_layer_weights(network, local)
-        epath.Path(local).copy(folder / WEIGHTS_FILE, overwrite=True)
-    (folder / DESCRIPTION_FILE).write_text(json.dumps(dataclasses.asdict(description), indent=2))
+        epath.Path(local).copy(folder / LAYER_WEIGHTS_FILE, overwrite=True)
+    (folder / DETECTOR_DESCRIPTION_FILE).write_text(json.dumps(dataclasses.asdict(description), indent=2))
     detector = _Detector(network, description.image_size, defaults)
     tf.saved_model.save(
         detector, path_utils.serving_model_dir(str(folder)), signatures={SERVING_SIGNATURE: detector.detect}

@@ -11,13 +11,8 @@ from pathlib import Path
 
 from etils import epath
 
-from components.saved_model.serving_folder import (
-    SAVED_MODEL_FILE,
-    WITHDRAWN_FOLDER,
-    numbered,
-    versions,
-    withdrawn_versions,
-)
+from components.run_files import SAVED_MODEL_FILE, WITHDRAWN_FOLDER
+from components.saved_model.serving_folder import numbered, versions, withdrawn_versions
 from tfds_voc_seg.storage import copy_folder, files_below
 
 _INCOMING, _REMOVING = ".incoming-", ".removing-"

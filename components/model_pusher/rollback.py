@@ -6,7 +6,8 @@ import dataclasses
 
 from etils import epath
 
-from components.saved_model.serving_folder import WITHDRAWN_FOLDER, latest_version, versions, withdrawn_versions
+from components.run_files import WITHDRAWN_FOLDER
+from components.saved_model.serving_folder import latest_version, versions, withdrawn_versions
 
 
 class RollbackError(ValueError):

@@ -17,9 +17,8 @@ from components.artifacts.candidates import candidate_models
 from components.model_selector.model_card import model_card
 from components.model_selector.selection import Selection, select
 from components.model_selector.selection_config import SelectionConfig
-from components.model_smoke_test.executor import SMOKE_TEST_FILE
+from components.run_files import EVALUATION_FILE, MODEL_CARD_FILE, SELECTION_FILE, SMOKE_TEST_FILE
 from components.saved_model.description import read_description
-from components.segmentation_evaluator.executor import EVALUATION_FILE
 from tfds_voc_seg.storage import copy_folder
 
 EVALUATION_KEY = "evaluation"
@@ -28,9 +27,6 @@ SELECTION_CONFIG_KEY = "selection_config"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 MODEL_KEY = "model"
 BLESSING_KEY = "blessing"
-SELECTION_FILE = "selection.json"
-MODEL_CARD_FILE = "assets.extra/model_card.md"
-"""In the SavedModel, where TensorFlow Serving looks for what is not the model's own business."""
 
 
 class Executor(base_executor.BaseExecutor):

@@ -22,6 +22,7 @@ from components.artifacts.records import read_records
 from components.model_smoke_test.process import smoke_test
 from components.model_smoke_test.smoke_test_config import SmokeTestConfig
 from components.progress import Progress, report
+from components.run_files import SMOKE_TEST_FILE
 from tfds_voc_seg.records.decoding import image_and_class_map
 from tfds_voc_seg.records.files import VAL_SPLIT, Records
 
@@ -29,7 +30,6 @@ EXAMPLES_KEY = "examples"
 SMOKE_TEST_CONFIG_KEY = "smoke_test_config"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 SMOKE_TEST_KEY = "smoke_test"
-SMOKE_TEST_FILE = "smoke_test.json"
 
 
 class Executor(base_executor.BaseExecutor):

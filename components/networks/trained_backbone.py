@@ -10,9 +10,7 @@ from etils import epath
 
 from components.networks import backbone_blocks
 from components.networks.layer_weights import LoadReport, load_by_name, read_layer_weights
-
-WEIGHTS_FILE = "layers.weights.h5"
-"""In a detector's Model artifact: the weights of all its layers, by name."""
+from components.run_files import LAYER_WEIGHTS_FILE
 
 
 def load_backbone(network: keras.Model, folder: epath.PathLike) -> LoadReport:
@@ -20,7 +18,7 @@ def load_backbone(network: keras.Model, folder: epath.PathLike) -> LoadReport:
 
     Args:
         network: with `backbone_blocks`.
-        folder: a Model artifact that holds `WEIGHTS_FILE`.
+        folder: a Model artifact that holds `LAYER_WEIGHTS_FILE`.
 
     Raises:
         ValueError: the network names no backbone, the artifact has no such file, or a layer does not fit.
@@ -28,11 +26,11 @@ def load_backbone(network: keras.Model, folder: epath.PathLike) -> LoadReport:
     names = [name for block in backbone_blocks(network) for name in block]
     if not names:
         raise ValueError("the network names no backbone blocks, so none can be loaded: set its `backbone_blocks`")
-    file = epath.Path(folder) / WEIGHTS_FILE
+    file = epath.Path(folder) / LAYER_WEIGHTS_FILE
     if not file.is_file():
-        raise ValueError(f"{folder} holds no {WEIGHTS_FILE}: give a model that a DetectorTrainer made")
+        raise ValueError(f"{folder} holds no {LAYER_WEIGHTS_FILE}: give a model that a DetectorTrainer made")
     with tempfile.TemporaryDirectory() as scratch:
-        local = Path(scratch) / WEIGHTS_FILE
+        local = Path(scratch) / LAYER_WEIGHTS_FILE
         file.copy(local)
         report = load_by_name(network, read_layer_weights(local), names)
     wrong = [*report.other_shape, *report.missing]

@@ -7,9 +7,9 @@ from etils import epath
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
+from components.run_files import SAVED_MODEL_FILE
 from components.saved_model.description import ModelDescription, read_description
 from components.saved_model.export import SCORE_IMAGES_SIGNATURE
-from components.saved_model.serving_folder import SAVED_MODEL_FILE
 
 
 def check_model(folder: str, *, load: bool = True) -> ModelDescription:

@@ -9,9 +9,8 @@ from typing import Any
 
 from etils import epath
 
+from components.run_files import DESCRIPTION_FILE
 from tfds_voc_seg.labels import VOC_CLASSES, VOID, voc_palette
-
-DESCRIPTION_FILE = "segmentation.json"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,8 @@ import keras
 import tensorflow as tf
 from etils import epath
 
-from components.saved_model.description import DESCRIPTION_FILE, ModelDescription
+from components.run_files import DESCRIPTION_FILE
+from components.saved_model.description import ModelDescription
 from components.saved_model.request_images import decode_request
 from tfds_voc_seg.photos import resize_photo
 from tfds_voc_seg.records.decoding import image_and_class_map

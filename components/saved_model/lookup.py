@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from components.saved_model.serving_folder import SAVED_MODEL_FILE, latest_version
-
-SERVING_FOLDER = "serving"
-"""A run publishes to this folder of its output."""
+from components.run_files import SAVED_MODEL_FILE, SERVING_FOLDER
+from components.saved_model.serving_folder import latest_version
 
 
 class ModelNotFoundError(ValueError):

@@ -11,8 +11,7 @@ import hashlib
 
 from etils import epath
 
-SAVED_MODEL_FILE = "saved_model.pb"
-WITHDRAWN_FOLDER = "withdrawn"
+from components.run_files import SAVED_MODEL_FILE, WITHDRAWN_FOLDER
 
 
 def numbered(folder: epath.PathLike) -> list[epath.Path]:

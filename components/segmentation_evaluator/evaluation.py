@@ -12,6 +12,8 @@ import numpy as np
 import tfx.v1  # noqa: F401  (before tensorflow_model_analysis: it installs a stand-in that TFMA needs)
 from etils import epath
 
+from components.run_files import IMAGES_FILE
+
 import tensorflow_model_analysis as tfma  # isort: skip
 
 from components.metrics import counts
@@ -23,7 +25,6 @@ from tfds_voc_seg.records.config import RecordConfig
 BATCH_SIZE = 16
 """Images a batch: a cap on the memory that scores of float32 [batch, height, width, classes] take."""
 
-IMAGES_FILE = "images.jsonl"
 _ROW_KEY = "image_row"
 
 SliceKey = tuple[tuple[str, str], ...]

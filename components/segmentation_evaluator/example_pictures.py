@@ -10,13 +10,11 @@ import tensorflow as tf
 from etils import epath
 from PIL import Image
 
+from components.run_files import EXAMPLES_FOLDER, PHOTO_FILE, TRUTH_FILE
 from components.saved_model.description import palette_of
 from components.segmentation_evaluator.evaluation import BATCH_SIZE, EvaluationSpec
 from components.segmentation_evaluator.segmentation import NETWORK_SIZE, BatchSegmenter
 from tfds_voc_seg.records.decoding import parse_origin
-
-EXAMPLES_FOLDER = "examples"
-PHOTO_FILE, TRUTH_FILE = "photo.png", "truth.png"
 
 
 def write_example_pictures(spec: EvaluationSpec, image_ids: Collection[str], output: epath.PathLike) -> None:

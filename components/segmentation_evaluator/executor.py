@@ -14,7 +14,7 @@ from tfx.utils import path_utils
 from components.artifacts.candidates import BASELINE_MODEL, candidate_models, model_in_service
 from components.artifacts.on_disk import on_disk
 from components.artifacts.records import read_records
-from components.model_smoke_test.executor import SMOKE_TEST_FILE
+from components.run_files import EVALUATION_FILE, SMOKE_TEST_FILE
 from components.saved_model.check import check_model
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate
 from components.segmentation_evaluator.summary import evaluation_summary
@@ -29,7 +29,6 @@ DEVKIT_KEY = "devkit"
 RECORD_CONFIG_KEY = "record_config"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 EVALUATION_KEY = "evaluation"
-EVALUATION_FILE = "evaluation.json"
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):

@@ -20,6 +20,7 @@ from components.artifacts.records import read_records
 from components.networks import create_network
 from components.networks.trained_backbone import load_backbone
 from components.progress import Progress, report
+from components.run_files import BACKBONE_FILE
 from components.saved_model.export import ModelDescription, export_saved_model
 from components.saved_model.flip_averaging import with_flip_averaging
 from components.training.background_classes import with_background_joined
@@ -36,7 +37,6 @@ STATE_FOLDER_KEY = "state_folder"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 EXAMPLES_KEY = "examples"
 BACKBONE_KEY = "backbone"
-BACKBONE_FILE = "backbone.json"
 MODEL_KEY = "model"
 MODEL_RUN_KEY = "model_run"
 

@@ -14,14 +14,13 @@ import numpy as np
 import tensorflow as tf
 from etils import epath
 
+from components.run_files import HISTORY_CSV, HISTORY_JSON
 from components.training.background_classes import join_background
 from components.training.resumption import History, TrainingFolder, as_json
 from tfds_voc_seg.pictures import overlay
 
 StepListener = Callable[[int, int, int, Mapping[str, float]], None]
 """Called with the epoch (from 1), the step, the steps an epoch, and the figures so far."""
-
-HISTORY_JSON, HISTORY_CSV, CURVES_FILE = "history.json", "history.csv", "curves.png"
 
 
 class TrainingError(RuntimeError):

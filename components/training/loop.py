@@ -15,9 +15,9 @@ import tensorflow as tf
 from etils import epath
 
 from components.networks import backbone_blocks
+from components.run_files import CURVES_FILE, TENSORBOARD_FOLDER
 from components.training.background_classes import image_and_learned_classes, learned_class_names
 from components.training.callbacks import (
-    CURVES_FILE,
     Replay,
     SamplePredictions,
     StateWriter,
@@ -40,7 +40,6 @@ from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT, Records
 from tfds_voc_seg.records.pixel_counts import count_pixels
 
 SHOWN_IMAGES = 4
-TENSORBOARD_FOLDER = "tensorboard"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,8 @@ from typing import Any
 import keras
 from etils import epath
 
-STATE_FILE = "state.json"
+from components.run_files import STATE_FILE
+
 History = dict[str, list[float]]
 
 

@@ -125,7 +125,7 @@ def _devkit_examples(devkit: Path, split: str, config: RecordConfig) -> Iterator
     start_tensorflow()
     import tensorflow as tf
 
-    from tfds_voc_seg.devkit.problems import PairError
+    from tfds_voc_seg.devkit.folders import PairError
     from tfds_voc_seg.records.decoding import class_map_from_one_hot, parse_record
     from tfds_voc_seg.records.encoding import PairEncoder
 

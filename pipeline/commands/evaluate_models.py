@@ -16,11 +16,11 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from etils import epath
 
 from components.progress import Progress
+from components.run_files import EVALUATION_FILE, SERVING_FOLDER
 from components.saved_model.check import check_model
 from components.saved_model.description import ModelDescription
-from components.saved_model.lookup import SERVING_FOLDER, ModelNotFoundError, find_saved_model
+from components.saved_model.lookup import ModelNotFoundError, find_saved_model
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate
-from components.segmentation_evaluator.executor import EVALUATION_FILE
 from components.segmentation_evaluator.summary import evaluation_summary
 from pipeline.config.schema import LOCAL_BEAM_ARGS
 from pipeline.display.live import Display

@@ -7,6 +7,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from components.run_files import LOGS_FOLDER
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, LOG_WIDTH, fail, libraries_to_log, not_installed, shown
 
 DEFAULT_PRESET = "transfer_sample"
@@ -78,7 +79,7 @@ def _transfer(options: argparse.Namespace) -> int:
 
     from pipeline.display.live import Display
 
-    with libraries_to_log(output / "logs") as (terminal, log_file):
+    with libraries_to_log(output / LOGS_FOLDER) as (terminal, log_file):
         console = Console(file=terminal, highlight=False, width=None if terminal.isatty() else LOG_WIDTH)
         display = Display(console)
         with display.busy("loading TensorFlow and TFX"):

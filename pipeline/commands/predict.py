@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from components.run_files import LOGS_FOLDER
 from pipeline.commands.terminal import (
     EXIT_FAILED,
     EXIT_USAGE,
@@ -120,7 +121,7 @@ def _predict(options: argparse.Namespace) -> int:
         inputs, failures = find_inputs(options.inputs, options.output, sys.stdin.buffer, Path(folder))
         if inputs:
             try:
-                failures += _work(options, inputs, videos, Path(folder) / "logs")
+                failures += _work(options, inputs, videos, Path(folder) / LOGS_FOLDER)
             except ModuleNotFoundError as error:
                 return fail(not_installed(error, "predict", "predict"), EXIT_USAGE)
             except ValueError as error:  # of the model

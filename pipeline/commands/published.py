@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from components.run_files import SERVING_FOLDER
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, LOG_WIDTH, fail, not_installed, shown
 
 
@@ -81,9 +82,9 @@ def _lineage(options: argparse.Namespace) -> int:
 
 def _rollback(options: argparse.Namespace) -> int:
     from components.model_pusher.rollback import RollbackError, rollback
-    from components.saved_model.serving_folder import WITHDRAWN_FOLDER
+    from components.run_files import WITHDRAWN_FOLDER
 
-    serving = options.output / "serving"
+    serving = options.output / SERVING_FOLDER
     if not serving.is_dir():
         return fail(f"{options.output} is not the output of a run that published: it has no folder serving", EXIT_USAGE)
     try:

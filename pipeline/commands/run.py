@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.run_files import LOGS_FOLDER, SUMMARY_FILE
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, LOG_WIDTH, fail, libraries_to_log, not_installed, shown
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _run(options: argparse.Namespace) -> int:
     except ConfigError as error:
         return fail(str(error), EXIT_USAGE)
     try:
-        with libraries_to_log(config.output_folder / "logs") as (terminal, log_file):
+        with libraries_to_log(config.output_folder / LOGS_FOLDER) as (terminal, log_file):
             width = None if terminal.isatty() else LOG_WIDTH
             return _run_and_show(config, Console(file=terminal, highlight=False, width=width), log_file)
     except OSError as error:
@@ -99,7 +100,7 @@ def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
     display.print(escape(summary["reason"]))
     if summary["published"]:
         display.print(f"published to {escape(shown(Path(summary['published'])))}")
-    summary_file, logs = config.output_folder / "summary.json", log_file.parent
+    summary_file, logs = config.output_folder / SUMMARY_FILE, log_file.parent
     if summary["report"]:
         display.print(escape(f"report: {shown(Path(summary['report']))}"))
     display.print(escape(f"summary: {shown(summary_file)}   logs: {shown(logs)}"))

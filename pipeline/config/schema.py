@@ -12,6 +12,7 @@ from components.detector_trainer.detector_config import DetectorConfig
 from components.model_selector.selection_config import SelectionConfig
 from components.model_smoke_test.smoke_test_config import SmokeTestConfig
 from components.networks.names import CONTRACT_ARGUMENTS, network_path
+from components.run_files import ARTIFACTS_FOLDER, METADATA_FILE, SERVING_FOLDER, TRAINING_FOLDER
 from components.strict_config import StrictConfig
 from components.training.config import LARGEST_SEED, TrainingConfig
 from pipeline.kubeflow.config import KubeflowConfig
@@ -217,19 +218,19 @@ class RunConfig(StrictConfig):
     @property
     def pipeline_root(self) -> str:
         """Where TFX keeps the artifacts."""
-        return str(self.output_folder / "tfx")
+        return str(self.output_folder / ARTIFACTS_FOLDER)
 
     @property
     def training_folder(self) -> str:
         """Where trainings under way keep their state."""
-        return str(self.output_folder / "training")
+        return str(self.output_folder / TRAINING_FOLDER)
 
     @property
     def metadata_file(self) -> str:
         """The ML Metadata database."""
-        return str(self.output_folder / "metadata.sqlite")
+        return str(self.output_folder / METADATA_FILE)
 
     @property
     def serving_folder(self) -> str:
         """The folder that the Pusher publishes to and TensorFlow Serving polls."""
-        return str(self.output_folder / "serving")
+        return str(self.output_folder / SERVING_FOLDER)

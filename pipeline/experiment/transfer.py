@@ -15,10 +15,16 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
 from components.artifacts.records import read_records
+from components.run_files import (
+    EVALUATION_FILE,
+    EXAMPLES_FOLDER,
+    EXPERIMENT_EVALUATION_FOLDER,
+    EXPERIMENT_PAGE_FILE,
+    EXPERIMENT_RESULTS_FILE,
+    HISTORY_JSON,
+)
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate, read_rows
-from components.segmentation_evaluator.example_pictures import EXAMPLES_FOLDER
 from components.segmentation_evaluator.summary import evaluation_summary
-from components.training.callbacks import HISTORY_JSON
 from pipeline.config.schema import RunConfig
 from pipeline.display.live import Display
 from pipeline.experiment.crops import Crop, border_crop
@@ -36,8 +42,6 @@ from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT
 PUBLISHING_NODES = ("PublishedModel", "ModelSmokeTest", "SegmentationEvaluator", "ModelSelector", "Pusher")
 """An experiment publishes nothing. It evaluates by itself, whoever would fail the smoke test included."""
 
-EVALUATION_FOLDER, EVALUATION_FILE = "evaluation", "evaluation.json"
-PAGE_FILE, RESULTS_FILE = "experiment.html", "experiment.json"
 SHOWN_CROPS = 4
 
 
@@ -65,7 +69,7 @@ def run_transfer_experiment(configs: Sequence[RunConfig], seeds: Sequence[int], 
         prepare_sample(config, display)
         run_id, store, _ = run_nodes(with_seeds(config, seeds), display, without=PUBLISHING_NODES)
         outputs = outputs_of_run(store, run_id)
-        evaluation_folder = epath.Path(config.output_folder / EVALUATION_FOLDER)
+        evaluation_folder = epath.Path(config.output_folder / EXPERIMENT_EVALUATION_FOLDER)
         with display.busy("evaluating"):
             evaluation = _evaluate(config, outputs, evaluation_folder)
         histories = _histories(outputs, config, seeds)
@@ -82,9 +86,9 @@ def run_transfer_experiment(configs: Sequence[RunConfig], seeds: Sequence[int], 
         configs=[config.model_dump(mode="json", exclude_defaults=True) for config in configs],
     )
     output.mkdir(parents=True, exist_ok=True)
-    _write_whole(output / RESULTS_FILE, json.dumps(results_as_json(experiment), indent=2))
-    _write_whole(output / PAGE_FILE, experiment_page(experiment))
-    return output / PAGE_FILE
+    _write_whole(output / EXPERIMENT_RESULTS_FILE, json.dumps(results_as_json(experiment), indent=2))
+    _write_whole(output / EXPERIMENT_PAGE_FILE, experiment_page(experiment))
+    return output / EXPERIMENT_PAGE_FILE
 
 
 def _evaluate(config: RunConfig, outputs: NodeOutputs, folder: epath.Path) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
-METADATA_FILE = "metadata.sqlite"
+from components.run_files import METADATA_FILE
+
 PUSHED_MODEL_KEY = "pushed_model"
 """The output key of the node that publishes, the last of a run."""
 CONFIG_FACT, VERSIONS_FACT = "config", "versions"

@@ -23,7 +23,8 @@ from tfx.orchestration.portable import launcher
 from components.data_validator.findings import DataValidationError
 from components.networks import create_network
 from components.progress import listening
-from components.training.callbacks import CURVES_FILE, HISTORY_JSON, TrainingError
+from components.run_files import CURVES_FILE, HISTORY_JSON
+from components.training.callbacks import TrainingError
 from components.training.curves import draw_curves
 from pipeline.config.problems import ConfigError
 from pipeline.config.schema import RunConfig

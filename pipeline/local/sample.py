@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from components.progress import Progress
+from components.run_files import SAMPLE_SETTINGS_FILE
 from pipeline.config.problems import ConfigError
 from pipeline.config.schema import SAMPLE_DEVKIT, RunConfig, SampleConfig
 from pipeline.display.live import Display
@@ -20,7 +21,7 @@ def prepare_sample(config: RunConfig, display: Display) -> None:
     """
     if config.data.devkit != SAMPLE_DEVKIT:
         return
-    settings_file = config.output_folder / "sample_devkit.json"
+    settings_file = config.output_folder / SAMPLE_SETTINGS_FILE
     if devkit_folder(config).exists():
         drawn = SampleConfig.model_validate_json(settings_file.read_text()) if settings_file.exists() else config.sample
         if drawn != config.sample:

@@ -9,15 +9,17 @@ from typing import Any
 from etils import epath
 from ml_metadata.proto import metadata_store_pb2
 
-from components.data_validator.findings import VALIDATION_FILE
 from components.model_pusher.executor import NOT_PUSHED_REASON_PROPERTY
-from components.model_selector.executor import SELECTION_FILE
-from components.model_smoke_test.executor import SMOKE_TEST_FILE
-from components.segmentation_evaluator.executor import EVALUATION_FILE
+from components.run_files import (
+    EVALUATION_FILE,
+    REJECTS_FILE,
+    SELECTION_FILE,
+    SMOKE_TEST_FILE,
+    SUMMARY_FILE,
+    VALIDATION_FILE,
+)
 from pipeline.local.metadata import NodeOutputs
-from tfds_voc_seg.conversion.outcome import REJECTS_FILE
 
-SUMMARY_FILE = "summary.json"
 _SHOWN_FIGURES = ("mean_iou", "pixel_accuracy", "per_class_iou", "parameters", "train_seconds")
 _SHOWN_OF_SMOKE_TEST = ("passed", "problems", "latency_seconds", "peak_memory_bytes")
 

@@ -12,8 +12,17 @@ from typing import Any
 from etils import epath
 from ml_metadata.proto import metadata_store_pb2
 
-from components.data_validator.data_summary import DATA_SUMMARY_FILE
-from components.data_validator.findings import VALIDATION_FILE
+from components.run_files import (
+    ARTIFACTS_FOLDER,
+    DATA_SUMMARY_FILE,
+    EVALUATION_FILE,
+    EXAMPLES_FOLDER,
+    HISTORY_JSON,
+    REJECTS_FILE,
+    SELECTION_FILE,
+    SMOKE_TEST_FILE,
+    VALIDATION_FILE,
+)
 from pipeline.local.metadata import (
     CONFIG_FACT,
     PUSHED_MODEL_KEY,
@@ -28,8 +37,6 @@ from pipeline.local.metadata import (
 from pipeline.report.detector import Detector, read_detector
 
 # The names that the components give their files, again: those modules need TFX. A test holds them together.
-EVALUATION_FILE, SELECTION_FILE, SMOKE_TEST_FILE = "evaluation.json", "selection.json", "smoke_test.json"
-HISTORY_FILE, REJECTS_FILE, EXAMPLES_FOLDER = "history.json", "rejects.jsonl", "examples"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,7 +156,7 @@ def read_contents(output: Path) -> RunContents:
 def artifact_folder(artifact: metadata_store_pb2.Artifact, output: Path) -> epath.Path:
     """Where an artifact's files are: at its URI, or, where the output folder was moved, at the same place in that."""
     folder = epath.Path(artifact.uri)
-    moved = epath.Path(output).joinpath("tfx", *folder.parts[-3:])  # <node>/<output key>/<execution>
+    moved = epath.Path(output).joinpath(ARTIFACTS_FOLDER, *folder.parts[-3:])  # <node>/<output key>/<execution>
     return moved if not folder.exists() and moved.exists() else folder
 
 
@@ -164,7 +171,7 @@ def _training(node: Node, made: Node, output: Path) -> Training:
         training=json.loads(node.parameters.get("training", "{}")),
         code=node.parameters.get("code_fingerprint", ""),
         finished=made.started + datetime.timedelta(seconds=made.seconds),
-        history=_read_json(artifact_folder(node.outputs["model_run"], output), HISTORY_FILE) or {},
+        history=_read_json(artifact_folder(node.outputs["model_run"], output), HISTORY_JSON) or {},
     )
 
 

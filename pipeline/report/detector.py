@@ -12,10 +12,10 @@ import numpy as np
 from etils import epath
 from PIL import Image
 
+from components.run_files import DETECTION_FILE, DETECTIONS_FOLDER, HISTORY_JSON
 from pipeline.report.example_pictures import data_uri
 
 # The names that DetectorTrainer gives its files, again: its module needs TFX. A test holds them together.
-FIGURES_FILE, HISTORY_FILE, PICTURES_FOLDER = "detection.json", "history.json", "detections"
 SHOWN_PICTURES = 6
 
 
@@ -44,11 +44,11 @@ def read_detector(folder: epath.Path) -> Detector:
         OSError: a file is missing.
         ValueError: a file is damaged.
     """
-    history_file = folder / HISTORY_FILE  # weights that were taken as they are have none
+    history_file = folder / HISTORY_JSON  # weights that were taken as they are have none
     history = json.loads(history_file.read_text()) if history_file.exists() else {}
-    pictures = sorted((folder / PICTURES_FOLDER).glob("*.png"))[:SHOWN_PICTURES]
+    pictures = sorted((folder / DETECTIONS_FOLDER).glob("*.png"))[:SHOWN_PICTURES]
     return Detector(
-        figures=json.loads((folder / FIGURES_FILE).read_text()),
+        figures=json.loads((folder / DETECTION_FILE).read_text()),
         epochs=len(history.get("loss", [])),
         pictures=[_data_uri(picture) for picture in pictures],
     )

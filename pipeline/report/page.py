@@ -13,13 +13,11 @@ import yaml
 from markupsafe import Markup
 
 from components.metrics.figure_names import FIGURES
+from components.run_files import REPORT_FILE
 from pipeline.report import charts, sections
 from pipeline.report.contents import RunContents, known, read_contents
 from pipeline.report.heat_map import STEPS
 from pipeline.report.models import Model, compared_models, model_differences
-
-REPORT_FILE = "report/index.html"
-"""Below the output folder."""
 
 _MEBIBYTE = 2**20
 

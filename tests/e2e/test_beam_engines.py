@@ -19,9 +19,9 @@ from typing import Any, NoReturn
 import pytest
 
 from tests.tfds_voc_seg.conversion.test_conversion import BEAM_ARGS, Job
-from tfds_voc_seg.conversion.outcome import REJECTS_FILE
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.records.files import REJECTS_FILE
 
 pytestmark = pytest.mark.slow
 

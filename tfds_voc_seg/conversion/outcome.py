@@ -12,9 +12,8 @@ from tfds_voc_seg.conversion.shards import ConversionConfig, Shard
 from tfds_voc_seg.conversion.write_shards import ConversionError
 from tfds_voc_seg.devkit.problems import DevkitError, Problem, problems_error
 from tfds_voc_seg.devkit.splits import Listing
+from tfds_voc_seg.records.files import REJECTS_FILE
 from tfds_voc_seg.storage import write_text_whole
-
-REJECTS_FILE = "rejects.jsonl"
 
 
 @dataclasses.dataclass(frozen=True)

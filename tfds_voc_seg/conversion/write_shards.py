@@ -12,7 +12,8 @@ from apache_beam.options.pipeline_options import DirectOptions
 from etils import epath
 
 from tfds_voc_seg.conversion.shards import Shard
-from tfds_voc_seg.devkit.problems import PairError, Problem
+from tfds_voc_seg.devkit.folders import PairError
+from tfds_voc_seg.devkit.problems import Problem
 from tfds_voc_seg.records.config import RecordConfig
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.storage import write_text_whole

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfds_voc_seg.devkit.folders import Pair
-from tfds_voc_seg.devkit.problems import PairError
+from tfds_voc_seg.devkit.folders import Pair, PairError
 from tfds_voc_seg.labels import VOC_CLASSES
 
 OBJECT_KEYS = ("bbox", "label", "difficult", "truncated")

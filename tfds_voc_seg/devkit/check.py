@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tfds_voc_seg.devkit.folders import PairError
 from tfds_voc_seg.devkit.pairs import read_pair
-from tfds_voc_seg.devkit.problems import PairError, Problem
+from tfds_voc_seg.devkit.problems import Problem
 from tfds_voc_seg.devkit.splits import SPLITS, read_splits
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from tfds_voc_seg.devkit.problems import DevkitError
+from tfds_voc_seg.devkit.problems import DevkitError, Problem
 from tfds_voc_seg.storage import StorageError, storage_path
 
 _FOLDERS = ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation")
@@ -38,6 +38,14 @@ class Pair:
     def annotation(self) -> str:
         """Path of the XML file with the image's boxes; it lies beside the photo's folder, where there is one."""
         return str(storage_path(self.photo).parent.parent / ANNOTATIONS_FOLDER / f"{self.image_id}.xml")
+
+
+class PairError(DevkitError):
+    """A pair that can't be used; `problems` holds the one problem."""
+
+    def __init__(self, pair: Pair, file: str, what: str, advice: str):
+        problem = Problem(pair.image_id, file, what, advice)
+        super().__init__(str(problem), [problem])
 
 
 def devkit_path(place: str | Path) -> Path:

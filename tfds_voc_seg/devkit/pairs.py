@@ -9,8 +9,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tfds_voc_seg.devkit.folders import Pair
-from tfds_voc_seg.devkit.problems import PairError
+from tfds_voc_seg.devkit.folders import Pair, PairError
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
 from tfds_voc_seg.photos import MAX_PIXELS, decode_photo
 from tfds_voc_seg.storage import storage_path

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from tfds_voc_seg.devkit.folders import Pair
-
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
@@ -39,14 +37,6 @@ class DevkitError(ValueError):
     def __init__(self, message: str, problems: Sequence[Problem] = ()):
         super().__init__(message)
         self.problems = tuple(problems)
-
-
-class PairError(DevkitError):
-    """A pair that can't be used; `problems` holds the one problem."""
-
-    def __init__(self, pair: Pair, file: str, what: str, advice: str):
-        problem = Problem(pair.image_id, file, what, advice)
-        super().__init__(str(problem), [problem])
 
 
 def problems_error(heading: str, problems: Sequence[Problem], shown: int = 20) -> DevkitError:

@@ -6,6 +6,9 @@ import dataclasses
 
 from tfds_voc_seg.devkit.splits import SPLITS
 
+REJECTS_FILE = "rejects.jsonl"
+"""Beside the records: the images that were skipped because something is wrong with them, one line per problem."""
+
 TRAIN_SPLIT, VAL_SPLIT = SPLITS
 
 

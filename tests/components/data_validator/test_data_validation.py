@@ -34,9 +34,9 @@ from components.data_validator.checks import (
     share_drift,
 )
 from components.data_validator.component import DataValidator
-from components.data_validator.data_summary import DATA_SUMMARY_FILE
-from components.data_validator.findings import VALIDATION_FILE, DataValidationError
+from components.data_validator.findings import DataValidationError
 from components.data_validator.validation_config import ValidationConfig
+from components.run_files import DATA_SUMMARY_FILE, VALIDATION_FILE
 from pipeline.pipeline import TABULAR_FEATURES
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tfds_voc_seg.records.pixel_counts import PixelCounts, count_pixels

@@ -18,13 +18,12 @@ from components.detector_trainer import executor
 from components.detector_trainer.component import DetectorTrainer
 from components.detector_trainer.detector_config import DetectorConfig
 from components.detector_trainer.evaluation import VAL_MAP
-from components.detector_trainer.export import DESCRIPTION_FILE
 from components.networks.layer_weights import read_layer_weights
-from components.networks.trained_backbone import WEIGHTS_FILE
 from components.progress import Progress, listening
+from components.run_files import DETECTOR_DESCRIPTION_FILE, HISTORY_JSON, LAYER_WEIGHTS_FILE
 from components.segmentation_trainer import executor as segmentation_executor
 from components.segmentation_trainer.component import SegmentationTrainer
-from components.training.callbacks import HISTORY_JSON, TrainingError
+from components.training.callbacks import TrainingError
 from components.training.config import TrainingConfig
 from tests.conftest import CLASSES, VAL_IMAGES
 
@@ -82,7 +81,7 @@ def test_the_loss_falls_and_the_figures_are_there(trained: tuple[Any, Path]) -> 
     figures = json.loads((run / executor.FIGURES_FILE).read_text())
     assert figures["images"] == VAL_IMAGES
     assert figures["map_voc2012"] == pytest.approx(max(history[VAL_MAP]), abs=1e-6)  # the best epoch's weights
-    description = json.loads((Path(model.uri) / DESCRIPTION_FILE).read_text())
+    description = json.loads((Path(model.uri) / DETECTOR_DESCRIPTION_FILE).read_text())
     assert description["figures"] == figures
     assert len(list((run / executor.PICTURES_FOLDER).glob("*.png"))) == VAL_IMAGES
 
@@ -121,7 +120,7 @@ def test_a_segmentation_network_begins_with_the_detectors_vgg(
     assert report["model"] == model.uri
     assert len(report["matched"]) == 26
     # Its blocks were frozen: the exported network's kernels are the detector's.
-    kernels = read_layer_weights(Path(model.uri) / WEIGHTS_FILE)
+    kernels = read_layer_weights(Path(model.uri) / LAYER_WEIGHTS_FILE)
     saved = tf.train.load_checkpoint(f"{path_utils.serving_model_dir(str(tmp_path / 'model'))}/variables/variables")
     arrays = [np.asarray(saved.get_tensor(name)) for name in saved.get_variable_to_shape_map()]
     for name in ("block1_conv1", "block5_conv3"):
@@ -149,21 +148,21 @@ def test_a_killed_training_goes_on(train: Callable[..., Any], examples_with_boxe
     whole, whole_run = train(examples_with_boxes, epochs=4)
     histories = [json.loads((folder / HISTORY_JSON).read_text()) for folder in (run, whole_run)]
     np.testing.assert_allclose(histories[0]["loss"], histories[1]["loss"], rtol=1e-4)
-    ours, theirs = (read_layer_weights(Path(artifact.uri) / WEIGHTS_FILE) for artifact in (model, whole))
+    ours, theirs = (read_layer_weights(Path(artifact.uri) / LAYER_WEIGHTS_FILE) for artifact in (model, whole))
     np.testing.assert_allclose(ours["block5_conv3"][0], theirs["block5_conv3"][0], rtol=1e-3, atol=1e-5)
 
 
 def test_weights_from_outside_are_taken_as_they_are(
     train: Callable[..., Any], trained: tuple[Any, Path], examples_with_boxes: Any
 ) -> None:
-    weights = Path(trained[0].uri) / WEIGHTS_FILE
+    weights = Path(trained[0].uri) / LAYER_WEIGHTS_FILE
     model, run = train(examples_with_boxes, epochs=0, weights=str(weights))
     report = json.loads((run / executor.WEIGHTS_REPORT_FILE).read_text())
     assert (report["missing"], report["unused"], report["other_shape"]) == ([], [], {})
     assert json.loads((run / executor.FIGURES_FILE).read_text()) == json.loads(
         (trained[1] / executor.FIGURES_FILE).read_text()
     )
-    assert (Path(model.uri) / WEIGHTS_FILE).is_file()
+    assert (Path(model.uri) / LAYER_WEIGHTS_FILE).is_file()
 
 
 def test_a_diverged_training_names_the_detectors_settings(train: Callable[..., Any], examples_with_boxes: Any) -> None:

@@ -14,7 +14,8 @@ from components.detector_trainer.ssd300 import ssd300
 from components.detector_trainer.training import load_initial_weights
 from components.networks import create_network
 from components.networks.layer_weights import load_by_name, read_layer_weights, write_layer_weights
-from components.networks.trained_backbone import WEIGHTS_FILE, load_backbone
+from components.networks.trained_backbone import load_backbone
+from components.run_files import LAYER_WEIGHTS_FILE
 
 OPTIONS = {"width": 0.05, "batch_normalization": True}
 
@@ -30,13 +31,13 @@ def detector() -> keras.Model:
 @pytest.fixture(scope="module")
 def folder(detector: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("detector")
-    write_layer_weights(detector, folder / WEIGHTS_FILE)
+    write_layer_weights(detector, folder / LAYER_WEIGHTS_FILE)
     return folder
 
 
 def test_what_was_written_comes_back(detector: keras.Model, folder: Path) -> None:
     other = ssd300(num_classes=4, image_size=64, **OPTIONS)
-    report = load_by_name(other, read_layer_weights(folder / WEIGHTS_FILE))
+    report = load_by_name(other, read_layer_weights(folder / LAYER_WEIGHTS_FILE))
     assert (report.other_shape, report.missing, report.unused) == ({}, (), ())
     for ours, theirs in zip(other.get_weights(), detector.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)

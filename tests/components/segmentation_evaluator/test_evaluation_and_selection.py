@@ -20,9 +20,9 @@ from tfx.utils import path_utils
 from components.artifacts.records import read_records
 from components.metrics.counts import confusion_of, from_sparse
 from components.metrics.figure_names import FIGURES
-from components.model_smoke_test.executor import SMOKE_TEST_FILE
 from components.published_model import executor as published_executor
 from components.published_model.component import PublishedModel
+from components.run_files import SMOKE_TEST_FILE
 from components.saved_model.serving_folder import latest_version, serving_state
 from components.segmentation_evaluator import executor as evaluator_executor
 from components.segmentation_evaluator.component import SegmentationEvaluator

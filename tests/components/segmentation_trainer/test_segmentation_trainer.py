@@ -17,10 +17,11 @@ from tfx.utils import path_utils
 
 from components.artifacts.records import read_records
 from components.progress import Progress, listening
+from components.run_files import HISTORY_JSON
 from components.saved_model.description import read_description
 from components.segmentation_trainer import executor
 from components.segmentation_trainer.component import SegmentationTrainer
-from components.training.callbacks import HISTORY_JSON, TrainingError
+from components.training.callbacks import TrainingError
 from components.training.config import TrainingConfig
 from components.training.input_pipeline import evaluation_batches
 from tests.components.networks.tiny_network import TINY

@@ -18,6 +18,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components.artifacts.records import read_records
+from components.run_files import HISTORY_JSON
 from components.saved_model.description import read_description
 from components.segmentation_trainer import executor
 from components.segmentation_trainer.component import SegmentationTrainer
@@ -27,7 +28,6 @@ from components.training.background_classes import (
     learned_class_names,
     with_background_joined,
 )
-from components.training.callbacks import HISTORY_JSON
 from components.training.config import TrainingConfig
 from components.training.loop import learned_classes, pixels_of_classes
 from components.training.metrics import SegmentationMetrics

@@ -23,12 +23,12 @@ from etils import epath
 
 from components.artifacts.records import read_records
 from components.networks import create_network
-from components.training.callbacks import CURVES_FILE, HISTORY_CSV, HISTORY_JSON
+from components.run_files import CURVES_FILE, HISTORY_CSV, HISTORY_JSON, STATE_FILE, TENSORBOARD_FOLDER
 from components.training.config import TrainingConfig
 from components.training.input_pipeline import evaluation_batches
-from components.training.loop import TENSORBOARD_FOLDER, TrainingResult, train
+from components.training.loop import TrainingResult, train
 from components.training.metrics import SegmentationMetrics
-from components.training.resumption import STATE_FILE, TrainingFolder
+from components.training.resumption import TrainingFolder
 from tests.components.networks.tiny_network import TINY
 from tests.conftest import VAL_IMAGES
 from tfds_voc_seg.records.decoding import image_and_class_map

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from etils import epath
-from tfds_voc_seg.devkit.fingerprint import fingerprint
 
 from tests.conftest import CLASSES, IMAGE_SIZE, NODES_BESIDE_TRAINERS
 from tests.e2e.object_store.conftest import BUCKET
+from tfds_voc_seg.devkit.fingerprint import fingerprint
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits

@@ -71,7 +71,7 @@ def test_the_report_shows_the_detector(output: Path) -> None:
 
 def test_the_names_are_those_of_the_trainer() -> None:
     from components.detector_trainer import executor
-    from components.training.callbacks import HISTORY_JSON
+    from components.run_files import HISTORY_JSON
 
     names = (executor.FIGURES_FILE, HISTORY_JSON, executor.PICTURES_FOLDER)
     ours = (detector_module.FIGURES_FILE, detector_module.HISTORY_FILE, detector_module.PICTURES_FOLDER)

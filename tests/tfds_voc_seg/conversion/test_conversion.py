@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from hypothesis import given
 
-from tfds_voc_seg.conversion.outcome import REJECTS_FILE, SplitReport, finish_conversion
+from tfds_voc_seg.conversion.outcome import SplitReport, finish_conversion
 from tfds_voc_seg.conversion.progress import pairs_done
 from tfds_voc_seg.conversion.shards import ConversionConfig, plan_shards
 from tfds_voc_seg.conversion.write_shards import ConversionError, WriteShards
@@ -19,6 +19,7 @@ from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.records.config import RecordConfig
 from tfds_voc_seg.records.features import record_features
+from tfds_voc_seg.records.files import REJECTS_FILE
 
 CONFIG = RecordConfig(32, ("car", "person"))
 BEAM_ARGS = ("--runner=DirectRunner", "--allow_unsafe_triggers")

@@ -13,18 +13,18 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
-from tfds_voc_seg.devkit.fingerprint import fingerprint
 
 from tests.conftest import CLASSES
-from tfds_voc_seg.conversion.outcome import REJECTS_FILE
 from tfds_voc_seg.devkit.annotations import OBJECT_KEYS, read_objects
-from tfds_voc_seg.devkit.folders import Pair, pair_of
-from tfds_voc_seg.devkit.problems import DevkitError, PairError
+from tfds_voc_seg.devkit.fingerprint import fingerprint
+from tfds_voc_seg.devkit.folders import Pair, PairError, pair_of
+from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.records.config import RecordConfig
 from tfds_voc_seg.records.decoding import parse_objects
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.records.features import record_features
+from tfds_voc_seg.records.files import REJECTS_FILE
 from tfds_voc_seg.voc_seg_dataset_builder import VocSegConfig
 
 OBJECT = """<object><name>{name}</name>{marks}<bndbox><xmin>{xmin}</xmin><ymin>{ymin}</ymin><xmax>{xmax}</xmax>

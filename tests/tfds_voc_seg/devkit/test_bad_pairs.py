@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfds_voc_seg.devkit.folders import Pair
-from tfds_voc_seg.devkit.problems import PairError
+from tfds_voc_seg.devkit.folders import Pair, PairError
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.records.config import RecordConfig
 from tfds_voc_seg.records.encoding import PairEncoder

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tfds_voc_seg.devkit.fingerprint import fingerprint
 
+from tfds_voc_seg.devkit.fingerprint import fingerprint
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits

@@ -22,7 +22,7 @@ from PIL import Image
 from benchmarks.reference.in_memory_preparation import prepare
 from tfds_voc_seg.devkit.folders import Pair, find_devkit
 from tfds_voc_seg.devkit.splits import read_splits
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.sample.devkit import write_sample_devkit
 
 CONFIG = RecordConfig(300)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks._measuring import devkit_and_scratch, peak_memory_of_process, print_peaks
 from tfds_voc_seg.devkit.splits import Listing, read_splits
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 
 SIZES = (600, 6_000)
 

@@ -37,7 +37,7 @@ def prepare(devkit: Path, folder: Path, count: int) -> Any:
     from components.saved_model.export import export_saved_model
     from components.segmentation_evaluator.evaluation import EvaluationSpec
     from tfds_voc_seg.devkit.splits import read_splits
-    from tfds_voc_seg.records.config import RecordConfig
+    from tfds_voc_seg.record_config import RecordConfig
     from tfds_voc_seg.records.encoding import PairEncoder
 
     config = RecordConfig(IMAGE_SIZE, CLASSES)

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.splits import read_splits
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.decoding import parse_record
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.records.features import record_features

@@ -34,7 +34,7 @@ def write_records(devkit: Path, folder: Path, image_size: int, count: int) -> An
     import tensorflow as tf
 
     from tfds_voc_seg.devkit.splits import read_splits
-    from tfds_voc_seg.records.config import RecordConfig
+    from tfds_voc_seg.record_config import RecordConfig
     from tfds_voc_seg.records.encoding import PairEncoder
     from tfds_voc_seg.records.files import Records
 

@@ -1,8 +1,6 @@
-"""What a run's folder holds, and how the files of each artifact are called. Imports nothing heavy."""
+"""What a run's folder holds, and how the files of each artifact are called. Imports nothing."""
 
 from __future__ import annotations
-
-from tfds_voc_seg.records.files import REJECTS_FILE as REJECTS_FILE
 
 # ------------------------------------------------------------------------------------- the output folder of a run
 ARTIFACTS_FOLDER = "tfx"
@@ -30,7 +28,7 @@ WITHDRAWN_FOLDER = "withdrawn"
 """Versions that a rollback took out of service; TensorFlow Serving skips the folder."""
 
 # ------------------------------------------------------------------------------------- Examples, of VocExampleGen
-# REJECTS_FILE: imported above, for the dataset writes it without TFX.
+# `tfds_voc_seg.records.files.REJECTS_FILE`, which the dataset writes without the components.
 
 # ------------------------------------------------------------------------------------- Schema, of CuratedSchema
 SCHEMA_FILE = "schema.pbtxt"

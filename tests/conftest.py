@@ -101,7 +101,7 @@ def examples(devkit: Path, tmp_path_factory: pytest.TempPathFactory, make_artifa
     from components.voc_example_gen import executor
     from components.voc_example_gen.component import VocExampleGen
     from tfds_voc_seg.conversion.shards import ConversionConfig
-    from tfds_voc_seg.records.config import RecordConfig
+    from tfds_voc_seg.record_config import RecordConfig
 
     component = VocExampleGen(
         str(devkit), RecordConfig(IMAGE_SIZE, CLASSES), conversion_config=ConversionConfig(num_shards=2)

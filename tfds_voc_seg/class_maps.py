@@ -7,7 +7,7 @@ import functools
 import numpy as np
 
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 
 
 @functools.lru_cache(maxsize=32)

@@ -24,7 +24,7 @@ from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits, read_train_aug
 from tfds_voc_seg.download import VOC2012_ARCHIVE, Archive, fetch_archive
 from tfds_voc_seg.labels import VOC_CLASSES
-from tfds_voc_seg.records.config import ImageEncoding, OnBadPair, RecordConfig, VoidTreatment
+from tfds_voc_seg.record_config import ImageEncoding, OnBadPair, RecordConfig, VoidTreatment
 from tfds_voc_seg.records.features import record_features
 from tfds_voc_seg.visualization import register
 

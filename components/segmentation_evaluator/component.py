@@ -13,7 +13,7 @@ from tfx.types import component_spec, standard_artifacts
 
 from components.artifacts.candidates import BASELINE_KEY, candidate_channels, with_candidate_inputs
 from components.segmentation_evaluator import executor
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 
 
 class SegmentationEvaluatorSpec(types.ComponentSpec):

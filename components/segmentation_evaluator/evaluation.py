@@ -20,7 +20,7 @@ from components.metrics import counts
 from components.segmentation_evaluator import slices
 from components.segmentation_evaluator.metrics import IMAGES, PIXEL_COUNTS, SegmentationMetrics
 from components.segmentation_evaluator.segmentation import NETWORK_SIZE, ORIGINAL_SIZE, BatchSegmenter, SegmentedImage
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 
 BATCH_SIZE = 16
 """Images a batch: a cap on the memory that scores of float32 [batch, height, width, classes] take."""

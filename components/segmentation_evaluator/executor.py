@@ -20,7 +20,7 @@ from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluat
 from components.segmentation_evaluator.summary import evaluation_summary
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.problems import DevkitError
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.files import VAL_SPLIT, Records
 
 EXAMPLES_KEY = "examples"

@@ -17,7 +17,7 @@ from tfds_voc_seg.class_maps import class_map
 from tfds_voc_seg.devkit.folders import pair_of
 from tfds_voc_seg.devkit.pairs import read_mask
 from tfds_voc_seg.photos import resize_photo
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.decoding import image_and_class_map, parse_origin
 
 NETWORK_SIZE, ORIGINAL_SIZE = "network", "original"

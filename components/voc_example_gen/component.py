@@ -12,7 +12,8 @@ from tfx.types import component_spec, standard_artifacts
 
 from components.voc_example_gen import executor
 from tfds_voc_seg.conversion.shards import ConversionConfig
-from tfds_voc_seg.records.config import RecordConfig, TrainMasks
+from tfds_voc_seg.devkit.splits import TrainMasks
+from tfds_voc_seg.record_config import RecordConfig
 
 
 class VocExampleGenSpec(types.ComponentSpec):

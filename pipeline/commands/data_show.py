@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, counted, fail, start_tensorflow
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.splits import SPLITS, read_splits
-from tfds_voc_seg.records.config import RecordConfig, known_classes
+from tfds_voc_seg.record_config import RecordConfig, known_classes
 
 if TYPE_CHECKING:
     import numpy as np

@@ -27,7 +27,7 @@ from pipeline.display.live import Display
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.problems import problems_error
 from tfds_voc_seg.devkit.splits import read_splits
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.storage import let_fsspec_open
 

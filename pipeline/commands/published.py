@@ -46,7 +46,7 @@ def add_parsers(commands: Any) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     try:
-        from pipeline.local.metadata import RunNotFoundError
+        from pipeline.metadata.runs import RunNotFoundError
         from pipeline.report.page import write_report
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "report"), EXIT_USAGE)
@@ -64,8 +64,8 @@ def _lineage(options: argparse.Namespace) -> int:
     try:
         from rich.console import Console
 
-        from pipeline.local.lineage import lineage, lineage_tree
-        from pipeline.local.metadata import RunNotFoundError
+        from pipeline.metadata.lineage import lineage, lineage_tree
+        from pipeline.metadata.runs import RunNotFoundError
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "lineage"), EXIT_USAGE)
     try:

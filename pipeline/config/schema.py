@@ -15,8 +15,9 @@ from components.networks.names import CONTRACT_ARGUMENTS, network_path
 from components.run_files import ARTIFACTS_FOLDER, METADATA_FILE, SERVING_FOLDER, TRAINING_FOLDER
 from components.strict_config import StrictConfig
 from components.training.config import LARGEST_SEED, TrainingConfig
-from pipeline.kubeflow.config import KubeflowConfig
-from tfds_voc_seg.records.config import ImageEncoding, OnBadPair, RecordConfig, TrainMasks, VoidTreatment, known_classes
+from pipeline.config.kubeflow import KubeflowConfig
+from tfds_voc_seg.devkit.splits import TrainMasks
+from tfds_voc_seg.record_config import ImageEncoding, OnBadPair, RecordConfig, VoidTreatment, known_classes
 from tfds_voc_seg.sample.devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES
 
 SAMPLE_DEVKIT = "sample"

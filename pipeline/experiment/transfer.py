@@ -31,9 +31,9 @@ from pipeline.experiment.crops import Crop, border_crop
 from pipeline.experiment.figures import Arm, arm
 from pipeline.experiment.page import Experiment, experiment_page, results_as_json
 from pipeline.experiment.seeds import seeded, with_seeds
-from pipeline.local.metadata import NodeOutputs, outputs_of_run
 from pipeline.local.runner import run_nodes
 from pipeline.local.sample import prepare_sample
+from pipeline.metadata.runs import NodeOutputs, outputs_of_run
 from pipeline.pipeline import trainer_id
 from pipeline.places import devkit_folder
 from pipeline.report.detector import Detector, read_detector

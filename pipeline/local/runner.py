@@ -29,8 +29,8 @@ from components.training.curves import draw_curves
 from pipeline.config.problems import ConfigError
 from pipeline.config.schema import RunConfig
 from pipeline.display.live import Display
-from pipeline.local.metadata import outputs_of_run, record_facts
 from pipeline.local.summary import make_summary, write_summary
+from pipeline.metadata.runs import outputs_of_run, record_facts
 from pipeline.pipeline import create_pipeline, trainer_id
 from pipeline.places import devkit_folder
 from pipeline.report.page import write_report

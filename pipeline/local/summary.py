@@ -10,15 +10,9 @@ from etils import epath
 from ml_metadata.proto import metadata_store_pb2
 
 from components.model_pusher.executor import NOT_PUSHED_REASON_PROPERTY
-from components.run_files import (
-    EVALUATION_FILE,
-    REJECTS_FILE,
-    SELECTION_FILE,
-    SMOKE_TEST_FILE,
-    SUMMARY_FILE,
-    VALIDATION_FILE,
-)
-from pipeline.local.metadata import NodeOutputs
+from components.run_files import EVALUATION_FILE, SELECTION_FILE, SMOKE_TEST_FILE, SUMMARY_FILE, VALIDATION_FILE
+from pipeline.metadata.runs import NodeOutputs
+from tfds_voc_seg.records.files import REJECTS_FILE
 
 _SHOWN_FIGURES = ("mean_iou", "pixel_accuracy", "per_class_iou", "parameters", "train_seconds")
 _SHOWN_OF_SMOKE_TEST = ("passed", "problems", "latency_seconds", "peak_memory_bytes")

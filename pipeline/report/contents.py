@@ -18,12 +18,11 @@ from components.run_files import (
     EVALUATION_FILE,
     EXAMPLES_FOLDER,
     HISTORY_JSON,
-    REJECTS_FILE,
     SELECTION_FILE,
     SMOKE_TEST_FILE,
     VALIDATION_FILE,
 )
-from pipeline.local.metadata import (
+from pipeline.metadata.runs import (
     CONFIG_FACT,
     PUSHED_MODEL_KEY,
     VERSIONS_FACT,
@@ -35,6 +34,7 @@ from pipeline.local.metadata import (
     property_value,
 )
 from pipeline.report.detector import Detector, read_detector
+from tfds_voc_seg.records.files import REJECTS_FILE
 
 # The names that the components give their files, again: those modules need TFX. A test holds them together.
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from pipeline import cli
-from pipeline.kubeflow.config import KubeflowConfig
+from pipeline.config.kubeflow import KubeflowConfig
 
 FOLDER = Path(__file__).parents[2] / "kubeflow"
 README = (FOLDER / "README.md").read_text()

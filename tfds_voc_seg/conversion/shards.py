@@ -11,7 +11,7 @@ from etils import epath
 from tensorflow_datasets.core import file_adapters
 
 from tfds_voc_seg.devkit.folders import Pair
-from tfds_voc_seg.records.config import OnBadPair
+from tfds_voc_seg.record_config import OnBadPair
 
 
 @dataclasses.dataclass(frozen=True)

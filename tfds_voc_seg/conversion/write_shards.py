@@ -14,7 +14,7 @@ from etils import epath
 from tfds_voc_seg.conversion.shards import Shard
 from tfds_voc_seg.devkit.folders import PairError
 from tfds_voc_seg.devkit.problems import Problem
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.storage import write_text_whole
 

@@ -6,8 +6,7 @@ import hashlib
 from pathlib import Path
 
 from tfds_voc_seg.devkit.folders import ANNOTATIONS_FOLDER, MASKS_FOLDER, SBD_MASKS_FOLDER
-from tfds_voc_seg.devkit.splits import SPLITS, read_image_ids, sbd_list_name
-from tfds_voc_seg.records.config import TrainMasks
+from tfds_voc_seg.devkit.splits import SPLITS, TrainMasks, read_image_ids, sbd_list_name
 from tfds_voc_seg.storage import storage_path
 
 

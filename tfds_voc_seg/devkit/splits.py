@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from tfds_voc_seg.devkit.folders import MASKS_FOLDER, SBD_MASKS_FOLDER, Pair, pair_of, split_list_file
 from tfds_voc_seg.devkit.problems import DevkitError, Problem
-from tfds_voc_seg.records.config import TrainMasks
 from tfds_voc_seg.storage import storage_path
+
+TrainMasks = Literal["voc", "sbd", "sbd_if_present"]
+"""Whose masks the split train has, see `read_training_splits`."""
 
 SPLITS = ("train", "val")
 """The official segmentation splits, by the names of their list files."""

@@ -15,7 +15,7 @@ from tfds_voc_seg.devkit.folders import Pair
 from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.photos import resize_photo
-from tfds_voc_seg.records.config import ImageEncoding, RecordConfig
+from tfds_voc_seg.record_config import ImageEncoding, RecordConfig
 from tfds_voc_seg.records.features import record_features
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 
 
 def record_features(config: RecordConfig) -> tfds.features.FeaturesDict:

@@ -13,12 +13,12 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 from tfx.orchestration.pipeline import Pipeline
 
+from pipeline.config.kubeflow import KubeflowConfig
 from pipeline.config.problems import ConfigError
 from pipeline.config.schema import RunConfig
 from pipeline.kubeflow.compile.cluster_places import DESCRIPTIONS, cluster_places, parameter_defaults
 from pipeline.kubeflow.compile.platform_spec import platform_document
 from pipeline.kubeflow.compile.task_names import with_valid_names
-from pipeline.kubeflow.config import KubeflowConfig
 from pipeline.pipeline import create_pipeline
 
 Target = Literal["kubeflow", "vertex"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from pipeline.kubeflow.config import KubeflowConfig
+from pipeline.config.kubeflow import KubeflowConfig
 
 PLATFORM = "kubernetes"
 

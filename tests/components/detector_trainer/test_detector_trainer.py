@@ -38,7 +38,7 @@ def examples_with_boxes(
     from components.voc_example_gen.component import VocExampleGen
     from components.voc_example_gen.executor import Executor
     from tfds_voc_seg.conversion.shards import ConversionConfig
-    from tfds_voc_seg.records.config import RecordConfig
+    from tfds_voc_seg.record_config import RecordConfig
 
     component = VocExampleGen(
         str(devkit),

@@ -124,7 +124,7 @@ def test_it_needs_neither_tfx_nor_tensorflow() -> None:
     import sys
 
     program = (
-        "import sys\nimport components.model_selector.model_card, pipeline.report.page, pipeline.local.lineage\n"
+        "import sys\nimport components.model_selector.model_card, pipeline.report.page, pipeline.metadata.lineage\n"
         "sys.exit(str({'tfx', 'tensorflow', 'keras', 'apache_beam'} & set(sys.modules) or ''))\n"
     )
     root = Path(__file__).parents[3]

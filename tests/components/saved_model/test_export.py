@@ -36,7 +36,7 @@ from tests.conftest import CLASSES
 from tfds_voc_seg.devkit.folders import Pair
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.photos import decode_photo, resize_photo
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.decoding import class_map_from_one_hot, parse_record
 from tfds_voc_seg.records.encoding import PairEncoder
 

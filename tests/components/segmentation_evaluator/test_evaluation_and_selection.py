@@ -31,7 +31,7 @@ from tfds_voc_seg.class_maps import class_map
 from tfds_voc_seg.devkit.pairs import read_mask
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.pictures import class_colour
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.decoding import class_map_from_one_hot, parse_record
 
 CLASS_NAMES = ("background", *CLASSES)

@@ -39,7 +39,7 @@ from tfds_voc_seg.class_maps import resize_class_map
 from tfds_voc_seg.devkit.pairs import read_mask
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 
 SOUGHT = ("background", "person")
 LEARNED = learned_class_names(SOUGHT)

@@ -16,7 +16,7 @@ from components.voc_example_gen import executor
 from components.voc_example_gen.component import VocExampleGen
 from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES, VAL_IMAGES
 from tfds_voc_seg.devkit.problems import DevkitError
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 
 Convert = Callable[..., Any]
 

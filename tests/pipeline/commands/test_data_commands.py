@@ -18,7 +18,7 @@ from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.pictures import class_colour, example_picture
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.decoding import class_map_from_one_hot, parse_record
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.voc_seg_dataset_builder import VocSegConfig

@@ -18,7 +18,7 @@ from tfds_voc_seg.class_maps import class_map, resize_class_map
 from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 
 Evaluate = Callable[..., list[dict[str, Any]]]
 

@@ -14,7 +14,7 @@ from tfds_voc_seg.class_maps import class_map
 from tfds_voc_seg.devkit.folders import Pair
 from tfds_voc_seg.devkit.pairs import read_mask
 from tfds_voc_seg.devkit.splits import read_splits
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 
 
 def test_written_masks_give_the_pipelines_mean_iou(

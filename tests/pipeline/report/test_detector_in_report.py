@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.local.lineage import lineage
+from pipeline.metadata.lineage import lineage
 from pipeline.report import detector as detector_module
 from pipeline.report.contents import read_contents
 from pipeline.report.page import make_page

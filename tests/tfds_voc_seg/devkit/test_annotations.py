@@ -20,7 +20,7 @@ from tfds_voc_seg.devkit.fingerprint import fingerprint
 from tfds_voc_seg.devkit.folders import Pair, PairError, pair_of
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.decoding import parse_objects
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.records.features import record_features

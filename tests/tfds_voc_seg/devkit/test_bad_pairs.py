@@ -14,7 +14,7 @@ from PIL import Image
 
 from tfds_voc_seg.devkit.folders import Pair, PairError
 from tfds_voc_seg.devkit.splits import read_splits
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.encoding import PairEncoder
 
 

@@ -18,7 +18,7 @@ from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
 from tfds_voc_seg.photos import decode_photo, resize_photo
-from tfds_voc_seg.records.config import RecordConfig
+from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.decoding import class_map_from_one_hot, parse_background_classes, parse_record, void_weights
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.records.features import record_features

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from pipeline import cli
 from pipeline.commands.terminal import EXIT_USAGE
-from pipeline.local.lineage import Origin, lineage, lineage_tree
-from pipeline.local.metadata import RunNotFoundError
+from pipeline.metadata.lineage import Origin, lineage, lineage_tree
+from pipeline.metadata.runs import RunNotFoundError
 from tests.pipeline.made_run import FINGERPRINT, MadeRun, write_whole_run
 
 VERSION = "1772359200"

@@ -15,7 +15,7 @@ from rich.console import Group
 from rich.text import Text
 from rich.tree import Tree
 
-from pipeline.local.metadata import Node, RunNotFoundError, moment, open_store, producer, property_value
+from pipeline.metadata.runs import Node, RunNotFoundError, moment, open_store, producer, property_value
 
 PUSHED_MODEL_TYPE = "PushedModel"
 _INTERNAL = ("is_external", "tfx_version", "payload_format")

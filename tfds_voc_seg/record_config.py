@@ -11,7 +11,6 @@ from tfds_voc_seg.labels import BACKGROUND, VOC_CLASSES
 VoidTreatment = Literal["ignore", "background"]
 ImageEncoding = Literal["png", "jpeg"]
 OnBadPair = Literal["fail", "skip"]
-TrainMasks = Literal["voc", "sbd", "sbd_if_present"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.local.metadata import RunNotFoundError, latest_complete_run, library_versions, open_store, producer
+from pipeline.metadata.runs import RunNotFoundError, latest_complete_run, library_versions, open_store, producer
 from tests.pipeline.made_run import MadeRun
 
 PUSHED = {"pushed_model": ("PushedModel", {"pushed": 0})}

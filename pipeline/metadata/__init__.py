@@ -1,0 +1,1 @@
+"""What ML Metadata records of the runs in an output folder."""

@@ -6,11 +6,12 @@ import dataclasses
 import hashlib
 import shutil
 import tarfile
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+
+from tfds_voc_seg.storage import written_whole
 
 _BLOCK = 1 << 20  # bytes
 
@@ -113,8 +114,8 @@ def _verify(archive: Archive, file: Path) -> None:
 
 def _unpack(file: Path, folder: Path) -> None:
     """Unpacks beside the folder and renames; refuses anything but files and folders that stay inside."""
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-        target = Path(scratch) / folder.name
+    with written_whole(folder, flushed=False) as unfinished:
+        target = Path(unfinished)
         target.mkdir()
         try:
             with tarfile.open(file) as tar:
@@ -134,4 +135,3 @@ def _unpack(file: Path, folder: Path) -> None:
                         shutil.copyfileobj(content, output, _BLOCK)
         except tarfile.TarError as error:
             raise DownloadError(f"{file} can't be unpacked: {error}; remove it and try again") from error
-        target.rename(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,8 +81,62 @@ def copy_file(source: epath.Path, target: epath.Path) -> None:
         target.write_bytes(source.read_bytes())
 
 
-def write_text_whole(file: epath.PathLike, text: str) -> None:
-    """Writes a text file under a temporary name and renames it, so that a reader finds all of it or none."""
-    temporary = epath.Path(f"{os.fspath(file)}.incomplete")
-    temporary.write_text(text)
-    temporary.replace(file)
+@contextlib.contextmanager
+def written_whole(target: epath.PathLike, *, flushed: bool = True) -> Iterator[epath.Path]:
+    """Yields a temporary path for a file or folder; at the end of the `with` block it gets its own name.
+
+    A reader finds all of the content or none. After an error nothing is left behind.
+
+    Args:
+        target: the file, replaced if it exists, or the folder, which must not exist. Its parent folder exists.
+        flushed: wait until the disk holds the content, so that a crash of the machine after the rename loses nothing.
+
+    Raises:
+        OSError: the content cannot be written or renamed.
+    """
+    target = epath.Path(target)
+    unfinished = target.parent / f".{target.name}.incomplete"
+    _remove(unfinished)  # of a process that was killed
+    try:
+        yield unfinished
+        if flushed:
+            flush(unfinished)
+        unfinished.replace(target)
+    except BaseException:
+        _remove(unfinished)
+        raise
+    if flushed:
+        flush_entry(target.parent)
+
+
+def _remove(path: epath.Path) -> None:
+    if path.is_dir():
+        path.rmtree(missing_ok=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_text_whole(file: epath.PathLike, text: str, *, flushed: bool = True) -> None:
+    """Writes a text file as `written_whole` does."""
+    with written_whole(file, flushed=flushed) as unfinished:
+        unfinished.write_text(text)
+
+
+def flush(path: epath.PathLike) -> None:
+    """Waits until the disk holds a file, or a folder with all that it contains; an object store always does."""
+    if "://" in os.fspath(path):
+        return
+    for entry in (Path(path), *Path(path).rglob("*")):
+        flush_entry(entry)
+
+
+def flush_entry(path: epath.PathLike) -> None:
+    """Waits until the disk holds one file, or the names in one folder."""
+    if "://" in os.fspath(path):
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems cannot flush a folder
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import time
 import uuid
-from pathlib import Path
 
 from etils import epath
 
 from components.run_files import SAVED_MODEL_FILE, WITHDRAWN_FOLDER
 from components.saved_model.serving_folder import numbered, versions, withdrawn_versions
-from tfds_voc_seg.storage import copy_folder, files_below
+from tfds_voc_seg.storage import copy_folder, files_below, flush, flush_entry
 
 _INCOMING, _REMOVING = ".incoming-", ".removing-"
 """How the names of folders begin that are no version yet, or none any more: no whole numbers, so nobody serves them."""
@@ -48,12 +45,12 @@ def publish(model: epath.PathLike, folder: epath.PathLike, *, keep_versions: int
         incoming = folder / f"{_INCOMING}{uuid.uuid4().hex}"
         try:
             _copy(model, incoming)
-            _flush(Path(incoming))
+            flush(incoming)
             version = _rename_to_next(incoming, folder)
         except BaseException:
             incoming.rmtree(missing_ok=True)
             raise
-        _flush_entry(Path(folder))
+        flush_entry(folder)
     if keep_versions is not None:
         for old in versions(folder)[:-keep_versions]:
             _remove(old)
@@ -85,21 +82,6 @@ def _rename_to_next(incoming: epath.Path, folder: epath.Path) -> epath.Path:
 
 def _copy(source: epath.PathLike, target: epath.Path) -> None:
     copy_folder(source, target, last=lambda file: file.name == SAVED_MODEL_FILE)
-
-
-def _flush(folder: Path) -> None:
-    """Has the disk hold what was written, so that a machine that dies after the renaming has a whole version too."""
-    for path in (folder, *folder.rglob("*")):
-        _flush_entry(path)
-
-
-def _flush_entry(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):  # some network file systems can't flush a folder
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove(version: epath.Path) -> None:

@@ -17,6 +17,7 @@ import keras
 from etils import epath
 
 from components.run_files import STATE_FILE
+from tfds_voc_seg.storage import write_text_whole
 
 History = dict[str, list[float]]
 
@@ -91,9 +92,7 @@ class TrainingFolder:
         best = last if is_best or before is None else before.best
         random_states = [variable.numpy().tolist() for variable in _random_states(network)]
         state = TrainingState(history, last, best, random_states, finished)
-        temporary = self._folder / f".{STATE_FILE}"
-        temporary.write_text(json.dumps(dataclasses.asdict(state)))
-        temporary.replace(self._folder / STATE_FILE)
+        write_text_whole(self._folder / STATE_FILE, json.dumps(dataclasses.asdict(state)))
         for file in self._folder.glob("*.weights.h5"):
             if file.name not in (state.last, state.best):
                 file.unlink()

@@ -38,6 +38,7 @@ from pipeline.pipeline import trainer_id
 from pipeline.places import devkit_folder
 from pipeline.report.detector import Detector, read_detector
 from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT
+from tfds_voc_seg.storage import write_text_whole
 
 PUBLISHING_NODES = ("PublishedModel", "ModelSmokeTest", "SegmentationEvaluator", "ModelSelector", "Pusher")
 """An experiment publishes nothing. It evaluates by itself, whoever would fail the smoke test included."""
@@ -86,8 +87,8 @@ def run_transfer_experiment(configs: Sequence[RunConfig], seeds: Sequence[int], 
         configs=[config.model_dump(mode="json", exclude_defaults=True) for config in configs],
     )
     output.mkdir(parents=True, exist_ok=True)
-    _write_whole(output / EXPERIMENT_RESULTS_FILE, json.dumps(results_as_json(experiment), indent=2))
-    _write_whole(output / EXPERIMENT_PAGE_FILE, experiment_page(experiment))
+    write_text_whole(output / EXPERIMENT_RESULTS_FILE, json.dumps(results_as_json(experiment), indent=2))
+    write_text_whole(output / EXPERIMENT_PAGE_FILE, experiment_page(experiment))
     return output / EXPERIMENT_PAGE_FILE
 
 
@@ -126,9 +127,3 @@ def _crops(folder: epath.Path, evaluation: Mapping[str, Any], candidates: Sequen
     models = {name: seeded(name, seed) for name in candidates}
     images = [folder / EXAMPLES_FOLDER / example["image_id"] for example in ranked[:SHOWN_CROPS]]
     return [border_crop(image, models, evaluation["class_names"]) for image in images]
-
-
-def _write_whole(file: Path, text: str) -> None:
-    temporary = file.with_name(f".{file.name}.incomplete")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(file)

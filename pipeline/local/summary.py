@@ -13,6 +13,7 @@ from components.model_pusher.executor import NOT_PUSHED_REASON_PROPERTY
 from components.run_files import EVALUATION_FILE, SELECTION_FILE, SMOKE_TEST_FILE, SUMMARY_FILE, VALIDATION_FILE
 from pipeline.metadata.runs import NodeOutputs
 from tfds_voc_seg.records.files import REJECTS_FILE
+from tfds_voc_seg.storage import write_text_whole
 
 _SHOWN_FIGURES = ("mean_iou", "pixel_accuracy", "per_class_iou", "parameters", "train_seconds")
 _SHOWN_OF_SMOKE_TEST = ("passed", "problems", "latency_seconds", "peak_memory_bytes")
@@ -57,9 +58,7 @@ def make_summary(outputs: NodeOutputs, seconds: Mapping[str, float], cached: lis
 
 def write_summary(folder: epath.PathLike, summary: dict[str, Any]) -> None:
     """Writes `summary.json`, whole or not at all."""
-    temporary = epath.Path(folder) / f".{SUMMARY_FILE}.incomplete"
-    temporary.write_text(json.dumps(summary, indent=2) + "\n")
-    temporary.replace(epath.Path(folder) / SUMMARY_FILE)
+    write_text_whole(epath.Path(folder) / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
 
 
 def _shown(figures: dict[str, Any]) -> dict[str, Any]:

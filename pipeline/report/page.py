@@ -18,6 +18,7 @@ from pipeline.report import charts, sections
 from pipeline.report.contents import RunContents, known, read_contents
 from pipeline.report.heat_map import STEPS
 from pipeline.report.models import Model, compared_models, model_differences
+from tfds_voc_seg.storage import write_text_whole
 
 _MEBIBYTE = 2**20
 
@@ -39,9 +40,7 @@ def write_report(output: Path) -> Path:
     page = make_page(read_contents(output))
     file = output / REPORT_FILE
     file.parent.mkdir(exist_ok=True)
-    temporary = file.with_name(f".{file.name}.incomplete")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(file)
+    write_text_whole(file, page)
     return file
 
 

@@ -9,14 +9,13 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions
-from etils import epath
 
 from tfds_voc_seg.conversion.shards import Shard
 from tfds_voc_seg.devkit.folders import PairError
 from tfds_voc_seg.devkit.problems import Problem
 from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.encoding import PairEncoder
-from tfds_voc_seg.storage import write_text_whole
+from tfds_voc_seg.storage import write_text_whole, written_whole
 
 _PROGRESS_EVERY = 8  # pairs
 
@@ -60,17 +59,16 @@ class _WriteShard(beam.DoFn):
         self._encode = PairEncoder(self._config)
 
     def process(self, shard: Shard) -> Iterator[str]:
-        temporary = f"{shard.path}.incomplete"
         sizes: list[int] = []
         problems: list[Problem] = []
-        shard.adapter.write_examples(temporary, self._records(shard, sizes, problems))
-        report = {
-            "records": len(sizes),
-            "num_bytes": sum(sizes),
-            "rejected": [dataclasses.asdict(problem) for problem in problems],
-        }
-        write_text_whole(shard.report_file, json.dumps(report))
-        epath.Path(temporary).replace(shard.path)
+        with written_whole(shard.path) as unfinished:
+            shard.adapter.write_examples(str(unfinished), self._records(shard, sizes, problems))
+            report = {
+                "records": len(sizes),
+                "num_bytes": sum(sizes),
+                "rejected": [dataclasses.asdict(problem) for problem in problems],
+            }
+            write_text_whole(shard.report_file, json.dumps(report))
         yield shard.path
 
     def _records(self, shard: Shard, sizes: list[int], problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
@@ -85,4 +83,4 @@ class _WriteShard(beam.DoFn):
                 sizes.append(len(record))
                 yield pair.image_id, record
             if done % _PROGRESS_EVERY == 0:
-                write_text_whole(shard.progress_file, str(done))
+                write_text_whole(shard.progress_file, str(done), flushed=False)

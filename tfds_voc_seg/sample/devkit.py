@@ -5,7 +5,6 @@ It lets every step run with nothing to download, and any tool that reads VOC rea
 
 from __future__ import annotations
 
-import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL import Image, ImageFilter
 
 from tfds_voc_seg.labels import VOC_CLASSES, VOID, voc_palette
 from tfds_voc_seg.sample.scenes import DEFAULT_STYLE, SAMPLE_CLASSES, Scene, SceneStyle, draw_scene
+from tfds_voc_seg.storage import written_whole
 
 DEFAULT_TRAIN_IMAGES = 480
 DEFAULT_VAL_IMAGES = 60
@@ -111,8 +111,8 @@ def write_sample_devkit(
 
     train = [FIRST_TRAIN_NUMBER + index for index in range(train_images)]
     val = [FIRST_VAL_NUMBER + index for index in range(val_images)]
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-        devkit = Path(scratch) / folder.name
+    with written_whole(folder, flushed=False) as unfinished:
+        devkit = Path(unfinished)
         for subfolder in ("JPEGImages", "SegmentationClass", "SegmentationObject", "Annotations"):
             (devkit / subfolder).mkdir(parents=True)
         for written, number in enumerate(train + val, start=1):
@@ -128,7 +128,6 @@ def write_sample_devkit(
         lists.mkdir(parents=True)
         for split, numbers in {"train": train, "val": val, "trainval": train + val}.items():
             (lists / f"{split}.txt").write_text("".join(f"{_image_id(number)}\n" for number in numbers))
-        devkit.rename(folder)
 
 
 def _image_id(number: int) -> str:

@@ -153,7 +153,7 @@ def test_what_a_push_is_killed_in_leaves_nothing_that_is_served(
     serving = tmp_path / "serving"
     first = publish(model, serving)
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "_flush", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(publishing, "flush", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             publish(model, serving)
     assert [path.name for path in serving.iterdir()] == [first.name]

@@ -37,9 +37,10 @@ def convert(pairs: Sequence[Pair], folder: Path) -> None:
     import tensorflow_datasets as tfds
 
     from tfds_voc_seg.conversion.outcome import finish_conversion
-    from tfds_voc_seg.conversion.shards import ConversionConfig, plan_shards
+    from tfds_voc_seg.conversion.shards import plan_shards
     from tfds_voc_seg.conversion.write_shards import WriteShards
     from tfds_voc_seg.devkit.splits import Listing
+    from tfds_voc_seg.record_config import ConversionConfig
 
     config = ConversionConfig(num_shards=4 * PROCESSES)
     template = tfds.core.ShardedFileTemplate(folder, dataset_name="voc_seg", split="train", filetype_suffix="tfrecord")

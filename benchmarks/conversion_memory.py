@@ -25,8 +25,9 @@ def peak_memory(devkit: Path, count: int) -> float:
     import tensorflow_datasets as tfds
 
     from tfds_voc_seg.conversion.outcome import finish_conversion
-    from tfds_voc_seg.conversion.shards import ConversionConfig, plan_shards
+    from tfds_voc_seg.conversion.shards import plan_shards
     from tfds_voc_seg.conversion.write_shards import WriteShards
+    from tfds_voc_seg.record_config import ConversionConfig
 
     pairs = tuple(itertools.islice(itertools.cycle(read_splits(devkit)["train"].pairs), count))
     with tempfile.TemporaryDirectory() as folder:

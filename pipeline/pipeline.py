@@ -31,7 +31,6 @@ from pipeline.code_fingerprint import code_fingerprint
 from pipeline.config.problems import ConfigError
 from pipeline.config.schema import CandidateConfig, RunConfig
 from pipeline.places import Places, local_places
-from tfds_voc_seg.conversion.shards import ConversionConfig
 
 TABULAR_FEATURES = ("classes", "class_pixels", "void_pixels", "height", "width", "filename")
 """What StatisticsGen looks at: the record without its image and mask."""
@@ -60,17 +59,15 @@ def create_pipeline(config: RunConfig, places: Places | None = None, *, without:
     places = places or local_places(config)
     example_gen = VocExampleGen(
         devkit=places.devkit,
-        record_config=config.data.record_config(),
-        conversion_config=ConversionConfig(
-            config.data.num_shards, config.data.seed, config.data.on_bad_pair, config.data.max_bad_fraction
-        ),
+        record_config=config.data.record,
+        conversion_config=config.data.conversion,
         train_masks=config.data.train_masks,
         devkit_fingerprint=places.devkit_fingerprint,
         code_fingerprint=code_fingerprint("components.voc_example_gen.executor"),
     )
     examples = example_gen.outputs["examples"]
     schema = CuratedSchema(
-        curated_schema(config.data.record_config().class_names, config.data.image_size),
+        curated_schema(config.data.class_names, config.data.image_size),
         code_fingerprint=code_fingerprint("components.curated_schema.executor"),
     )
     statistics_gen = tfx_components.StatisticsGen(
@@ -125,7 +122,7 @@ def create_pipeline(config: RunConfig, places: Places | None = None, *, without:
         smoke_test=smoke_test.outputs["smoke_test"],
         baseline=published_model.outputs["model"],
         devkit=places.devkit,
-        record_config=config.data.record_config(),
+        record_config=config.data.record,
         code_fingerprint=code_fingerprint("components.segmentation_evaluator.executor"),
     )
     selector = ModelSelector(

@@ -100,8 +100,7 @@ def examples(devkit: Path, tmp_path_factory: pytest.TempPathFactory, make_artifa
     """The devkit's records as an Examples artifact, written by VocExampleGen's executor."""
     from components.voc_example_gen import executor
     from components.voc_example_gen.component import VocExampleGen
-    from tfds_voc_seg.conversion.shards import ConversionConfig
-    from tfds_voc_seg.record_config import RecordConfig
+    from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
 
     component = VocExampleGen(
         str(devkit), RecordConfig(IMAGE_SIZE, CLASSES), conversion_config=ConversionConfig(num_shards=2)

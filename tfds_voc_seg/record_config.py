@@ -1,4 +1,8 @@
-"""What a record holds, as data: light to import, so that a configuration is checked before TensorFlow is loaded."""
+"""The settings of the records: what a record holds, and how a conversion writes the records to files.
+
+The TFDS configuration (`VocSegConfig`) and the `data` section of a run's configuration take their fields from the two
+classes here. The module imports neither TensorFlow nor Beam, so that a configuration is checked before they load.
+"""
 
 from __future__ import annotations
 
@@ -18,23 +22,24 @@ class RecordConfig:
     """What a record holds.
 
     Attributes:
-        image_size: height and width of image and mask, pixels; `None` leaves photo and mask at their own size.
-        classes: VOC's foreground classes to keep, in the order of their channels 1, 2, …; all others become background,
-            which is channel 0.
-        void: `"ignore"` keeps void pixels as all-zero rows, which no loss and no metric counts; `"background"` makes
-            them background.
-        drop_empty: leave out images that hold none of the classes.
-        mask_compression_level: zlib's, 1 (fastest) to 9 (smallest).
-        image_encoding: `"png"` is lossless, so that a network sees the same pixels in training and in service;
+        image_size: height and width of image and mask in pixels; `None` keeps each photo and mask at its own size.
+        classes: VOC's foreground classes to keep, in the order of their channels 1, 2, …; all other classes become
+            background, which is channel 0.
+        void: `"ignore"` stores void pixels as all-zero rows, which losses and metrics leave out; `"background"` turns
+            them into background.
+        image_encoding: `"png"` is lossless, so that a network sees the same pixels in training and in serving;
             `"jpeg"` makes smaller records.
-        boxes: tell each image's objects too, from the devkit's annotations; an image without one is a bad pair.
-        background_classes: tell too which of VOC's other classes the background consists of.
+        drop_empty: skip images that contain none of the classes.
+        mask_compression_level: zlib level, 1 (fastest) to 9 (smallest); it does not change the decoded mask.
+        boxes: also store the objects of each image, read from the devkit's annotations; an image without an annotation
+            is then a bad pair.
+        background_classes: also store which of VOC's other classes each background pixel belongs to.
 
     Raises:
-        ValueError: an unknown or repeated class, or none.
+        ValueError: a class is unknown or repeated, or no class is given.
     """
 
-    image_size: int | None
+    image_size: int | None = 300
     classes: tuple[str, ...] = VOC_CLASSES[1:]
     void: VoidTreatment = "ignore"
     image_encoding: ImageEncoding = "png"
@@ -52,11 +57,29 @@ class RecordConfig:
         return (BACKGROUND, *self.classes)
 
 
+@dataclasses.dataclass(frozen=True)
+class ConversionConfig:
+    """How a conversion distributes the pairs over files, and how it treats bad pairs.
+
+    Attributes:
+        num_shards: files per split; a split with fewer pairs than that gets one file per pair.
+        seed: seed of the shuffling; the order does not depend on the number of workers.
+        on_bad_pair: `"fail"` stops with a list of all bad pairs; `"skip"` leaves them out and lists them in
+            `rejects.jsonl`.
+        max_bad_fraction: with `"skip"`, the conversion still fails if a larger fraction of a split's pairs is bad.
+    """
+
+    num_shards: int = 4
+    seed: int = 0
+    on_bad_pair: OnBadPair = "fail"
+    max_bad_fraction: float = 0.1
+
+
 def known_classes(names: Sequence[str]) -> tuple[str, ...]:
-    """Checks that every name is a foreground class of VOC, named once.
+    """Returns the names after checking that each is a foreground class of VOC and is given once.
 
     Raises:
-        ValueError: an unknown or repeated name, or none at all; the message lists what is allowed.
+        ValueError: a name is unknown or repeated, or there is no name; the message lists the allowed names.
     """
     allowed = VOC_CLASSES[1:]
     unknown = [name for name in names if name not in allowed]

@@ -11,9 +11,8 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 
 from components.voc_example_gen import executor
-from tfds_voc_seg.conversion.shards import ConversionConfig
 from tfds_voc_seg.devkit.splits import TrainMasks
-from tfds_voc_seg.record_config import RecordConfig
+from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
 
 
 class VocExampleGenSpec(types.ComponentSpec):

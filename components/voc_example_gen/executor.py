@@ -18,11 +18,11 @@ from components.artifacts.records import write_features
 from components.progress import Progress, report
 from tfds_voc_seg.conversion.outcome import finish_conversion
 from tfds_voc_seg.conversion.progress import watched
-from tfds_voc_seg.conversion.shards import ConversionConfig, plan_shards
+from tfds_voc_seg.conversion.shards import plan_shards
 from tfds_voc_seg.conversion.write_shards import WriteShards
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.splits import read_training_splits
-from tfds_voc_seg.record_config import RecordConfig
+from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
 from tfds_voc_seg.records.features import record_features
 
 DEVKIT_KEY = "devkit"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import pydantic
+import pydantic_core
 
 from components.data_validator.validation_config import ValidationConfig
 from components.detector_trainer.detector_config import DetectorConfig
@@ -17,7 +19,7 @@ from components.strict_config import StrictConfig
 from components.training.config import LARGEST_SEED, TrainingConfig
 from pipeline.config.kubeflow import KubeflowConfig
 from tfds_voc_seg.devkit.splits import TrainMasks
-from tfds_voc_seg.record_config import ImageEncoding, OnBadPair, RecordConfig, VoidTreatment, known_classes
+from tfds_voc_seg.record_config import ConversionConfig, RecordConfig, known_classes
 from tfds_voc_seg.sample.devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES
 
 SAMPLE_DEVKIT = "sample"
@@ -28,8 +30,14 @@ LOCAL_BEAM_ARGS = ("--runner=DirectRunner", "--allow_unsafe_triggers", "--sdk_co
 """In-process: starts at once, downloads no runner, builds no package of TFX."""
 
 
-def _classes(names: list[str]) -> list[str]:
-    return list(known_classes(names))
+_Settings = TypeVar("_Settings", RecordConfig, ConversionConfig)
+
+
+def _require_list(classes: Any) -> Any:
+    """Asks for a list, as YAML has it, where pydantic's own check of a tuple would ask for "a valid tuple"."""
+    if not isinstance(classes, list | tuple):
+        raise pydantic_core.PydanticKnownError("list_type")
+    return classes
 
 
 def _network(name: str) -> str:
@@ -37,52 +45,41 @@ def _network(name: str) -> str:
     return name
 
 
-class DataConfig(StrictConfig):
-    """The data and its records."""
+class DataConfig(StrictConfig, ConversionConfig, RecordConfig):  # type: ignore[misc]  # StrictConfig is frozen, too
+    """The data and its records. The fields of the two record configurations are keys of this section as well.
+
+    Where such a field appears below, it gets a range or a check in addition, and keeps its default.
+    """
 
     devkit: str = SAMPLE_DEVKIT
     """The folder that holds JPEGImages, usually VOCdevkit/VOC2012, or its URI; `sample` for the embedded sample."""
-    image_size: int = pydantic.Field(default=300, ge=32, le=4096)
-    """Height and width of image and mask, pixels."""
-    classes: Annotated[list[str], pydantic.AfterValidator(_classes)]
-    """VOC's foreground classes to keep; all others become background."""
-    drop_empty: bool = False
-    """Leave out images that hold none of the classes."""
     train_masks: TrainMasks = "voc"
-    """`voc`: VOC's own train split; `sbd`: the one that the Semantic Boundaries Dataset enlarges
-    (`SegmentationClassAug`, `train_aug.txt`); `sbd_if_present`: the latter where the devkit holds it."""
-    void: VoidTreatment = "ignore"
-    """`ignore` leaves void out of losses and metrics; `background` makes it background."""
-    image_encoding: ImageEncoding = "png"
-    """`png` is lossless; `jpeg` makes smaller records."""
-    mask_compression_level: int = pydantic.Field(default=7, ge=1, le=9)
-    """zlib's: 1 is fastest, 9 smallest."""
-    boxes: bool = False
-    """Put the objects of the devkit's annotations into the records: a detector needs them."""
-    background_classes: bool = False
-    """Put into the records which of VOC's other classes the background consists of: a training with
-    `learn_background_classes` needs it."""
-    num_shards: int = pydantic.Field(default=4, ge=1, le=10_000)
-    """Files a split."""
-    on_bad_pair: OnBadPair = "fail"
-    """`fail` lists all bad pairs and stops; `skip` leaves them out and reports them."""
-    max_bad_fraction: float = pydantic.Field(default=0.1, ge=0, le=1)
-    """With `skip`: stop all the same where a larger share of a split is bad."""
-    seed: int = pydantic.Field(default=0, ge=0, le=LARGEST_SEED)
-    """Of the shuffling."""
+    """`voc`: VOC's own train split; `sbd`: the train split enlarged by the Semantic Boundaries Dataset
+    (`SegmentationClassAug`, `train_aug.txt`); `sbd_if_present`: the enlarged split if the devkit holds it, else
+    VOC's own."""
+    image_size: Annotated[int, pydantic.Field(ge=32, le=4096)]
+    classes: Annotated[
+        tuple[str, ...], pydantic.BeforeValidator(_require_list), pydantic.AfterValidator(known_classes)
+    ] = pydantic.Field(...)  # a run has to name its classes: no default
+    mask_compression_level: Annotated[int, pydantic.Field(ge=1, le=9)]
+    num_shards: Annotated[int, pydantic.Field(ge=1, le=10_000)]
+    seed: Annotated[int, pydantic.Field(ge=0, le=LARGEST_SEED)]
+    max_bad_fraction: Annotated[float, pydantic.Field(ge=0, le=1)]
 
-    def record_config(self) -> RecordConfig:
+    @property
+    def record(self) -> RecordConfig:
         """What a record holds."""
-        return RecordConfig(
-            image_size=self.image_size,
-            classes=tuple(self.classes),
-            void=self.void,
-            image_encoding=self.image_encoding,
-            drop_empty=self.drop_empty,
-            mask_compression_level=self.mask_compression_level,
-            boxes=self.boxes,
-            background_classes=self.background_classes,
-        )
+        return _settings_of(RecordConfig, self)
+
+    @property
+    def conversion(self) -> ConversionConfig:
+        """How the records are written to files."""
+        return _settings_of(ConversionConfig, self)
+
+
+def _settings_of(base: type[_Settings], data: DataConfig) -> _Settings:
+    """Returns an instance of a base class of `DataConfig` with only its own fields."""
+    return base(**{field.name: getattr(data, field.name) for field in dataclasses.fields(base)})
 
 
 class SampleConfig(StrictConfig):
@@ -187,7 +184,7 @@ class RunConfig(StrictConfig):
     @classmethod
     def _classes_of_the_data(cls, selection: SelectionConfig, info: pydantic.ValidationInfo) -> SelectionConfig:
         if "data" in info.data:  # it is not where the data settings themselves are wrong
-            class_names = info.data["data"].record_config().class_names
+            class_names = info.data["data"].class_names
             unknown = [name for name in selection.min_class_iou if name not in class_names]
             if unknown:
                 raise ValueError(f"min_class_iou: unknown class {unknown[0]!r}; the run has {', '.join(class_names)}")

@@ -103,7 +103,7 @@ def _evaluate(config: RunConfig, outputs: NodeOutputs, folder: epath.Path) -> di
         for node, artifacts in outputs.items()
         if node.startswith(trainer_id(""))
     }
-    masks = (str(devkit_folder(config)), config.data.record_config())
+    masks = (str(devkit_folder(config)), config.data.record)
     spec = EvaluationSpec(records.files[VAL_SPLIT], models, records.class_names, records.image_size, masks)
     if folder.exists():
         folder.rmtree()

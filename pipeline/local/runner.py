@@ -136,7 +136,7 @@ def _check_networks(config: RunConfig) -> None:
             create_network(
                 candidate.network,
                 image_size=config.data.image_size,
-                num_classes=len(config.data.record_config().class_names),
+                num_classes=len(config.data.class_names),
                 **candidate.options,
             )
         except ValueError as error:

@@ -37,7 +37,10 @@ def builder(devkit: Path, tmp_path_factory: pytest.TempPathFactory) -> Builder:
 
 
 def test_the_named_configs() -> None:
-    sizes = {name: (c.image_size, tuple(c.classes), c.drop_empty) for name, c in Builder.builder_configs.items()}
+    sizes = {
+        name: (c.record.image_size, c.record.classes, c.record.drop_empty)
+        for name, c in Builder.builder_configs.items()
+    }
     assert sizes == {
         "voc2012_300": (300, VOC_CLASSES[1:], False),
         "voc2012_128": (128, VOC_CLASSES[1:], False),

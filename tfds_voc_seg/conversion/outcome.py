@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 
 from etils import epath
 
-from tfds_voc_seg.conversion.shards import ConversionConfig, Shard
+from tfds_voc_seg.conversion.shards import Shard
 from tfds_voc_seg.conversion.write_shards import ConversionError
 from tfds_voc_seg.devkit.problems import DevkitError, Problem, problems_error
 from tfds_voc_seg.devkit.splits import Listing
+from tfds_voc_seg.record_config import ConversionConfig
 from tfds_voc_seg.records.files import REJECTS_FILE
 from tfds_voc_seg.storage import write_text_whole
 

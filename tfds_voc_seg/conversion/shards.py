@@ -11,24 +11,7 @@ from etils import epath
 from tensorflow_datasets.core import file_adapters
 
 from tfds_voc_seg.devkit.folders import Pair
-from tfds_voc_seg.record_config import OnBadPair
-
-
-@dataclasses.dataclass(frozen=True)
-class ConversionConfig:
-    """How pairs are dealt out to files, and what becomes of bad ones.
-
-    Attributes:
-        num_shards: files a split; never more than it has pairs.
-        seed: of the shuffling, which does not depend on the number of workers.
-        on_bad_pair: `"fail"` lists all problems and fails; `"skip"` leaves the bad pairs out.
-        max_bad_fraction: with `"skip"`, fail if more than this share of a split's pairs is bad.
-    """
-
-    num_shards: int = 4
-    seed: int = 0
-    on_bad_pair: OnBadPair = "fail"
-    max_bad_fraction: float = 0.1
+from tfds_voc_seg.record_config import ConversionConfig
 
 
 @dataclasses.dataclass(frozen=True)

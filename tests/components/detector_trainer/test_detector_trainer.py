@@ -37,8 +37,7 @@ def examples_with_boxes(
 ) -> Any:
     from components.voc_example_gen.component import VocExampleGen
     from components.voc_example_gen.executor import Executor
-    from tfds_voc_seg.conversion.shards import ConversionConfig
-    from tfds_voc_seg.record_config import RecordConfig
+    from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
 
     component = VocExampleGen(
         str(devkit),

@@ -35,8 +35,7 @@ def test_models_are_tested_evaluated_selected_and_published_in_the_store(
     from components.segmentation_evaluator.component import SegmentationEvaluator
     from components.voc_example_gen import executor as example_gen
     from components.voc_example_gen.component import VocExampleGen
-    from tfds_voc_seg.conversion.shards import ConversionConfig
-    from tfds_voc_seg.record_config import RecordConfig
+    from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
 
     def at(folder: str, artifact_type: str, artifact_id: int = 1) -> Any:
         artifact = make_artifact(artifact_type, Path(), artifact_id)

@@ -78,8 +78,7 @@ def test_records_are_those_of_the_devkit_on_disk(
 ) -> None:
     from components.voc_example_gen import executor
     from components.voc_example_gen.component import VocExampleGen
-    from tfds_voc_seg.conversion.shards import ConversionConfig
-    from tfds_voc_seg.record_config import RecordConfig
+    from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
 
     component = VocExampleGen(
         remote_devkit, RecordConfig(IMAGE_SIZE, CLASSES), conversion_config=ConversionConfig(num_shards=2)

@@ -166,7 +166,7 @@ def test_pictures_of_a_prepared_dataset(
     files = list((tmp_path / "pictures").iterdir())
     assert len(files) == 2
     for file in files:
-        expected = _expected(devkit, file.stem, config.record_config(), "val")
+        expected = _expected(devkit, file.stem, config.record, "val")
         np.testing.assert_array_equal(_pixels(file), expected)
 
     assert show("voc_seg/person_car_16", tmp_path / "pictures", image_size=32) == EXIT_USAGE

@@ -30,7 +30,7 @@ def test_every_preset_is_valid_and_says_its_command(name: str) -> None:
     ("override", "message"),
     [
         ("colour=red", "colour: unknown key; allowed here are name, output, data, sample"),
-        ("data.size=3", "data.size: unknown key; allowed here are devkit, image_size, classes"),
+        ("data.size=3", "data.size: unknown key; allowed here are image_size, classes, void"),
         ("training.epoch=3", "training.epoch: unknown key; allowed here are epochs, batch_size"),
         (
             "candidates.unet.depth=3",

@@ -12,12 +12,12 @@ from hypothesis import given
 
 from tfds_voc_seg.conversion.outcome import SplitReport, finish_conversion
 from tfds_voc_seg.conversion.progress import pairs_done
-from tfds_voc_seg.conversion.shards import ConversionConfig, plan_shards
+from tfds_voc_seg.conversion.shards import plan_shards
 from tfds_voc_seg.conversion.write_shards import ConversionError, WriteShards
 from tfds_voc_seg.devkit.folders import Pair
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
-from tfds_voc_seg.record_config import RecordConfig
+from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
 from tfds_voc_seg.records.features import record_features
 from tfds_voc_seg.records.files import REJECTS_FILE
 

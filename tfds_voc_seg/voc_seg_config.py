@@ -1,0 +1,94 @@
+"""The configuration of the TFDS dataset `voc_seg`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from tfds_voc_seg.download import VOC2012_ARCHIVE, Archive
+from tfds_voc_seg.labels import VOC_CLASSES
+from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
+
+
+class VocSegConfig(tfds.core.BuilderConfig):
+    """Which classes the dataset has, at which size, and where the photos and masks come from.
+
+    Attributes:
+        name: TFDS stores the prepared data in a folder of this name.
+        record: what a record holds.
+        conversion: how the records are written to files.
+        devkit: a VOC devkit on disk, used instead of the download and of `manual_dir`; `None` if there is none.
+        archive: the archive to download.
+    """
+
+    def __init__(
+        self,
+        name: str = "",
+        *,
+        devkit: str | Path | None = None,
+        archive: Archive = VOC2012_ARCHIVE,
+        **settings: Any,
+    ):
+        """Makes a configuration, e.g. `VocSegConfig(image_size=96, classes=("cat", "dog"))`.
+
+        Args:
+            name: name of the configuration; by default derived from the settings.
+            devkit: a VOC devkit on disk, used instead of the download and of `manual_dir`.
+            archive: the archive to download; pass one to download it from another address.
+            **settings: fields of `RecordConfig`, `ConversionConfig` and `tfds.core.BuilderConfig` (`description` …).
+
+        Raises:
+            ValueError: a class is unknown or repeated, or no class is given.
+            TypeError: a setting is unknown.
+        """
+        self.record = RecordConfig(**_remove_fields(RecordConfig, settings))
+        self.conversion = ConversionConfig(**_remove_fields(ConversionConfig, settings))
+        self.devkit = devkit
+        self.archive = archive
+        super().__init__(name=name or _derived_name(self.record), **settings)
+
+
+def _remove_fields(config: type[RecordConfig] | type[ConversionConfig], settings: dict[str, Any]) -> dict[str, Any]:
+    """Removes the fields of a configuration class from the settings and returns them."""
+    return {field.name: settings.pop(field.name) for field in dataclasses.fields(config) if field.name in settings}
+
+
+def _derived_name(record: RecordConfig) -> str:
+    """Returns a name that differs for records that differ, because TFDS stores prepared data under it.
+
+    The compression level is not part of the name: it does not change the decoded records.
+    """
+    parts = ["voc2012" if record.classes == VOC_CLASSES[1:] else "_".join(record.classes)]
+    parts += [str(record.image_size or "original")]
+    parts += [record.image_encoding] if record.image_encoding != "png" else []
+    parts += ["void_as_background"] if record.void == "background" else []
+    parts += ["drop_empty"] if record.drop_empty else []
+    parts += ["boxes"] if record.boxes else []
+    parts += ["background_classes"] if record.background_classes else []
+    name = "_".join(parts)
+    return f"{name}_custom" if name in (config.name for config in NAMED_CONFIGS) else name
+
+
+NAMED_CONFIGS = [
+    VocSegConfig("voc2012_300", description="All 20 classes, 300×300."),
+    VocSegConfig("voc2012_128", description="All 20 classes, 128×128.", image_size=128),
+    VocSegConfig(
+        "person_dog_300",
+        description="Persons and dogs, 300×300; images with neither are left out.",
+        classes=("person", "dog"),
+        drop_empty=True,
+    ),
+    VocSegConfig(
+        "person_dog_128",
+        description="Persons and dogs, 128×128; images with neither are left out.",
+        classes=("person", "dog"),
+        drop_empty=True,
+        image_size=128,
+    ),
+    VocSegConfig("voc2012_original", description="All 20 classes, at their own sizes.", image_size=None),
+    VocSegConfig("voc2012_300_boxes", description="All 20 classes, 300×300, with boxes.", boxes=True),
+]
+"""The configurations that `tfds.load` knows by name: `voc_seg/voc2012_300` …"""

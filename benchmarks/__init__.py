@@ -1,1 +1,1 @@
-"""Measurements: one script a claim."""
+"""Measurements: one script per claim."""

@@ -1,38 +1,43 @@
-"""Files → sharded records on two cores: against the usual in-memory preparation, and against the codecs alone.
+"""Throughput of the conversion on two cores, compared with a usual in-memory preparation and with the codecs alone.
 
     python -m benchmarks.conversion [VOCdevkit/VOC2012]
 
-Without a devkit it draws one. All rates are measured in this run, at 300 × 300 pixels and 21 classes. A job's
-start-up is left out by taking the difference between converting the list three times over and once.
+Without an argument it measures on a sample devkit. All rates are measured in this run, at 300 × 300 pixels and 21
+classes. The start-up time of a job is excluded: the rate is computed from the difference in time between converting
+the list three times over and once.
 """
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
-import sys
-import tempfile
 import time
 import zlib
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
+from benchmarks._measuring import devkit_and_scratch
 from benchmarks.reference.in_memory_preparation import prepare
-from tfds_voc_seg.devkit.folders import Pair, find_devkit
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.record_config import RecordConfig
-from tfds_voc_seg.sample.devkit import write_sample_devkit
 
-CONFIG = RecordConfig(300)
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from tfds_voc_seg.devkit.folders import Pair
+
+IMAGE_SIZE = 300
+CONFIG = RecordConfig(IMAGE_SIZE)
 PROCESSES = 2
 REFERENCE_PAIRS = 60
 LONG, SHORT = 3, 1
 
 
-def convert(pairs: Sequence[Pair], folder: Path) -> None:
-    """Converts with Beam on two worker processes and counts the records."""
+def convert(pairs: Sequence[Pair], folder: Path, *, processes: int | None = None) -> None:
+    """Converts with Beam, in this process or in several worker processes, and counts the records."""
     import apache_beam as beam
     import tensorflow_datasets as tfds
 
@@ -45,46 +50,47 @@ def convert(pairs: Sequence[Pair], folder: Path) -> None:
     config = ConversionConfig(num_shards=4 * PROCESSES)
     template = tfds.core.ShardedFileTemplate(folder, dataset_name="voc_seg", split="train", filetype_suffix="tfrecord")
     shards = plan_shards(pairs, template, config)
-    options = ["--runner=DirectRunner", "--allow_unsafe_triggers", "--direct_running_mode=multi_processing"]
-    with beam.Pipeline(argv=[*options, f"--direct_num_workers={PROCESSES}"]) as pipeline:
+    options = ["--runner=DirectRunner", "--allow_unsafe_triggers"]
+    if processes:
+        options += ["--direct_running_mode=multi_processing", f"--direct_num_workers={processes}"]
+    with beam.Pipeline(argv=options) as pipeline:
         _ = pipeline | WriteShards(shards, CONFIG)
     finish_conversion({"train": Listing(tuple(pairs), ())}, {"train": shards}, folder, config)
 
 
 def _encode_alone(pairs: Sequence[Pair]) -> int:
-    """What can't be left out: decode, resize, encode with the same codecs; nothing checked, nothing written."""
+    """Decodes, resizes and encodes with the same codecs, without checks or writing; returns the bytes encoded."""
     import tensorflow as tf
     from zlib_ng import zlib_ng
 
     from tfds_voc_seg.class_maps import class_map, one_hot_mask, resize_class_map
     from tfds_voc_seg.photos import decode_photo, resize_photo
 
-    size, channels, written = CONFIG.image_size, len(CONFIG.class_names), 0
-    assert size is not None
+    size, channels, encoded = IMAGE_SIZE, len(CONFIG.class_names), 0
     for pair in pairs:
         photo = resize_photo(decode_photo(tf.io.read_file(pair.photo)), size)
-        written += len(tf.io.encode_png(photo, compression=1).numpy())
+        encoded += len(tf.io.encode_png(photo, compression=1).numpy())
         with Image.open(pair.mask) as image:
             classes = resize_class_map(class_map(np.asarray(image), CONFIG), size)
         one_hot = one_hot_mask(classes, channels)
-        written += len(zlib_ng.compress(one_hot.tobytes(), CONFIG.mask_compression_level))
-    return written
+        encoded += len(zlib_ng.compress(one_hot.tobytes(), CONFIG.mask_compression_level))
+    return encoded
 
 
 def codecs_alone(pool: multiprocessing.pool.Pool, pairs: Sequence[Pair]) -> None:
-    """Runs the bare loop on two processes that are started and warm."""
+    """Runs `_encode_alone` on the processes of a pool."""
     pool.map(_encode_alone, [pairs[start::PROCESSES] for start in range(PROCESSES)], chunksize=1)
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Wall time of a call."""
+    """Returns the wall time of a call."""
     started = time.monotonic()
     work()
     return time.monotonic() - started
 
 
 def record_sizes(pairs: Sequence[Pair]) -> tuple[float, float]:
-    """Bytes of a record, and of the same photo with an index PNG, averaged over the pairs."""
+    """Returns the mean size in bytes of a record, and of the same photo with an index PNG instead of the mask."""
     import io
 
     import tensorflow as tf
@@ -96,7 +102,7 @@ def record_sizes(pairs: Sequence[Pair]) -> tuple[float, float]:
         record = encoder(pair) or b""
         features = tf.train.Example.FromString(record).features.feature
         mask = zlib.decompress(features["segmentation_mask"].bytes_list.value[0])
-        one_hot = np.frombuffer(mask, np.uint8).reshape(CONFIG.image_size, CONFIG.image_size, -1)
+        one_hot = np.frombuffer(mask, np.uint8).reshape(IMAGE_SIZE, IMAGE_SIZE, -1)
         index = np.where(one_hot.any(axis=-1), one_hot.argmax(axis=-1), 255).astype(np.uint8)
         png = io.BytesIO()
         Image.fromarray(index).save(png, "PNG", optimize=True)
@@ -107,24 +113,20 @@ def record_sizes(pairs: Sequence[Pair]) -> tuple[float, float]:
 
 def main() -> None:
     """Measures and prints the table."""
-    with tempfile.TemporaryDirectory() as scratch:
-        if len(sys.argv) > 1:
-            devkit = find_devkit(sys.argv[1])
-        else:
-            devkit = Path(scratch) / "VOC2012"
-            write_sample_devkit(devkit, train_images=300, val_images=1)
+    with devkit_and_scratch(train_images=300, val_images=1) as (devkit, scratch):
         pairs = read_splits(devkit)["train"].pairs
 
-        reference = REFERENCE_PAIRS / seconds(lambda: prepare(pairs[:REFERENCE_PAIRS], 300))
+        reference = REFERENCE_PAIRS / seconds(lambda: prepare(pairs[:REFERENCE_PAIRS], IMAGE_SIZE))
         with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
             codecs_alone(pool, pairs[:16])
             bare = len(pairs) / seconds(lambda: codecs_alone(pool, pairs))
         times = {}
         for repeats in (SHORT, LONG):
-            folder = Path(scratch) / f"records{repeats}"
+            folder = scratch / f"records{repeats}"
             folder.mkdir()
             repeated = list(pairs) * repeats
-            times[repeats] = seconds(lambda folder=folder, repeated=repeated: convert(repeated, folder))  # type: ignore[misc]
+            work = functools.partial(convert, repeated, folder, processes=PROCESSES)
+            times[repeats] = seconds(work)
         ours = (LONG - SHORT) * len(pairs) / (times[LONG] - times[SHORT])
         record, plain = record_sizes(pairs[:150])
 

@@ -1,9 +1,8 @@
-"""The main job on the embedded sample: how long a first and a second run take, how much memory, what comes out.
+"""`vocseg run` on the embedded sample: time and peak memory of a first and a second run, and the resulting metrics.
 
     python -m benchmarks.demo_run
 
-Each run is the command itself in a process of its own. The reference beside the two runs is a bare `import tfx.v1`,
-which no run can do without.
+Each run starts the command in a new process. The reference is a bare `import tfx.v1`, which every run needs.
 """
 
 from __future__ import annotations

@@ -1,24 +1,32 @@
-"""Evaluation: its time against bare prediction and counting, and its memory by number of images.
+"""Evaluation: its time compared with bare prediction and counting, and its memory by number of images.
 
     python -m benchmarks.evaluation [VOCdevkit/VOC2012]
 
-Time: both candidates over the val images, start-up (loading the models, tracing, the first batch) left out, against
-the same two SavedModels run on batches that are decoded already, with the same counts in numpy. Twice: at the network's
-size alone, confusion matrix and boundary counts; and at the photos' own size besides, which needs the devkit's masks.
+Time: both candidates on the val images, without the start-up (loading the models, tracing, the first batch), compared
+with the same two SavedModels on batches that are already decoded, with the same counts in numpy. Measured twice: at the
+network's size alone (confusion matrix and boundary counts), and at the photos' own size too, which needs the devkit's
+masks.
 
-Memory: peak of an evaluation of 150 images and of 1,500, each in a process of its own.
+Memory: peak of an evaluation of 150 images and of 1,500, each in a new process.
 """
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmarks._measuring import devkit_and_scratch, peak_memory_of_process, print_peaks
+from benchmarks._measuring import (
+    devkit_and_scratch,
+    export_network,
+    peak_memory_of_process,
+    print_peaks,
+    write_records,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 IMAGES, MEMORY_IMAGES = 150, (150, 1_500)
 IMAGE_SIZE, CLASSES, ROUNDS = 224, ("person", "dog"), 3
@@ -29,34 +37,24 @@ CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def prepare(devkit: Path, folder: Path, count: int) -> Any:
-    """Exports the candidates with random weights and writes the records; gives what is to be evaluated."""
-    import tensorflow as tf
-
+    """Exports the candidates with random weights and writes the records; returns the `EvaluationSpec`."""
     from components.networks import create_network
-    from components.saved_model.description import ModelDescription
-    from components.saved_model.export import export_saved_model
     from components.segmentation_evaluator.evaluation import EvaluationSpec
     from tfds_voc_seg.devkit.splits import read_splits
     from tfds_voc_seg.record_config import RecordConfig
-    from tfds_voc_seg.records.encoding import PairEncoder
 
     config = RecordConfig(IMAGE_SIZE, CLASSES)
     models = {}
     for name, (network, options) in CANDIDATES.items():
-        made = create_network(network, image_size=IMAGE_SIZE, num_classes=len(CLASSES) + 1, **options)
-        description = ModelDescription(config.class_names, IMAGE_SIZE, network, options, {}, made.count_params(), 0.0)
+        created = create_network(network, image_size=IMAGE_SIZE, num_classes=len(CLASSES) + 1, **options)
+        export_network(created, network, options, config.class_names, folder / name)
         models[name] = str(folder / name)
-        export_saved_model(made, description, models[name])
-    encoder = PairEncoder(config)
-    records = [encoder(pair) for pair in read_splits(devkit)["val"].pairs[:IMAGES]]
-    with tf.io.TFRecordWriter(f"{folder}/records") as writer:
-        for record in itertools.islice(itertools.cycle(records), count):
-            writer.write(record)
+    write_records(folder / "records", read_splits(devkit)["val"].pairs[:IMAGES], config, count)
     return EvaluationSpec([f"{folder}/records"], models, config.class_names, IMAGE_SIZE, (str(devkit), config))
 
 
 def seconds_of_evaluation(spec: Any, masks: Any) -> float:
-    """The work inside the Beam job, from records to counts, once the models are loaded and have run once."""
+    """Times the work inside the Beam job, from records to counts, after the models are loaded and have run once."""
     import tensorflow as tf
 
     from components.segmentation_evaluator.evaluation import BATCH_SIZE
@@ -74,7 +72,7 @@ def seconds_of_evaluation(spec: Any, masks: Any) -> float:
 
 
 def seconds_of_bare_prediction(spec: Any, masks: Any) -> float:
-    """The same two models on decoded batches, and the same counts in numpy."""
+    """Times the same two models on decoded batches, with the same counts in numpy."""
     import numpy as np
     import tensorflow as tf
 
@@ -116,7 +114,7 @@ def _timed(run: Callable[[list[Any]], None], items: list[Any]) -> float:
 
 
 def peak_memory(devkit: Path, count: int) -> float:
-    """Evaluates `count` images through Beam and TFMA in this process; gives its peak memory in GB."""
+    """Evaluates `count` images with Beam and TFMA in this process; returns its peak memory in GB."""
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
 

@@ -1,9 +1,9 @@
-"""How long `vocseg kubeflow compile` takes for each preset, checking included, and how big the specification is.
+"""`vocseg kubeflow compile` for each preset, with its check: time, peak memory and size of the specification.
 
     python -m benchmarks.kubeflow_compile
 
-Each compile is the command itself in a process of its own. The reference is a bare `import tfx.v1`, which no compile
-can do without. The bar is 60 s.
+Each measurement starts the command in a new process. The reference is a bare `import tfx.v1`, which every compilation
+needs. The target is at most 60 s.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The time from starting `vocseg predict` to the results of one image.
+"""The time from starting `vocseg predict` to the results for one image.
 
     python -m benchmarks.prediction
 
-Against a process that imports TensorFlow and loads the same SavedModel, and does nothing else. Each in a fresh process,
-the two take turns; the medians count. Networks have random weights.
+The reference is a process that only imports TensorFlow and loads the same SavedModel. Both commands alternate, each run
+in a new process; the medians are compared. The networks have random weights.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-ROUNDS, CLASSES = 5, 21
+from benchmarks._measuring import export_network
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROUNDS = 5
 NETWORKS: tuple[tuple[str, int, dict[str, Any]], ...] = (
     ("fcn8", 96, {"width": 0.25, "fully_connected_channels": 0, "batch_normalization": True}),
     ("fcn8", 224, {"backbone": "mobilenet", "alpha": 0.25}),
@@ -25,27 +29,17 @@ NETWORKS: tuple[tuple[str, int, dict[str, Any]], ...] = (
 BARE = "import sys, tensorflow; tensorflow.saved_model.load(sys.argv[1])"
 
 
-def export(name: str, image_size: int, options: dict[str, Any], folder: Path) -> None:
-    """Exports a network as the trainer does."""
-    from components.networks import create_network
-    from components.saved_model.description import ModelDescription
-    from components.saved_model.export import export_saved_model
-    from tfds_voc_seg.labels import VOC_CLASSES
-
-    network = create_network(name, image_size=image_size, num_classes=CLASSES, **options)
-    description = ModelDescription(VOC_CLASSES, image_size, name, options, {}, network.count_params(), 0.0)
-    export_saved_model(network, description, folder)
-
-
 def seconds(command: Sequence[str]) -> float:
-    """How long a process takes from start to end."""
+    """Runs a command in a new process and returns its wall time."""
     begun = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - begun
 
 
 def main() -> None:
-    """Prints a table."""
+    """Measures and prints the table."""
+    from components.networks import create_network
+    from tfds_voc_seg.labels import VOC_CLASSES
     from tfds_voc_seg.sample.devkit import write_sample_devkit
 
     print(f"{'network':>10}{'size':>6}{'import + load s':>17}{'vocseg predict s':>18}{'ratio':>7}", flush=True)
@@ -54,7 +48,8 @@ def main() -> None:
         photo = str(sorted(Path(scratch).rglob("*.jpg"))[0])
         for number, (name, image_size, options) in enumerate(NETWORKS):
             model = Path(scratch) / str(number)
-            export(name, image_size, options, model)
+            network = create_network(name, image_size=image_size, num_classes=len(VOC_CLASSES), **options)
+            export_network(network, name, options, VOC_CLASSES, model)
             predict = [sys.executable, "-m", "pipeline.cli", "predict", str(model), photo]
             bare_times, predict_times = [], []
             for turn in range(ROUNDS):

@@ -1,28 +1,27 @@
-"""Reading records: decoding and batching against merely decoding the bytes, with the same threads.
+"""Reading records: decoding and batching compared with the codecs alone, with the same number of threads.
 
     python -m benchmarks.reading [VOCdevkit/VOC2012]
 
 At 300 × 300 pixels and 21 classes. The reference parses each record and runs the two codecs (PNG and zlib) and nothing
-else; TFDS's own decoder stands beside. Each rate is the best of three passes over the records, in turn.
+else; TFDS's own decoder is listed too. The readers alternate; each rate is the best of three passes over the records.
 """
 
 from __future__ import annotations
 
-import sys
-import tempfile
 import time
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from tfds_voc_seg.devkit.folders import find_devkit
+from benchmarks._measuring import devkit_and_scratch, write_records
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.decoding import parse_record
-from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.records.features import record_features
-from tfds_voc_seg.sample.devkit import write_sample_devkit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 CONFIG, PAIRS, BATCH, PASSES = RecordConfig(300), 300, 8, 3
 
@@ -36,9 +35,9 @@ def _codecs_alone(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.shape(image), tf.strings.length(mask)
 
 
-def rate(file: str, decode: Callable[[tf.Tensor], object], *, batch: bool) -> float:
-    """Records a second of one pass."""
-    dataset = tf.data.TFRecordDataset(file).map(decode, num_parallel_calls=2)
+def rate(file: Path, decode: Callable[[tf.Tensor], object], *, batch: bool) -> float:
+    """Reads all records once and returns the records per second."""
+    dataset = tf.data.TFRecordDataset(str(file)).map(decode, num_parallel_calls=2)
     dataset = dataset.batch(BATCH) if batch else dataset
     started = time.monotonic()
     for _ in dataset.prefetch(2):
@@ -49,16 +48,9 @@ def rate(file: str, decode: Callable[[tf.Tensor], object], *, batch: bool) -> fl
 def main() -> None:
     """Measures and prints the table."""
     channels, features = len(CONFIG.class_names), record_features(CONFIG)
-    with tempfile.TemporaryDirectory() as scratch:
-        if len(sys.argv) > 1:
-            devkit = find_devkit(sys.argv[1])
-        else:
-            devkit = Path(scratch) / "VOC2012"
-            write_sample_devkit(devkit, train_images=PAIRS, val_images=1)
-        file, encoder = f"{scratch}/records", PairEncoder(CONFIG)
-        with tf.io.TFRecordWriter(file) as writer:
-            for pair in read_splits(devkit)["train"].pairs[:PAIRS]:
-                writer.write(encoder(pair))
+    with devkit_and_scratch(train_images=PAIRS, val_images=1) as (devkit, scratch):
+        file = scratch / "records"
+        write_records(file, read_splits(devkit)["train"].pairs[:PAIRS], CONFIG, PAIRS)
         readers = {
             "codecs alone": (_codecs_alone, False),
             "decode and batch": (lambda record: parse_record(record, CONFIG.image_size, channels), True),

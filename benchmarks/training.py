@@ -2,12 +2,12 @@
 
     python -m benchmarks.training [VOCdevkit/VOC2012]
 
-Throughput: images a second of a trainer's epoch, streamed from records with flips, metrics and void left out, against
-a bare Keras `fit` of the same network and batch on tensors in memory with Keras' own loss and nothing else. The two
-take turns; the rate is that of the median step after the first few of each turn, so that a busy moment of the machine
-counts for little.
+Throughput: images per second of the trainer, which streams from records, flips images, computes metrics and excludes
+void; compared with a bare Keras `fit` of the same network and batch size on tensors in memory, with Keras' own loss and
+nothing else. Both alternate. The rate is that of the median step without the first few of each round, so that short
+disturbances of the machine matter little.
 
-Memory: peak of a training on 467 records and on 4,670, each in a process of its own.
+Memory: peak of a training on 467 records and on 4,670, each in a new process.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks._measuring import devkit_and_scratch, peak_memory_of_process, print_peaks
+from benchmarks._measuring import devkit_and_scratch, peak_memory_of_process, print_peaks, write_records
 
 NETWORKS = (("fcn8", 96), ("fcn8", 224), ("unet", 128))
 CLASSES = ("person", "dog")
@@ -29,29 +29,23 @@ MEMORY_RECORDS, MEMORY_SIZE = (467, 4_670), 96
 MEMORY_OPTIONS = {"width": 0.25, "fully_connected_channels": 0, "batch_normalization": True}
 
 
-def write_records(devkit: Path, folder: Path, image_size: int, count: int) -> Any:
-    """Writes train and val records, pairs repeated where the devkit holds fewer."""
-    import tensorflow as tf
-
+def prepare_records(devkit: Path, folder: Path, image_size: int, count: int) -> Any:
+    """Writes `count` train records and one batch of val records; returns `Records`."""
     from tfds_voc_seg.devkit.splits import read_splits
     from tfds_voc_seg.record_config import RecordConfig
-    from tfds_voc_seg.records.encoding import PairEncoder
     from tfds_voc_seg.records.files import Records
 
     config = RecordConfig(image_size, CLASSES)
-    encoder, listings = PairEncoder(config), read_splits(devkit)
-    files = {}
+    listings, files = read_splits(devkit), {}
     for split, wanted in (("train", count), ("val", BATCH)):
-        records = [encoder(pair) for pair in listings[split].pairs[:467]]
-        files[split] = [f"{folder}/{split}-{count}"]
-        with tf.io.TFRecordWriter(files[split][0]) as writer:
-            for record in itertools.islice(itertools.cycle(records), wanted):
-                writer.write(record)
+        file = folder / f"{split}-{count}"
+        write_records(file, listings[split].pairs[:467], config, wanted)
+        files[split] = [str(file)]
     return Records(files, config.class_names, image_size)
 
 
 def steps_of_trainer(name: str, options: dict[str, Any], records: Any, folder: Path) -> list[float]:
-    """Seconds of each step of the project's own training, after the first few."""
+    """Trains one epoch with the project's own loop; returns the seconds of each step without the first few."""
     import tensorflow as tf
     from etils import epath
 
@@ -68,13 +62,13 @@ def steps_of_trainer(name: str, options: dict[str, Any], records: Any, folder: P
         tf.distribute.get_strategy(),
         epath.Path(folder / "run"),
         TrainingFolder(folder / "state"),
-        lambda epoch, step, steps, figures: times.append(time.monotonic()),
+        lambda *_: times.append(time.monotonic()),
     )
     return seconds_of_steps(times)
 
 
 def steps_of_bare_fit(name: str, options: dict[str, Any], records: Any) -> list[float]:
-    """Seconds of each step of Keras' `fit` on tensors in memory, after the first few."""
+    """Trains with Keras' `fit` on tensors in memory; returns the seconds of each step without the first few."""
     import keras
     import numpy as np
 
@@ -91,20 +85,20 @@ def steps_of_bare_fit(name: str, options: dict[str, Any], records: Any) -> list[
         keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255),
     )
     times: list[float] = []
-    clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: times.append(time.monotonic()))
+    clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: times.append(time.monotonic()))
     network.fit(images.astype(np.float32), classes, batch_size=BATCH, verbose=0, callbacks=[clock])
     return seconds_of_steps(times)
 
 
 def seconds_of_steps(ends: list[float]) -> list[float]:
-    """Seconds of each step after the first few, from the moments at which the steps ended."""
+    """Computes the seconds of each step without the first few from the times at which the steps ended."""
     return [end - start for start, end in itertools.pairwise(ends[SKIPPED - 1 : STEPS])]
 
 
 def peak_memory(devkit: Path, count: int) -> float:
-    """Trains one epoch on `count` records in this process and gives its peak memory in GB."""
+    """Trains one epoch on `count` records in this process and returns its peak memory in GB."""
     with tempfile.TemporaryDirectory() as scratch:
-        records = write_records(devkit, Path(scratch), MEMORY_SIZE, count)
+        records = prepare_records(devkit, Path(scratch), MEMORY_SIZE, count)
         steps_of_trainer("fcn8", MEMORY_OPTIONS, records, Path(scratch))
     return peak_memory_of_process()
 
@@ -117,7 +111,7 @@ def main() -> None:
         print_peaks("records", peak_memory, devkit, MEMORY_RECORDS)
         print(f"\n{'network':10}{'pixels':>7}{'images/s':>10}{'bare fit':>10}{'× bare':>8}")
         for name, size in NETWORKS:
-            records = write_records(devkit, scratch, size, BATCH * STEPS)
+            records = prepare_records(devkit, scratch, size, BATCH * STEPS)
             ours_steps: list[float] = []
             bare_steps: list[float] = []
             for attempt in range(ROUNDS):

@@ -1,21 +1,22 @@
-"""Frames a second of a video, and the memory it takes.
+"""Video prediction: frames per second and peak memory.
 
     python -m benchmarks.video [MODEL]
 
-MODEL, a published model as `vocseg predict` takes it, is measured besides.
+MODEL is an optional published model, as `vocseg predict` takes it, that is measured in addition.
 
-Throughput, on a drawn clip of 640 × 360 with sound: `predict_video` from file to file, overlay with legend, against
+Throughput, on a generated clip of 640 × 360 with sound: `predict_video` from file to file, with overlay and legend,
+compared with
 
-- the notebook's frame loop on the same network and clip (`reference/frame_loop.py`), composed at the frames' own size,
-  as ours, and at the network's size;
-- bare prediction: the SavedModel's own function for decoded frames in batches, on frames that are in memory;
-- the network alone on frames that were resized before.
+- a usual notebook's frame loop on the same network and clip (`reference/frame_loop.py`), composed at the frames' own
+  size, as ours, and at the network's size;
+- bare prediction: the SavedModel's signature for decoded frames, in batches, on frames in memory;
+- the network alone on frames that are already resized.
 
-They take turns, and the best round of each counts. The networks have random weights, those of the score layers too: as
-they are made, these are zero, and every pixel would be a draw between all classes. The share of the frames' pixels that
-got no background is shown.
+They alternate, and the best round of each counts. The networks have random weights, also in the score layers: these are
+initialised with zeros, which would make every pixel a tie of all classes. The table shows the share of the pixels whose
+class is not background.
 
-Memory: peak of clips of 100 and of 1,000 frames, each in a process of its own.
+Memory: peak for clips of 100 and of 1,000 frames, each in a new process.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ import argparse
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks._measuring import peak_memory_of_process
+from benchmarks._measuring import export_network, peak_memory_of_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fcn8", {"fully_connected_channels": 0}),
@@ -39,14 +42,14 @@ NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fcn8", {"width": 0.25, "fully_connected_channels": 0, "batch_normalization": True}),
     ("fcn8", {"backbone": "mobilenet", "alpha": 0.25}),
 )
-"""The notebook's kind, FCN-8 on a whole VGG-16 without fc6 and fc7, one of half its width, and two light ones."""
+"""FCN-8 on VGG-16 without fc6 and fc7, as in the notebook; with half its width; and two lighter ones."""
 IMAGE_SIZE, FRAME_SIZE, RATE = 224, (640, 360), 25
 BATCH, FRAMES, ROUNDS = 8, 48, 2
 MEMORY_FRAMES = (100, 1_000)
 
 
 def write_clip(path: Path, frames: int) -> None:
-    """A camera that moves over drawn scenes, with a tone."""
+    """Writes a clip with sound (a tone): a camera that moves over generated scenes."""
     import av
     from PIL import Image
 
@@ -83,8 +86,6 @@ def export(name: str, options: dict[str, Any], folder: Path) -> None:
     import keras
 
     from components.networks import create_network
-    from components.saved_model.description import ModelDescription
-    from components.saved_model.export import export_saved_model
     from tfds_voc_seg.labels import VOC_CLASSES
 
     keras.utils.set_random_seed(0)
@@ -92,12 +93,11 @@ def export(name: str, options: dict[str, Any], folder: Path) -> None:
     for layer in network.layers:
         if layer.name.startswith("score_"):
             layer.kernel.assign(keras.initializers.GlorotNormal(seed=0)(layer.kernel.shape))
-    description = ModelDescription(VOC_CLASSES, IMAGE_SIZE, name, options, {}, network.count_params(), 0.0)
-    export_saved_model(network, description, str(folder))
+    export_network(network, name, options, VOC_CLASSES, folder)
 
 
 def keras_model(folder: Path, image_size: int) -> Any:
-    """The SavedModel's network as the notebook has one: float32 [batch, size, size, 3] → scores, with `predict`."""
+    """Wraps the SavedModel as a Keras model, as in the notebook: float32 [batch, size, size, 3] → scores."""
     import keras
 
     images = keras.Input((image_size, image_size, 3))
@@ -106,7 +106,7 @@ def keras_model(folder: Path, image_size: int) -> Any:
 
 
 def decoded_batches(clip: Path) -> list[Any]:
-    """The clip's frames in memory, uint8 [batch, height, width, 3] each."""
+    """Decodes the clip into batches in memory, each uint8 [batch, height, width, 3]."""
     import tensorflow as tf
 
     from pipeline.prediction.video.options import VideoOptions
@@ -118,7 +118,7 @@ def decoded_batches(clip: Path) -> list[Any]:
 
 
 def measure(model: Path, clip: Path, scratch: Path) -> dict[str, float]:
-    """Frames a second: what → the best round. And the share of the pixels that are no background."""
+    """Returns the frames per second of each way (best round), and the share of pixels that are not background."""
     import tensorflow as tf
 
     from benchmarks.reference import frame_loop
@@ -148,27 +148,27 @@ def measure(model: Path, clip: Path, scratch: Path) -> dict[str, float]:
             network, segmenter.image_size, segmenter.palette, clip, scratch / "loop.mp4", compose_small=compose_small
         )
 
-    works: dict[str, Callable[[], Any]] = {
+    ways: dict[str, Callable[[], Any]] = {
         "ours": lambda: predict_video(segmenter, clip, scratch / "ours.mp4", VideoOptions(batch_size=BATCH)),
         "bare": bare,
         "network alone": network_alone,
         "loop": lambda: loop(compose_small=False),
         "loop, small": lambda: loop(compose_small=True),
     }
-    best = dict.fromkeys(works, 0.0)
+    best = dict.fromkeys(ways, 0.0)
     for attempt in range(ROUNDS):
-        for what, work in works.items():
-            if attempt and what.startswith("loop"):
-                continue  # slow: once is enough, it varies less than what it is compared with
+        for way, work in ways.items():
+            if attempt and way.startswith("loop"):
+                continue  # one round is enough: it is slow, and it varies less than the others
             begun = time.monotonic()
             work()
-            best[what] = max(best[what], FRAMES / (time.monotonic() - begun))
+            best[way] = max(best[way], FRAMES / (time.monotonic() - begun))
     coloured = np.mean([(segmenter.segment_batch(batch.numpy()) > 0).mean() for batch in batches])
     return {**best, "coloured": float(coloured)}
 
 
 def peak_memory(frames: int) -> tuple[float, float]:
-    """Peak resident memory, GB: before the video, with TensorFlow, the model and one batch, and at the end."""
+    """Returns the peak memory in GB before the video, after a first batch, and at the end."""
     from pipeline.prediction.segmenter import load_segmenter
     from pipeline.prediction.video.options import VideoOptions
     from pipeline.prediction.video.run import predict_video
@@ -188,11 +188,11 @@ def peak_memory(frames: int) -> tuple[float, float]:
 def main() -> None:
     """Measures and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", nargs="?", type=Path, metavar="MODEL", help="a published model, measured besides")
+    parser.add_argument("model", nargs="?", type=Path, metavar="MODEL", help="a published model to measure in addition")
     published = parser.parse_args().model
     columns = (("ours", 8), ("bare", 8), ("× bare", 8), ("network", 9), ("loop", 7), ("× loop", 8), ("small", 7))
     heading = "".join(f"{name:>{width}}" for name, width in (*columns, ("×", 6), ("coloured", 10)))
-    print(f"{'frames a second':34}{heading}", flush=True)
+    print(f"{'frames per second':34}{heading}", flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         clip = Path(scratch) / "clip.mp4"
         write_clip(clip, FRAMES)

@@ -1,20 +1,23 @@
-"""Takes from a virtual environment what no pipeline node reads, and prints what that saves.
+"""Removes from a virtual environment the files that no pipeline node reads, and prints the space saved.
 
     python3 slim_environment.py /opt/venv
 
-Gone are headers for building extensions, and packages' own tests. Bytecode stays: without it `import tfx` takes three
-times as long. `prove_image.sh` runs the whole pipeline on what is left.
+It removes headers for building extensions and the packages' own tests. Bytecode stays: without it `import tfx` takes
+three times as long. `prove_image.sh` runs the whole pipeline in the slimmed environment.
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 UNUSED = ("tensorflow/include", "pyarrow/include", "clang")
-"""Headers to compile against TensorFlow and Arrow; libclang, which TensorFlow requires and nothing imports."""
+"""Headers for compiling against TensorFlow and Arrow; libclang, which TensorFlow requires but nothing imports."""
 TESTED_PACKAGES = (
     "numpy",
     "scipy",
@@ -27,11 +30,11 @@ TESTED_PACKAGES = (
     "nltk",
     "statsmodels",
 )
-"""Packages whose folders named `tests` nothing but their own tests imports."""
+"""Packages whose `tests` folders are imported only by the tests themselves."""
 
 
 def main(environment: str) -> None:
-    """Slims a virtual environment."""
+    """Removes the unneeded folders and prints the sizes before and after."""
     packages = next(Path(environment).glob("lib/python3.*/site-packages"))
     before = _size(packages)
     for folder in _unneeded_folders(packages):
@@ -52,7 +55,7 @@ def _unneeded_folders(packages: Path) -> Iterator[Path]:
     for package in TESTED_PACKAGES:
         found = sorted((packages / package).rglob("tests")) if (packages / package).is_dir() else []
         for folder in found:
-            if folder.is_dir():  # not inside one that is gone already
+            if folder.is_dir():  # not inside a folder that is already removed
                 yield folder
 
 

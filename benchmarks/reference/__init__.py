@@ -1,1 +1,1 @@
-"""What the benchmarks compare with."""
+"""Reimplementations of what a usual notebook does, for comparison."""

@@ -1,20 +1,22 @@
-"""The usual notebook's way through a video, to compare with: one frame after the other, pixel by pixel.
+"""A usual notebook's loop over a video, for comparison: one frame at a time, pixel by pixel.
 
-Written anew after the description of the reference article's: OpenCV reads a frame and resizes it to the network's
-input, Keras' `predict` segments that one frame, PIL's getdata and putdata make the background transparent, and OpenCV
-writes the result.
+Reimplemented from the description in the reference article: OpenCV reads a frame and resizes it to the network's input,
+Keras' `predict` segments that one frame, PIL's getdata and putdata make the background transparent, and OpenCV writes
+the result.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from PIL import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 
 def predict_video(
@@ -26,18 +28,18 @@ def predict_video(
     *,
     compose_small: bool = False,
 ) -> int:
-    """Lays a network's class maps over a video.
+    """Writes a video with the network's class maps laid over its frames.
 
     Args:
         network: a Keras model, float32 [1, size, size, 3] → scores [1, size, size, classes].
         image_size: the network's input, pixels.
-        palette: a colour for each class.
+        palette: the colour of each class.
         source: the video.
-        destination: an mp4 (MPEG-4 part 2, OpenCV's usual).
-        compose_small: put the pictures together at the network's size, and enlarge the result, which is blurred then.
+        destination: the mp4 to write (MPEG-4 part 2, OpenCV's usual codec).
+        compose_small: blend frame and classes at the network's size and enlarge the result, which blurs it.
 
     Returns:
-        How many frames there were.
+        The number of frames.
     """
     warnings.simplefilter("ignore", DeprecationWarning)  # getdata
     capture = cv2.VideoCapture(str(source))
@@ -45,8 +47,8 @@ def predict_video(
     writer = cv2.VideoWriter(str(destination), cv2.VideoWriter.fourcc(*"mp4v"), capture.get(cv2.CAP_PROP_FPS), size)
     frames = 0
     while True:
-        there, frame = capture.read()
-        if not there:
+        success, frame = capture.read()
+        if not success:
             break
         small = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), (image_size, image_size))
         scores = network.predict(small[np.newaxis].astype(np.float32), verbose=0)
@@ -54,9 +56,13 @@ def predict_video(
         classes.putpalette([value for colour in palette for value in colour])
         photo = Image.fromarray(small) if compose_small else Image.fromarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
         coloured = classes.convert("RGBA").resize(photo.size, Image.Resampling.NEAREST)
+        data: Any = coloured.getdata()  # Pillow types it as an opaque object
         pixels = []
-        for red, green, blue, _ in coloured.getdata():
-            pixels.append((0, 0, 0, 0) if (red, green, blue) == (0, 0, 0) else (red, green, blue, 128))
+        for red, green, blue, _ in data:
+            if (red, green, blue) == (0, 0, 0):
+                pixels.append((0, 0, 0, 0))
+            else:
+                pixels.append((red, green, blue, 128))
         coloured.putdata(pixels)
         composed = Image.alpha_composite(photo.convert("RGBA"), coloured).convert("RGB").resize(size)
         writer.write(cv2.cvtColor(np.asarray(composed), cv2.COLOR_RGB2BGR))

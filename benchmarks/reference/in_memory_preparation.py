@@ -1,21 +1,27 @@
-"""The usual notebook's preparation, to compare with: everything at once, in one process, in memory.
+"""A usual notebook's preparation of the data, for comparison: in one process, with the whole set in memory.
 
-Written anew after the description of the reference article's: photo and mask resized by nearest neighbour, the mask's
-colours compared with each class's colour, the whole set kept as float32 photos and int16 one-hot masks.
+Reimplemented from the description in the reference article: it resizes photo and mask by nearest neighbour, compares
+the mask's colours with the colour of each class, and keeps the set as float32 photos and int16 one-hot masks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from tfds_voc_seg.devkit.folders import Pair
 from tfds_voc_seg.labels import VOC_CLASSES, voc_palette
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def prepare(pairs: Sequence[Pair], size: int) -> tuple[np.ndarray, np.ndarray]:
+    from numpy.typing import NDArray
+
+    from tfds_voc_seg.devkit.folders import Pair
+
+
+def prepare(pairs: Sequence[Pair], size: int) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
     """Reads all pairs into memory.
 
     Args:
@@ -23,7 +29,7 @@ def prepare(pairs: Sequence[Pair], size: int) -> tuple[np.ndarray, np.ndarray]:
         size: height and width of the result, pixels.
 
     Returns:
-        photos float32 [pairs, size, size, 3] and masks int16 [pairs, size, size, 21].
+        Photos float32 [pairs, size, size, 3] and masks int16 [pairs, size, size, 21].
     """
     colours = np.array(voc_palette()).reshape(256, 3)[: len(VOC_CLASSES)]
     photos, masks = [], []

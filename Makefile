@@ -1,4 +1,4 @@
-# Every target makes the environment itself; it is made once and again when the lock changes.
+# Every target creates the environment if it is missing, and updates it when the lock file changes.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
@@ -7,10 +7,10 @@ ENVIRONMENT := $(VENV)/.synced
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-# uv from PATH, or else from the package registry into a folder of the project.
+# uv from PATH; otherwise it is installed from the package registry into a folder of the project.
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
-# Any Python can install uv; uv then looks for a 3.11.
+# Any Python can install uv; uv then finds Python 3.11.
 PYTHON := $(shell command -v python3.11 || command -v python3 || command -v python)
 
 .PHONY: help env run test test-slow lint bench clean

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tfds_voc_seg.labels import BACKGROUND, VOC_CLASSES, VOID, voc_palette
 
 VOID_NAME = "void"
-PAPER = (255, 255, 255)
+CANVAS_COLOUR = (255, 255, 255)
 """The colour of legend and gaps."""
 
 _COLOURS = np.array(voc_palette(), np.uint8).reshape(256, 3)
@@ -116,7 +116,7 @@ def legend(
     gap = round(6 * scale)
     font = ImageFont.load_default(round(_FONT_SIZE * scale))
     if not shown:
-        strip = Image.new("RGB", (width, _even(row_height + margin)), PAPER)
+        strip = Image.new("RGB", (width, _even(row_height + margin)), CANVAS_COLOUR)
         ImageDraw.Draw(strip).text((margin, strip.height // 2), "background only", _INK, font, anchor="lm")
         return np.asarray(strip)
 
@@ -129,7 +129,7 @@ def legend(
         places.append((left, row))
         left += needed
 
-    strip = Image.new("RGB", (width, _even((row + 1) * row_height + margin)), PAPER)
+    strip = Image.new("RGB", (width, _even((row + 1) * row_height + margin)), CANVAS_COLOUR)
     draw = ImageDraw.Draw(strip)
     for name, (left, row) in zip(shown, places, strict=True):
         strength = 1.0 if present is None or name in present else _PALE
@@ -148,7 +148,7 @@ def _even(length: int) -> int:
 
 def _towards_paper(colour: Any, strength: float) -> Any:
     """A colour, or an array of them, mixed with the paper's."""
-    mixed = np.rint(strength * np.asarray(colour, np.float32) + (1 - strength) * np.array(PAPER, np.float32))
+    mixed = np.rint(strength * np.asarray(colour, np.float32) + (1 - strength) * np.array(CANVAS_COLOUR, np.float32))
     return mixed.astype(np.uint8) if mixed.ndim > 1 else tuple(int(value) for value in mixed)
 
 
@@ -159,7 +159,7 @@ def _swatch(name: str, colour: tuple[int, int, int], size: int) -> np.ndarray:
     return np.full((size, size, 3), colour, np.uint8)
 
 
-def enlarged(picture: np.ndarray) -> np.ndarray:
+def enlarge(picture: np.ndarray) -> np.ndarray:
     """Repeats the pixels of a small picture, [height, width, ...], until hatching does not hide what it covers."""
     times = -(-_SMALLEST_PANEL // picture.shape[1])
     return picture.repeat(times, axis=0).repeat(times, axis=1)
@@ -181,7 +181,7 @@ def example_picture(image: np.ndarray, classes: np.ndarray, class_names: Sequenc
     Raises:
         ValueError: as `overlay`.
     """
-    image, classes = enlarged(image), enlarged(classes)
-    gap = np.full((image.shape[0], _MARGIN, 3), PAPER, np.uint8)
+    image, classes = enlarge(image), enlarge(classes)
+    gap = np.full((image.shape[0], _MARGIN, 3), CANVAS_COLOUR, np.uint8)
     panels = np.concatenate([image, gap, overlay(image, classes, class_names)], axis=1)
     return np.concatenate([panels, legend(classes_seen(classes, class_names), panels.shape[1])])

@@ -38,7 +38,7 @@ def absolute_place(place: str) -> str:
     return place if "://" in place else str(Path(place).resolve())
 
 
-def let_fsspec_open(text: str) -> None:
+def use_fsspec_for_s3(text: str) -> None:
     """Has fsspec open `s3://`, which TensorFlow can't, where a text names such a place.
 
     It has to be said before anything in the process, or in those that it starts, opens a URI.

@@ -14,7 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from tqdm import tqdm
 
 from tfds_voc_seg.conversion.outcome import finish_conversion
-from tfds_voc_seg.conversion.progress import watched
+from tfds_voc_seg.conversion.progress import report_progress
 from tfds_voc_seg.conversion.shards import plan_shards
 from tfds_voc_seg.conversion.write_shards import WriteShards
 from tfds_voc_seg.devkit.folders import find_devkit
@@ -114,7 +114,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
         with (
             bar,
-            watched(all_shards, advance),
+            report_progress(all_shards, advance),
             beam.Pipeline(runner=download_config.beam_runner, options=options) as pipeline,
         ):
             _ = pipeline | WriteShards(all_shards, config.record)

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from components.detector_trainer.average_precision import Objects
 from components.detector_trainer.detections import Detections
-from tfds_voc_seg.pictures import PAPER, class_colour
+from tfds_voc_seg.pictures import CANVAS_COLOUR, class_colour
 
 SHOWN_FROM = 0.5
 """The least score that is drawn."""
@@ -39,7 +39,7 @@ def detection_picture(image: np.ndarray, objects: Objects, found: Detections, cl
         for label, score in zip(found.labels[shown], found.scores[shown], strict=True)
     ]
     panels = [_with_boxes(photo, objects.boxes, truth), _with_boxes(photo, found.boxes[shown], seen)]
-    picture = Image.new("RGB", (2 * photo.width + _GAP, photo.height), PAPER)
+    picture = Image.new("RGB", (2 * photo.width + _GAP, photo.height), CANVAS_COLOUR)
     picture.paste(panels[0], (0, 0))
     picture.paste(panels[1], (photo.width + _GAP, 0))
     return np.asarray(picture)
@@ -53,7 +53,7 @@ def _with_boxes(photo: Image.Image, boxes: np.ndarray, captions: Sequence[str]) 
         colour = class_colour(caption.split()[0])
         draw.rectangle((left, top, right, bottom), outline=colour, width=3)
         text = draw.textbbox((left + 4, top + 3), caption, font)
-        draw.rectangle((text[0] - 3, text[1] - 2, text[2] + 3, text[3] + 2), fill=PAPER)
+        draw.rectangle((text[0] - 3, text[1] - 2, text[2] + 3, text[3] + 2), fill=CANVAS_COLOUR)
         draw.text((left + 4, top + 3), caption, _INK, font)
     return panel
 

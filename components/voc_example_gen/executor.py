@@ -17,7 +17,7 @@ from components.artifacts.on_disk import on_disk
 from components.artifacts.records import write_features
 from components.progress import Progress, report
 from tfds_voc_seg.conversion.outcome import finish_conversion
-from tfds_voc_seg.conversion.progress import watched
+from tfds_voc_seg.conversion.progress import report_progress
 from tfds_voc_seg.conversion.shards import plan_shards
 from tfds_voc_seg.conversion.write_shards import WriteShards
 from tfds_voc_seg.devkit.folders import find_devkit
@@ -82,7 +82,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         def on_progress(done: int, total: int) -> None:
             report(Progress("converting pairs", done, total))
 
-        with watched(all_shards, on_progress), self._make_beam_pipeline() as pipeline:
+        with report_progress(all_shards, on_progress), self._make_beam_pipeline() as pipeline:
             _ = pipeline | WriteShards(all_shards, record_config)
         finish_conversion(listings, shards, examples.uri, config)
         write_features(examples, record_features(record_config))

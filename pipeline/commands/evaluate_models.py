@@ -29,7 +29,7 @@ from tfds_voc_seg.devkit.problems import problems_error
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.encoding import PairEncoder
-from tfds_voc_seg.storage import let_fsspec_open
+from tfds_voc_seg.storage import use_fsspec_for_s3
 
 
 class EvaluateError(ValueError):
@@ -65,7 +65,7 @@ def evaluate_models(
         EvaluateError: a model can't be evaluated.
         DevkitError: the devkit, or a pair of it, can't be used.
     """
-    let_fsspec_open(devkit)
+    use_fsspec_for_s3(devkit)
     found = find_devkit(devkit)
     try:
         found_models = [find_saved_model(model) for model in models]

@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tfds_voc_seg.storage import let_fsspec_open
+from tfds_voc_seg.storage import use_fsspec_for_s3
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", required=True)
     options, beam_args = parser.parse_known_args(arguments)
-    let_fsspec_open(options.json_serialized_invocation_args)
+    use_fsspec_for_s3(options.json_serialized_invocation_args)
     from pipeline.kubeflow.node.run import run_node
 
     run_node(options, beam_args)

@@ -15,7 +15,7 @@ from typing import Any
 
 from etils import epath
 
-from tfds_voc_seg.storage import let_fsspec_open
+from tfds_voc_seg.storage import use_fsspec_for_s3
 
 MODEL_FOLDER, MODEL_RUN_FOLDER = "model", "model_run"
 
@@ -23,7 +23,7 @@ MODEL_FOLDER, MODEL_RUN_FOLDER = "model", "model_run"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Trains; returns 2 where the output is taken, and lets a training's own errors through."""
     options = _parser().parse_args(arguments)
-    let_fsspec_open(f"{options.examples} {options.output} {options.state_folder}")
+    use_fsspec_for_s3(f"{options.examples} {options.output} {options.state_folder}")
     model = epath.Path(options.output) / MODEL_FOLDER
     if (model / "Format-Serving" / "saved_model.pb").exists():
         print(f"{model} holds a model already: name another --output", file=sys.stderr)  # noqa: T201

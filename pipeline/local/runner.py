@@ -37,7 +37,7 @@ from pipeline.report.page import write_report
 from tfds_voc_seg.conversion.write_shards import ConversionError
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.problems import DevkitError, Problem
-from tfds_voc_seg.storage import let_fsspec_open
+from tfds_voc_seg.storage import use_fsspec_for_s3
 
 UNCACHED_NODES = ("Pusher",)
 """Nodes that run each time. A blessing that still stands is published again where the publishing folder was emptied."""
@@ -100,7 +100,7 @@ def run_nodes(
     Returns:
         TFX's name of the run, the metadata, and what each node took.
     """
-    let_fsspec_open(config.data.devkit)
+    use_fsspec_for_s3(config.data.devkit)
     find_devkit(devkit_folder(config))
     _check_networks(config)
     config.output_folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from etils import epath
 from PIL import Image
 
 from tfds_voc_seg.labels import BACKGROUND, VOID
-from tfds_voc_seg.pictures import classes_seen, enlarged, overlay
+from tfds_voc_seg.pictures import classes_seen, enlarge, overlay
 
 WRONG = (226, 28, 96)
 """The colour of wrong pixels: none of VOC's classes has one near it."""
@@ -64,12 +64,10 @@ def example_view(folder: epath.Path, example: Mapping[str, Any], class_names: Se
         ValueError: a class map does not fit the photo or the names.
     """
     files = folder / str(example["image_id"])
-    photo = enlarged(_read(files / "photo.png", "RGB"))
-    truth = enlarged(_read(files / "truth.png"))
+    photo = enlarge(_read(files / "photo.png", "RGB"))
+    truth = enlarge(_read(files / "truth.png"))
     predicted = {
-        name: enlarged(_read(files / f"{name}.png"))
-        for name in example["mean_iou"]
-        if (files / f"{name}.png").is_file()
+        name: enlarge(_read(files / f"{name}.png")) for name in example["mean_iou"] if (files / f"{name}.png").is_file()
     }
     maps = [truth, *predicted.values()]
     seen = {name for class_map in maps for name in classes_seen(class_map, class_names)}

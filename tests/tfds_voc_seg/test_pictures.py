@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
-from tfds_voc_seg.pictures import PAPER, class_colour, classes_seen, example_picture, legend, overlay
+from tfds_voc_seg.pictures import CANVAS_COLOUR, class_colour, classes_seen, example_picture, legend, overlay
 
 PERSON, DOG, VOID_COLOUR = (192, 128, 128), (64, 0, 128), (224, 224, 192)
 NAMES = ("background", "dog", "person")  # not in VOC's order
@@ -74,7 +74,7 @@ def test_the_legend_shows_the_colours_of_its_names() -> None:
     strip = legend(["background", "dog", "person", "void"], 400)
     assert strip.dtype == np.uint8
     assert strip.shape[1:] == (400, 3)
-    assert {DOG, PERSON, VOID_COLOUR, PAPER} <= _colours(strip)
+    assert {DOG, PERSON, VOID_COLOUR, CANVAS_COLOUR} <= _colours(strip)
     assert DOG not in _colours(legend(["background", "person"], 400))
 
 

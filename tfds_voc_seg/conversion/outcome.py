@@ -18,7 +18,7 @@ from tfds_voc_seg.storage import write_text_whole
 
 
 @dataclasses.dataclass(frozen=True)
-class SplitReport:
+class ConvertedSplit:
     """What became of a split.
 
     Attributes:
@@ -39,7 +39,7 @@ def finish_conversion(
     shards: Mapping[str, Sequence[Shard]],
     folder: epath.PathLike,
     config: ConversionConfig,
-) -> dict[str, SplitReport]:
+) -> dict[str, ConvertedSplit]:
     """Counts the records in the files against the plan, writes `rejects.jsonl` and judges the bad pairs.
 
     Args:
@@ -83,7 +83,7 @@ def finish_conversion(
     return reports
 
 
-def _finish_split(listing: Listing, shards: Sequence[Shard]) -> SplitReport:
+def _finish_split(listing: Listing, shards: Sequence[Shard]) -> ConvertedSplit:
     lengths, num_bytes, dropped = [], 0, 0
     rejected = list(listing.problems)
     for shard in shards:
@@ -99,4 +99,4 @@ def _finish_split(listing: Listing, shards: Sequence[Shard]) -> SplitReport:
         dropped += len(shard.pairs) - count - len(report["rejected"])
         shard.report_file.unlink()
         shard.progress_file.unlink(missing_ok=True)
-    return SplitReport(tuple(lengths), num_bytes, tuple(rejected), dropped)
+    return ConvertedSplit(tuple(lengths), num_bytes, tuple(rejected), dropped)

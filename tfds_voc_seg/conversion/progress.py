@@ -13,7 +13,7 @@ from tfds_voc_seg.conversion.shards import Shard
 _POLL_SECONDS = 0.3
 
 
-def pairs_done(shards: Iterable[Shard]) -> int:
+def count_converted_pairs(shards: Iterable[Shard]) -> int:
     """Counts the pairs that workers, in whatever process, are through with so far."""
     done = 0
     for shard in shards:
@@ -25,14 +25,14 @@ def pairs_done(shards: Iterable[Shard]) -> int:
 
 
 @contextlib.contextmanager
-def watched(shards: Sequence[Shard], on_progress: Callable[[int, int], None]) -> Iterator[None]:
+def report_progress(shards: Sequence[Shard], on_progress: Callable[[int, int], None]) -> Iterator[None]:
     """Calls `on_progress` with the pairs done and of all while the `with` block runs the job, and at its end."""
     total = sum(len(shard.pairs) for shard in shards)
     finished = threading.Event()
 
     def poll() -> None:
         while not finished.wait(_POLL_SECONDS):
-            on_progress(pairs_done(shards), total)
+            on_progress(count_converted_pairs(shards), total)
 
     poller = threading.Thread(target=poll, daemon=True)
     poller.start()
@@ -41,4 +41,4 @@ def watched(shards: Sequence[Shard], on_progress: Callable[[int, int], None]) ->
     finally:
         finished.set()
         poller.join()
-    on_progress(pairs_done(shards), total)
+    on_progress(count_converted_pairs(shards), total)

@@ -10,8 +10,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from hypothesis import given
 
-from tfds_voc_seg.conversion.outcome import SplitReport, finish_conversion
-from tfds_voc_seg.conversion.progress import pairs_done
+from tfds_voc_seg.conversion.outcome import ConvertedSplit, finish_conversion
+from tfds_voc_seg.conversion.progress import count_converted_pairs
 from tfds_voc_seg.conversion.shards import plan_shards
 from tfds_voc_seg.conversion.write_shards import ConversionError, WriteShards
 from tfds_voc_seg.devkit.folders import Pair
@@ -43,7 +43,7 @@ class Job:
         with beam.Pipeline(argv=list(beam_args)) as pipeline:
             _ = pipeline | WriteShards([s for shards in self.shards.values() for s in shards], CONFIG)
 
-    def finish(self) -> dict[str, SplitReport]:
+    def finish(self) -> dict[str, ConvertedSplit]:
         return finish_conversion(self.listings, self.shards, self.folder, self.config)
 
     def names(self, split: str) -> list[str]:
@@ -137,10 +137,10 @@ def test_a_missing_or_short_file_fails_the_job(devkit: Path, tmp_path: Path) -> 
 def test_progress_counts_finished_and_unfinished_shards(devkit: Path, tmp_path: Path) -> None:
     config = ConversionConfig(num_shards=2)
     shards = plan_shards(read_splits(devkit)["train"].pairs, template(tmp_path, "train"), config)
-    assert pairs_done(shards) == 0
+    assert count_converted_pairs(shards) == 0
     shards[0].progress_file.write_text("3")
     Path(shards[1].path).touch()
-    assert pairs_done(shards) == 3 + len(shards[1].pairs)
+    assert count_converted_pairs(shards) == 3 + len(shards[1].pairs)
 
 
 def test_threads_are_refused_with_the_reason(devkit: Path, tmp_path: Path) -> None:

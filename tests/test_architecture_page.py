@@ -1,0 +1,87 @@
+"""Every path and every name on docs/architecture.md exists. Reads source files without importing them."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+PAGE = PROJECT / "docs/architecture.md"
+PACKAGES = ("tfds_voc_seg", "components", "pipeline", "benchmarks", "tests")
+TOP_LEVEL = (*PACKAGES, "docs", "kubeflow", "pyproject.toml")
+
+CODE_SPANS = sorted(set(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", PAGE.read_text(), flags=re.DOTALL))))
+PATHS = [span for span in CODE_SPANS if re.fullmatch(r"[\w./-]+", span) and span.partition("/")[0] in TOP_LEVEL]
+NAMES = [span for span in CODE_SPANS if re.fullmatch(rf"({'|'.join(PACKAGES)})(\.\w+)+", span)]
+
+
+@functools.cache
+def defined_names(file: Path) -> frozenset[str]:
+    """Names that a module defines or imports, and `Class.member` of its classes."""
+    return frozenset(_names(ast.parse(file.read_text()).body, ""))
+
+
+def _names(statements: list[ast.stmt], prefix: str) -> list[str]:
+    names: list[str] = []
+    for statement in statements:
+        match statement:
+            case ast.FunctionDef(name=name):
+                names.append(prefix + name)
+            case ast.ClassDef(name=name, body=body):
+                names += [prefix + name, *_names(body, f"{prefix}{name}.")]
+            case ast.Assign(targets=targets):
+                names += [prefix + target.id for target in targets if isinstance(target, ast.Name)]
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names.append(prefix + name)
+            case _:
+                pass
+    return names
+
+
+def exists(dotted: str) -> bool:
+    """Whether a dotted name is a package, a module, or something that a module defines."""
+    parts = dotted.split(".")
+    for depth in range(len(parts), 0, -1):
+        place = PROJECT.joinpath(*parts[:depth])
+        file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if file.is_file():
+            return depth == len(parts) or ".".join(parts[depth:]) in defined_names(file)
+    return False
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_exists(path: str) -> None:
+    assert (PROJECT / path).is_dir() if path.endswith("/") else (PROJECT / path).exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_exists(name: str) -> None:
+    assert exists(name)
+
+
+@pytest.mark.parametrize("package", PACKAGES[:3])
+def test_every_package_is_on_the_page(package: str) -> None:
+    folders = [file.parent.relative_to(PROJECT).as_posix() for file in (PROJECT / package).glob("*/__init__.py")]
+    assert [folder for folder in folders if f"{folder}/" not in CODE_SPANS] == []
+
+
+def test_the_modules_that_a_row_names_exist() -> None:
+    """In a row of a folder, `module.py` is a module of that folder, or of the same package."""
+    rows = re.findall(r"^\| `([\w/.]+)` \| (.*) \|$", PAGE.read_text(), re.MULTILINE)
+    named = [(path, module) for path, text in rows for module in re.findall(r"`(\w+\.py)`", text)]
+    assert len(named) > 20
+    for path, module in named:
+        folder = PROJECT / path if path.endswith("/") else (PROJECT / path).parent
+        assert (folder / module).is_file(), f"{path}: {module}"
+
+
+def test_the_check_finds_a_wrong_name() -> None:
+    assert exists("components.training.losses.cross_entropy")
+    assert exists("components.training.resumption.TrainingFolder.read")
+    assert not exists("components.training.losses.no_such_loss")
+    assert not exists("components.training.no_such_module")
+    assert not exists("components.training.resumption.TrainingFolder.no_such_method")

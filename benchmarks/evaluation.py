@@ -77,7 +77,7 @@ def seconds_of_bare_prediction(spec: Any, masks: Any) -> float:
     import tensorflow as tf
 
     from components.metrics.counts import pixel_counts
-    from components.saved_model.export import SCORE_IMAGES_SIGNATURE
+    from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE
     from components.segmentation_evaluator.evaluation import BATCH_SIZE
     from components.segmentation_evaluator.segmentation import BatchSegmenter
 

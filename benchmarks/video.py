@@ -122,7 +122,7 @@ def measure(model: Path, clip: Path, scratch: Path) -> dict[str, float]:
     import tensorflow as tf
 
     from benchmarks.reference import frame_loop
-    from components.saved_model.lookup import find_saved_model
+    from components.saved_model.serving_folder import find_saved_model
     from pipeline.prediction.segmenter import load_segmenter
     from pipeline.prediction.video.options import VideoOptions
     from pipeline.prediction.video.run import predict_video

@@ -1,21 +1,24 @@
-"""How a long piece of work says how far it is, without knowing who shows it."""
+"""Progress reports of long tasks, independent of how they are displayed."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
 
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """A piece of work under way.
+    """The progress of a task.
 
     Attributes:
-        task: what is being done, for people.
-        done: how many units are finished.
-        total: how many there are.
-        values: figures worth showing, e.g. the loss.
+        task: the task, as it is displayed.
+        done: the number of finished units.
+        total: the number of units.
+        values: numbers to display, e.g. the loss.
     """
 
     task: str
@@ -28,14 +31,14 @@ _listeners: list[Callable[[Progress], None]] = []
 
 
 def report(progress: Progress) -> None:
-    """Tells every listener in this process; nothing happens where nobody listens."""
+    """Passes a progress report to every listener in this process."""
     for listener in _listeners:
         listener(progress)
 
 
 @contextlib.contextmanager
 def listening(listener: Callable[[Progress], None]) -> Iterator[None]:
-    """Calls `listener` with every progress reported inside the `with` block."""
+    """Calls `listener` with every progress report inside the `with` block."""
     _listeners.append(listener)
     try:
         yield

@@ -1,76 +1,101 @@
-"""What a run's folder holds, and how the files of each artifact are called. Imports nothing."""
+"""The names of the files and folders that a run writes, in its output folder and in its artifacts. Imports nothing.
+
+All modules take the names from here, with two exceptions: `tfds_voc_seg.records.files` names the files of an Examples
+artifact, because the dataset works without the components, and `components.model_smoke_test.checks` repeats the name of
+a model's description, because it runs without this project's code.
+"""
 
 from __future__ import annotations
 
-# ------------------------------------------------------------------------------------- the output folder of a run
+# The output folder of a run ------------------------------------------------------------------------------------------
+
 ARTIFACTS_FOLDER = "tfx"
 """TFX's artifacts: `<node>/<output key>/<execution>/`."""
 METADATA_FILE = "metadata.sqlite"
-"""ML Metadata's database."""
+"""The database of ML Metadata."""
 TRAINING_FOLDER = "training"
-"""The states of trainings that have not finished."""
+"""The states of unfinished trainings, from which a later run resumes."""
 SERVING_FOLDER = "serving"
-"""The published versions, which TensorFlow Serving polls."""
+"""The published versions; TensorFlow Serving polls this folder."""
 LOGS_FOLDER = "logs"
 SUMMARY_FILE = "summary.json"
 REPORT_FILE = "report/index.html"
 CURVES_FILE = "curves.png"
-"""The training curves of all candidates; in a `ModelRun` artifact those of one."""
+"""The training curves of all candidates; in a `ModelRun` artifact, those of one candidate."""
 SAMPLE_DEVKIT_FOLDER = "sample_devkit"
 SAMPLE_SETTINGS_FILE = "sample_devkit.json"
+"""The settings that the sample devkit was generated with."""
+
+# The output folder of an experiment -----------------------------------------------------------------------------------
+
 EXPERIMENT_PAGE_FILE = "experiment.html"
 EXPERIMENT_RESULTS_FILE = "experiment.json"
 EXPERIMENT_EVALUATION_FOLDER = "evaluation"
+"""In the output folder of each of its runs: the evaluation of all seeds together."""
 
-# ------------------------------------------------------------------------------------- the serving folder
-SAVED_MODEL_FILE = "saved_model.pb"
+# The serving folder, which contains one folder per version ------------------------------------------------------------
+
 WITHDRAWN_FOLDER = "withdrawn"
-"""Versions that a rollback took out of service; TensorFlow Serving skips the folder."""
+"""Versions that a rollback removed from service; TensorFlow Serving ignores this folder."""
 
-# ------------------------------------------------------------------------------------- Examples, of VocExampleGen
-# `tfds_voc_seg.records.files.REJECTS_FILE`, which the dataset writes without the components.
+# A SavedModel: in a version of the serving folder, and in the Model artifact of SegmentationTrainer -------------------
 
-# ------------------------------------------------------------------------------------- Schema, of CuratedSchema
+SAVED_MODEL_FILE = "saved_model.pb"
+VARIABLES_FOLDER = "variables"
+ASSETS_FOLDER = "assets"
+DESCRIPTION_FILE = "segmentation.json"
+"""In `ASSETS_FOLDER`: the classes, the input size, the network and its training."""
+EXTRA_ASSETS_FOLDER = "assets.extra"
+"""Files that TensorFlow Serving ignores."""
+MODEL_CARD_FILE = f"{EXTRA_ASSETS_FOLDER}/model_card.md"
+
+# Schema artifact of CuratedSchema -------------------------------------------------------------------------------------
+
 SCHEMA_FILE = "schema.pbtxt"
 
-# ------------------------------------------------------------------------------------- of DataValidator
+# Artifact of DataValidator --------------------------------------------------------------------------------------------
+
 VALIDATION_FILE = "validation.json"
 DATA_SUMMARY_FILE = "data_summary.json"
 
-# ------------------------------------------------------------------------------------- Model, of SegmentationTrainer
-DESCRIPTION_FILE = "segmentation.json"
-"""Among the SavedModel's assets: what a model says of itself."""
-MODEL_CARD_FILE = "assets.extra/model_card.md"
-"""In the SavedModel, where TensorFlow Serving expects files that are not part of the model."""
+# ModelRun artifact of SegmentationTrainer and DetectorTrainer, in addition to CURVES_FILE -----------------------------
 
-# ------------------------------------------------------------------------------------- ModelRun, of both trainers
 HISTORY_JSON = "history.json"
 HISTORY_CSV = "history.csv"
 TENSORBOARD_FOLDER = "tensorboard"
 BACKBONE_FILE = "backbone.json"
-"""Which layers took their weights from a detector."""
+"""The detector whose weights the backbone started from, and the layers that received them."""
+DETECTION_FILE = "detection.json"
+"""The metrics of a detector."""
+DETECTOR_WEIGHTS_FILE = "weights.json"
+"""The layers of a detector that received the initial weights."""
+DETECTIONS_FOLDER = "detections"
+"""Images with the boxes that a detector found."""
 
-# ------------------------------------------------------------------------------------- Model, of DetectorTrainer
+# Model artifact of DetectorTrainer ------------------------------------------------------------------------------------
+
 DETECTOR_DESCRIPTION_FILE = "detector.json"
 LAYER_WEIGHTS_FILE = "layers.weights.h5"
-DETECTION_FILE = "detection.json"
-DETECTOR_WEIGHTS_FILE = "weights.json"
-DETECTIONS_FOLDER = "detections"
 
-# ------------------------------------------------------------------------------------- the state of a training
+# The state of a training, in a folder of TRAINING_FOLDER --------------------------------------------------------------
+
 STATE_FILE = "state.json"
 
-# ------------------------------------------------------------------------------------- of ModelSmokeTest
+# Artifact of ModelSmokeTest -------------------------------------------------------------------------------------------
+
 SMOKE_TEST_FILE = "smoke_test.json"
 
-# ------------------------------------------------------------------------------------- of SegmentationEvaluator
+# ModelEvaluation artifact of SegmentationEvaluator --------------------------------------------------------------------
+
 EVALUATION_FILE = "evaluation.json"
 IMAGES_FILE = "images.jsonl"
 """The pixel counts of each image, one line per image."""
 EXAMPLES_FOLDER = "examples"
-"""Pictures of the best, median and worst images, one folder per image."""
+"""Pictures of the best, median and worst images: one folder per image, with a `<model>.png` per model beside the files
+below."""
 PHOTO_FILE = "photo.png"
 TRUTH_FILE = "truth.png"
 
-# ------------------------------------------------------------------------------------- ModelBlessing, of ModelSelector
+# ModelBlessing artifact of ModelSelector ------------------------------------------------------------------------------
+
 SELECTION_FILE = "selection.json"

@@ -1,4 +1,4 @@
-"""The base of the typed configuration classes."""
+"""The base class of all configuration classes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NUMBERS = (int, float, int | None, float | None)
 
 
 class StrictConfig(pydantic.BaseModel):
-    """Frozen; refuses unknown keys, numbers that are not finite, and `true` or `false` where a number belongs."""
+    """Immutable; rejects unknown keys, numbers that are not finite, and `true` or `false` in place of a number."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -121,7 +121,8 @@ def model_of(
         import keras
         import numpy as np
 
-        from components.saved_model.export import ModelDescription, export_saved_model
+        from components.saved_model.description import ModelDescription
+        from components.saved_model.export import export_saved_model
 
         images = keras.Input((image_size, image_size, 3))
         scores = keras.layers.Conv2D(len(class_names), 1)

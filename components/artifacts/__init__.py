@@ -1,1 +1,1 @@
-"""TFX artifacts as the components read and write them."""
+"""Reads and writes TFX artifacts for the components."""

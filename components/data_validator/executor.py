@@ -14,7 +14,7 @@ from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components.artifacts.on_disk import on_disk
+from components.artifacts.local_copies import with_local_copies
 from components.artifacts.records import read_records
 from components.data_validator import checks
 from components.data_validator.data_summary import split_summary
@@ -37,7 +37,7 @@ _COUNTED_FEATURES = {CLASS_PIXELS, "filename"}
 class Executor(base_executor.BaseExecutor):
     """Puts into words what is wrong with the data, and ends the run if asked to."""
 
-    @on_disk
+    @with_local_copies
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],

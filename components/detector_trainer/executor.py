@@ -17,7 +17,7 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components.artifacts.on_disk import on_disk, place_of
+from components.artifacts.local_copies import original_uri, with_local_copies
 from components.artifacts.records import read_records
 from components.detector_trainer.detector_config import DetectorConfig
 from components.detector_trainer.export import DetectorDescription, export_detector
@@ -43,7 +43,7 @@ SHOWN_IMAGES = 12
 class Executor(base_executor.BaseExecutor):
     """Trains a detector."""
 
-    @on_disk
+    @with_local_copies
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],
@@ -84,7 +84,7 @@ class Executor(base_executor.BaseExecutor):
 
         with tempfile.TemporaryDirectory() as scratch:
             code = exec_properties[CODE_FINGERPRINT_KEY]
-            depends_on = "\0".join([place_of(examples.uri), exec_properties[CONFIG_KEY], code])
+            depends_on = "\0".join([original_uri(examples.uri), exec_properties[CONFIG_KEY], code])
             training = f"detector-{hashlib.sha256(depends_on.encode()).hexdigest()[:16]}"
             folder = TrainingFolder(f"{exec_properties[STATE_FOLDER_KEY] or scratch}/{training}")
             keras.backend.clear_session()

@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from components.networks.vgg16 import BLOCKS, convolution_and_relu, scaled, vgg16_block, vgg16_input
+from components.networks.vgg16 import BLOCKS, convolution_and_relu, scaled_channels, vgg16_block, vgg16_input
 
 IMAGE_SIZE = 300
 """The paper's input, pixels; others get as many of the extra layers as they have room for."""
@@ -123,17 +123,23 @@ def ssd300(
             features["conv4_3_norm"] = L2Normalization(name="conv4_3_norm")(outputs)
         size, stride = (2, 2) if block < len(BLOCKS) else (3, 1)
         outputs = keras.layers.MaxPooling2D(size, stride, padding="same", name=f"block{block}_pool")(outputs)
-    channels = scaled(1024, width)
+    channels = scaled_channels(1024, width)
     outputs = convolution_and_relu(outputs, channels, 3, "fc6", batch_normalization, dilation_rate=6)
     outputs = features["fc7"] = convolution_and_relu(outputs, channels, 1, "fc7", batch_normalization)
 
     # Extra layers, coarser and coarser.
     for name, squeezed, channels, stride in _EXTRA_LAYERS[: len(grids) - 2]:
-        outputs = convolution_and_relu(outputs, scaled(squeezed, width), 1, f"{name}_1", batch_normalization)
+        outputs = convolution_and_relu(outputs, scaled_channels(squeezed, width), 1, f"{name}_1", batch_normalization)
         if stride == 2:  # Caffe pads both ends, where "same" pads the end alone on even sides
             outputs = keras.layers.ZeroPadding2D(1, name=f"{name}_2_pad")(outputs)
         outputs = features[f"{name}_2"] = convolution_and_relu(
-            outputs, scaled(channels, width), 3, f"{name}_2", batch_normalization, strides=stride, padding="valid"
+            outputs,
+            scaled_channels(channels, width),
+            3,
+            f"{name}_2",
+            batch_normalization,
+            strides=stride,
+            padding="valid",
         )
 
     # Offsets and class scores of every default box.

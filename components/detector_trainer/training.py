@@ -23,10 +23,11 @@ from components.detector_trainer.ssd300 import ssd300
 from components.networks.layer_weights import LoadReport, load_by_name, read_layer_weights
 from components.networks.pretrained import IMAGENET
 from components.networks.vgg16 import vgg16_application
-from components.training.callbacks import StateWriter, StepListener, StepReporter, write_history
-from components.training.input_pipeline import count_records, steps_of
+from components.training.callbacks import StateWriter, StepListener, StepReporter
+from components.training.history import History, write_history
+from components.training.input_pipeline import count_records, steps_per_epoch
 from components.training.optimizers import make_optimizer
-from components.training.resumption import History, TrainingFolder
+from components.training.resumption import TrainingFolder
 from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT, Records
 
 
@@ -76,7 +77,7 @@ def train_detector(
     )
     report = load_initial_weights(network, config.weights) if config.weights else None
     defaults = default_boxes(records.image_size)
-    steps = steps_of(count_records(records.files[TRAIN_SPLIT]), config.batch_size)
+    steps = steps_per_epoch(count_records(records.files[TRAIN_SPLIT]), config.batch_size)
     network.compile(optimizer=make_optimizer(config.optimization, steps), loss=MultiboxLoss())
     network.optimizer.build(network.trainable_variables)
     precision = AveragePrecision(network, records, VAL_SPLIT, defaults, config.batch_size)

@@ -1,73 +1,82 @@
-"""Boundary IoU in two pure stages: counts of pixels near the classes' contours, then their reduction.
+"""Boundary IoU in two pure stages: counts of pixels near the contours of the classes, then the metric.
 
 Source: Cheng, Girshick, Dollár, Berg, Kirillov, "Boundary IoU: Improving Object-Centric Image Segmentation Evaluation",
-CVPR 2021, equation 4: the IoU of those pixels of truth and prediction that lie within a distance d of their own
-contour. d is 2 % of the image's diagonal, as the authors take it, distances are those of a square neighbourhood, and
-the image's own border counts as a contour, as in their code. There a class is one mask; here all classes of a class map
-are measured at once. Void is left out: its pixels are counted nowhere, and a contour towards void is a contour.
+CVPR 2021, equation 4: the IoU of those pixels of truth and prediction that are within a distance d of their own
+contour. As in the authors' code, d is 2 % of the image's diagonal, distances are those of a square neighbourhood, and
+the border of the image is a contour. The authors measure one mask at a time; here all classes of a class map are
+measured at once. Void pixels are not counted, and the border between a class and void is a contour.
 """
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
 from tfds_voc_seg.labels import VOID
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 DISTANCE_SHARE = 0.02
 """The distance as a share of the image's diagonal."""
 
-_OUTSIDE = 254  # what surrounds an image: no class id, and not VOID
+_OUTSIDE = 254  # the value outside the image: neither a class id nor VOID
 
 
 def boundary_distance(height: int, width: int) -> int:
-    """How far from its contour a pixel counts: a share of the diagonal, pixels, rounded, at least 1."""
+    """Computes the distance d in pixels: the rounded share of the diagonal, at least 1."""
     return max(1, round(DISTANCE_SHARE * math.hypot(height, width)))
 
 
-def boundary_pixels(classes: np.ndarray, distance: int) -> np.ndarray:
-    """Finds the pixels that lie within a distance of their own region's contour.
+def boundary_pixels(classes: NDArray[np.uint8], distance: int) -> NDArray[np.bool_]:
+    """Finds the pixels within a distance of the contour of their own region.
 
     Args:
         classes: uint8 [height, width], class ids and `VOID`.
-        distance: in pixels, of the larger of the two coordinates.
+        distance: in pixels, the larger of the vertical and the horizontal distance.
 
     Returns:
-        bool [height, width]: whether any pixel at most that far away has another value, or lies outside of the image.
+        bool [height, width]: whether a pixel within the distance has another value or is outside the image.
     """
     window = {"size": 2 * distance + 1, "mode": "constant", "cval": _OUTSIDE}
-    return ndimage.minimum_filter(classes, **window) != ndimage.maximum_filter(classes, **window)
+    differs: NDArray[np.bool_] = ndimage.minimum_filter(classes, **window) != ndimage.maximum_filter(classes, **window)
+    return differs
 
 
-def valid_boundary(truth: np.ndarray) -> np.ndarray:
-    """Finds the truth's pixels near their contours.
+def valid_boundary(truth: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Finds the valid pixels of the truth near their contours.
 
     Args:
         truth: uint8 [height, width], class ids and `VOID`.
 
     Returns:
-        bool [height, width]; false where void.
+        bool [height, width]; false for void pixels.
     """
-    return (truth != VOID) & boundary_pixels(truth, boundary_distance(*truth.shape))
+    valid: NDArray[np.bool_] = truth != VOID
+    return valid & boundary_pixels(truth, boundary_distance(*truth.shape))
 
 
 def boundary_counts(
-    truth: np.ndarray, predicted: np.ndarray, num_classes: int, truth_boundary: np.ndarray | None = None
-) -> np.ndarray:
-    """Counts each class's pixels near its contours; void pixels of the truth are left out.
+    truth: NDArray[np.uint8],
+    predicted: NDArray[np.uint8],
+    num_classes: int,
+    truth_boundary: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int64]:
+    """Counts the pixels of each class near its contours; void pixels of the truth are not counted.
 
     Args:
         truth: uint8 [height, width], class ids and `VOID`.
         predicted: uint8 [height, width], class ids.
         num_classes: K.
-        truth_boundary: bool [height, width], `valid_boundary(truth)` where it is known already.
+        truth_boundary: bool [height, width], `valid_boundary(truth)` if it is already computed.
 
     Returns:
-        int64 [K, 3]: near the contour in both, in the truth, in the prediction.
+        int64 [K, 3]: pixels near the contour in both, in the truth, in the prediction.
     """
-    valid = truth != VOID
+    valid: NDArray[np.bool_] = truth != VOID
     in_truth = truth_boundary if truth_boundary is not None else valid_boundary(truth)
     in_prediction = valid & boundary_pixels(predicted, boundary_distance(*truth.shape))
     in_both = in_truth & in_prediction & (truth == predicted)
@@ -75,11 +84,11 @@ def boundary_counts(
     return np.stack([np.bincount(classes, minlength=num_classes) for classes in counted], axis=1)
 
 
-def per_class_boundary_iou(counts: np.ndarray) -> np.ndarray:
-    """Boundary IoU of each class.
+def per_class_boundary_iou(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Computes the boundary IoU of each class.
 
     Args:
-        counts: int [K, 3], as from `boundary_counts`.
+        counts: int [K, 3], see `boundary_counts`.
 
     Returns:
         float64 [K]; NaN for a class without a contour in the truth.

@@ -1,19 +1,24 @@
-"""Region metrics in two pure stages: counts of pixels, then reductions of the counts. Void is in neither.
+"""Region metrics in two pure stages: pixel counts, then the metrics computed from the counts. Void is not counted.
 
 Source: Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015, section 5, with
-n_ij the pixels of class i predicted as class j and t_i = Σ_j n_ij. Of the coefficient: Dice, "Measures of the Amount of
-Ecologic Association Between Species", Ecology 1945.
+n_ij the pixels of class i predicted as class j and t_i = Σ_j n_ij. Source of the Dice coefficient: Dice, "Measures of
+the Amount of Ecologic Association Between Species", Ecology 1945.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfds_voc_seg.labels import VOID
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
-    """Counts pixels by true and predicted class; void pixels of the truth are left out.
+
+def confusion_matrix(truth: NDArray[np.uint8], predicted: NDArray[np.uint8], num_classes: int) -> NDArray[np.int64]:
+    """Counts pixels by true and predicted class; void pixels of the truth are not counted.
 
     Args:
         truth: uint8 [...], class ids and `VOID`.
@@ -36,11 +41,11 @@ def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, num_classes: int)
     return np.bincount(rows * num_classes + columns, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def per_class_iou(confusion: np.ndarray) -> np.ndarray:
-    """Intersection over union of each class: n_ii / (Σ_j n_ij + Σ_j n_ji − n_ii).
+def per_class_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Computes the intersection over union of each class: n_ii / (Σ_j n_ij + Σ_j n_ji − n_ii).
 
     Args:
-        confusion: int [K, K], as from `confusion_matrix`.
+        confusion: int [K, K], see `confusion_matrix`.
 
     Returns:
         float64 [K]; NaN for a class that is absent from the truth.
@@ -51,11 +56,11 @@ def per_class_iou(confusion: np.ndarray) -> np.ndarray:
     return np.where(truth_pixels > 0, intersection / np.maximum(union, 1), np.nan)
 
 
-def per_class_accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Share of each class's own pixels that are found (recall): n_ii / t_i.
+def per_class_accuracy(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Computes the share of each class's pixels that are predicted as this class (recall): n_ii / t_i.
 
     Args:
-        confusion: int [K, K], as from `confusion_matrix`.
+        confusion: int [K, K], see `confusion_matrix`.
 
     Returns:
         float64 [K]; NaN for a class that is absent from the truth.
@@ -64,11 +69,11 @@ def per_class_accuracy(confusion: np.ndarray) -> np.ndarray:
     return np.where(truth_pixels > 0, np.diag(confusion) / np.maximum(truth_pixels, 1), np.nan)
 
 
-def per_class_dice(confusion: np.ndarray) -> np.ndarray:
-    """Dice coefficient (F1 score) of each class: 2 n_ii / (Σ_j n_ij + Σ_j n_ji).
+def per_class_dice(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Computes the Dice coefficient (F1 score) of each class: 2 n_ii / (Σ_j n_ij + Σ_j n_ji).
 
     Args:
-        confusion: int [K, K], as from `confusion_matrix`.
+        confusion: int [K, K], see `confusion_matrix`.
 
     Returns:
         float64 [K]; NaN for a class that is absent from the truth.
@@ -78,26 +83,26 @@ def per_class_dice(confusion: np.ndarray) -> np.ndarray:
     return np.where(truth_pixels > 0, 2 * np.diag(confusion) / np.maximum(both, 1), np.nan)
 
 
-def mean_iou(confusion: np.ndarray) -> float:
-    """Mean of the per-class IoU over the classes that occur in the truth; NaN where none does."""
+def mean_iou(confusion: NDArray[np.int64]) -> float:
+    """Computes the mean of the per-class IoU over the classes that occur in the truth; NaN if none occurs."""
     return mean_over_classes(per_class_iou(confusion))
 
 
-def frequency_weighted_iou(confusion: np.ndarray) -> float:
-    """Per-class IoU weighted by the class's share of the valid pixels: Σ_i t_i IoU_i / Σ_i t_i; NaN without any."""
+def frequency_weighted_iou(confusion: NDArray[np.int64]) -> float:
+    """Computes the IoU weighted by the pixels of each class: Σ_i t_i IoU_i / Σ_i t_i; NaN without valid pixels."""
     truth_pixels = confusion.sum(axis=1)
     total = truth_pixels.sum()
     return float(np.nansum(truth_pixels * per_class_iou(confusion)) / total) if total else float("nan")
 
 
-def pixel_accuracy(confusion: np.ndarray) -> float:
-    """Share of the valid pixels whose class is right: Σ_i n_ii / Σ_i t_i; NaN where there is no valid pixel."""
+def pixel_accuracy(confusion: NDArray[np.int64]) -> float:
+    """Computes the share of the valid pixels with the right class: Σ_i n_ii / Σ_i t_i; NaN without valid pixels."""
     total = confusion.sum()
     return float(np.trace(confusion) / total) if total else float("nan")
 
 
-def mean_over_classes(values: np.ndarray) -> float:
-    """Mean over the classes that occur.
+def mean_over_classes(values: NDArray[np.float64]) -> float:
+    """Computes the mean over the classes that occur; NaN if none occurs.
 
     Args:
         values: float64 [K]; NaN for a class that does not occur.

@@ -1,32 +1,39 @@
-"""What is counted of one class map, as one array that adds up over images, and the figures it is reduced to."""
+"""The pixel counts of one class map, as an array that can be summed over images, and all metrics computed from it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.metrics import boundary, confusion
-from components.metrics.figure_names import FIGURES
+from components.metrics import METRIC_NAMES, boundary, confusion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
 BOUNDARY_COLUMNS = 3
+"""The columns of `boundary.boundary_counts`, beside the confusion matrix."""
 
 
 def pixel_counts(
-    truth: np.ndarray, predicted: np.ndarray, num_classes: int, truth_boundary: np.ndarray | None = None
-) -> np.ndarray:
-    """Counts what all figures follow from; void pixels of the truth are left out.
+    truth: NDArray[np.uint8],
+    predicted: NDArray[np.uint8],
+    num_classes: int,
+    truth_boundary: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int64]:
+    """Counts the pixels from which all metrics are computed; void pixels of the truth are not counted.
 
     Args:
         truth: uint8 [height, width], class ids and `VOID`.
         predicted: uint8 [height, width], class ids.
         num_classes: K.
-        truth_boundary: as for `boundary.boundary_counts`.
+        truth_boundary: see `boundary.boundary_counts`.
 
     Returns:
-        int64 [K, K + 3]: the confusion matrix, and beside it `boundary.boundary_counts`.
+        int64 [K, K + 3]: the confusion matrix, followed by the columns of `boundary.boundary_counts`.
 
     Raises:
         ValueError: the shapes differ, or a class id is K or more.
@@ -40,20 +47,20 @@ def pixel_counts(
     )
 
 
-def confusion_of(counts: np.ndarray) -> np.ndarray:
-    """The confusion matrix [..., K, K] of counts [..., K, K + 3]."""
+def confusion_of(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Returns the confusion matrix [..., K, K] from counts [..., K, K + 3]."""
     return counts[..., :-BOUNDARY_COLUMNS]
 
 
-def per_class(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Reduces counts to figures of each class.
+def per_class_metrics(counts: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """Computes the metrics of each class.
 
     Args:
-        counts: int [K, K + 3], as from `pixel_counts`, of one image or added up over many.
+        counts: int [K, K + 3], see `pixel_counts`; of one image or summed over many.
 
     Returns:
-        `per_class_iou`, `per_class_accuracy`, `per_class_dice` and `per_class_boundary_iou`, each float64 [K] with NaN
-        for a class that is absent from the truth.
+        `per_class_iou`, `per_class_accuracy`, `per_class_dice` and `per_class_boundary_iou`, each float64 [K]; NaN for
+        a class that is absent from the truth.
     """
     matrix = confusion_of(counts)
     return {
@@ -64,13 +71,13 @@ def per_class(counts: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def scalars(counts: np.ndarray) -> dict[str, float]:
-    """Reduces counts to the figures named in `FIGURES`; means are over the classes that occur in the truth.
+def scalar_metrics(counts: NDArray[np.int64]) -> dict[str, float]:
+    """Computes the metrics in `METRIC_NAMES`; means are over the classes that occur in the truth.
 
     Args:
-        counts: int [K, K + 3], as for `per_class`.
+        counts: int [K, K + 3], see `per_class_metrics`.
     """
-    matrix, by_class = confusion_of(counts), per_class(counts)
+    matrix, by_class = confusion_of(counts), per_class_metrics(counts)
     values = (
         confusion.mean_over_classes(by_class["per_class_iou"]),
         confusion.pixel_accuracy(matrix),
@@ -79,22 +86,22 @@ def scalars(counts: np.ndarray) -> dict[str, float]:
         confusion.mean_over_classes(by_class["per_class_dice"]),
         confusion.mean_over_classes(by_class["per_class_boundary_iou"]),
     )
-    return dict(zip(FIGURES, values, strict=True))
+    return dict(zip(METRIC_NAMES, values, strict=True))
 
 
-def as_json(counts: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
-    """All figures of counts as JSON values: `null` for what does not exist, such as the IoU of an absent class.
+def metrics_as_json(counts: NDArray[np.int64], class_names: Sequence[str]) -> dict[str, Any]:
+    """Computes all metrics as JSON values; `None` for undefined ones, such as the IoU of an absent class.
 
     Args:
-        counts: int [K, K + 3], as for `per_class`.
+        counts: int [K, K + 3], see `per_class_metrics`.
         class_names: [K], background first.
     """
     matrix = confusion_of(counts)
     return {
-        **{name: json_number(value) for name, value in scalars(counts).items()},
+        **{name: json_number(value) for name, value in scalar_metrics(counts).items()},
         **{
             name: {class_name: json_number(value) for class_name, value in zip(class_names, values, strict=True)}
-            for name, values in per_class(counts).items()
+            for name, values in per_class_metrics(counts).items()
         },
         "absent_classes": [name for name, pixels in zip(class_names, matrix.sum(axis=1), strict=True) if not pixels],
         "confusion_matrix": matrix.tolist(),
@@ -102,24 +109,25 @@ def as_json(counts: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
 
 
 def json_number(value: float) -> float | None:
-    """A number for JSON, which has no NaN."""
+    """Returns the number, or `None` for NaN, which JSON does not have."""
     return None if math.isnan(value) else float(value)
 
 
-def to_sparse(counts: np.ndarray) -> list[list[int]]:
-    """Lists the cells that are not zero as row, column, value: few of one image's are not."""
+def to_sparse(counts: NDArray[np.int64]) -> list[list[int]]:
+    """Lists the non-zero cells as row, column, value; in the counts of one image, most cells are zero."""
     rows, columns = np.nonzero(counts)
-    return np.stack([rows, columns, counts[rows, columns]], axis=1).tolist()
+    cells: list[list[int]] = np.stack([rows, columns, counts[rows, columns]], axis=1).tolist()
+    return cells
 
 
-def from_sparse(cells: Sequence[Sequence[int]], num_classes: int) -> np.ndarray:
-    """Turns the cells of `to_sparse` back into counts, int64 [K, K + 3]."""
+def from_sparse(cells: Sequence[Sequence[int]], num_classes: int) -> NDArray[np.int64]:
+    """Restores counts, int64 [K, K + 3], from the cells of `to_sparse`."""
     counts = np.zeros((num_classes, num_classes + BOUNDARY_COLUMNS), np.int64)
     for row, column, value in cells:
         counts[row, column] = value
     return counts
 
 
-def image_scores(counts_by_model: Mapping[str, np.ndarray]) -> dict[str, float | None]:
-    """Each model's mean IoU on one image, over the classes that occur in it: model → 0 to 1."""
+def image_scores(counts_by_model: Mapping[str, NDArray[np.int64]]) -> dict[str, float | None]:
+    """Computes model → mean IoU (0 to 1) on one image, over the classes that occur in it."""
     return {model: json_number(confusion.mean_iou(confusion_of(counts))) for model, counts in counts_by_model.items()}

@@ -9,7 +9,7 @@ from tfx import types
 from tfx.components.pusher import executor as tfx_pusher
 from tfx.types import artifact_utils, standard_component_specs
 
-from components.artifacts.on_disk import on_disk
+from components.artifacts.local_copies import with_local_copies
 from components.model_pusher.publishing import publish, withdrawn_twin
 from tfds_voc_seg.storage import copy_folder
 
@@ -25,7 +25,7 @@ class Executor(tfx_pusher.Executor):
     `saved_model.pb` or not; and of two pushes in one second it leaves the second one out, yet marks it as pushed.
     """
 
-    @on_disk
+    @with_local_copies
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],

@@ -8,15 +8,13 @@ import uuid
 
 from etils import epath
 
-from components.run_files import SAVED_MODEL_FILE, WITHDRAWN_FOLDER
-from components.saved_model.serving_folder import numbered, versions, withdrawn_versions
+from components.run_files import EXTRA_ASSETS_FOLDER, SAVED_MODEL_FILE, WITHDRAWN_FOLDER
+from components.saved_model.serving_folder import version_entries, versions, withdrawn_versions
 from tfds_voc_seg.storage import copy_folder, files_below, flush, flush_entry
 
 _INCOMING, _REMOVING = ".incoming-", ".removing-"
 """How the names of folders begin that are no version yet, or none any more: no whole numbers, so nobody serves them."""
 _ABANDONED_SECONDS = 24 * 60 * 60
-_NOT_THE_MODEL = "assets.extra"
-"""What travels with a model, such as its card, and tells nothing of what it answers."""
 
 
 def publish(model: epath.PathLike, folder: epath.PathLike, *, keep_versions: int | None = None) -> epath.Path:
@@ -65,7 +63,7 @@ def withdrawn_twin(model: epath.PathLike, folder: epath.PathLike) -> str | None:
 
 
 def _next_number(folder: epath.Path) -> int:
-    taken = (*numbered(folder), *numbered(folder / WITHDRAWN_FOLDER))
+    taken = (*version_entries(folder), *version_entries(folder / WITHDRAWN_FOLDER))
     return max([int(time.time()), *(int(path.name) + 1 for path in taken)])
 
 
@@ -104,6 +102,6 @@ def _fingerprint(model: epath.Path) -> str:
     digest = hashlib.sha256()
     for file in files_below(model):
         name = file.relative_to(model)
-        if name.parts[0] != _NOT_THE_MODEL:
+        if name.parts[0] != EXTRA_ASSETS_FOLDER:
             digest.update(f"{name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from components.metrics.figure_names import CLASS_FIGURES, FIGURES
+from components.metrics import CLASS_METRIC_NAMES, METRIC_NAMES
 from components.saved_model.description import ModelDescription
 
 _IN_SERVICE = "in-service"
@@ -90,7 +90,7 @@ def _factors(figures: Mapping[str, Any], split: str) -> str:
 
 
 def _metrics(figures: Mapping[str, Any]) -> str:
-    measured = [name for key, name in FIGURES.items() if figures.get(key) is not None]
+    measured = [name for key, name in METRIC_NAMES.items() if figures.get(key) is not None]
     text = f"Measured: {_listed(measured)}." if measured else "No figure was measured."
     text += (
         " The mean IoU is over the classes that occur in the masks, from one confusion matrix over all images. "
@@ -138,7 +138,7 @@ def _analyses(
 def _overall(figures: Mapping[str, Any], split: str) -> str:
     original = figures.get("original_size") or {}
     rows = []
-    for key, name in FIGURES.items():
+    for key, name in METRIC_NAMES.items():
         if figures.get(key) is None and original.get(key) is None:
             continue
         cells = [name, _with_interval(figures, key)]
@@ -156,7 +156,7 @@ def _with_interval(figures: Mapping[str, Any], key: str) -> str:
 
 
 def _classes(evaluation: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
-    shown = {key: name for key, name in CLASS_FIGURES.items() if figures.get(key)}
+    shown = {key: name for key, name in CLASS_METRIC_NAMES.items() if figures.get(key)}
     if not shown:
         return ""
     absent = _absent(figures)

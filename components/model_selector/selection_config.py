@@ -6,13 +6,13 @@ from typing import Annotated
 
 import pydantic
 
-from components.metrics.figure_names import FIGURES
+from components.metrics import METRIC_NAMES
 from components.strict_config import StrictConfig
 
 
 def _figure(name: str) -> str:
-    if name not in FIGURES:
-        raise ValueError(f"unknown figure {name!r}; allowed are {', '.join(FIGURES)}")
+    if name not in METRIC_NAMES:
+        raise ValueError(f"unknown figure {name!r}; allowed are {', '.join(METRIC_NAMES)}")
     return name
 
 

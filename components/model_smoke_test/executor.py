@@ -17,7 +17,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.artifacts.candidates import candidate_models
-from components.artifacts.on_disk import on_disk
+from components.artifacts.local_copies import with_local_copies
 from components.artifacts.records import read_records
 from components.model_smoke_test.process import smoke_test
 from components.model_smoke_test.smoke_test_config import SmokeTestConfig
@@ -35,7 +35,7 @@ SMOKE_TEST_KEY = "smoke_test"
 class Executor(base_executor.BaseExecutor):
     """Tests the candidates one after the other, each in a process of its own."""
 
-    @on_disk
+    @with_local_copies
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],

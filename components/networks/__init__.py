@@ -1,40 +1,45 @@
-"""Segmentation networks, all made by `create_network`.
+"""Segmentation networks and the function that creates them, `create_network`.
 
-The contract of a network: input float32 [batch, size, size, 3], RGB values 0 to 255, any preprocessing inside;
-output float32 [batch, size, size, classes], linear scores (logits) aligned with the input; float32 under a global
-dtype policy of mixed precision too. It can be saved, loaded and exported. A network with a pretrained backbone may
-say so in an attribute `backbone_blocks`, see `backbone_blocks`. `network_contract.check_network` tests all this.
+The contract of a network: the input is float32 [batch, size, size, 3], RGB values from 0 to 255; any preprocessing is
+part of the network. The output is float32 [batch, size, size, classes]: linear scores (logits), aligned with the input,
+and float32 also under a global dtype policy of mixed precision. A network can be saved, loaded and exported. A network
+with a pretrained backbone can list the backbone's layers in an attribute, see `backbone_blocks`.
+`components.networks.contract.check_network` tests all of this.
+
+This file does not import Keras, so that a configuration can read `components.networks.names` quickly.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
-from typing import Any
-
-import keras
+from typing import TYPE_CHECKING, Any
 
 from components.networks.names import CONTRACT_ARGUMENTS, network_path
 
+if TYPE_CHECKING:
+    import keras
 
-def create_network(name: str, *, image_size: int, num_classes: int, **options: Any) -> keras.Model:
-    """Makes a network by name.
+
+def create_network(name: str, *, image_size: int | None, num_classes: int, **options: Any) -> keras.Model:
+    """Creates a network by name.
 
     Args:
-        name: a name in `network_names.NETWORKS`, or a `module:function` of one's own that takes the arguments below.
-        image_size: height and width of the input, pixels.
+        name: a name in `names.NETWORKS`, or the `module:function` of your own network. The function takes the
+            arguments below.
+        image_size: height and width of the input, pixels; `None` for any size, where the network supports it.
         num_classes: the number of output channels, background included.
         **options: the network's own options, e.g. `width`.
 
     Raises:
-        ValueError: an unknown name, a module or function that can't be found, options that the network refuses, or
-            scores that do not keep the contract.
+        ValueError: the name is unknown, the module or function cannot be imported, the network rejects the options, or
+            the scores have another shape than the contract requires.
     """
     module_name, _, function_name = network_path(name).partition(":")
     try:
         build = getattr(importlib.import_module(module_name), function_name)
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"network {name!r} can't be imported: {error}") from error
+        raise ValueError(f"network {name!r} cannot be imported: {error}") from error
     arguments = {"image_size": image_size, "num_classes": num_classes, **options}
     try:
         inspect.signature(build).bind(**arguments)
@@ -44,23 +49,23 @@ def create_network(name: str, *, image_size: int, num_classes: int, **options: A
     try:
         network = build(**arguments)
     except ValueError as error:
-        raise ValueError(f"network {name!r} can't be made: {error}") from error
+        raise ValueError(f"network {name!r} cannot be created: {error}") from error
     except Exception as error:
-        raise ValueError(f"network {name!r} can't be made: {type(error).__name__}: {error}") from error
+        raise ValueError(f"network {name!r} cannot be created: {type(error).__name__}: {error}") from error
     expected = (None, image_size, image_size, num_classes)
     if tuple(network.output_shape) != expected:
-        raise ValueError(f"network {name!r} gives scores of shape {network.output_shape} instead of {expected}")
+        raise ValueError(f"network {name!r} returns scores of shape {network.output_shape}, expected {expected}")
     return network
 
 
 def backbone_blocks(network: keras.Model) -> tuple[tuple[str, ...], ...]:
-    """Lists the layers of a network's backbone by block, from the image on.
+    """Lists the layers of a network's backbone, one tuple per block, from the input to the output.
 
-    A trainer freezes the first blocks, or trains all of them at a learning rate of their own. A network of one's own
-    takes part by setting the attribute: `network.backbone_blocks = (("conv1", "conv2"), ("conv3",))`. Keras does not
-    save it: a network made by `load_model` has none.
+    A trainer can freeze the first blocks, or train the whole backbone at its own learning rate. Your own network
+    supports this if it sets the attribute: `network.backbone_blocks = (("conv1", "conv2"), ("conv3",))`. Keras does not
+    save the attribute: a network from `load_model` has none.
 
     Returns:
-        For each block the names of its layers with weights; `()` for a network without a backbone.
+        The names of the layers with weights, per block; `()` for a network without a backbone.
     """
     return tuple(tuple(block) for block in getattr(network, "backbone_blocks", ()))

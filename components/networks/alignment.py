@@ -1,4 +1,4 @@
-"""Layers that keep scores aligned with the input, whatever its size."""
+"""Layers that keep scores aligned with the input for any input size."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 
 @keras.saving.register_keras_serializable("vocseg")
 class PadToMultiple(keras.layers.Layer):
-    """Pads bottom and right with zeros up to a multiple of the stride.
+    """Pads bottom and right with zeros to a multiple of the stride.
 
-    Every pooling then divides without remainder, so that a feature at stride s covers exactly s pixels of the input
-    and upsampling by s puts it back where it came from. `CropToMatch` takes the padding off again.
+    Every pooling then divides the size without remainder, so that a feature at stride s covers exactly s pixels of the
+    input and upsampling by s restores its position. `CropToMatch` removes the padding.
     """
 
     def __init__(self, multiple: int, **kwargs: Any):
@@ -36,7 +36,7 @@ class PadToMultiple(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("vocseg")
 class CropToMatch(keras.layers.Layer):
-    """Crops the first input at bottom and right to height and width of the second."""
+    """Crops the first input at bottom and right to the height and width of the second."""
 
     def call(self, inputs: list[Any]) -> Any:  # noqa: D102
         scores, reference = inputs
@@ -50,20 +50,20 @@ class CropToMatch(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("vocseg")
 class BilinearInitializer(keras.initializers.Initializer):
-    """Bilinear interpolation as the kernel of a transposed convolution, each class on its own.
+    """Initialises a transposed convolution with bilinear interpolation, separately for each class.
 
     Source: Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015, section 3.3;
     a kernel of 2 × stride interpolates between the centres of neighbouring features.
 
     Args:
-        shift: where features are centred, see `learned_upsampling`.
+        shift: the position of the features' centres, see `learned_upsampling`.
     """
 
     def __init__(self, shift: float = 0.5):
         self.shift = shift
 
     def __call__(self, shape: tuple[int, int, int, int], dtype: Any = None) -> Any:
-        """Gives a kernel of the shape (2 × stride, 2 × stride, output channels, input channels)."""
+        """Computes a kernel of shape (2 × stride, 2 × stride, output channels, input channels)."""
         size, _, outputs, inputs = shape
         stride = size // 2
         centre = _first_kept(stride, self.shift) + self.shift * (stride - 1)
@@ -79,15 +79,15 @@ class BilinearInitializer(keras.initializers.Initializer):
 
 @keras.saving.register_keras_serializable("vocseg")
 class BilinearUpsampling(keras.layers.Layer):
-    """Bilinear interpolation by a fixed factor; beyond the outermost scores it gives those.
+    """Upsamples by bilinear interpolation with a fixed factor; outside the outermost scores it repeats them.
 
-    It is what `learned_upsampling` starts as, but for the edges, where that one fades into zeros. Two products with
-    matrices, for rows and for columns, take a CPU a small part of the time of a transposed convolution whose kernel
-    is two strides wide and has as few channels as there are classes.
+    The result is that of `learned_upsampling` at the start of the training, except at the edges, where
+    `learned_upsampling` fades to zero. Two matrix products, for rows and for columns, take a CPU a small part of the
+    time of a transposed convolution whose kernel is two strides wide and which has only as many channels as classes.
 
     Args:
         stride: the factor.
-        shift: where scores are centred, see `learned_upsampling`.
+        shift: the position of the scores' centres, see `learned_upsampling`.
     """
 
     def __init__(self, stride: int, shift: float = 0.5, **kwargs: Any):
@@ -102,9 +102,9 @@ class BilinearUpsampling(keras.layers.Layer):
         return keras.ops.transpose(upsampled, (0, 2, 3, 1))
 
     def _interpolation(self, size: Any, dtype: Any) -> Any:
-        """What each score (column) counts at each place (row): [size × stride, size]."""
-        place = keras.ops.arange(size * self.stride, dtype="float32")
-        score = (place - self.shift * (self.stride - 1)) / self.stride
+        """Computes the weight of each score (column) at each position (row): [size × stride, size]."""
+        position = keras.ops.arange(size * self.stride, dtype="float32")
+        score = (position - self.shift * (self.stride - 1)) / self.stride
         score = keras.ops.clip(score, 0, keras.ops.cast(size - 1, "float32"))
         distance = keras.ops.abs(score[:, None] - keras.ops.arange(size, dtype="float32"))
         return keras.ops.cast(keras.ops.maximum(0.0, 1 - distance), dtype)
@@ -118,15 +118,15 @@ class BilinearUpsampling(keras.layers.Layer):
 
 
 def learned_upsampling(scores: Any, stride: int, name: str, *, shift: float = 0.5) -> Any:
-    """Upsamples scores by a transposed convolution that starts as bilinear interpolation.
+    """Upsamples scores by a transposed convolution that is initialised with bilinear interpolation.
 
     Args:
         scores: float [batch, height, width, channels].
         stride: the factor.
         name: the layer's name.
-        shift: where the scores are centred in what they are upsampled to: score i at stride × i + shift ×
-            (stride - 1). At 0.5 it is the middle of the pixels that it stands for, as after pooling; strided
-            convolutions centre it at the first (0) or the last (1) of them.
+        shift: the position of the scores' centres in the upsampled scores: score i is centred at stride × i + shift ×
+            (stride - 1). With 0.5 this is the middle of the pixels that the score covers, as after pooling; strided
+            convolutions centre it at the first (0) or the last (1) of these pixels.
 
     Returns:
         float [batch, height × stride, width × stride, channels].
@@ -139,12 +139,12 @@ def learned_upsampling(scores: Any, stride: int, name: str, *, shift: float = 0.
         kernel_initializer=BilinearInitializer(shift),
         name=name,
     )(scores)
-    # There are height + 1 strides of them: score i reaches from stride × i on, over a kernel of two strides.
+    # The output is height + 1 strides high: score i covers two strides (the kernel), starting at stride × i.
     start = _first_kept(stride, shift)
     crop = (start, stride - start)
     return keras.layers.Cropping2D((crop, crop), name=f"{name}_crop")(upsampled)
 
 
 def _first_kept(stride: int, shift: float) -> int:
-    """How much to crop at the start: as little as lets a triangle, a stride wide on each side, fit in the kernel."""
+    """Computes the smallest crop at the start with which a triangle of one stride per side fits in the kernel."""
     return math.ceil((stride - 1) * (1 - shift))

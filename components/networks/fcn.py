@@ -1,9 +1,10 @@
 """Fully convolutional networks: FCN-32, FCN-16, FCN-8 and FCN-4, on any backbone.
 
 Source: Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015, section 4 and
-figure 3: linear 1×1 scores at each stride, zero at the start, fused by addition. Between strides they are upsampled by
-transposed convolutions that start as bilinear interpolation and are learned; at the end by bilinear interpolation,
-which stays as it is (section 4.3). FCN-4 goes one block further down the same way.
+figure 3: linear 1×1 convolutions score the features at each stride; they are initialised with zero and fused by
+addition. Between strides, scores are upsampled by transposed convolutions that are initialised with bilinear
+interpolation and trained; at the end, by fixed bilinear interpolation (section 4.3). FCN-4 adds one more block in the
+same way.
 """
 
 from __future__ import annotations
@@ -34,34 +35,34 @@ def fcn(
     dropout: float = 0.5,
     **backbone_options: Any,
 ) -> keras.Model:
-    """Makes an FCN whose finest scores have the given stride.
+    """Creates an FCN whose finest scores have the given stride.
 
     Args:
         output_stride: stride of the finest features that are scored: 32, 16, 8 or 4.
-        image_size: height and width of the input, pixels; `None` for any.
+        image_size: height and width of the input, pixels; `None` for any size.
         num_classes: the number of output channels.
         backbone: a name in `backbones.BACKBONES`.
-        weights: of the backbone: `None`, `imagenet` or a file, see `pretrained.attach_backbone`.
-        freeze_batch_normalization: keep the backbone's normalisation layers on their stored statistics.
-        fully_connected_channels: channels of fc6 and fc7 as convolutions; 0 leaves them out. By default VGG-16 has
-            the paper's 4,096, and another backbone has none. They belong to no block of the backbone, and are
-            normalised where it is: over VGG-16 with its option `batch_normalization`, over the others always.
-        fully_connected_kernel_size: height and width of fc6's kernel: by default the paper's 7 for VGG-16, and 3 for
-            another backbone. At stride 32 a kernel of 7 sees 224 pixels of the image.
-        image_pooling: add to fc6's output, at every place, what the whole image shows: the mean of the same features
-            through a 1×1 convolution of its own. Liu, Rabinovich, Berg, "ParseNet: Looking Wider to See Better",
-            2015, section 3.1; as a branch of its own, Chen et al., "Rethinking Atrous Convolution for Semantic Image
+        weights: the weights of the backbone: `None`, `imagenet` or a file, see `pretrained.attach_backbone`.
+        freeze_batch_normalization: let the backbone's normalisation layers use their stored statistics.
+        fully_connected_channels: channels of fc6 and fc7 as convolutions; 0 omits them. The default is the paper's
+            4,096 for VGG-16 and 0 for other backbones. The two layers belong to no block of the backbone. They have
+            batch normalisation if the backbone has it: VGG-16 with its option `batch_normalization`, others always.
+        fully_connected_kernel_size: height and width of fc6's kernel; the default is the paper's 7 for VGG-16 and 3 for
+            other backbones. At stride 32 a kernel of 7 covers 224 pixels of the image.
+        image_pooling: add global context to fc6's output at every position: the mean of the same features over the
+            image, through its own 1×1 convolution. Liu, Rabinovich, Berg, "ParseNet: Looking Wider to See Better",
+            2015, section 3.1; as a separate branch, Chen et al., "Rethinking Atrous Convolution for Semantic Image
             Segmentation" (DeepLabv3), 2017, section 3.3.
         dropout: rate after fc6, fc7 and the convolution of `image_pooling`.
         **backbone_options: VGG-16 has `width`, a factor on its channels, and `batch_normalization`; the MobileNets
             have `alpha`, their factor on the channels.
 
     Returns:
-        A network of the contract in this package's docstring.
+        A network that keeps the contract in `components.networks`.
 
     Raises:
-        ValueError: an unknown backbone or option, image pooling without fc6 and fc7, or weights that are not there or
-            do not fit.
+        ValueError: the backbone or an option is unknown, `image_pooling` is set without fc6 and fc7, or the weights do
+            not exist or do not fit.
 
     Example:
         >>> network = fcn(8, image_size=300, num_classes=21, backbone="mobilenet", alpha=0.25, weights="imagenet")
@@ -73,10 +74,10 @@ def fcn(
     trunk = make_backbone(backbone, images, **backbone_options)
     features = dict(trunk.features)
     stride = max(STRIDES)
-    papers_channels, usual_size = (4096, 7) if backbone == "vgg16" else (0, 3)
-    channels = papers_channels if fully_connected_channels is None else fully_connected_channels
+    default_channels, default_size = (4096, 7) if backbone == "vgg16" else (0, 3)
+    channels = default_channels if fully_connected_channels is None else fully_connected_channels
     if image_pooling and not channels:
-        raise ValueError("image_pooling adds to fc6's output: set fully_connected_channels above 0")
+        raise ValueError("image_pooling needs fc6: set fully_connected_channels above 0")
     if channels:
         normalised = backbone != "vgg16" or backbone_options.get("batch_normalization", False)
 
@@ -84,7 +85,7 @@ def fcn(
             outputs = convolution_and_relu(inputs, channels, size, name, normalised)
             return keras.layers.Dropout(dropout, name=f"{name}_dropout")(outputs)
 
-        fc6 = unit(features[stride], fully_connected_kernel_size or usual_size, "fc6")
+        fc6 = unit(features[stride], fully_connected_kernel_size or default_size, "fc6")
         if image_pooling:
             mean = keras.layers.GlobalAveragePooling2D(keepdims=True, name="image_pool")(features[stride])
             fc6 = keras.layers.Add(name="fuse_image_pool")([fc6, unit(mean, 1, "image_pool_conv")])
@@ -98,7 +99,7 @@ def fcn(
         skip = _score(features[stride], num_classes, stride)
         scores = keras.layers.Add(name=f"fuse_stride{stride}")([upsampled, skip])
 
-    # Back to the input's own size; in float32 also where the rest computes in half of it.
+    # Back to the size of the input; in float32 also under mixed precision.
     scores = BilinearUpsampling(stride, trunk.shift, dtype="float32", name="upsample_to_input")(scores)
     scores = CropToMatch(dtype="float32", name="crop")([scores, images])
     network = keras.Model(images, scores, name=f"fcn{output_stride}")
@@ -107,16 +108,16 @@ def fcn(
 
 
 fcn32 = functools.partial(fcn, 32)
-"""FCN-32: one score layer, upsampled 32 times. Arguments as `fcn`."""
+"""FCN-32: one score layer, upsampled by 32. Arguments as for `fcn`."""
 
 fcn16 = functools.partial(fcn, 16)
-"""FCN-16: strides 32 and 16 fused. Arguments as `fcn`."""
+"""FCN-16: strides 32 and 16 fused. Arguments as for `fcn`."""
 
 fcn8 = functools.partial(fcn, 8)
-"""FCN-8: strides 32, 16 and 8 fused. Arguments as `fcn`."""
+"""FCN-8: strides 32, 16 and 8 fused. Arguments as for `fcn`."""
 
 fcn4 = functools.partial(fcn, 4)
-"""FCN-4: strides 32, 16, 8 and 4 fused. Arguments as `fcn`."""
+"""FCN-4: strides 32, 16, 8 and 4 fused. Arguments as for `fcn`."""
 
 
 def _score(features: Any, num_classes: int, stride: int) -> Any:

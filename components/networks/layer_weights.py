@@ -1,36 +1,41 @@
-"""Weights of single layers in HDF5, found by the layers' names: whatever network they come from.
+"""Weights of single layers in HDF5, matched by the names of the layers, across different networks.
 
-The file's layout is that of Keras 2's `save_weights`, in which keras.applications' weights and those of the known ports
-of SSD300 are published: a group a layer, which lists the names of its arrays.
+The file has the layout of Keras 2's `save_weights`, in which the weights of keras.applications and of the known ports
+of SSD300 are published: one group per layer, which lists the names of its arrays.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import h5py
-import keras
 import numpy as np
+from numpy.typing import NDArray
 
-LayerWeights = Mapping[str, Sequence[np.ndarray]]
-"""Layer → its arrays, in Keras' order."""
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import keras
+
+LayerWeights = Mapping[str, Sequence[NDArray[Any]]]
+"""Layer name → its arrays, in Keras' order."""
 
 _LAYER_NAMES, _WEIGHT_NAMES = "layer_names", "weight_names"
 
 
 @dataclasses.dataclass(frozen=True)
 class LoadReport:
-    """What became of each layer when weights were loaded by name.
+    """The outcome of loading weights by layer name.
 
     Attributes:
-        matched: the network's layers that got weights.
-        other_shape: the network's layers that the file has in another shape → which shapes, for people.
-        missing: the network's layers that the file does not have; they stay as they were.
-        unused: the file's layers that the network does not have.
+        matched: the network's layers that received weights.
+        other_shape: the network's layers that have another shape in the file → the two shapes as text.
+        missing: the network's layers that are not in the file; they are unchanged.
+        unused: the file's layers that are not in the network.
     """
 
     matched: tuple[str, ...]
@@ -39,23 +44,23 @@ class LoadReport:
     unused: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The report as JSON values."""
+        """Returns the report as JSON values."""
         return dataclasses.asdict(self)
 
     def __str__(self) -> str:
-        """The report for people, a line a kind."""
+        """Returns the report as text, one line per attribute."""
         shapes = [f"{name} ({shapes})" for name, shapes in self.other_shape.items()]
         lines = {
             "loaded": self.matched,
-            "not loaded, of another shape": shapes,
+            "not loaded, other shape": shapes,
             "not in the file": self.missing,
-            "in the file alone": self.unused,
+            "only in the file": self.unused,
         }
         return "\n".join(f"{kind}: {', '.join(names) or 'none'}" for kind, names in lines.items())
 
 
 def write_layer_weights(network: keras.Model, file: Path) -> None:
-    """Writes the weights of all of a network's layers that have any."""
+    """Writes the weights of all layers of a network."""
     layers = [layer for layer in network.layers if layer.weights]
     with h5py.File(file, "w") as h5:
         h5.attrs[_LAYER_NAMES] = [layer.name.encode() for layer in layers]
@@ -67,14 +72,14 @@ def write_layer_weights(network: keras.Model, file: Path) -> None:
                 group.create_dataset(name, data=values)
 
 
-def read_layer_weights(file: str | Path) -> dict[str, list[np.ndarray]]:
-    """Reads a file of weights, or of a whole model, in Keras 2's layout.
+def read_layer_weights(file: str | Path) -> dict[str, list[NDArray[Any]]]:
+    """Reads a file with weights, or with a whole model, in the layout of Keras 2.
 
     Returns:
-        Layer → its arrays; layers without weights are left out.
+        Layer name → its arrays; layers without weights are omitted.
 
     Raises:
-        ValueError: the file is not there, or of no such layout.
+        ValueError: the file does not exist or has another layout.
     """
     try:
         with h5py.File(file, "r") as h5:
@@ -82,25 +87,25 @@ def read_layer_weights(file: str | Path) -> dict[str, list[np.ndarray]]:
             names = [name for name in root if _WEIGHT_NAMES in root[name].attrs]
             weights = {name: [root[name][_text(key)][()] for key in root[name].attrs[_WEIGHT_NAMES]] for name in names}
     except (OSError, KeyError) as error:
-        raise ValueError(f"the weights file {file} can't be read as HDF5: {error}") from error
+        raise ValueError(f"the weights file {file} cannot be read as HDF5: {error}") from error
     weights = {name: arrays for name, arrays in weights.items() if arrays}
     if not weights:
         raise ValueError(
-            f"the weights file {file} holds no weights by layer name: save them in the layout of Keras 2, as the .h5 "
-            "files of keras.applications are"
+            f"the weights file {file} holds no weights by layer name: save them in the layout of Keras 2, like the .h5 "
+            "files of keras.applications"
         )
     return weights
 
 
 def load_by_name(network: keras.Model, weights: LayerWeights, layers: Iterable[str] | None = None) -> LoadReport:
-    """Gives layers the weights that are there under their names; an array of another shape is left alone.
+    """Loads weights into the layers with the same names; layers of another shape are skipped.
 
-    A layer of VGG-16 is also looked for by Caffe's name for it: `conv4_3` for `block4_conv3`.
+    Layers of VGG-16 are also found under their names in Caffe: `conv4_3` for `block4_conv3`.
 
     Args:
-        network: whose layers are to get weights.
-        weights: as from `read_layer_weights`.
-        layers: the names of the layers; by default all that have weights.
+        network: the network whose layers receive weights.
+        weights: see `read_layer_weights`.
+        layers: the names of the layers to load; by default all layers with weights.
     """
     wanted = list(layers) if layers is not None else [layer.name for layer in network.layers if layer.weights]
     matched, other_shape, missing, used = [], {}, [], set()

@@ -1,11 +1,15 @@
-"""The networks known by name: light to import, so that a configuration is checked before Keras is loaded."""
+"""The names of the networks. Imports nothing, so that a configuration is checked before Keras is loaded.
+
+The table is a module of its own because a new name must not invalidate the cache of a trained network:
+`pipeline.code_fingerprint` ignores this file.
+"""
 
 from __future__ import annotations
 
 _PACKAGE = "components.networks"
 
 CONTRACT_ARGUMENTS = ("image_size", "num_classes")
-"""What every network's function is called with; the rest of its arguments are its options."""
+"""The arguments that every network's function receives; all its other arguments are its options."""
 
 NETWORKS: dict[str, str] = {
     "fcn32": f"{_PACKAGE}.fcn:fcn32",
@@ -21,10 +25,10 @@ def network_path(name: str) -> str:
     """Resolves a network's name to its `module:function`.
 
     Args:
-        name: a name in `NETWORKS`, or a `module:function` of one's own.
+        name: a name in `NETWORKS`, or the `module:function` of your own network.
 
     Raises:
-        ValueError: neither; the message lists the known names.
+        ValueError: the name is neither; the message lists the known names.
     """
     path = NETWORKS.get(name, name)
     module, colon, function = path.partition(":")

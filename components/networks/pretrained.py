@@ -1,39 +1,42 @@
-"""Published or own weights for the backbone inside a network."""
+"""Loads pretrained weights into the backbone of a network: published ones of keras.applications, or your own file."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 from etils import epath
 
 from components.networks.backbones import BACKBONES, Backbone
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 IMAGENET = "imagenet"
 IMAGENET_SHAPE = (224, 224, 3)
 
 FULLY_CONNECTED = {"fc6": "fc1", "fc7": "fc2"}
-"""Our names for the convolutions → keras.applications' names of VGG-16's fully connected layers."""
+"""Our names of the convolutions → the names of VGG-16's fully connected layers in keras.applications."""
 
 
 def attach_backbone(
     network: keras.Model, backbone: Backbone, *, weights: str | None, freeze_batch_normalization: bool
 ) -> None:
-    """Tells a network its backbone's blocks, gives them their weights and freezes their normalisation if asked.
+    """Sets a network's `backbone_blocks`, loads the backbone's weights, and freezes its normalisation if wanted.
 
     Args:
         network: built on the backbone.
         backbone: the backbone.
-        weights: `None` leaves them random; `imagenet` takes those that keras.applications downloads; or an `.h5` or
-            `.weights.h5` file of keras.applications' model, with or without its top, here or at a URI.
-        freeze_batch_normalization: keep the backbone's normalisation layers as they are, on their stored statistics.
+        weights: `None` keeps the random weights; `imagenet` downloads those of keras.applications; otherwise an `.h5`
+            or `.weights.h5` file of the model in keras.applications, with or without its top: a local path or a URI.
+        freeze_batch_normalization: do not train the backbone's normalisation layers; they use their stored statistics.
 
     Raises:
-        ValueError: the weights are not there or do not fit.
+        ValueError: the weights do not exist or do not fit.
     """
     network.backbone_blocks = backbone.blocks
     layers = [network.get_layer(name) for block in backbone.blocks for name in block]
@@ -51,40 +54,40 @@ def attach_backbone(
 
 
 def _load_application(backbone: Backbone, weights: str, top_first: bool) -> keras.Model:
-    """Makes keras.applications' model with its weights; a file may be of the model with its top or without."""
+    """Creates the model of keras.applications with its weights; a file can be of the model with or without its top."""
     with _local(weights) as file:
-        refusals = {}
+        errors = {}
         for include_top in (top_first,) if weights == IMAGENET else (top_first, not top_first):
             try:
                 with warnings.catch_warnings():
-                    # Keras warns of each layer that a file lacks before it refuses the file
+                    # Keras warns about each layer that is missing in a file, and then rejects the file
                     warnings.filterwarnings("ignore", message="Skipping nested container")
                     return BACKBONES[backbone.name].application(
                         include_top=include_top, weights=file, input_shape=IMAGENET_SHAPE, **backbone.options
                     )
             except (ValueError, KeyError, OSError) as error:
-                refusals[include_top] = error
+                errors[include_top] = error
             except Exception as error:
-                # keras.utils.get_file raises nothing more special for a failed download
+                # for a failed download, keras.utils.get_file raises a plain Exception
                 raise ValueError(
-                    f"the ImageNet weights of the backbone {backbone.name!r} can't be downloaded ({error}): give a "
+                    f"the ImageNet weights of the backbone {backbone.name!r} cannot be downloaded ({error}): give a "
                     "local file, `weights: PATH`"
                 ) from error
-    refusal = refusals.get(False, refusals[top_first])
-    reason = (str(refusal).splitlines() or [""])[0]
-    raise ValueError(f"the weights {weights!r} do not fit the backbone {backbone.name!r}: {reason}") from refusal
+    cause = errors.get(False, errors[top_first])
+    reason = (str(cause).splitlines() or [""])[0]
+    raise ValueError(f"the weights {weights!r} do not fit the backbone {backbone.name!r}: {reason}") from cause
 
 
 @contextlib.contextmanager
 def _local(weights: str) -> Iterator[str]:
-    """Gives the path of a file on this machine, or `imagenet` as it is."""
+    """Provides the path of a local copy of the file; `imagenet` is passed on unchanged."""
     if weights == IMAGENET:
         yield weights
         return
     file = epath.Path(weights).expanduser()
     if not file.is_file():
         raise ValueError(
-            f"the weights file {weights} is not there: give `imagenet`, or an .h5 or .weights.h5 file of "
+            f"the weights file {weights} does not exist: give `imagenet`, or an .h5 or .weights.h5 file of "
             "keras.applications"
         )
     if "://" not in weights:
@@ -95,13 +98,13 @@ def _local(weights: str) -> Iterator[str]:
 
 
 def _takes_fully_connected(network: keras.Model) -> bool:
-    """Whether fc6 and fc7 are VGG-16's own: the convolutions of Long et al. 2015, section 3.1."""
+    """Tells whether fc6 and fc7 have the shapes of VGG-16's layers, as in Long et al. 2015, section 3.1."""
     kernels = [layer.kernel.shape for layer in network.layers if layer.name in FULLY_CONNECTED]
     return kernels == [(7, 7, 512, 4096), (1, 1, 4096, 4096)]
 
 
 def _load_fully_connected(network: keras.Model, application: keras.Model) -> None:
-    """Reshapes fully connected layers to convolutions, if the file had them: rows, columns, channels, outputs."""
+    """Reshapes fully connected layers, if the file has them, to convolutions: rows, columns, channels, outputs."""
     sources = {layer.name: layer for layer in application.layers}
     for name, source in FULLY_CONNECTED.items():
         if source in sources:

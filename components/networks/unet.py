@@ -1,7 +1,7 @@
-"""U-Net: the paper's, or with a pretrained backbone as its contracting path.
+"""U-Net, as in the paper or with a pretrained backbone as its contracting path.
 
 Source: Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015,
-figure 1; with padded convolutions, so that the scores have the input's size.
+figure 1; but with padded convolutions, so that the scores have the size of the input.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from typing import Any
 import keras
 
 from components.networks.alignment import BilinearUpsampling, CropToMatch, PadToMultiple
-from components.networks.backbones import STRIDES, Backbone, check_options, keyword_arguments, make_backbone
+from components.networks.backbones import STRIDES, Backbone, check_options, make_backbone, option_names
 from components.networks.pretrained import attach_backbone
 
-PAPERS_DEPTH = 4
+DEFAULT_DEPTH = 4
+"""The number of poolings in the paper."""
 
-MOST_CHANNELS_OVER_BACKBONE = 512
+MAX_CHANNELS_WITH_BACKBONE = 512
 
 _OUTPUT_STRIDES = (1, *STRIDES[:-1])
 
@@ -35,47 +36,47 @@ def unet(
     freeze_batch_normalization: bool = False,
     **backbone_options: Any,
 ) -> keras.Model:
-    """Makes a U-Net.
+    """Creates a U-Net.
 
     Args:
-        image_size: height and width of the input, pixels; `None` for any.
+        image_size: height and width of the input, pixels; `None` for any size.
         num_classes: the number of output channels.
-        width: channels of the finest level; each level down doubles them, over a backbone up to 512.
-        depth: the number of poolings, 4 by default: 64 to 1,024 channels. A backbone has five of its own.
-        output_stride: over a backbone, the stride at which the expanding path ends: 1, 2, 4, 8 or 16. The scores are
-            then upsampled bilinearly, as FCN's are, which spares the convolutions at the fine strides.
-        dropout: rate after each pooling and each joining of a skip connection.
-        batch_normalization: normalise after each convolution, over a backbone after those of the expanding path.
+        width: channels of the finest level; each level down doubles them, with a backbone up to 512.
+        depth: the number of poolings, 4 by default: 64 to 1,024 channels. A backbone has five poolings of its own.
+        output_stride: with a backbone, the stride at which the expanding path ends: 1, 2, 4, 8 or 16. The scores are
+            then upsampled bilinearly, like those of an FCN, which saves the convolutions at the finer strides.
+        dropout: rate after each pooling and each concatenation of a skip connection.
+        batch_normalization: normalise after each convolution; with a backbone, only in the expanding path.
         backbone: a name in `backbones.BACKBONES`; its features at strides 32 to 2 replace the contracting path, and
-            the finest level has no skip connection. Where a backbone's strides shift its features (see
-            `backbones.Backbone`), they are by less than one feature of their level; the expanding path learns it.
-        weights: of the backbone: `None`, `imagenet` or a file, see `pretrained.attach_backbone`.
-        freeze_batch_normalization: keep the backbone's normalisation layers on their stored statistics.
+            the finest level has no skip connection. If the backbone's strides shift its features (see
+            `backbones.Backbone`), the shift is less than one feature of the level; the expanding path learns it.
+        weights: the weights of the backbone: `None`, `imagenet` or a file, see `pretrained.attach_backbone`.
+        freeze_batch_normalization: let the backbone's normalisation layers use their stored statistics.
         **backbone_options: the MobileNets have `alpha`, their factor on the channels.
 
     Returns:
-        A network of the contract in this package's docstring.
+        A network that keeps the contract in `components.networks`.
 
     Raises:
-        ValueError: an unknown backbone or option, options that do not go together, or weights that are not there or
-            do not fit.
+        ValueError: the backbone or an option is unknown, options exclude each other, or the weights do not exist or do
+            not fit.
 
     Example:
         >>> network = unet(image_size=128, num_classes=3, backbone="mobilenet_v2", width=16, weights="imagenet")
     """
-    _check(backbone, depth, output_stride, weights, freeze_batch_normalization, backbone_options)
+    _check_options(backbone, depth, output_stride, weights, freeze_batch_normalization, backbone_options)
     images = keras.Input((image_size, image_size, 3), name="image")
 
     # Down, to the coarsest features and the skip connections: level → features at stride 2^level.
     trunk: Backbone | None = None
     if backbone is None:
-        depth = PAPERS_DEPTH if depth is None else depth
+        depth = DEFAULT_DEPTH if depth is None else depth
         channels = [width * 2**level for level in range(depth + 1)]
         outputs, skips = _contracting_path(images, channels, dropout, batch_normalization)
     else:
         trunk = make_backbone(backbone, images, **backbone_options)
         depth = len(STRIDES)
-        channels = [min(width * 2**level, MOST_CHANNELS_OVER_BACKBONE) for level in range(depth)]
+        channels = [min(width * 2**level, MAX_CHANNELS_WITH_BACKBONE) for level in range(depth)]
         outputs = trunk.features[2**depth]
         skips = {level: trunk.features[2**level] for level in range(1, depth)}
 
@@ -89,7 +90,7 @@ def unet(
             outputs = keras.layers.Dropout(dropout, name=f"up{level}_dropout")(outputs)
         outputs = _two_convolutions(outputs, channels[level], f"up{level}", batch_normalization)
 
-    # Linear scores at the input's own size; in float32 also where the rest computes in half of it.
+    # Linear scores at the size of the input; in float32 also under mixed precision.
     scores = keras.layers.Conv2D(num_classes, 1, dtype="float32", name="score")(outputs)
     if trunk is not None and output_stride > 1:
         upsampling = BilinearUpsampling(output_stride, trunk.shift, dtype="float32", name="upsample_to_input")
@@ -101,7 +102,7 @@ def unet(
     return network
 
 
-def _check(
+def _check_options(
     backbone: str | None,
     depth: int | None,
     output_stride: int,
@@ -112,22 +113,28 @@ def _check(
     if backbone is not None:
         check_options(backbone, backbone_options, unet)
         if depth is not None:
-            raise ValueError(f"depth {depth} does not go with a backbone, which has five poolings: leave it out")
+            raise ValueError(f"depth {depth} cannot be used with a backbone, which has five poolings: remove it")
         if output_stride not in _OUTPUT_STRIDES:
-            raise ValueError(f"output_stride is one of {', '.join(map(str, _OUTPUT_STRIDES))}, not {output_stride}")
+            raise ValueError(
+                f"output_stride must be one of {', '.join(map(str, _OUTPUT_STRIDES))}, not {output_stride}"
+            )
         return
     if output_stride != 1:
-        raise ValueError("output_stride is for the expanding path over a backbone: name one with `backbone`")
+        raise ValueError("output_stride needs a backbone: name one with `backbone`")
     for option in backbone_options:
-        raise ValueError(f"unknown option {option!r}; its options are {', '.join(keyword_arguments(unet))}")
+        raise ValueError(f"unknown option {option!r}; its options are {', '.join(option_names(unet))}")
     if weights is not None or freeze:
-        raise ValueError("weights and freeze_batch_normalization are for a backbone: name one with `backbone`")
+        raise ValueError("weights and freeze_batch_normalization need a backbone: name one with `backbone`")
 
 
 def _contracting_path(
     images: Any, channels: list[int], dropout: float, batch_normalization: bool
 ) -> tuple[Any, dict[int, Any]]:
-    """Two convolutions a level, then pooling; gives the last level's features, and those of the others by level."""
+    """Applies two convolutions and a pooling per level.
+
+    Returns:
+        The features of the last level, and level → features of the other levels.
+    """
     depth = len(channels) - 1
     outputs = PadToMultiple(2**depth, name="pad")(images)
     outputs = keras.layers.Rescaling(1 / 127.5, offset=-1, name="unit_range")(outputs)

@@ -1,7 +1,7 @@
 """VGG-16 as a fully convolutional backbone.
 
 Source: Simonyan, Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015, table 1,
-column D. Layers are named as in keras.applications, so that its weights load by name.
+column D. The layers have the names of keras.applications, so that its weights load by name.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 import keras
 
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
-"""Convolutions and channels of each block."""
+"""The number of convolutions and the channels of each block."""
 
 IMAGENET_BGR_MEAN = (103.939, 116.779, 123.68)
 
 
 def caffe_preprocessing(images: Any) -> Any:
-    """Turns RGB 0 to 255 into what VGG-16's published weights expect: BGR, ImageNet's mean subtracted."""
+    """Converts RGB 0 to 255 to the input of VGG-16's published weights: BGR, ImageNet's mean subtracted."""
     blue_green_red = keras.ops.flip(images, axis=-1)
     return keras.layers.Normalization(mean=IMAGENET_BGR_MEAN, variance=(1.0, 1.0, 1.0), name="imagenet_mean")(
         blue_green_red
@@ -29,8 +29,8 @@ def vgg16_features(images: Any, *, width: float = 1.0, batch_normalization: bool
 
     Args:
         images: float32 [batch, height, width, 3], RGB 0 to 255; height and width multiples of 32.
-        width: factor on every block's channels.
-        batch_normalization: normalise after each convolution; needed to train from scratch in few steps.
+        width: factor on the channels of every block.
+        batch_normalization: normalise after each convolution; needed for training from scratch in few steps.
 
     Returns:
         Stride → features [batch, height / stride, width / stride, channels], strides 2, 4, 8, 16 and 32.
@@ -53,25 +53,31 @@ def vgg16_input(images: Any, batch_normalization: bool) -> Any:
 
 
 def vgg16_block(inputs: Any, block: int, *, width: float, batch_normalization: bool) -> Any:
-    """Applies the convolutions of a block, counted from 1, without its pooling. Options as `vgg16_features`."""
+    """Applies the convolutions of a block (counted from 1), without its pooling. Options as for `vgg16_features`."""
     convolutions, channels = BLOCKS[block - 1]
     for index in range(1, convolutions + 1):
         name = f"block{block}_conv{index}"
-        inputs = convolution_and_relu(inputs, scaled(channels, width), 3, name, batch_normalization)
+        inputs = convolution_and_relu(inputs, scaled_channels(channels, width), 3, name, batch_normalization)
     return inputs
 
 
-def scaled(channels: int, width: float) -> int:
-    """Channels times a factor, at least 1."""
+def scaled_channels(channels: int, width: float) -> int:
+    """Multiplies a number of channels by a factor; the result is at least 1."""
     return max(1, round(channels * width))
 
 
 def convolution_and_relu(
     inputs: Any, channels: int, size: int, name: str, batch_normalization: bool, **arguments: Any
 ) -> Any:
-    """Applies VGG's unit: a square convolution of the size given, normalisation if wanted, ReLU.
+    """Applies the unit of VGG: a square convolution, batch normalisation if wanted, ReLU.
 
-    `arguments` are further ones of `keras.layers.Conv2D`.
+    Args:
+        inputs: float [batch, height, width, channels].
+        channels: output channels.
+        size: height and width of the kernel.
+        name: the name of the convolution; the other layers' names begin with it.
+        batch_normalization: normalise after the convolution.
+        **arguments: further arguments of `keras.layers.Conv2D`.
     """
     arguments = {"padding": "same", "kernel_initializer": "he_normal", **arguments}
     outputs = keras.layers.Conv2D(channels, size, use_bias=not batch_normalization, name=name, **arguments)(inputs)
@@ -81,16 +87,16 @@ def convolution_and_relu(
 
 
 def vgg16_application(*, width: float = 1.0, batch_normalization: bool = False, **arguments: Any) -> keras.Model:
-    """Makes keras.applications' VGG-16, for its weights.
+    """Creates the VGG-16 of keras.applications, as a source of weights.
 
     Args:
-        width: as for `vgg16_features`; only 1 has published weights.
-        batch_normalization: as for `vgg16_features`; only without it are there published weights.
-        **arguments: of `keras.applications.VGG16`.
+        width: as for `vgg16_features`; published weights exist only for 1.
+        batch_normalization: as for `vgg16_features`; published weights exist only without it.
+        **arguments: arguments of `keras.applications.VGG16`.
 
     Raises:
-        ValueError: no published weights fit the options, or those asked for can't be loaded.
+        ValueError: no published weights fit the options, or the weights cannot be loaded.
     """
     if width != 1 or batch_normalization:
-        raise ValueError("they need width 1 and no batch_normalization; leave these options out, or the weights")
+        raise ValueError("they need width 1 and no batch_normalization; remove these options or the weights")
     return keras.applications.VGG16(**arguments)

@@ -1,1 +1,1 @@
-"""A trained network as a SavedModel: signatures, request decoding, description, versions. Needs no TFX."""
+"""A trained network as a SavedModel: export, signatures, request decoding, description, versions. Needs no TFX."""

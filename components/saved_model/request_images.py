@@ -1,18 +1,21 @@
-"""The images of a request, checked in the graph before they are decoded: a bad one is answered with a sentence."""
+"""Decodes the images of a request; the graph first checks each image, so that the error names the bad one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from tfds_voc_seg.photos import MAX_PIXELS, decode_photo, resize_photo
 
-_JPEG, _PNG, _GIF, _BMP = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM"
-"""What files of each format begin with."""
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
-_HEADER_BYTES = 24  # up to the end of PNG's height
-_BIG_ENDIAN, _LITTLE_ENDIAN = (1 << 24, 1 << 16, 1 << 8, 1), (1, 1 << 8)  # what each byte of a number counts
+_JPEG, _PNG, _GIF, _BMP = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM"
+"""The first bytes of a file in each format."""
+
+_HEADER_BYTES = 24  # includes the image height in a PNG file
+_BIG_ENDIAN, _LITTLE_ENDIAN = (1 << 24, 1 << 16, 1 << 8, 1), (1, 1 << 8)  # the place value of each byte
 
 
 def decode_request(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
@@ -26,8 +29,8 @@ def decode_request(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
         uint8 [batch, size, size, 3].
 
     Raises:
-        tf.errors.InvalidArgumentError: when run, an image is of no such format or too large, and the message says
-            which; or it is damaged behind its header, which the decoder finds out, that doesn't know which it is.
+        tf.errors.InvalidArgumentError: at run time: an image has another format or is too large (the message gives its
+            index), or it is corrupt after the header (the decoder's error cannot name the image).
     """
     return tf.map_fn(
         lambda numbered: resize_photo(decode_photo(_checked(*numbered)), size),
@@ -37,8 +40,8 @@ def decode_request(image_bytes: tf.Tensor, size: int) -> tf.Tensor:
 
 
 def _checked(index: tf.Tensor, encoded: tf.Tensor) -> tf.Tensor:
-    """Gives the file's bytes on, once its header says that it can be decoded."""
-    header = tf.cast(tf.io.decode_raw(encoded, tf.uint8, fixed_length=_HEADER_BYTES), tf.int64)  # zeros where shorter
+    """Returns the bytes of an image file after checking its format and size in the header."""
+    header = tf.cast(tf.io.decode_raw(encoded, tf.uint8, fixed_length=_HEADER_BYTES), tf.int64)  # padded with zeros
     is_jpeg, is_png, is_gif, is_bmp = (
         tf.reduce_all(header[: len(magic)] == list(magic)) for magic in (_JPEG, _PNG, _GIF, _BMP)
     )
@@ -64,20 +67,20 @@ def _checked(index: tf.Tensor, encoded: tf.Tensor) -> tf.Tensor:
         pixels <= MAX_PIXELS,
         [
             tf.strings.format(
-                "image_bytes[{}] unpacks to {} pixels, and " + f"{MAX_PIXELS} are allowed: make it smaller first",
+                "image_bytes[{}] unpacks to {} pixels, and " + f"{MAX_PIXELS} are allowed: make the image smaller",
                 (index, pixels),
             )
         ],
     )
-    # Decoding is no side effect: without this it would not wait for the checks.
+    # Without this dependency the decoder would not wait for the checks.
     with tf.control_dependencies([known, small]):
         return tf.identity(encoded)
 
 
 def _product_of(header: tf.Tensor, places: tuple[int, int], weights: Sequence[int]) -> Callable[[], tf.Tensor]:
-    """Width × height, each a whole number in the header at its place.
+    """Returns a function that computes width × height from two integers at the given places of the header.
 
-    The product fits: libpng itself refuses sides of 2³¹ and more.
+    The product fits into int64: libpng rejects sides of 2³¹ or more.
     """
     width, height = (tf.reduce_sum(header[place : place + len(weights)] * weights) for place in places)
     return lambda: width * height

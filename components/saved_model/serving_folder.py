@@ -1,21 +1,30 @@
-"""The folder that TensorFlow Serving polls: one numbered sub-folder a version.
+"""The folder that TensorFlow Serving polls, with one numbered sub-folder per version. Needs no TensorFlow.
 
-TensorFlow Serving takes every entry whose name is a whole number for a version, looks at nothing inside before it loads
-it, serves the highest one, and skips all other names (`file_system_storage_path_source.cc`). Versions that a rollback
-took out of service lie in `withdrawn/`, which it skips too.
+TensorFlow Serving treats every entry whose name is a whole number as a version, does not look inside before it loads
+it, serves the highest number, and ignores all other names (`file_system_storage_path_source.cc`). Versions that a
+rollback removed from service are in `withdrawn/`, which TensorFlow Serving therefore ignores.
 """
 
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from etils import epath
 
-from components.run_files import SAVED_MODEL_FILE, WITHDRAWN_FOLDER
+from components.run_files import SAVED_MODEL_FILE, SERVING_FOLDER, VARIABLES_FOLDER, WITHDRAWN_FOLDER
+
+if TYPE_CHECKING:
+    import os
 
 
-def numbered(folder: epath.PathLike) -> list[epath.Path]:
-    """Lists the entries that are named as a version, whole or not, oldest first; empty where the folder is missing."""
+class ModelNotFoundError(ValueError):
+    """A path holds no model; the message names the path and what can be given instead."""
+
+
+def version_entries(folder: epath.PathLike) -> list[epath.Path]:
+    """Lists the entries named like a version, complete or not, oldest first; empty if the folder does not exist."""
     if not epath.Path(folder).is_dir():
         return []
     named = [path for path in epath.Path(folder).iterdir() if path.name.isascii() and path.name.isdecimal()]
@@ -23,28 +32,53 @@ def numbered(folder: epath.PathLike) -> list[epath.Path]:
 
 
 def versions(folder: epath.PathLike) -> list[epath.Path]:
-    """Lists the versions that hold a SavedModel, oldest first; empty where the folder is missing."""
-    return [path for path in numbered(folder) if (path / SAVED_MODEL_FILE).is_file()]
+    """Lists the versions that hold a SavedModel, oldest first; empty if the folder does not exist."""
+    return [path for path in version_entries(folder) if (path / SAVED_MODEL_FILE).is_file()]
 
 
 def withdrawn_versions(folder: epath.PathLike) -> list[epath.Path]:
-    """Lists the versions that a rollback took out of service, oldest first."""
+    """Lists the versions that a rollback removed from service, oldest first."""
     return versions(epath.Path(folder) / WITHDRAWN_FOLDER)
 
 
 def latest_version(folder: epath.PathLike) -> epath.Path | None:
-    """The version that TensorFlow Serving serves by default: the highest number."""
+    """Returns the version that TensorFlow Serving serves by default: the highest number; `None` without versions."""
     complete = versions(folder)
     return complete[-1] if complete else None
 
 
 def serving_state(folder: epath.PathLike) -> str:
-    """A hash that changes when another model is in service; empty where none is."""
+    """Computes a hash that changes when another model is in service; empty if no model is."""
     latest = latest_version(folder)
     if latest is None:
         return ""
     digest = hashlib.sha256(latest.name.encode())
-    for path in sorted(path for pattern in ("*", "variables/*") for path in latest.glob(pattern)):
+    for path in sorted(path for pattern in ("*", f"{VARIABLES_FOLDER}/*") for path in latest.glob(pattern)):
         if path.is_file():
             digest.update(f"{path.relative_to(latest)}\0{path.stat().length}\0{path.stat().mtime}".encode())
     return digest.hexdigest()
+
+
+def find_saved_model(model: str | os.PathLike[str]) -> Path:
+    """Finds the SavedModel that a user names.
+
+    Args:
+        model: a SavedModel, a serving folder (its latest version), or a run's output folder (the latest version that
+            the run's serving folder holds).
+
+    Returns:
+        The SavedModel's folder, absolute.
+
+    Raises:
+        ModelNotFoundError: the folder is none of these.
+    """
+    folder = Path(model).resolve()
+    if (folder / SAVED_MODEL_FILE).is_file():
+        return folder
+    for serving_folder in (folder, folder / SERVING_FOLDER):
+        latest = latest_version(serving_folder)
+        if latest is not None:
+            return Path(latest)
+    raise ModelNotFoundError(
+        f"{model} holds no model: name a SavedModel, a publishing folder of versions, or the output folder of a run"
+    )

@@ -12,10 +12,10 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.artifacts.candidates import BASELINE_MODEL, candidate_models, model_in_service
-from components.artifacts.on_disk import on_disk
+from components.artifacts.local_copies import with_local_copies
 from components.artifacts.records import read_records
 from components.run_files import EVALUATION_FILE, SMOKE_TEST_FILE
-from components.saved_model.check import check_model
+from components.saved_model.signatures import check_model
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate
 from components.segmentation_evaluator.summary import evaluation_summary
 from tfds_voc_seg.devkit.folders import find_devkit
@@ -34,7 +34,7 @@ EVALUATION_KEY = "evaluation"
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Evaluates all models in one pass over the val split."""
 
-    @on_disk
+    @with_local_copies
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],

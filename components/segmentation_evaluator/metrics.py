@@ -10,8 +10,7 @@ import numpy as np
 import tfx.v1  # noqa: F401  (before tensorflow_model_analysis: it installs a stand-in that TFMA needs)
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-from components.metrics import counts
-from components.metrics.figure_names import FIGURES
+from components.metrics import METRIC_NAMES, counts
 
 PIXEL_COUNTS = "pixel_counts"
 IMAGES = "images"
@@ -30,7 +29,7 @@ class SegmentationMetrics(metric_types.Metric):
     Predictions may also be counts already, int64 [K, K + 3], as `counts.pixel_counts` gives them; labels are then not
     looked at.
 
-    The metrics' names: those of `figure_names.FIGURES` (`mean_iou`, `pixel_accuracy`, `mean_class_accuracy`,
+    The metrics' names: those of `components.metrics.METRIC_NAMES` (`mean_iou`, `pixel_accuracy`, `mean_class_accuracy`,
     `frequency_weighted_iou`, `mean_dice`, `boundary_iou`); of each class `iou/<class>`, `accuracy/<class>`,
     `dice/<class>` and `boundary_iou/<class>`, NaN where it is absent; `images`; and the array `pixel_counts`.
 
@@ -80,7 +79,7 @@ class _CountsCombiner(beam.CombineFn):
         by_class = [f"{short}/{name}" for short in _PER_CLASS_NAMES.values() for name in self._class_names]
         return [
             metric_types.MetricKey(name, model_name=self._model_name, output_name=self._output_name)
-            for name in (PIXEL_COUNTS, IMAGES, *FIGURES, *by_class)
+            for name in (PIXEL_COUNTS, IMAGES, *METRIC_NAMES, *by_class)
         ]
 
     def create_accumulator(self) -> tuple[int, np.ndarray]:
@@ -107,11 +106,11 @@ class _CountsCombiner(beam.CombineFn):
 
     def extract_output(self, accumulator: tuple[int, np.ndarray]) -> dict[metric_types.MetricKey, Any]:
         images, total = accumulator
-        by_class = counts.per_class(total)
+        by_class = counts.per_class_metrics(total)
         values = [
             total,
             images,
-            *counts.scalars(total).values(),
+            *counts.scalar_metrics(total).values(),
             *(value for figure in _PER_CLASS_NAMES for value in by_class[figure]),
         ]
         return dict(zip(self.keys, values, strict=True))

@@ -12,7 +12,7 @@ import tensorflow as tf
 from components.metrics.boundary import valid_boundary
 from components.metrics.counts import pixel_counts
 from components.saved_model.description import read_description
-from components.saved_model.export import SCORE_IMAGES_SIGNATURE
+from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE
 from tfds_voc_seg.class_maps import class_map
 from tfds_voc_seg.devkit.folders import pair_of
 from tfds_voc_seg.devkit.pairs import read_mask

@@ -98,7 +98,7 @@ def model_figures(
     for feature, value in slice_values(class_names):
         total = at_network_size.get(((feature, value),))
         if total is not None:
-            figures = counts.as_json(total.counts, class_names)
+            figures = counts.metrics_as_json(total.counts, class_names)
             del figures["confusion_matrix"]
             by_slice[feature][value] = {"images": total.images, "mean_iou_interval": None, **figures}
     return {
@@ -164,7 +164,7 @@ def _figures(total: Total, resampled: np.ndarray, class_names: Sequence[str]) ->
     return {
         "images": total.images,
         "mean_iou_interval": bootstrap.interval(resampled),
-        **counts.as_json(total.counts, class_names),
+        **counts.metrics_as_json(total.counts, class_names),
     }
 
 

@@ -15,18 +15,18 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.artifacts.on_disk import on_disk, place_of
+from components.artifacts.local_copies import original_uri, with_local_copies
 from components.artifacts.records import read_records
 from components.networks import create_network
 from components.networks.trained_backbone import load_backbone
 from components.progress import Progress, report
 from components.run_files import BACKBONE_FILE
-from components.saved_model.export import ModelDescription, export_saved_model
-from components.saved_model.flip_averaging import with_flip_averaging
-from components.training.background_classes import with_background_joined
+from components.saved_model.description import ModelDescription
+from components.saved_model.export import export_saved_model, with_flip_averaging
+from components.training.background_classes import learned_class_names, with_background_merged
 from components.training.config import TrainingConfig
 from components.training.distribution import is_chief, make_strategy
-from components.training.loop import learned_classes, train
+from components.training.loop import train
 from components.training.resumption import TrainingFolder
 
 CANDIDATE_KEY = "candidate"
@@ -44,7 +44,7 @@ MODEL_RUN_KEY = "model_run"
 class Executor(base_executor.BaseExecutor):
     """Trains one candidate."""
 
-    @on_disk
+    @with_local_copies
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],
@@ -98,13 +98,13 @@ class Executor(base_executor.BaseExecutor):
                 network = create_network(
                     network_settings["name"],
                     image_size=records.image_size,
-                    num_classes=len(learned_classes(records, config)),
+                    num_classes=len(learned_class_names(records, config)),
                     **network_settings["options"],
                 )
                 for uri in backbone:
                     loaded = load_backbone(network, uri)
                     (model_run / BACKBONE_FILE).write_text(
-                        json.dumps({"model": place_of(uri), **loaded.as_json()}, indent=2)
+                        json.dumps({"model": original_uri(uri), **loaded.as_json()}, indent=2)
                     )
                 return network
 
@@ -128,7 +128,7 @@ class Executor(base_executor.BaseExecutor):
             )
             exported = network
             if config.learn_background_classes:
-                exported = with_background_joined(exported, len(records.class_names))
+                exported = with_background_merged(exported, len(records.class_names))
             if config.flip_averaging:
                 exported = with_flip_averaging(exported)
             export_saved_model(exported, description, model_folder)
@@ -151,7 +151,7 @@ def _folders(
     model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
     model_run = artifact_utils.get_single_instance(output_dict[MODEL_RUN_KEY])
     keys = (NETWORK_KEY, TRAINING_KEY, CODE_FINGERPRINT_KEY)
-    depends_on = "\0".join([*map(place_of, inputs), *(exec_properties[key] for key in keys)])
+    depends_on = "\0".join([*map(original_uri, inputs), *(exec_properties[key] for key in keys)])
     training = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
     state = f"{exec_properties[STATE_FOLDER_KEY] or scratch}/{training}"
     return path_utils.serving_model_dir(model.uri), epath.Path(model_run.uri), TrainingFolder(state)

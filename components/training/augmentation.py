@@ -1,33 +1,37 @@
-"""Augmentation inside tf.data: the same geometry for photo and class map, deterministic for a seed."""
+"""Augmentation inside tf.data: the same geometry for photo and class map, reproducible from a seed."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
-from components.training.augmentation_config import AugmentationConfig, FlipAndColourConfig
 from tfds_voc_seg.labels import VOID
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from components.training.augmentation_config import AugmentationConfig, FlipAndColourConfig
+
 PADDING_COLOUR = (124.0, 116.0, 104.0)
-"""The mean colour of ImageNet, RGB, rounded: a network with pretrained weights sees about 0 there."""
+"""The mean colour of ImageNet, RGB, rounded: after preprocessing for pretrained weights it is about 0."""
 
 _RGB_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]], np.float32)
-"""Grey (ITU-R BT.601) and two axes of colour, in which hue is an angle and saturation a length."""
+"""Rows: grey (ITU-R BT.601), and two colour axes in which the hue is an angle and the saturation a length."""
 
 
 def augment(
     image: tf.Tensor, classes: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Flips, scales and colours one image at random.
+    """Flips, scales and changes the colours of one image at random.
 
     Args:
         image: uint8 [height, width, 3], RGB.
         classes: uint8 [height, width], class ids and `VOID`.
         seed: int [2]; the same seed gives the same result.
-        config: what to do.
+        config: the augmentation.
 
     Returns:
         Image and class map of the same shapes and dtypes.
@@ -48,19 +52,20 @@ def augment(
 
 
 def rescale(image: tf.Tensor, classes: tf.Tensor, scale: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Scales about the same size: crops what is larger, pads what is smaller; each pixel is resized once.
+    """Scales an image and keeps its size: crops if it gets larger, pads if it gets smaller. Pixels are resized once.
 
     Source: Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation" (DeepLabv3), 2017, section 4.1:
-    factors of 0.5 to 2, here drawn uniformly. Padding is `PADDING_COLOUR` and `VOID`.
+    factors of 0.5 to 2, here drawn uniformly. The padding is `PADDING_COLOUR` and `VOID`.
 
     Args:
         image: uint8 or float [height, width, 3].
         classes: uint8 [height, width].
         scale: float scalar, the factor on height and width.
-        place: float [2] in 0..1 (exclusive), where the crop, or the image in its padding, lies: from top, from left.
+        place: float [2] in 0..1 (exclusive): the position, from top and from left, of the crop in the image or of the
+            image in its padding.
 
     Returns:
-        float32 [height, width, 3], bilinear and antialiased; uint8 [height, width], the nearest pixels.
+        float32 [height, width, 3], bilinear and antialiased; uint8 [height, width], nearest neighbour.
     """
     size = tf.shape(classes)
     window, resized = _rounded_up(size, 1 / tf.maximum(scale, 1.0)), _rounded_up(size, tf.minimum(scale, 1.0))
@@ -79,12 +84,13 @@ def rescale(image: tf.Tensor, classes: tf.Tensor, scale: tf.Tensor, place: tf.Te
 def change_colours(image: tf.Tensor, draws: Sequence[tf.Tensor], config: FlipAndColourConfig) -> tf.Tensor:
     """Changes brightness, contrast, saturation and hue, in this order.
 
-    What the factors mean is torchvision's `ColorJitter`. There the hue turns in HSV; in YIQ all four together are one
-    matrix, and a turned hue keeps its grey (Haeberli, "Matrix Operations for Image Processing", 1993).
+    The factors mean the same as in torchvision's `ColorJitter`, which rotates the hue in HSV. Here it is rotated in
+    YIQ, where all four changes together are one matrix, and a rotation keeps the grey value (Haeberli, "Matrix
+    Operations for Image Processing", 1993).
 
     Args:
         image: uint8 [height, width, 3], RGB.
-        draws: 4 float scalars in -1..1, the strengths' shares: brightness, contrast, saturation, hue.
+        draws: 4 float scalars in -1..1, the fractions of the strengths: brightness, contrast, saturation, hue.
         config: the strengths.
 
     Returns:
@@ -104,9 +110,10 @@ def change_colours(image: tf.Tensor, draws: Sequence[tf.Tensor], config: FlipAnd
 
 
 def _rounded_up(size: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Rounded up, so that something is left of any size."""
+    """Multiplies a size by a factor and rounds up, so that the result is never 0."""
     return tf.cast(tf.math.ceil(tf.cast(size, tf.float32) * factor), tf.int32)
 
 
 def _offset(place: tf.Tensor, room: tf.Tensor) -> tf.Tensor:
+    """Computes the offset, 0 to `room` pixels, from a position in 0..1."""
     return tf.cast(place * tf.cast(room + 1, tf.float32), tf.int32)

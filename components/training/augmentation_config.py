@@ -1,4 +1,4 @@
-"""What is done to the images while training, as typed data."""
+"""The settings of the augmentation during training."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ Strength = pydantic.Field(default=0.0, ge=0, le=1)
 
 
 class FlipAndColourConfig(StrictConfig):
-    """Settings of every augmentation.
+    """The settings that segmentation and detection share. A strength of 0 turns a colour change off.
 
     Attributes:
-        horizontal_flip: mirror every second image, by chance.
-        brightness: 0 to 1: how far the factor on all colours may be from 1; as for the next three, 0 is off.
-        contrast: 0 to 1: how far the factor on the distance from the photo's mean grey may be from 1.
-        saturation: 0 to 1: how far the factor on the distance from the pixel's own grey may be from 1.
-        hue: 0 to 0.5: by what share of the colour circle hues may turn, either way.
+        horizontal_flip: mirror an image with probability 1/2.
+        brightness: 0 to 1: the largest deviation from 1 of the factor on all colours.
+        contrast: 0 to 1: the largest deviation from 1 of the factor on the difference from the photo's mean grey.
+        saturation: 0 to 1: the largest deviation from 1 of the factor on the difference from the pixel's own grey.
+        hue: 0 to 0.5: the largest rotation of hues in either direction, as a share of the colour circle.
     """
 
     horizontal_flip: bool = True
@@ -28,16 +28,16 @@ class FlipAndColourConfig(StrictConfig):
 
     @property
     def changes_colours(self) -> bool:
-        """Whether any of the colour settings is on."""
+        """Whether any colour change is on."""
         return any((self.brightness, self.contrast, self.saturation, self.hue))
 
 
 class AugmentationConfig(FlipAndColourConfig):
-    """Settings of the augmentation, of photo and class map together; colours of the photo alone.
+    """The settings for segmentation. Photo and class map are flipped and scaled together; colours change in the photo.
 
     Attributes:
-        scale: smallest and largest factor on the size, such as [0.5, 2.0]; a larger image is cropped, a smaller one
-            padded. None by default.
+        scale: the smallest and the largest factor on the size, such as [0.5, 2.0]. A larger image is cropped, a smaller
+            one padded. None by default.
     """
 
     scale: tuple[float, float] | None = None

@@ -1,37 +1,90 @@
-"""What happens beside the optimiser's steps."""
+"""Keras callbacks of a training: progress, the state after each epoch, TensorBoard, early stopping."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from etils import epath
 
-from components.run_files import HISTORY_CSV, HISTORY_JSON
-from components.training.background_classes import join_background
-from components.training.resumption import History, TrainingFolder, as_json
+from components.run_files import TENSORBOARD_FOLDER
+from components.training.background_classes import merge_background
+from components.training.history import History, write_history
 from tfds_voc_seg.pictures import overlay
+from tfds_voc_seg.records.decoding import image_and_class_map
+from tfds_voc_seg.records.files import VAL_SPLIT, Records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from etils import epath
+    from numpy.typing import NDArray
+
+    from components.training.config import TrainingConfig
+    from components.training.resumption import TrainingFolder
 
 StepListener = Callable[[int, int, int, Mapping[str, float]], None]
-"""Called with the epoch (from 1), the step, the steps an epoch, and the figures so far."""
+"""Called with the epoch (from 1), the step (from 1), the steps per epoch, and the metrics so far."""
+
+SHOWN_IMAGES = 4
+"""The number of val images that TensorBoard shows."""
 
 
 class TrainingError(RuntimeError):
-    """A training that can't go on; the message says what to try."""
+    """A training cannot continue; the message says which settings to try."""
+
+
+def make_callbacks(
+    records: Records,
+    config: TrainingConfig,
+    steps: int,
+    history: History,
+    model_run: epath.Path,
+    folder: TrainingFolder,
+    on_step: StepListener,
+) -> list[keras.callbacks.Callback]:
+    """Makes the callbacks of a segmentation training, in the order in which Keras must call them.
+
+    The averaged weights are swapped in before any callback uses the network, and the state is written after early
+    stopping has decided.
+
+    Args:
+        records: with a val split.
+        config: how to train.
+        steps: steps per epoch.
+        history: of the epochs before a resumption; the new epochs are appended to it.
+        model_run: receives the history and TensorBoard's logs.
+        folder: receives the state after each epoch.
+        on_step: called after every step.
+    """
+    averaging = [keras.callbacks.SwapEMAWeights()] if config.ema_momentum is not None else []
+    log_folder = str(model_run / TENSORBOARD_FOLDER)
+    replayed: list[keras.callbacks.Callback] = [keras.callbacks.TensorBoard(log_folder, write_graph=False)]
+    if config.early_stopping_patience:
+        replayed.append(
+            keras.callbacks.EarlyStopping(config.monitor, mode="max", patience=config.early_stopping_patience)
+        )
+    return [
+        *averaging,
+        *replayed,
+        HistoryReplay(history, replayed),
+        SamplePredictions(log_folder, *_first_images(records), records.class_names),
+        StateWriter(folder, model_run, config.monitor, config.epochs, history),
+        StepReporter(steps, on_step),
+    ]
 
 
 class StepReporter(keras.callbacks.Callback):
-    """Reports each step and stops at a loss that is not a number.
+    """Reports each step, and raises `TrainingError` if the loss is not finite.
 
-    `settings` is where the training's settings are in a run's configuration, `normalization` the one that switches
-    batch normalisation on: what the message names.
+    Args:
+        steps: steps per epoch.
+        on_step: called after every step.
+        settings: the configuration section of this training, for the error message.
+        normalization: the setting that turns batch normalisation on, for the error message.
     """
 
     def __init__(
@@ -47,7 +100,7 @@ class StepReporter(keras.callbacks.Callback):
         self._settings, self._normalization = settings, normalization
         self._epoch = 1
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: D102, ARG002 (Keras' signature)
         self._epoch = epoch + 1
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: D102
@@ -59,56 +112,72 @@ class StepReporter(keras.callbacks.Callback):
             )
         self._on_step(self._epoch, batch + 1, self._steps, logs)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102, ARG002 (Keras' signature)
         self._on_step(self._epoch, self._steps, self._steps, logs)
 
 
 class StateWriter(keras.callbacks.Callback):
-    """Keeps the state after each epoch, and the history as JSON and CSV.
+    """Writes the state of the training and its history after each epoch.
 
-    Keras' ModelCheckpoint and BackupAndRestore write files of their own, one after the other: a kill between the two
-    leaves a best that belongs to another epoch than the last. Hence one state.
+    Keras' ModelCheckpoint and BackupAndRestore each write their own file, one after the other. If the process is killed
+    in between, the file of the best weights does not match that of the last weights; hence one state for both.
+
+    Args:
+        folder: receives the state.
+        model_run: receives the history as JSON and CSV.
+        monitor: the metric whose highest value marks the best epoch.
+        epochs: the number of epochs of the whole training.
+        history: of the epochs before a resumption; the new epochs are appended to it.
     """
 
     def __init__(self, folder: TrainingFolder, model_run: epath.Path, monitor: str, epochs: int, history: History):
         super().__init__()
         self._folder, self._model_run, self._monitor, self._epochs = folder, model_run, monitor, epochs
-        self.history = history
+        self._history = history
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
-        best = max(self.history.get(self._monitor, []), default=-math.inf)
+        best = max(self._history.get(self._monitor, []), default=-math.inf)
         for name, value in logs.items():
-            self.history.setdefault(name, []).append(float(value))
+            self._history.setdefault(name, []).append(float(value))
         finished = epoch + 1 == self._epochs or bool(self.model.stop_training)
         is_best = logs[self._monitor] > best
-        self._folder.write(self.model, self.history, is_best=is_best, finished=finished)
-        write_history(self.history, self._model_run)
+        self._folder.write(self.model, self._history, is_best=is_best, finished=finished)
+        write_history(self._history, self._model_run)
 
 
-class Replay(keras.callbacks.Callback):
-    """Tells callbacks of the epochs before a resumption, as if they had seen them."""
+class HistoryReplay(keras.callbacks.Callback):
+    """Passes the epochs before a resumption to other callbacks, as if they had seen these epochs."""
 
     def __init__(self, history: History, callbacks: Sequence[keras.callbacks.Callback]):
         super().__init__()
         self._history, self._callbacks = {name: list(values) for name, values in history.items()}, callbacks
 
-    def on_train_begin(self, logs: Any = None) -> None:  # noqa: D102
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: D102, ARG002 (Keras' signature)
         for epoch in range(len(self._history.get("loss", []))):
             for callback in self._callbacks:
                 callback.on_epoch_end(epoch, {name: values[epoch] for name, values in self._history.items()})
 
 
 class SamplePredictions(keras.callbacks.Callback):
-    """Shows TensorBoard a few images after each epoch: truth on the left, prediction on the right."""
+    """Writes a few images to TensorBoard after each epoch: truth on the left, prediction on the right.
 
-    def __init__(self, log_folder: str, images: np.ndarray, truth: np.ndarray, class_names: Sequence[str]):
+    Args:
+        log_folder: TensorBoard's logs.
+        images: uint8 [images, height, width, 3].
+        truth: uint8 [images, height, width], class ids and `VOID`.
+        class_names: background first.
+    """
+
+    def __init__(
+        self, log_folder: str, images: NDArray[np.uint8], truth: NDArray[np.uint8], class_names: Sequence[str]
+    ):
         super().__init__()
         self._images, self._truth, self._class_names = images, truth, class_names
         self._writer = tf.summary.create_file_writer(log_folder)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102, ARG002 (Keras' signature)
         scores = self.model(self._images.astype(np.float32), training=False)
-        predicted = np.argmax(join_background(scores, len(self._class_names)), axis=-1).astype(np.uint8)
+        predicted = np.argmax(merge_background(scores, len(self._class_names)), axis=-1).astype(np.uint8)
         pictures = [
             np.concatenate([overlay(image, classes, self._class_names) for classes in pair], axis=1)
             for image, *pair in zip(self._images, self._truth, predicted, strict=True)
@@ -118,13 +187,9 @@ class SamplePredictions(keras.callbacks.Callback):
         self._writer.flush()
 
 
-def write_history(history: History, model_run: epath.Path) -> None:
-    """Writes a history as JSON (absent classes `null`) and CSV (a row an epoch)."""
-    shown = as_json(history)
-    model_run.mkdir(parents=True, exist_ok=True)
-    (model_run / HISTORY_JSON).write_text(json.dumps(shown, indent=2))
-    table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(["epoch", *shown])
-    rows.writerows([epoch, *values] for epoch, values in enumerate(zip(*shown.values(), strict=True), start=1))
-    (model_run / HISTORY_CSV).write_text(table.getvalue())
+def _first_images(records: Records) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Reads the first images of the val split and their class maps."""
+    dataset = tf.data.TFRecordDataset(records.files[VAL_SPLIT]).take(SHOWN_IMAGES)
+    decoded = dataset.map(lambda record: image_and_class_map(record, records.image_size, len(records.class_names)))
+    images, class_maps = zip(*decoded.as_numpy_iterator(), strict=True)
+    return np.stack(images), np.stack(class_maps)

@@ -1,4 +1,4 @@
-"""How a network is trained, as typed data."""
+"""The settings of a training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pydantic
 
 from components.strict_config import StrictConfig
 from components.training.augmentation_config import AugmentationConfig
-from components.training.loss_config import ClassWeights, LossWeights
+from components.training.loss_config import ClassWeights, LossWeights  # noqa: TC001 (pydantic reads them)
 
 LARGEST_SEED = 2**32 - 1
 
@@ -17,39 +17,41 @@ class TrainingConfig(StrictConfig):
     """Settings of one training.
 
     Attributes:
-        epochs: passes over the train split, at most.
-        batch_size: images a step; under a distribution strategy, of all replicas together.
+        epochs: the maximum number of passes over the train split.
+        batch_size: images per step; under a distribution strategy, over all replicas.
         loss: `cross_entropy`, `focal`, `dice` or `lovasz_softmax`, or several with their weights: `{cross_entropy: 1,
             dice: 0.5}`.
-        class_weights: of cross-entropy and focal loss: none, `median_frequency`, or class name → weight.
-        label_smoothing: of cross-entropy: the share of each pixel's label that is spread evenly over all classes.
-        focal_gamma: the focal loss's exponent.
+        class_weights: for cross-entropy and focal loss: none, `median_frequency`, or class name → weight.
+        label_smoothing: for cross-entropy: the share of each pixel's label that is spread evenly over all classes.
+        focal_gamma: the exponent of the focal loss.
         optimizer: `adamw`, or `sgd` with Nesterov momentum.
-        momentum: of `sgd`.
+        momentum: the momentum of `sgd`.
         learning_rate: the highest learning rate.
-        backbone_learning_rate_factor: the backbone's share of the learning rate; below 1 for pretrained weights.
-        frozen_blocks: how many of the backbone's blocks are not trained, from the input on.
+        backbone_learning_rate_factor: factor on the learning rate of the backbone; below 1 for pretrained weights.
+        frozen_blocks: the number of backbone blocks, counted from the input, that are not trained.
         schedule: `constant`, `cosine` decay to zero, or `poly` decay with power 0.9, over the whole training.
-        warmup_epochs: epochs of linear rise to `learning_rate`, at most `epochs`; may be a fraction.
+        warmup_epochs: epochs in which the learning rate rises linearly to `learning_rate`, at most `epochs`; can be a
+            fraction.
         weight_decay: decoupled from the gradient (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR
-            2019): each step takes learning rate × weight decay × weight off every kernel; biases and normalisation are
-            left out. The backbone's factor does not touch it.
-        clip_norm: the norm of all gradients together is cut to this; none by default.
-        ema_momentum: validate and export an exponential moving average of the weights with this momentum a step (Polyak
-            and Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992), steadier than the weights of
-            any one step: 0.99 averages over some 100 steps. None by default.
+            2019): each step subtracts learning rate × weight decay × weight from every kernel, but not from biases and
+            normalisation. The backbone's factor does not apply to it.
+        clip_norm: gradients are scaled so that their global norm is at most this; by default they are not.
+        ema_momentum: validate and export an exponential moving average of the weights with this momentum per step
+            (Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992). The average fluctuates
+            less than the weights of a single step: 0.99 averages over about 100 steps. None by default.
         flip_averaging: the exported model averages its class probabilities over the image and its mirror image, which
-            takes twice the time (see `flip_averaging.with_flip_averaging`). Metrics while training are without it.
-        learn_background_classes: learn VOC's classes that became background as classes of their own, so that a cat is
-            told from a dog by what it is; metrics and the exported model count them as background (see
-            `background_classes`). Needs records that tell them.
-        augmentation: what is done to each image, photo and mask together.
-        monitor: the metric whose best epoch is exported.
-        early_stopping_patience: stop after so many epochs without a better `monitor`; never by default.
-        precision: `float32`, or `float16` or `bfloat16` for mixed precision: computed in 16 bits, weights kept in 32.
-        xla: compile each step with XLA; by default where there is a GPU.
-        distribute: `auto` takes all the machine's GPUs, and all workers that `TF_CONFIG` names; `none` one device.
-        seed: of initialisation, dropout, shuffling and augmentation.
+            takes twice the time (see `export.with_flip_averaging`). The metrics during training do not include it.
+        learn_background_classes: learn VOC's classes that became background as classes of their own, so that the
+            network distinguishes a cat from a dog; metrics and the exported model count them as background (see
+            `background_classes`). The records must store these classes.
+        augmentation: the augmentation of each image, photo and mask together.
+        monitor: the metric that selects the epoch to export.
+        early_stopping_patience: stop after this many epochs without a better `monitor`; by default never.
+        precision: `float32`; or `float16` or `bfloat16` for mixed precision, which computes in 16 bits and keeps the
+            weights in 32.
+        xla: compile each step with XLA; by default if there is a GPU.
+        distribute: `auto` uses all GPUs of the machine and all workers that `TF_CONFIG` names; `none` uses one device.
+        seed: seed of initialisation, dropout, shuffling and augmentation.
     """
 
     epochs: int = pydantic.Field(default=20, ge=1)

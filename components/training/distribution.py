@@ -1,56 +1,59 @@
-"""The devices that a training runs on."""
+"""The devices that a training runs on: one, several GPUs of one machine, or several workers."""
 
 from __future__ import annotations
 
 import functools
 import json
 import os
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import tensorflow as tf
 
-from components.training.config import TrainingConfig
-from components.training.input_pipeline import Share
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import keras
+
+    from components.training.config import TrainingConfig
 
 
 def make_strategy(config: TrainingConfig) -> tf.distribute.Strategy:
     """Makes the distribution strategy.
 
-    MultiWorkerMirroredStrategy where `TF_CONFIG` names several workers (each then calls this before anything else of
-    TensorFlow), MirroredStrategy where this machine has several GPUs, TensorFlow's default strategy otherwise.
+    It is MultiWorkerMirroredStrategy if `TF_CONFIG` names several workers (each worker must then call this before
+    anything else of TensorFlow), MirroredStrategy if this machine has several GPUs, and otherwise TensorFlow's default
+    strategy.
 
     Args:
         config: how to train.
 
     Raises:
-        ValueError: the batch can't be split evenly over the devices.
+        ValueError: the batch cannot be split evenly over the devices.
     """
     strategy = tf.distribute.get_strategy()
     if config.distribute == "auto":
         gpus = tf.config.list_logical_devices("GPU") if tf.config.list_physical_devices("GPU") else []
         if _workers() > 1:
-            strategy = _only_one(tf.distribute.MultiWorkerMirroredStrategy)
+            strategy = _single_instance(tf.distribute.MultiWorkerMirroredStrategy)
         elif len(gpus) > 1:
-            strategy = _only_one(tf.distribute.MirroredStrategy)
+            strategy = _single_instance(tf.distribute.MirroredStrategy)
     replicas = strategy.num_replicas_in_sync
     if config.batch_size % replicas:
         raise ValueError(
-            f"a batch of {config.batch_size} can't be split over {replicas} devices: set training.batch_size to a "
+            f"a batch of {config.batch_size} cannot be split over {replicas} devices: set training.batch_size to a "
             f"multiple of {replicas}, or training.distribute to none"
         )
     return strategy
 
 
 @functools.cache
-def _only_one(kind: type[tf.distribute.Strategy]) -> tf.distribute.Strategy:
-    """One strategy a process: a second one on the same devices fails with a shape mismatch in its collectives."""
+def _single_instance(kind: type[tf.distribute.Strategy]) -> tf.distribute.Strategy:
+    """Creates a strategy once per process; a second one on the same devices fails with a shape mismatch."""
     return kind()
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Tells whether this process is the one whose files count."""
+    """Tells whether this process writes the results; the files of the other workers are discarded."""
     resolver = strategy.cluster_resolver
     return resolver is None or resolver.task_type in (None, "chief") or _is_first_worker(resolver)
 
@@ -59,46 +62,46 @@ def _is_first_worker(resolver: Any) -> bool:
     return resolver.task_type == "worker" and resolver.task_id == 0 and "chief" not in resolver.cluster_spec().jobs
 
 
-def distributed(strategy: tf.distribute.Strategy, batches: Any) -> Any:
-    """Gives each replica its part of every batch.
+def distribute_batches(
+    strategy: tf.distribute.Strategy, make_batches: Callable[[tf.distribute.InputContext], tf.data.Dataset]
+) -> Any:
+    """Distributes batches over the replicas of a strategy.
 
     Args:
         strategy: where the training runs.
-        batches: makes the batches of a `Share`, as `training_batches` does.
+        make_batches: makes one worker's dataset, as `training_batches` does.
 
     Returns:
-        What Keras' `fit` takes under the strategy.
+        A dataset that Keras' `fit` accepts under the strategy.
     """
-    replicas = strategy.num_replicas_in_sync
-    if replicas == 1:
-        return batches(Share())
-    return strategy.distribute_datasets_from_function(
-        lambda context: batches(Share(context.input_pipeline_id, context.num_input_pipelines, replicas))
-    )
+    if strategy.num_replicas_in_sync == 1:
+        return make_batches(tf.distribute.InputContext())
+    return strategy.distribute_datasets_from_function(make_batches)
 
 
-def mend_for_workers(network: keras.Model, strategy: tf.distribute.Strategy) -> None:
-    """Has Keras' `fit` run under MultiWorkerMirroredStrategy, which Keras 3.15 does not by itself.
+def patch_multi_worker_fit(network: keras.Model, strategy: tf.distribute.Strategy) -> None:
+    """Makes Keras' `fit` work under MultiWorkerMirroredStrategy, which Keras 3.15 does not support.
 
-    It makes missing variables from a batch that it averages over the workers, and averages each step's figures along
-    their first axis: TensorFlow refuses the first for whole numbers and the second for scalars. Here all variables are
-    made before, and figures get an axis.
+    Keras would create missing variables from a batch that it averages over the workers, and would average the metrics
+    of each step along their first axis. TensorFlow rejects the former for integers and the latter for scalars. So the
+    network must have all its variables already, and the metrics of each step get an axis here.
 
     Args:
         network: compiled, its optimiser built.
-        strategy: where the training runs; nothing is changed where it has one worker.
+        strategy: where the training runs; under any other strategy nothing is changed.
     """
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return
-    network._maybe_symbolic_build = lambda **_: None
+    network._maybe_symbolic_build = lambda **_: None  # noqa: SLF001 (Keras has no public switch)
     for name in ("train_step", "test_step"):
-        setattr(network, name, _with_an_axis(getattr(network, name)))
+        setattr(network, name, _with_metrics_axis(getattr(network, name)))
 
 
-def _with_an_axis(step: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
-    return lambda data: tf.nest.map_structure(lambda figure: tf.reshape(figure, [1]), step(data))
+def _with_metrics_axis(step: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    return lambda data: tf.nest.map_structure(lambda metric: tf.reshape(metric, [1]), step(data))
 
 
 def _workers() -> int:
+    """Counts the workers that `TF_CONFIG` names."""
     cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
     return sum(len(cluster.get(kind, [])) for kind in ("chief", "worker"))

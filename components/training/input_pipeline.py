@@ -1,47 +1,33 @@
-"""Records → batches, streamed: memory does not grow with the number of records."""
+"""Streams records as batches; memory use does not grow with the number of records."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from components.training.augmentation import augment
-from components.training.augmentation_config import AugmentationConfig
 from tfds_voc_seg.labels import VOID
 
-SHUFFLE_BUFFER = 256
-"""Serialized records, some 100 kB each at 300 pixels; the shards' own order is shuffled besides."""
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
+    from components.training.augmentation_config import AugmentationConfig
+
+SHUFFLE_BUFFER = 256
+"""The number of serialized records in the shuffle buffer, about 100 kB each at 300 pixels. The order of the shards is
+shuffled as well."""
 
 Decoder = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 """A serialized record → image uint8 [size, size, 3] and class map uint8 [size, size] with `VOID`."""
 
-
 _SHARDS_AT_ONCE = 4
-
-
-_EPOCH_STRIDE = 1_000_003  # a prime: keeps the seeds of neighbouring trainings and epochs apart
-
-
-@dataclasses.dataclass(frozen=True)
-class Share:
-    """One worker's part of every global batch.
-
-    Attributes:
-        index: of the worker, from 0.
-        workers: how many there are.
-        replicas: devices of all workers together.
-    """
-
-    index: int = 0
-    workers: int = 1
-    replicas: int = 1
+_EPOCH_STRIDE = 1_000_003  # a prime, so that the seeds of different trainings and epochs differ
 
 
 def count_records(files: Sequence[str]) -> int:
-    """Counts the records of shards by reading them; nothing is decoded."""
+    """Counts the records of shards by reading them, without decoding."""
     return int(tf.data.TFRecordDataset(list(files)).reduce(0, lambda count, _: count + 1))
 
 
@@ -54,46 +40,49 @@ def training_batches(
     seed: int,
     epochs: range,
     records: int,
-    share: Share | None = None,
+    context: tf.distribute.InputContext | None = None,
 ) -> tf.data.Dataset:
-    """Shuffled and augmented batches of several epochs in a row.
+    """Makes shuffled and augmented batches of several consecutive epochs.
 
-    Order and augmentation follow from the seed and the epoch's number alone, so that a training can go on at any epoch
-    as if it had never stopped. Every record is seen once an epoch. Where the last batch of an epoch is short, it is
-    filled with records of the same epoch whose pixels are all void: batches keep one shape, and void counts nowhere.
+    Order and augmentation depend only on the seed and the epoch's number, so that a resumed training sees the same
+    batches as an uninterrupted one. Every epoch contains each record once. If the last batch of an epoch is short, it
+    is filled with records of the same epoch in which every pixel is set to void: all batches have the same shape, and
+    neither loss nor metrics count void.
 
     Args:
         files: the shards.
-        decode: what is read of a record: `image_and_class_map` of the records' size and channels, for example.
-        batch_size: images a step, of all workers and replicas together.
-        augmentation: what is done to each image.
-        seed: of the order and the augmentation.
+        decode: decodes a record, for example `image_and_class_map` with the records' size and channels.
+        batch_size: images per step, over all workers and replicas.
+        augmentation: the augmentation of each image.
+        seed: seed of the order and the augmentation.
         epochs: the epochs' numbers, from 0.
-        records: how many the shards hold, as `count_records` gives it.
-        share: this worker's part; all of it by default.
+        records: the number of records in the shards, see `count_records`.
+        context: which part of each batch this worker reads; all of it by default.
 
     Returns:
-        A dataset of (uint8 [batch, size, size, 3], uint8 [batch, size, size]), where batch is what one replica takes.
+        A dataset of (uint8 [batch, size, size, 3], uint8 [batch, size, size]), where batch is the batch size
+        of one replica.
     """
-    share = share or Share()
-    padded = _padded(records, batch_size)
+    context = context or tf.distribute.InputContext()
+    padded = _padded_size(records, batch_size)
 
     def numbered_records(epoch: tf.Tensor) -> tf.data.Dataset:
         epoch_seed = seed * _EPOCH_STRIDE + epoch
         order = _shuffled(tf.data.Dataset.from_tensor_slices(list(files)), len(files), epoch_seed)
         order = order.interleave(tf.data.TFRecordDataset, cycle_length=min(_SHARDS_AT_ONCE, len(files)))
         order = _shuffled(order, SHUFFLE_BUFFER, epoch_seed)
-        numbered = order.repeat().take(padded).enumerate().shard(share.workers, share.index)
+        numbered = order.repeat().take(padded).enumerate()
+        numbered = numbered.shard(context.num_input_pipelines, context.input_pipeline_id)
         return numbered.map(lambda number, serialized: (epoch_seed, number, serialized))
 
     def prepare(epoch_seed: tf.Tensor, number: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image, classes = decode(serialized)
         image, classes = augment(image, classes, tf.stack([epoch_seed, number]), augmentation)
-        return image, _void_beyond(classes, number, records)
+        return image, _void_after_last(classes, number, records)
 
     numbered = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(numbered_records)
     prepared = numbered.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return prepared.batch(batch_size // share.replicas, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    return _batched(prepared, batch_size, context)
 
 
 def evaluation_batches(
@@ -102,34 +91,36 @@ def evaluation_batches(
     *,
     batch_size: int,
     records: int,
-    share: Share | None = None,
+    context: tf.distribute.InputContext | None = None,
 ) -> tf.data.Dataset:
-    """Batches of one epoch in the records' own order, unchanged. Arguments and result as `training_batches`."""
-    share = share or Share()
-    order = tf.data.TFRecordDataset(list(files)).repeat().take(_padded(records, batch_size)).enumerate()
+    """Makes the batches of one epoch in the order of the records, without augmentation.
+
+    Arguments and result are those of `training_batches`.
+    """
+    context = context or tf.distribute.InputContext()
+    order = tf.data.TFRecordDataset(list(files)).repeat().take(_padded_size(records, batch_size)).enumerate()
 
     def prepare(number: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image, classes = decode(serialized)
-        return image, _void_beyond(classes, number, records)
+        return image, _void_after_last(classes, number, records)
 
-    prepared = order.shard(share.workers, share.index).map(
-        prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
-    return prepared.batch(batch_size // share.replicas, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    numbered = order.shard(context.num_input_pipelines, context.input_pipeline_id)
+    prepared = numbered.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return _batched(prepared, batch_size, context)
 
 
-def steps_of(records: int, batch_size: int) -> int:
-    """Steps of an epoch; the last one may be filled up."""
+def steps_per_epoch(records: int, batch_size: int) -> int:
+    """Computes the number of steps per epoch, a short last batch included."""
     return -(-records // batch_size)
 
 
 def _shuffled(dataset: tf.data.Dataset, buffer_size: int, seed: tf.Tensor) -> tf.data.Dataset:
-    """`Dataset.shuffle` with a seed that is a tensor, which its Python wrapper refuses inside `flat_map`."""
+    """Shuffles like `Dataset.shuffle`, whose Python wrapper rejects a seed that is a tensor inside `flat_map`."""
     variant = tf.raw_ops.ShuffleDataset(
         input_dataset=tf.data.experimental.to_variant(dataset),
         buffer_size=buffer_size,
         seed=seed,
-        seed2=1,  # with two zeros the order would be another each time
+        seed2=1,  # two zeros would mean a random seed
         output_types=[dataset.element_spec.dtype],
         output_shapes=[dataset.element_spec.shape],
         reshuffle_each_iteration=False,
@@ -137,9 +128,16 @@ def _shuffled(dataset: tf.data.Dataset, buffer_size: int, seed: tf.Tensor) -> tf
     return tf.data.experimental.from_variant(variant, dataset.element_spec)
 
 
-def _padded(records: int, batch_size: int) -> int:
-    return steps_of(records, batch_size) * batch_size
+def _batched(prepared: tf.data.Dataset, batch_size: int, context: tf.distribute.InputContext) -> tf.data.Dataset:
+    batches = prepared.batch(context.get_per_replica_batch_size(batch_size), drop_remainder=True)
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def _void_beyond(classes: tf.Tensor, number: tf.Tensor, records: int) -> tf.Tensor:
+def _padded_size(records: int, batch_size: int) -> int:
+    """Computes the number of records per epoch after the last batch is filled."""
+    return steps_per_epoch(records, batch_size) * batch_size
+
+
+def _void_after_last(classes: tf.Tensor, number: tf.Tensor, records: int) -> tf.Tensor:
+    """Sets the class map to void if the record only fills the last batch."""
     return tf.where(number < records, classes, tf.constant(VOID, tf.uint8))

@@ -1,13 +1,15 @@
-"""Which loss a network is trained with, as typed data."""
+"""The settings of the loss: which losses are added up, and how classes are weighted."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LOSSES = ("cross_entropy", "focal", "dice", "lovasz_softmax")
 MEDIAN_FREQUENCY = "median_frequency"
@@ -36,7 +38,7 @@ def _class_weights(value: Any) -> Any:
 
 
 def _positive_numbers(value: Any) -> dict[str, float] | None:
-    """The numbers by name; `None` where it is anything else."""
+    """Returns name → number; `None` if the value is not a mapping to positive numbers."""
     if not isinstance(value, dict) or not value or any(isinstance(number, bool) for number in value.values()):
         return None
     try:
@@ -47,36 +49,36 @@ def _positive_numbers(value: Any) -> dict[str, float] | None:
 
 
 LossWeights = Annotated[dict[str, float], pydantic.BeforeValidator(_loss_weights)]
-"""Weights of the losses that are added up, by name; one loss's name alone is that loss with weight 1."""
+"""Name → weight of each loss in the sum; the name of one loss alone means that loss with weight 1."""
 
 ClassWeights = Annotated[
     Literal["median_frequency"] | dict[str, float] | None, pydantic.BeforeValidator(_class_weights)
 ]
-"""How the pixels of the classes are weighted: alike, by `median_frequency`, or by class name (others 1)."""
+"""How pixels are weighted by their class: equally, by `median_frequency`, or by class name (1 for other classes)."""
 
 
-def class_weights_of(
+def resolve_class_weights(
     setting: Literal["median_frequency"] | dict[str, float] | None,
     class_names: Sequence[str],
     class_pixels: Sequence[int] | None,
 ) -> list[float] | None:
-    """Looks up or computes the weight of each class.
+    """Determines the weight of each class.
 
     Median frequency balancing: Eigen and Fergus, "Predicting Depth, Surface Normals and Semantic Labels with a Common
-    Multi-Scale Convolutional Architecture", ICCV 2015, section 6.3.2: the median of the classes' frequencies over the
-    class's own. Here a frequency is the class's share of all valid pixels, where the paper counts in the images that
-    hold the class only. The median is over the classes that occur; one that does not gets the weight 1.
+    Multi-Scale Convolutional Architecture", ICCV 2015, section 6.3.2: a class's weight is the median of all classes'
+    frequencies divided by its own frequency. Here the frequency is the class's share of all valid pixels; the paper
+    counts only the images that contain the class. The median is over the classes that occur; the others get weight 1.
 
     Args:
-        setting: as `ClassWeights`.
+        setting: see `ClassWeights`.
         class_names: [num_classes], background first.
-        class_pixels: int [num_classes], pixels of each class in the train split; needed for `median_frequency` only.
+        class_pixels: int [num_classes], pixels of each class in the train split; needed only for `median_frequency`.
 
     Returns:
-        float [num_classes]; `None` where all classes weigh the same.
+        float [num_classes]; `None` if all classes have the same weight.
 
     Raises:
-        ValueError: an unknown class, or no pixel counts for `median_frequency`.
+        ValueError: a class is unknown, or `median_frequency` is given without pixel counts.
     """
     if setting is None:
         return None

@@ -1,4 +1,4 @@
-"""The Lovász-softmax loss: a surrogate of the mean IoU that gradients can follow."""
+"""The Lovász-softmax loss: a differentiable surrogate of the mean IoU."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from components.training.pixel_sums import labels_and_validity
 
 
 def lovasz_softmax(classes: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
-    """Lovász extension of the Jaccard loss at the pixels' errors, averaged over the classes that occur.
+    """Computes the Lovász extension of the Jaccard loss at the pixels' errors, averaged over the classes that occur.
 
     Source: Berman, Triki, Blaschko, "The Lovász-Softmax loss: A tractable surrogate for the optimization of the
-    intersection-over-union measure in neural networks", CVPR 2018, section 3. The IoU is that of all valid pixels of
-    the batch together, the default of the authors' code, not of each image.
+    intersection-over-union measure in neural networks", CVPR 2018, section 3. The IoU is computed over all valid
+    pixels of the batch, not per image; this is the default of the authors' code.
 
-    Under a distribution strategy each replica has the loss of its own part of the batch, and the gradient is their
-    mean: sorting needs all pixels in one place. This is the loss of a batch that is N times smaller.
+    Under a distribution strategy each replica computes the loss of its own part of the batch, because sorting needs all
+    pixels in one place; the gradient is the mean over the replicas. With N replicas this is the loss of a batch that is
+    N times smaller.
 
     Args:
         classes: uint8 [batch, height, width], class ids and `VOID`.
         scores: float [batch, height, width, num_classes], linear.
 
     Returns:
-        float32 scalar in 0..1; 0 where every pixel is void.
+        float32 scalar in 0..1; 0 if every pixel is void.
     """
     num_classes = scores.shape[-1]
     labels, valid = (tf.reshape(pixels, [-1]) for pixels in labels_and_validity(classes))
@@ -32,13 +33,13 @@ def lovasz_softmax(classes: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
     occurs = tf.reduce_any(truth, axis=1)
     errors = tf.where(truth, 1 - probabilities, probabilities)
 
-    # The weights are constants to the gradient. Void is put behind all other pixels, where it changes no weight.
+    # The weights are constants for the gradient. Void pixels are ranked last, where they change no weight.
     ranked = tf.stop_gradient(tf.where(valid, errors, -1.0))
     weights = tf.map_fn(
         lambda of_class: tf.cond(
             of_class[2], lambda: _jaccard_gradient(*of_class[:2]), lambda: tf.zeros_like(of_class[0])
         ),
-        (ranked, truth, occurs),  # one class after the other: to sort takes the most time, and most classes are absent
+        (ranked, truth, occurs),  # one class at a time: sorting takes most of the time, and absent classes skip it
         fn_output_signature=tf.float32,
     )
     losses = tf.reduce_sum(tf.where(valid, errors, 0.0) * weights, axis=1)
@@ -46,17 +47,18 @@ def lovasz_softmax(classes: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
 
 
 def _jaccard_gradient(errors: tf.Tensor, truth: tf.Tensor) -> tf.Tensor:
-    """How much the Jaccard loss, 1 - intersection / union, grows where pixels go wrong one by one, largest error first.
+    """Computes how much each pixel adds to the Jaccard loss, 1 - intersection / union.
 
-    Not as the difference of two losses, which at a million pixels is mostly rounding: a wrong pixel of the class takes
-    1 from the intersection, any other adds 1 to the union.
+    The pixels become wrong one by one, in the order of their errors, largest first.
+    The increase is computed directly, because the difference of two losses is mostly rounding error at a million
+    pixels: a wrong pixel of the class reduces the intersection by 1, any other wrong pixel increases the union by 1.
 
     Args:
         errors: float32 [pixels].
-        truth: bool [pixels], whether the pixel is of the class; some are.
+        truth: bool [pixels], whether the pixel is of the class; at least one is.
 
     Returns:
-        float32 [pixels], each pixel's share.
+        float32 [pixels]: the increase due to each pixel.
     """
     order = tf.math.top_k(errors, k=tf.size(errors)).indices
     of_class = tf.gather(truth, order)

@@ -1,23 +1,26 @@
-"""IoU and pixel accuracy while training, void left out."""
+"""IoU and pixel accuracy during training; void pixels are not counted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
 
-from components.training.background_classes import join_background
+from components.training.background_classes import merge_background
 from components.training.pixel_sums import labels_and_validity
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-class SegmentationMetrics(keras.metrics.Metric):
-    """All metrics of a segmentation from one confusion matrix, summed over batches and replicas.
 
-    Takes class maps uint8 [batch, height, width] with `VOID`, and scores float [batch, height, width, num_classes].
-    Classes beyond those counted, in truth and scores, are background (see `background_classes`).
-    Keras logs what `result` gives under its own keys: `mean_iou`, `val_mean_iou`, `iou_person`, `val_iou_person`.
+class TrainingMetrics(keras.metrics.Metric):
+    """Mean IoU, pixel accuracy and per-class IoU from one confusion matrix, summed over batches and replicas.
+
+    The truth is a class map uint8 [batch, height, width] with `VOID`; the scores are float [batch, height, width,
+    classes]. Classes after the first `len(class_names)` count as background, in truth and scores (see
+    `background_classes`). Keras logs each entry of `result` under its own key: `mean_iou`, `val_mean_iou`,
+    `iou_person`, `val_iou_person`.
 
     Args:
         class_names: [num_classes], background first.
@@ -27,25 +30,25 @@ class SegmentationMetrics(keras.metrics.Metric):
         super().__init__(name=name)
         self._class_names = tuple(class_names)
         shape = (len(class_names), len(class_names))
-        # float32 stops counting at 16 million pixels.
+        # float32 counts exactly only up to 16 million pixels.
         self._confusion = self.add_variable(shape, "zeros", dtype="float64", aggregation="sum", name="confusion")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # noqa: D102
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # noqa: D102, ARG002 (Keras' signature)
         num_classes = len(self._class_names)
         truth, valid = labels_and_validity(y_true)
         truth = tf.where(truth < num_classes, truth, 0)
-        predicted = tf.argmax(join_background(y_pred, num_classes), axis=-1, output_type=tf.int32)
-        # A negative cell is dropped. A sum over segments, since XLA compiles no bincount of data.
+        predicted = tf.argmax(merge_background(y_pred, num_classes), axis=-1, output_type=tf.int32)
+        # Negative cells are ignored. A segment sum, because XLA does not compile `bincount` of data.
         cells = tf.reshape(tf.where(valid, truth * num_classes + predicted, -1), [-1])
         counts = tf.math.unsorted_segment_sum(tf.ones_like(cells), cells, num_classes**2)
         self._confusion.assign_add(tf.cast(tf.reshape(counts, [num_classes, num_classes]), tf.float64))
 
     def result(self) -> dict[str, Any]:
-        """Reduces the confusion matrix.
+        """Computes the metrics from the confusion matrix.
 
         Returns:
-            float64 scalars: `mean_iou` over the classes that occur in the truth, `accuracy` over the valid pixels (0
-            where there is none), and `iou_<class name>` of each class, NaN for a class that does not occur.
+            float64 scalars: `mean_iou` over the classes that occur in the truth, `accuracy` over the valid pixels (0 if
+            there are none), and `iou_<class name>` of each class, NaN for a class that does not occur.
         """
         confusion = tf.convert_to_tensor(self._confusion)
         true_pixels = tf.reduce_sum(confusion, axis=1)

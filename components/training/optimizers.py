@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
 
-from components.training.config import TrainingConfig
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from components.training.config import TrainingConfig
 
 POLY_POWER = 0.9
 """Chen et al., "DeepLab", TPAMI 2018, section 4.1.1."""
 
-UNDECAYED = ("bias", "gamma", "beta")
-"""Weights without decay: He et al., "Bag of Tricks for Image Classification", CVPR 2019, section 3.1."""
+NO_WEIGHT_DECAY = ("bias", "gamma", "beta")
+"""Variables without weight decay: He et al., "Bag of Tricks for Image Classification", CVPR 2019, section 3.1."""
 
 
 @keras.saving.register_keras_serializable("vocseg")
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """A linear rise to the peak, then another schedule from its start."""
+    """Increases the learning rate linearly to the peak, then follows another schedule from its start."""
 
     def __init__(self, peak: float, warmup_steps: int, following: keras.optimizers.schedules.LearningRateSchedule):
         self._peak, self._warmup_steps, self._following = peak, warmup_steps, following
 
     def __call__(self, step: Any) -> Any:
-        """Gives the learning rate of a step, counted from 0."""
+        """Computes the learning rate of a step, counted from 0."""
         step = keras.ops.cast(step, "float32")
         rising = self._peak * (step + 1) / max(1, self._warmup_steps)
         following = self._following(keras.ops.maximum(0.0, step - self._warmup_steps))
@@ -36,11 +38,11 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def make_schedule(config: TrainingConfig, steps_per_epoch: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Makes the learning rate as a function of the step.
+    """Makes the learning-rate schedule: warm-up, then the configured decay.
 
     Args:
         config: how to train.
-        steps_per_epoch: optimiser steps an epoch.
+        steps_per_epoch: optimiser steps per epoch.
     """
     schedules = keras.optimizers.schedules
     peak, warmup_steps = config.learning_rate, round(config.warmup_epochs * steps_per_epoch)
@@ -56,17 +58,17 @@ def make_schedule(config: TrainingConfig, steps_per_epoch: int) -> keras.optimiz
 def make_optimizer(
     config: TrainingConfig, steps_per_epoch: int, backbone_variables: Collection[keras.Variable] = ()
 ) -> keras.optimizers.Optimizer:
-    """Makes the optimiser with its schedule.
+    """Makes the optimiser with its learning-rate schedule, weight decay and moving average.
 
     Args:
         config: how to train.
-        steps_per_epoch: optimiser steps an epoch.
-        backbone_variables: those whose learning rate is multiplied by `backbone_learning_rate_factor`.
+        steps_per_epoch: optimiser steps per epoch.
+        backbone_variables: the variables whose learning rate is multiplied by `backbone_learning_rate_factor`.
     """
     arguments: dict[str, Any] = {
         "decay": config.weight_decay,
         "factor": config.backbone_learning_rate_factor,
-        "slower": backbone_variables,
+        "scaled_variables": backbone_variables,
         "learning_rate": make_schedule(config, steps_per_epoch),
         "global_clipnorm": config.clip_norm,
         "use_ema": config.ema_momentum is not None,
@@ -76,12 +78,12 @@ def make_optimizer(
     if config.optimizer == "sgd":
         arguments.update(momentum=config.momentum, nesterov=config.momentum > 0)
     optimizer = _with_decay_and_factor(kind)(**arguments)
-    optimizer.exclude_from_weight_decay(var_names=UNDECAYED)
+    optimizer.exclude_from_weight_decay(var_names=NO_WEIGHT_DECAY)
     return optimizer
 
 
 class _SGD(keras.optimizers.SGD):
-    """Keras' SGD, its momentum in TensorFlow's op for it: a third of the time that Keras' several passes take."""
+    """Keras' SGD with momentum in one fused TensorFlow operation, which takes a third of the time."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         if not self.momentum:
@@ -99,20 +101,21 @@ class _SGD(keras.optimizers.SGD):
 
 
 def _with_decay_and_factor(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
-    """An optimiser with decoupled weight decay and a learning-rate factor for some variables.
+    """Derives an optimiser class with decoupled weight decay and a learning-rate factor for some variables.
 
-    Keras has no setting for the factor, and its own weight decay takes three passes over the weights in place of one.
+    Keras has no setting for the factor, and its own weight decay takes three passes over the weights instead of one.
     """
 
-    class WithDecayAndFactor(kind):  # type: ignore[valid-type,misc]
-        def __init__(self, decay: float, factor: float, slower: Collection[keras.Variable], **arguments: Any):
+    class WithDecayAndFactor(kind):
+        def __init__(self, decay: float, factor: float, scaled_variables: Collection[keras.Variable], **arguments: Any):
             super().__init__(**arguments)
-            self._decay, self._factor, self._slower = decay, factor, {self._var_key(variable) for variable in slower}
+            self._decay, self._factor = decay, factor
+            self._scaled = {self._var_key(variable) for variable in scaled_variables}
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             if self._decay and self._use_weight_decay(variable):
                 variable.assign(variable * (1 - self._decay * tf.cast(learning_rate, variable.dtype)))
-            factor = self._factor if self._var_key(variable) in self._slower else 1.0
+            factor = self._factor if self._var_key(variable) in self._scaled else 1.0
             super().update_step(gradient, variable, learning_rate * factor)
 
     return WithDecayAndFactor

@@ -1,8 +1,8 @@
-"""What a training leaves after each epoch, so that a killed one goes on where it was.
+"""The state of a training after each epoch, from which an interrupted training resumes.
 
-TFX gives each execution a new folder, so that this one is the run's own and outlives executions. `state.json` is
-written last, under a temporary name, and names the weights that belong to it: whatever the moment of a kill, the folder
-holds one whole state or none.
+The state has a folder of its own in the run's output folder, because TFX gives each execution a new artifact folder.
+`state.json` names the weights that belong to it, and is written last, under a temporary name: whenever the process is
+killed, the folder holds one complete state or none.
 """
 
 from __future__ import annotations
@@ -11,27 +11,29 @@ import dataclasses
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import keras
 from etils import epath
 
 from components.run_files import STATE_FILE
 from tfds_voc_seg.storage import write_text_whole
 
-History = dict[str, list[float]]
+if TYPE_CHECKING:
+    import keras
+
+    from components.training.history import History
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingState:
-    """A training after some epochs.
+    """The state of a training after some epochs.
 
     Attributes:
         history: metric → its value at the end of each finished epoch.
-        last: name of the file with weights and optimiser after the last finished epoch.
-        best: name of the file with the best epoch's weights.
-        random_states: of the network's dropout layers, which Keras does not save.
-        finished: whether no epoch is left, by number or by early stopping.
+        last: name of the file with the weights and the optimiser's state after the last finished epoch.
+        best: name of the file with the weights of the best epoch.
+        random_states: the random states of the network's dropout layers, which Keras does not save.
+        finished: whether the training is complete, after all epochs or by early stopping.
     """
 
     history: History
@@ -42,48 +44,48 @@ class TrainingState:
 
     @property
     def epochs(self) -> int:
-        """How many epochs are finished."""
+        """The number of finished epochs."""
         return len(self.history["loss"])
 
 
 class TrainingFolder:
-    """Reads and writes the states of one training."""
+    """Reads and writes the state of one training."""
 
     def __init__(self, folder: epath.PathLike):
         self._folder = epath.Path(folder)
 
     def read(self) -> TrainingState | None:
-        """The last whole state; `None` where there is none."""
+        """Reads the last complete state; `None` if there is none."""
         try:
             return TrainingState(**json.loads((self._folder / STATE_FILE).read_text()))
         except (FileNotFoundError, json.JSONDecodeError, TypeError):
             return None
 
     def resume(self, network: keras.Model, state: TrainingState) -> None:
-        """Puts a network, compiled and its optimiser built, where it was after the last finished epoch."""
+        """Restores weights, optimiser and random states of a compiled network whose optimiser is built."""
         _load_weights(network, self._folder / state.last)
         for variable, value in zip(_random_states(network), state.random_states, strict=True):
             variable.assign(value)
 
     def load_best(self, network: keras.Model) -> None:
-        """Loads the best epoch's weights.
+        """Loads the weights of the best epoch.
 
         Raises:
             FileNotFoundError: no epoch is finished.
         """
         state = self.read()
         if state is None:
-            raise FileNotFoundError(f"{self._folder} holds no state of a training")
+            raise FileNotFoundError(f"{self._folder} holds no training state")
         _load_weights(network, self._folder / state.best)
 
     def write(self, network: keras.Model, history: History, *, is_best: bool, finished: bool) -> None:
-        """Writes the state after an epoch, then removes what it replaces.
+        """Writes the state after an epoch, then deletes the files that it replaces.
 
         Args:
-            network: compiled, as it is after the epoch.
-            history: of all epochs so far, this one included.
+            network: compiled, in its state after the epoch.
+            history: the history of all epochs so far, this one included.
             is_best: whether this epoch is the best so far.
-            finished: whether no epoch is left.
+            finished: whether the training is complete.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         before, epoch = self.read(), len(history["loss"])
@@ -98,9 +100,9 @@ class TrainingFolder:
                 file.unlink()
 
     def copy_to(self, folder: epath.PathLike) -> TrainingFolder:
-        """Copies the state, if there is one, and gives the copy.
+        """Copies the state, if there is one, to another folder and returns that folder.
 
-        Workers that train together begin from the first one's state, and each writes its own.
+        Workers that train together all start from the first worker's state, and each writes its own.
         """
         copy = epath.Path(folder)
         state = self.read()
@@ -111,7 +113,7 @@ class TrainingFolder:
         return TrainingFolder(copy)
 
     def remove(self) -> None:
-        """Removes the folder, once the training's result is elsewhere."""
+        """Deletes the folder, after the training's result has been written elsewhere."""
         if self._folder.exists():
             self._folder.rmtree()
 
@@ -132,8 +134,3 @@ def _load_weights(network: keras.Model, file: epath.Path) -> None:
         local = epath.Path(scratch) / file.name
         file.copy(local)
         network.load_weights(str(local))
-
-
-def as_json(history: History) -> dict[str, list[Any]]:
-    """A history with `null` for what is not a number: the IoU of a class that is absent from the split."""
-    return {name: [None if value != value else value for value in values] for name, values in history.items()}

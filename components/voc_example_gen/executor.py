@@ -13,7 +13,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.artifacts.on_disk import on_disk
+from components.artifacts.local_copies import with_local_copies
 from components.artifacts.records import write_features
 from components.progress import Progress, report
 from tfds_voc_seg.conversion.outcome import finish_conversion
@@ -37,7 +37,7 @@ EXAMPLES_KEY = "examples"
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Writes the records of VOC's train and val splits."""
 
-    @on_disk
+    @with_local_copies
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],

@@ -56,7 +56,7 @@ def _megabytes(text: str) -> float:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from components.saved_model.lookup import ModelNotFoundError, find_saved_model
+    from components.saved_model.serving_folder import ModelNotFoundError, find_saved_model
 
     if len(options.models) > 2:
         return fail("two models can be compared, not more", EXIT_USAGE)

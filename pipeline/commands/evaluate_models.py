@@ -17,9 +17,9 @@ from etils import epath
 
 from components.progress import Progress
 from components.run_files import EVALUATION_FILE, SERVING_FOLDER
-from components.saved_model.check import check_model
 from components.saved_model.description import ModelDescription
-from components.saved_model.lookup import ModelNotFoundError, find_saved_model
+from components.saved_model.serving_folder import ModelNotFoundError, find_saved_model
+from components.saved_model.signatures import check_model
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate
 from components.segmentation_evaluator.summary import evaluation_summary
 from pipeline.config.schema import LOCAL_BEAM_ARGS

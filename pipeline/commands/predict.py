@@ -107,7 +107,7 @@ def _share(text: str) -> float:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from components.saved_model.lookup import ModelNotFoundError, find_saved_model
+    from components.saved_model.serving_folder import ModelNotFoundError, find_saved_model
 
     try:
         find_saved_model(options.model)

@@ -12,6 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from components.metrics.boundary import valid_boundary
+from components.run_files import PHOTO_FILE, TRUTH_FILE
 from pipeline.report.example_pictures import data_uri, difference
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.pictures import classes_seen, overlay
@@ -77,7 +78,7 @@ def border_crop(folder: epath.Path, models: Mapping[str, str], class_names: Sequ
     Raises:
         OSError: a picture is missing or damaged.
     """
-    photo, truth = _read(folder / "photo.png", "RGB"), _read(folder / "truth.png")
+    photo, truth = _read(folder / PHOTO_FILE, "RGB"), _read(folder / TRUTH_FILE)
     predicted = {name: _read(folder / f"{model}.png") for name, model in models.items()}
     window = crop_window(truth, list(predicted.values()))
 

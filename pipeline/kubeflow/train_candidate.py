@@ -15,6 +15,7 @@ from typing import Any
 
 from etils import epath
 
+from components.run_files import SAVED_MODEL_FILE
 from tfds_voc_seg.storage import use_fsspec_for_s3
 
 MODEL_FOLDER, MODEL_RUN_FOLDER = "model", "model_run"
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     use_fsspec_for_s3(f"{options.examples} {options.output} {options.state_folder}")
     model = epath.Path(options.output) / MODEL_FOLDER
-    if (model / "Format-Serving" / "saved_model.pb").exists():
+    if (model / "Format-Serving" / SAVED_MODEL_FILE).exists():
         print(f"{model} holds a model already: name another --output", file=sys.stderr)  # noqa: T201
         return 2
     _train(options)

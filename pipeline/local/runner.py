@@ -25,7 +25,7 @@ from components.networks import create_network
 from components.progress import listening
 from components.run_files import CURVES_FILE, HISTORY_JSON
 from components.training.callbacks import TrainingError
-from components.training.curves import draw_curves
+from components.training.history import draw_curves
 from pipeline.config.problems import ConfigError
 from pipeline.config.schema import RunConfig
 from pipeline.display.live import Display

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from components.saved_model.check import check_model
 from components.saved_model.description import ModelDescription
-from components.saved_model.export import SCORE_IMAGES_SIGNATURE
-from components.saved_model.lookup import find_saved_model
+from components.saved_model.serving_folder import find_saved_model
+from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE, check_model
 from pipeline.prediction.photos.augmentation import augmented_probabilities
 from pipeline.prediction.photos.reading import PhotoSource, read_photo
 from pipeline.prediction.photos.upsampling import (

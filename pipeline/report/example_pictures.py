@@ -12,6 +12,7 @@ import numpy as np
 from etils import epath
 from PIL import Image
 
+from components.run_files import PHOTO_FILE, TRUTH_FILE
 from tfds_voc_seg.labels import BACKGROUND, VOID
 from tfds_voc_seg.pictures import classes_seen, enlarge, overlay
 
@@ -64,8 +65,8 @@ def example_view(folder: epath.Path, example: Mapping[str, Any], class_names: Se
         ValueError: a class map does not fit the photo or the names.
     """
     files = folder / str(example["image_id"])
-    photo = enlarge(_read(files / "photo.png", "RGB"))
-    truth = enlarge(_read(files / "truth.png"))
+    photo = enlarge(_read(files / PHOTO_FILE, "RGB"))
+    truth = enlarge(_read(files / TRUTH_FILE))
     predicted = {
         name: enlarge(_read(files / f"{name}.png")) for name in example["mean_iou"] if (files / f"{name}.png").is_file()
     }

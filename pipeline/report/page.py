@@ -12,7 +12,7 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
-from components.metrics.figure_names import FIGURES
+from components.metrics import METRIC_NAMES
 from components.run_files import REPORT_FILE
 from pipeline.report import charts, sections
 from pipeline.report.contents import RunContents, known, read_contents
@@ -58,7 +58,7 @@ def make_page(contents: RunContents) -> str:
         best=next((model for model in models if model.name == known(contents.selection, "selected")), None),
         iou_end=charts.axis_end([value for model in models for value in _ends(model)]),
         differences=model_differences(contents.evaluation, models),
-        figures=FIGURES,
+        figures=METRIC_NAMES,
         class_figures=sections.OTHER_CLASS_FIGURES,
         class_names=class_names,
         absent=absent,

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from components.metrics.figure_names import CLASS_FIGURES, FIGURES
+from components.metrics import CLASS_METRIC_NAMES, METRIC_NAMES
 from pipeline.report.charts import Line, axis_end, line_chart
 from pipeline.report.contents import RunContents, Training, known
 from pipeline.report.example_pictures import RANKS, ExampleView, example_view
@@ -17,7 +17,7 @@ from pipeline.report.models import Model
 from tfds_voc_seg.labels import BACKGROUND, VOC_CLASSES
 from tfds_voc_seg.pictures import class_colour
 
-OTHER_CLASS_FIGURES = {key: name for key, name in CLASS_FIGURES.items() if key != "per_class_iou"}
+OTHER_CLASS_FIGURES = {key: name for key, name in CLASS_METRIC_NAMES.items() if key != "per_class_iou"}
 """Those beside the IoU, which has a column of its own."""
 CURVES = {"mean_iou": "mean IoU", "loss": "loss", "accuracy": "pixel accuracy"}
 
@@ -83,7 +83,9 @@ def original_size_rows(models: Sequence[Model]) -> list[tuple[Model, list[tuple[
     """Each model with its figures at the network's size and at the photos' own; empty where no model has the latter."""
     if not any(model.figure("original_size") for model in models):
         return []
-    return [(model, [(model.figure(key), model.figure("original_size", key)) for key in FIGURES]) for model in models]
+    return [
+        (model, [(model.figure(key), model.figure("original_size", key)) for key in METRIC_NAMES]) for model in models
+    ]
 
 
 def slice_tables(models: Sequence[Model]) -> dict[str, list[dict[str, Any]]]:

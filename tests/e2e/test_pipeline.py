@@ -36,9 +36,9 @@ VOC_IDS = {"car": 7, "person": 15}
 
 IMPOSSIBLE_RUNS = {
     "data.devkit=/no/such/devkit": "/no/such/devkit is not a VOC devkit: it has no JPEGImages",
-    "candidates.own.network=no_nets:build": "candidates.own: network 'no_nets:build' can't be imported",
+    "candidates.own.network=no_nets:build": "candidates.own: network 'no_nets:build' cannot be imported",
     "candidates.unet.options.wdth=3": (
-        "candidates.unet: network 'unet' can't be made: unknown option 'wdth'; its options are width"
+        "candidates.unet: network 'unet' cannot be created: unknown option 'wdth'; its options are width"
     ),
 }
 """A setting → what the run says."""

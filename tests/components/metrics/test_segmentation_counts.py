@@ -12,8 +12,7 @@ import sklearn.metrics
 from hypothesis import given
 from scipy import ndimage
 
-from components.metrics import bootstrap, boundary, confusion, counts
-from components.metrics.figure_names import FIGURES
+from components.metrics import METRIC_NAMES, bootstrap, boundary, confusion, counts
 from tfds_voc_seg.labels import VOID
 
 
@@ -79,12 +78,14 @@ def test_shapes_and_ids_that_can_not_be() -> None:
 @given(pair=mask_pairs())
 def test_every_figure_is_scikit_learns(pair: tuple[np.ndarray, np.ndarray, int]) -> None:
     truth, predicted, classes = pair
-    figures = counts.as_json(counts.pixel_counts(truth, predicted, classes), [f"c{index}" for index in range(classes)])
+    figures = counts.metrics_as_json(
+        counts.pixel_counts(truth, predicted, classes), [f"c{index}" for index in range(classes)]
+    )
     valid = truth != VOID
     true, guessed = truth[valid], predicted[valid]
     assert figures["absent_classes"] == [f"c{index}" for index in range(classes) if index not in true]
     if not valid.any():
-        assert all(figures[name] is None for name in FIGURES)
+        assert all(figures[name] is None for name in METRIC_NAMES)
         return
     labels = list(range(classes))
     with warnings.catch_warnings():
@@ -150,7 +151,7 @@ def test_a_shifted_contour_costs_the_boundary_more_than_the_region() -> None:
     truth, shifted = np.zeros((2, 200, 200), np.uint8)
     truth[40:160, 40:160] = 1
     shifted[44:164, 44:164] = 1
-    figures = counts.as_json(counts.pixel_counts(truth, shifted, 2), ["background", "square"])
+    figures = counts.metrics_as_json(counts.pixel_counts(truth, shifted, 2), ["background", "square"])
     assert figures["per_class_iou"]["square"] > 0.85
     assert figures["per_class_boundary_iou"]["square"] < 0.4
 

@@ -163,12 +163,12 @@ def test_unknown_backbones_and_options_are_refused() -> None:
         "backbone, weights, freeze_batch_normalization, fully_connected_channels, fully_connected_kernel_size, "
         "image_pooling, dropout"
     )
-    with pytest.raises(ValueError, match=rf"option 'alpha'; over the backbone 'vgg16' .* are {known}, width, batch_no"):
+    with pytest.raises(ValueError, match=rf"option 'alpha'; with the backbone 'vgg16' .* are {known}, width, batch_no"):
         make(alpha=0.25)
-    with pytest.raises(ValueError, match=rf"option 'width'; over the backbone 'mobilenet' its options are {known}, al"):
+    with pytest.raises(ValueError, match=rf"option 'width'; with the backbone 'mobilenet' its options are {known}, al"):
         make(backbone="mobilenet", width=0.25)
     with pytest.raises(
-        ValueError, match="unknown option 'classes'; over the backbone 'resnet50_v2' its options are no"
+        ValueError, match="unknown option 'classes'; with the backbone 'resnet50_v2' its options are no"
     ):
         make_backbone("resnet50_v2", keras.Input((32, 32, 3)), classes=3)
 

@@ -61,7 +61,7 @@ def test_a_backbone_that_does_not_fit_is_refused(folder: Path, tmp_path: Path) -
     wider = create_network("fcn8", image_size=64, num_classes=3, width=0.1, batch_normalization=True)
     with pytest.raises(ValueError, match=r"26 of 26 layers differ, block1_conv1 first .*the same backbone, width"):
         load_backbone(wider, folder)
-    with pytest.raises(ValueError, match="names no backbone"):
+    with pytest.raises(ValueError, match="lists no backbone blocks"):
         load_backbone(create_network("unet", image_size=64, num_classes=3, width=4, depth=1), folder)
     with pytest.raises(ValueError, match="holds no layers"):
         load_backbone(wider, tmp_path)
@@ -88,7 +88,7 @@ def test_weights_of_a_port_of_ssd300_are_found_by_caffes_names(tmp_path: Path) -
     assert report.other_shape == {"fc7_mbox_conf": "3×3×51×18 and 18 here, 3×3×51×126 and 126 in the file"}
     assert (report.missing, report.unused) == ((), ("conv9_2",))
     assert (network.get_layer("block4_conv3").kernel.numpy() == 0.25).all()
-    assert "not loaded, of another shape: fc7_mbox_conf (3×3×51×18" in str(report)
+    assert "not loaded, other shape: fc7_mbox_conf (3×3×51×18" in str(report)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_unusable_files_are_named(detector: keras.Model, tmp_path: Path) -> None
     with pytest.raises(ValueError, match=r"nowhere\.h5 is not there"):
         load_initial_weights(detector, str(tmp_path / "nowhere.h5"))
     (tmp_path / "text.h5").write_text("no HDF5")
-    with pytest.raises(ValueError, match="can't be read as HDF5"):
+    with pytest.raises(ValueError, match="cannot be read as HDF5"):
         load_initial_weights(detector, str(tmp_path / "text.h5"))
     detector.save_weights(tmp_path / "keras3.weights.h5")
     with pytest.raises(ValueError, match="no weights by layer name: save them in the layout of Keras 2"):

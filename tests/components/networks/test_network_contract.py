@@ -69,14 +69,14 @@ def test_a_network_of_ones_own_that_keeps_it(own_network: str) -> None:
 @pytest.mark.parametrize(
     ("flaw", "sentence"),
     [
-        ("softmax", "no score gets below zero: leave out the last softmax"),
-        ("relu", "no score gets below zero: leave out the last softmax, sigmoid or ReLU"),
+        ("softmax", "no score gets below zero: remove the last softmax"),
+        ("relu", "no score gets below zero: remove the last softmax, sigmoid or ReLU"),
         ("half precision", r"the scores are bfloat16 under the dtype policy mixed_bfloat16: give the last layers"),
-        ("stopped", r"no gradient reaches .*kernel.*: is there a layer that can't be differentiated"),
-        ("forgetful", "saved as .keras and loaded gives other scores"),
-        ("demanding", r"can't be saved as .keras and loaded again \(.*register_keras_serializable"),
+        ("stopped", r"no gradient reaches .*kernel.*: is a layer not differentiable"),
+        ("forgetful", "saved as .keras and loaded returns other scores"),
+        ("demanding", r"cannot be saved as .keras and loaded again \(.*register_keras_serializable"),
         ("logarithm", r"the scores of a black image \(RGB 0\) are not all finite"),
-        ("unit range", "two images have the same scores unless their RGB is within 0 to 1"),
+        ("unit range", "two images have different scores only if their RGB values are from 0 to 1"),
     ],
 )
 def test_what_breaks_the_contract_is_said(own_network: str, flaw: str, sentence: str) -> None:
@@ -85,7 +85,7 @@ def test_what_breaks_the_contract_is_said(own_network: str, flaw: str, sentence:
 
 
 def test_what_can_not_be_made_is_refused_as_in_a_run(own_network: str) -> None:
-    with pytest.raises(ValueError, match=r"gives scores of shape \(None, 22, 22, 4\) instead of"):
+    with pytest.raises(ValueError, match=r"returns scores of shape \(None, 22, 22, 4\), expected \(None, 45, 45, 4\)"):
         check_network(own_network, flaw="stride")
     with pytest.raises(ValueError, match="its options are flaw"):
         check_network(own_network, flow="stride")
@@ -99,5 +99,5 @@ def test_an_export_that_segments_otherwise_is_found(own_network: str, monkeypatc
 
     export = network_contract.export_saved_model
     monkeypatch.setattr(network_contract, "export_saved_model", export_upside_down)
-    with pytest.raises(AssertionError, match="of the pixels another class than the network does"):
+    with pytest.raises(AssertionError, match="of the pixels another class than the network"):
         check_network(own_network)

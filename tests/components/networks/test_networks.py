@@ -198,9 +198,9 @@ def test_unet_over_a_backbone_may_end_at_a_coarser_stride() -> None:
     assert {"up4", "up3"} <= names
     assert not names & {"up2", "up1", "up0"}
     assert network(np.zeros((1, 45, 70, 3), np.float32)).shape == (1, 45, 70, 2)
-    with pytest.raises(ValueError, match="output_stride is one of 1, 2, 4, 8, 16, not 3"):
+    with pytest.raises(ValueError, match="output_stride must be one of 1, 2, 4, 8, 16, not 3"):
         make(image_size=32, output_stride=3)
-    with pytest.raises(ValueError, match="output_stride is for the expanding path over a backbone"):
+    with pytest.raises(ValueError, match="output_stride needs a backbone: name one"):
         create_network("unet", image_size=32, num_classes=2, output_stride=8)
 
 
@@ -208,19 +208,25 @@ def test_unknown_names_and_options_are_refused() -> None:
     make = functools.partial(create_network, image_size=32, num_classes=2)
     with pytest.raises(ValueError, match=r"unknown network 'fcn9'; known are fcn32, fcn16, fcn8, fcn4, unet"):
         make("fcn9")
-    with pytest.raises(ValueError, match=r"'unet' can't be made: unknown option 'wdth'; its options are width, depth"):
+    with pytest.raises(
+        ValueError, match=r"'unet' cannot be created: unknown option 'wdth'; its options are width, depth"
+    ):
         make("unet", wdth=3)
-    with pytest.raises(ValueError, match=r"'fcn8' can't be made: unknown option 'wdth'; over .* are backbone, weights"):
+    with pytest.raises(
+        ValueError, match=r"'fcn8' cannot be created: unknown option 'wdth'; with .* are backbone, weights"
+    ):
         make("fcn8", wdth=3)
-    with pytest.raises(ValueError, match=r"'fcn8' can't be made: unknown option 'output_stride'"):
+    with pytest.raises(ValueError, match=r"'fcn8' cannot be created: unknown option 'output_stride'"):
         make("fcn8", output_stride=4)
-    with pytest.raises(ValueError, match=r"'unet' can't be made: \w+: "):
+    with pytest.raises(ValueError, match=r"'unet' cannot be created: \w+: "):
         make("unet", width=[4])
-    with pytest.raises(ValueError, match="depth 2 does not go with a backbone, which has five poolings: leave it out"):
+    with pytest.raises(ValueError, match="depth 2 cannot be used with a backbone, which has five poolings: remove it"):
         make("unet", **QUARTER, depth=2)
-    with pytest.raises(ValueError, match="are for a backbone: name one with `backbone`"):
+    with pytest.raises(
+        ValueError, match="weights and freeze_batch_normalization need a backbone: name one with `backbone`"
+    ):
         make("unet", width=2, weights="imagenet")
-    with pytest.raises(ValueError, match=r"'no_such_module:build' can't be imported"):
+    with pytest.raises(ValueError, match=r"'no_such_module:build' cannot be imported"):
         make("no_such_module:build")
 
 
@@ -234,7 +240,7 @@ def test_a_network_of_ones_own_by_its_dotted_path(tmp_path: Path, monkeypatch: p
     monkeypatch.syspath_prepend(tmp_path)
     network = create_network("my_networks:build", image_size=32, num_classes=5)
     assert network.output_shape == (None, 32, 32, 5)
-    with pytest.raises(ValueError, match=r"gives scores of shape \(None, 16, 16, 5\) instead of \(None, 32, 32, 5\)"):
+    with pytest.raises(ValueError, match=r"returns scores of shape \(None, 16, 16, 5\), expected \(None, 32, 32, 5\)"):
         create_network("my_networks:build", image_size=32, num_classes=5, stride=2)
     with pytest.raises(ValueError, match=r"'my_networks:build': got an unexpected .* 'wdth'; its options are stride"):
         create_network("my_networks:build", image_size=32, num_classes=5, wdth=2)

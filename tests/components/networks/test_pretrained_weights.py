@@ -164,14 +164,14 @@ def test_imagenet_downloads_what_keras_applications_publishes(quarter: tuple[ker
 
 def test_a_download_that_fails_says_what_to_do(server: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"'mobilenet' can't be downloaded \(.*http://localhost.* 404 .*\): give a local .*weights: P"
+        ValueError, match=r"'mobilenet' cannot be downloaded \(.*http://localhost.* 404 .*\): give a local .*weights: P"
     ):
         make_fcn(**QUARTER, weights="imagenet")
 
 
 def test_weights_that_are_not_there_or_do_not_fit(quarter: tuple[keras.Model, Path], tmp_path: Path) -> None:
     _, folder = quarter
-    with pytest.raises(ValueError, match=r"weights file .*nowhere\.h5 is not there: give `imagenet`, or an \.h5"):
+    with pytest.raises(ValueError, match=r"weights file .*nowhere\.h5 does not exist: give `imagenet`, or an \.h5"):
         make_fcn(**QUARTER, weights=str(tmp_path / "nowhere.h5"))
     for file in ("whole.weights.h5", "headless.h5"):
         with pytest.raises(ValueError, match=rf"weights '.*{file}' do not fit the backbone 'mobilenet': [^\n]+$"):
@@ -181,7 +181,7 @@ def test_weights_that_are_not_there_or_do_not_fit(quarter: tuple[keras.Model, Pa
         make_fcn(**QUARTER, weights=str(tmp_path / "text.h5"))
     with pytest.raises(ValueError, match="weights 'imagenet' do not fit the backbone 'mobilenet': If imagenet weights"):
         make_fcn(backbone="mobilenet", alpha=0.3, weights="imagenet")
-    with pytest.raises(ValueError, match="'vgg16': they need width 1 and no batch_normalization; leave these options"):
+    with pytest.raises(ValueError, match="'vgg16': they need width 1 and no batch_normalization; remove these options"):
         make_fcn(width=0.5, fully_connected_channels=0, weights="imagenet")
 
 

@@ -210,7 +210,7 @@ def test_a_damaged_image_is_refused(model: Any, file: bytes, length: float) -> N
 
 @pytest.mark.parametrize("claiming", [_png_claiming, _jpeg_claiming, _gif_claiming])
 def test_a_decompression_bomb_is_refused_by_its_header(model: Any, claiming: Callable[[int, int], bytes]) -> None:
-    sentence = "image_bytes[1] unpacks to 50001000 pixels, and 50000000 are allowed: make it smaller"
+    sentence = "image_bytes[1] unpacks to 50001000 pixels, and 50000000 are allowed: make the image smaller"
     for _ in range(50):  # the check comes first every time: it does not race with the decoder
         assert sentence in _refusal(model, PNG, claiming(50_001, 1_000))
     assert "unpacks to 4290250000 pixels" in _refusal(model, claiming(65_500, 65_500))
@@ -299,7 +299,7 @@ def test_a_description_that_can_not_be_read_is_refused_with_a_sentence(tmp_path:
     for content in (None, "", "[]", "7", "{", '{"class_names": ["background"]}'):
         if content is not None:
             file.write_text(content)
-        with pytest.raises(ValueError, match=f"^{tmp_path} is not a model of this project: {file} can't be read"):
+        with pytest.raises(ValueError, match=f"^{tmp_path} is not a model of this project: {file} cannot be read"):
             read_description(tmp_path)
     with pytest.raises(ValueError, match="it lacks 'image_size'"):
         read_description(tmp_path)

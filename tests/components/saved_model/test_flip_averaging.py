@@ -15,7 +15,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components.networks import create_network
-from components.saved_model.flip_averaging import with_flip_averaging
+from components.saved_model.export import with_flip_averaging
 from components.segmentation_trainer import executor
 from components.segmentation_trainer.component import SegmentationTrainer
 from components.training.config import TrainingConfig

@@ -18,8 +18,8 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components.artifacts.records import read_records
+from components.metrics import METRIC_NAMES
 from components.metrics.counts import confusion_of, from_sparse
-from components.metrics.figure_names import FIGURES
 from components.published_model import executor as published_executor
 from components.published_model.component import PublishedModel
 from components.run_files import SMOKE_TEST_FILE
@@ -154,7 +154,7 @@ def test_tfma_reports_the_same_figures(evaluated: tuple[Any, dict[str, Any]]) ->
             ("car", "network", figures["slices"]["class present"]["car"]),
         ):
             values = found[slice_name, name, size]
-            for figure in FIGURES:
+            for figure in METRIC_NAMES:
                 assert values[figure] == expected[figure]
             assert values["images"] == expected["images"]
             assert values["iou/car"] == expected["per_class_iou"]["car"]
@@ -358,6 +358,6 @@ def test_the_metric_works_in_tfxs_own_evaluator(
     found = {entry.key.name: entry.value.double_value.value for entry in metrics.metric_keys_and_values}
     expected = evaluated[1]["candidates"]["cars"]
     assert found["images"] == VAL_IMAGES
-    for figure in FIGURES:
+    for figure in METRIC_NAMES:
         assert found[figure] == pytest.approx(expected[figure], abs=1e-12)
     assert found["iou/car"] == pytest.approx(expected["per_class_iou"]["car"], abs=1e-12)

@@ -23,14 +23,15 @@ from components.saved_model.description import read_description
 from components.segmentation_trainer import executor
 from components.segmentation_trainer.component import SegmentationTrainer
 from components.training.background_classes import (
-    image_and_learned_classes,
-    join_background,
+    add_background_classes,
+    image_and_learned_class_map,
     learned_class_names,
-    with_background_joined,
+    learned_class_pixels,
+    merge_background,
+    with_background_merged,
 )
 from components.training.config import TrainingConfig
-from components.training.loop import learned_classes, pixels_of_classes
-from components.training.metrics import SegmentationMetrics
+from components.training.metrics import TrainingMetrics
 from components.voc_example_gen import executor as conversion_executor
 from components.voc_example_gen.component import VocExampleGen
 from tests.components.networks.tiny_network import TINY
@@ -42,7 +43,7 @@ from tfds_voc_seg.labels import VOC_CLASSES, VOID
 from tfds_voc_seg.record_config import RecordConfig
 
 SOUGHT = ("background", "person")
-LEARNED = learned_class_names(SOUGHT)
+LEARNED = add_background_classes(SOUGHT)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def _train(examples: Any, folder: Path, make_artifact: Callable[..., Any], **set
 def test_learned_are_the_classes_sought_and_then_vocs_others() -> None:
     assert LEARNED[:4] == ("background", "person", "aeroplane", "bicycle")
     assert sorted(LEARNED) == sorted(VOC_CLASSES)
-    assert learned_class_names(VOC_CLASSES) == VOC_CLASSES
+    assert add_background_classes(VOC_CLASSES) == VOC_CLASSES
 
 
 def test_a_records_class_map_names_what_the_background_consists_of(told_apart: Any, devkit: Path) -> None:
@@ -74,7 +75,7 @@ def test_a_records_class_map_names_what_the_background_consists_of(told_apart: A
     seen: set[int] = set()
     for record in tf.data.TFRecordDataset(read_records(told_apart).files["val"]):
         name = tf.train.Example.FromString(record.numpy()).features.feature["filename"].bytes_list.value[0].decode()
-        _, classes = image_and_learned_classes(record, IMAGE_SIZE, SOUGHT)
+        _, classes = image_and_learned_class_map(record, IMAGE_SIZE, SOUGHT)
         mask = resize_class_map(masks[name], IMAGE_SIZE)
         expected = np.array(
             [[VOID if value == VOID else LEARNED.index(VOC_CLASSES[value]) for value in row] for row in mask]
@@ -95,7 +96,7 @@ def test_probabilities_of_the_others_are_added_to_the_backgrounds(
     classes: int, extra: int, size: float, seed: int
 ) -> None:
     scores = np.random.default_rng(seed).normal(0, size, (3, classes + extra)).astype(np.float32)
-    joined = join_background(tf.constant(scores), classes)
+    joined = merge_background(tf.constant(scores), classes)
     assert np.isfinite(joined).all()
     probabilities = tf.nn.softmax(scores).numpy()
     expected = probabilities[:, :classes].copy()
@@ -106,7 +107,7 @@ def test_probabilities_of_the_others_are_added_to_the_backgrounds(
 def test_several_weak_others_outweigh_a_class_that_is_sought() -> None:
     scores = np.log(np.array([[0.1, 0.4, 0.25, 0.25]], np.float32))
     assert scores.argmax() == 1
-    assert np.argmax(join_background(tf.constant(scores), 2)) == 0
+    assert np.argmax(merge_background(tf.constant(scores), 2)) == 0
 
 
 @settings(max_examples=20, deadline=None)
@@ -115,7 +116,7 @@ def test_metrics_count_the_others_as_background(seed: int) -> None:
     rng = np.random.default_rng(seed)
     truth = rng.choice([0, 1, 2, 3, VOID], (2, 5, 5)).astype(np.uint8)
     scores = rng.normal(0, 2, (2, 5, 5, 4)).astype(np.float32)
-    learned, told = SegmentationMetrics(SOUGHT), SegmentationMetrics(SOUGHT)
+    learned, told = TrainingMetrics(SOUGHT), TrainingMetrics(SOUGHT)
     learned.update_state(truth, tf.constant(scores))
     as_told = np.where((truth == VOID) | (truth == 1), truth, 0)
     probabilities = tf.nn.softmax(scores).numpy()
@@ -128,9 +129,9 @@ def test_metrics_count_the_others_as_background(seed: int) -> None:
 def test_a_network_that_tells_fewer_classes_shares_the_others_weights() -> None:
     images = keras.Input((8, 8, 3))
     network = keras.Model(images, keras.layers.Conv2D(5, 1)(images))
-    telling = with_background_joined(network, 2)
+    telling = with_background_merged(network, 2)
     photos = np.random.default_rng(0).uniform(0, 1, (2, 8, 8, 3)).astype(np.float32)
-    np.testing.assert_allclose(telling(photos), join_background(network(photos), 2), atol=1e-6)
+    np.testing.assert_allclose(telling(photos), merge_background(network(photos), 2), atol=1e-6)
     assert telling.count_params() == network.count_params()
 
 
@@ -141,9 +142,9 @@ def test_the_exported_model_tells_the_classes_sought(
     model, run = _train(told_apart, tmp_path, make_artifact, epochs=2, flip_averaging=flip_averaging)
     assert read_description(str(model)).class_names == SOUGHT
     signatures = tf.saved_model.load(str(model)).signatures
-    metrics = SegmentationMetrics(SOUGHT)
+    metrics = TrainingMetrics(SOUGHT)
     for record in tf.data.TFRecordDataset(read_records(told_apart).files["val"]):
-        image, _ = image_and_learned_classes(record, IMAGE_SIZE, SOUGHT)
+        image, _ = image_and_learned_class_map(record, IMAGE_SIZE, SOUGHT)
         scores = signatures["score_images"](images=image[tf.newaxis])["scores"]
         assert scores.shape == (1, IMAGE_SIZE, IMAGE_SIZE, 2)
         answer = signatures["segment_examples"](examples=record[tf.newaxis])
@@ -158,7 +159,7 @@ def test_the_exported_model_tells_the_classes_sought(
 
 
 def test_records_that_do_not_tell_are_refused(examples: Any, tmp_path: Path, make_artifact: Callable[..., Any]) -> None:
-    with pytest.raises(ValueError, match=r"learn_background_classes: the records don't tell .* background_classes"):
+    with pytest.raises(ValueError, match=r"learn_background_classes: the records do not store .* background_classes"):
         _train(examples, tmp_path, make_artifact, epochs=1)
 
 
@@ -166,8 +167,8 @@ def test_median_frequency_counts_the_classes_that_are_learnt(told_apart: Any, de
     records, config = read_records(told_apart), TrainingConfig(learn_background_classes=True)
     masks = [resize_class_map(read_mask(pair), IMAGE_SIZE) for pair in read_splits(devkit)["train"].pairs]
     pixels = np.bincount(np.concatenate([mask.ravel() for mask in masks]), minlength=VOID + 1)
-    assert pixels_of_classes(records, config) == [pixels[VOC_CLASSES.index(name)] for name in LEARNED]
-    plain = pixels_of_classes(records, TrainingConfig())
+    assert learned_class_pixels(records, config) == [pixels[VOC_CLASSES.index(name)] for name in LEARNED]
+    plain = learned_class_pixels(records, TrainingConfig())
     person = int(pixels[VOC_CLASSES.index("person")])
     assert list(plain) == [int(pixels[: len(VOC_CLASSES)].sum()) - person, person]
-    assert learned_classes(records, TrainingConfig()) == SOUGHT
+    assert learned_class_names(records, TrainingConfig()) == SOUGHT

@@ -5,9 +5,10 @@ import itertools
 from typing import Any
 
 import pytest
+import tensorflow as tf
 
 from components.training.augmentation_config import AugmentationConfig
-from components.training.input_pipeline import Share, count_records, evaluation_batches, steps_of, training_batches
+from components.training.input_pipeline import count_records, evaluation_batches, steps_per_epoch, training_batches
 from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.records.decoding import image_and_class_map
@@ -54,7 +55,7 @@ def test_every_record_is_seen_once_an_epoch(files: list[str]) -> None:
     seen = as_bytes(plain)
     assert len(seen) == TRAIN_IMAGES  # the last, filled batch too
     assert sorted(seen) == sorted(stored(files)) != seen
-    assert [len(images) for images, _ in plain] == [BATCH] * steps_of(TRAIN_IMAGES, BATCH)
+    assert [len(images) for images, _ in plain] == [BATCH] * steps_per_epoch(TRAIN_IMAGES, BATCH)
 
 
 def test_an_epoch_follows_from_its_number_and_the_seed(files: list[str]) -> None:
@@ -68,8 +69,8 @@ def test_an_epoch_follows_from_its_number_and_the_seed(files: list[str]) -> None
 def test_workers_share_every_batch_between_them(files: list[str]) -> None:
     alone = [set(as_bytes_of(batch)) for batch in batches(files, range(2)).as_numpy_iterator()]
     halves = [
-        [set(as_bytes_of(batch)) for batch in batches(files, range(2), share=Share(index, 2, 2)).as_numpy_iterator()]
-        for index in range(2)
+        [set(as_bytes_of(batch)) for batch in batches(files, range(2), context=context).as_numpy_iterator()]
+        for context in (tf.distribute.InputContext(2, index, 2) for index in range(2))
     ]
     assert [one | other for one, other in zip(*halves, strict=True)] == alone
     assert all(not one & other for one, other in itertools.islice(zip(*halves, strict=True), 2))

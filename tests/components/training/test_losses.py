@@ -13,9 +13,9 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 
-from components.training.loss_config import LOSSES, ClassWeights, LossWeights, class_weights_of
+from components.training.loss_config import LOSSES, ClassWeights, LossWeights, resolve_class_weights
 from components.training.losses import cross_entropy, dice, focal, lovasz_softmax, make_loss
-from components.training.metrics import SegmentationMetrics
+from components.training.metrics import TrainingMetrics
 from tfds_voc_seg.labels import VOID
 
 CLASSES = 4
@@ -209,7 +209,7 @@ def trained_on_replicas(replicas: int, losses: dict[str, float]) -> tuple[list[n
         network.compile(
             keras.optimizers.SGD(0.5),
             make_loss(losses, class_weights=CLASS_WEIGHTS, focal_gamma=2.0),
-            metrics=[SegmentationMetrics(["background", "cat", "dog", "person"])],
+            metrics=[TrainingMetrics(["background", "cat", "dog", "person"])],
         )
     history = network.fit(images, classes, batch_size=4, epochs=2, shuffle=False, verbose=0).history
     return network.get_weights(), history
@@ -283,10 +283,10 @@ def test_wrong_class_weights_are_refused_by_one_sentence(wrong: Any) -> None:
 
 def test_class_weights_by_name_and_by_median_frequency() -> None:
     names = ("background", "cat", "person")
-    assert class_weights_of(None, names, None) is None
-    assert class_weights_of({"person": 2.0}, names, None) == [1.0, 1.0, 2.0]
-    assert class_weights_of("median_frequency", names, np.array([1000, 10, 100])) == [0.1, 10.0, 1.0]
-    assert class_weights_of("median_frequency", names, [400, 0, 100]) == [0.625, 1.0, 2.5]
-    assert class_weights_of("median_frequency", names, [0, 0, 0]) == [1.0, 1.0, 1.0]
+    assert resolve_class_weights(None, names, None) is None
+    assert resolve_class_weights({"person": 2.0}, names, None) == [1.0, 1.0, 2.0]
+    assert resolve_class_weights("median_frequency", names, np.array([1000, 10, 100])) == [0.1, 10.0, 1.0]
+    assert resolve_class_weights("median_frequency", names, [400, 0, 100]) == [0.625, 1.0, 2.5]
+    assert resolve_class_weights("median_frequency", names, [0, 0, 0]) == [1.0, 1.0, 1.0]
     with pytest.raises(ValueError, match=r"unknown class 'dog'; allowed are background, cat, person"):
-        class_weights_of({"dog": 2.0}, names, None)
+        resolve_class_weights({"dog": 2.0}, names, None)

@@ -27,7 +27,7 @@ from components.run_files import CURVES_FILE, HISTORY_CSV, HISTORY_JSON, STATE_F
 from components.training.config import TrainingConfig
 from components.training.input_pipeline import evaluation_batches
 from components.training.loop import TrainingResult, train
-from components.training.metrics import SegmentationMetrics
+from components.training.metrics import TrainingMetrics
 from components.training.resumption import TrainingFolder
 from tests.components.networks.tiny_network import TINY
 from tests.conftest import VAL_IMAGES
@@ -111,7 +111,7 @@ def test_what_is_validated_and_exported_is_the_average_of_the_weights(run: Any, 
     assert any(not np.array_equal(*pair) for pair in zip(plain.get_weights(), averaged.get_weights(), strict=True))
     decode = functools.partial(image_and_class_map, image_size=records.image_size, channels=len(records.class_names))
     batches = evaluation_batches(records.files["val"], decode, batch_size=4, records=VAL_IMAGES)
-    metrics = SegmentationMetrics(records.class_names)
+    metrics = TrainingMetrics(records.class_names)
     for images, classes in batches:
         metrics.update_state(classes, averaged(tf.cast(images, tf.float32), training=False))
     assert float(metrics.result()["mean_iou"]) == pytest.approx(max(result.history["val_mean_iou"]), abs=1e-6)
@@ -154,7 +154,7 @@ def test_frozen_blocks_keep_their_weights(run: Any) -> None:
     trained = {layer.name: layer.trainable_variables for layer in network.layers}
     assert not any(trained[name] for name in (*first, *second))
     assert any(trained[name] for name in third)
-    with pytest.raises(ValueError, match="frozen_blocks is 9, but the network names 5 backbone blocks"):
+    with pytest.raises(ValueError, match="frozen_blocks is 9, but the network lists 5 backbone blocks"):
         run("other", network="fcn8", options=options, epochs=1, frozen_blocks=9)
 
 

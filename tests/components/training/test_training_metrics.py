@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from components.metrics import confusion
 from components.training.losses import cross_entropy
-from components.training.metrics import SegmentationMetrics
+from components.training.metrics import TrainingMetrics
 from tfds_voc_seg.labels import VOID
 
 NAMES = ("background", "cat", "dog", "person")
@@ -32,7 +32,7 @@ def batches(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 def test_metrics_over_batches_are_those_of_one_confusion_matrix(
     first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray], dtype: str
 ) -> None:
-    metrics, counts = SegmentationMetrics(NAMES), np.zeros((CLASSES, CLASSES), np.int64)
+    metrics, counts = TrainingMetrics(NAMES), np.zeros((CLASSES, CLASSES), np.int64)
     for classes, scores in (first, second):
         cast = tf.cast(scores, dtype)
         metrics.update_state(classes, cast)
@@ -51,7 +51,7 @@ def test_metrics_over_batches_are_those_of_one_confusion_matrix(
 
 
 def test_counts_stay_exact_beyond_what_float32_holds() -> None:
-    metrics = SegmentationMetrics(NAMES[:2])
+    metrics = TrainingMetrics(NAMES[:2])
     (pixels,) = metrics.variables
     pixels.assign(np.array([[2.0**24, 0], [0, 0]]))
     metrics.update_state(np.array([[[0]]], np.uint8), np.array([[[[1.0, 0.0]]]]))
@@ -60,7 +60,7 @@ def test_counts_stay_exact_beyond_what_float32_holds() -> None:
 
 def test_the_metrics_compile_with_xla() -> None:
     """Keras turns XLA on by itself where there is a GPU, and computes the result in the step."""
-    metrics, classes = SegmentationMetrics(NAMES), np.array([[[0, 1, VOID]]], np.uint8)
+    metrics, classes = TrainingMetrics(NAMES), np.array([[[0, 1, VOID]]], np.uint8)
     scores = np.eye(CLASSES, dtype=np.float32)[[[[0, 1, 2]]]]
     result = tf.function(metrics, jit_compile=True)(tf.constant(classes), tf.constant(scores))
     assert float(result["mean_iou"]) == 1
@@ -71,7 +71,7 @@ def test_the_history_has_each_metric_under_its_own_key() -> None:
     rng = np.random.default_rng(0)
     images, classes = rng.normal(0, 1, (6, 4, 4, 3)), rng.integers(0, 3, (6, 4, 4)).astype(np.uint8)
     network = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(CLASSES, 1)])
-    network.compile("sgd", cross_entropy, metrics=[SegmentationMetrics(NAMES)])
+    network.compile("sgd", cross_entropy, metrics=[TrainingMetrics(NAMES)])
     history = network.fit(images, classes, batch_size=4, epochs=2, verbose=0, validation_data=(images, classes)).history
     keys = ["loss", "mean_iou", "accuracy", *(f"iou_{name}" for name in NAMES)]
     assert sorted(history) == sorted([*keys, *(f"val_{key}" for key in keys)])

@@ -123,10 +123,10 @@ def test_a_network_is_trained_from_the_store_into_it(examples: Any, make_artifac
 
 
 def test_what_a_failing_node_wrote_does_not_reach_the_store(make_artifact: Callable[..., Any]) -> None:
-    from components.artifacts.on_disk import on_disk
+    from components.artifacts.local_copies import with_local_copies
 
     class Failing:
-        @on_disk
+        @with_local_copies
         def Do(self, input_dict: Any, output_dict: Any, exec_properties: Any) -> None:  # noqa: N802 (TFX's name)
             folder = Path(output_dict["model"][0].uri)
             (folder / "half.txt").write_text("half")

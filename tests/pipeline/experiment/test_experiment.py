@@ -12,7 +12,7 @@ from etils import epath
 from PIL import Image
 
 from components.metrics.bootstrap import bootstrap_pixel_accuracy, interval
-from components.metrics.counts import from_sparse, pixel_counts, scalars, to_sparse
+from components.metrics.counts import from_sparse, pixel_counts, scalar_metrics, to_sparse
 from pipeline import cli
 from pipeline.config.loading import load_config
 from pipeline.config.problems import ConfigError
@@ -86,7 +86,7 @@ def test_an_arm_from_an_evaluation() -> None:
     candidates = {}
     for name in guesses:
         total = sum(from_sparse(row["counts"][name]["network"], 2) for row in rows)
-        candidates[name] = {**scalars(np.asarray(total)), "original_size": None}
+        candidates[name] = {**scalar_metrics(np.asarray(total)), "original_size": None}
     evaluation = {"class_names": NAMES, "image_size": 8, "candidates": candidates}
     histories: dict[str, dict[str, list[float]]] = {name: {"val_mean_iou": [0.5]} for name in guesses}
     found = arm("a", [0, 1], histories, evaluation, rows)

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from components.saved_model.lookup import ModelNotFoundError
+from components.saved_model.serving_folder import ModelNotFoundError
 from pipeline.prediction.segmenter import ModelError, Segmenter, load_segmenter
 from tests.pipeline.prediction.conftest import SIZE
 from tests.pipeline.prediction.odd_images import encoded, pixels

@@ -1,4 +1,4 @@
-"""Checks that a SavedModel can be evaluated."""
+"""The signatures of a SavedModel, and the check that a model has those that an evaluation needs."""
 
 from __future__ import annotations
 
@@ -9,21 +9,27 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from components.run_files import SAVED_MODEL_FILE
 from components.saved_model.description import ModelDescription, read_description
-from components.saved_model.export import SCORE_IMAGES_SIGNATURE
+
+SERVING_SIGNATURE = "serving_default"
+CLASS_MAP_SIGNATURE = "class_map"
+PROBABILITIES_SIGNATURE = "probabilities"
+SEGMENT_EXAMPLES_SIGNATURE = "segment_examples"
+SEGMENT_IMAGES_SIGNATURE = "segment_images"
+SCORE_IMAGES_SIGNATURE = "score_images"
 
 
 def check_model(folder: str, *, load: bool = True) -> ModelDescription:
-    """Makes sure that a SavedModel can be evaluated.
+    """Checks that a SavedModel can be evaluated.
 
     Args:
         folder: the SavedModel.
-        load: load it too, which finds damaged weights.
+        load: also load the model, which detects corrupt weights.
 
     Returns:
-        What it says of itself.
+        The model's description.
 
     Raises:
-        ValueError: it can't be loaded, is not one of this project, or was made by a version without the signature.
+        ValueError: the model cannot be loaded, is not a model of this project, or lacks the signature for evaluation.
     """
     try:
         description = read_description(folder)
@@ -33,5 +39,8 @@ def check_model(folder: str, *, load: bool = True) -> ModelDescription:
     except (OSError, DecodeError, tf.errors.OpError) as error:
         raise ValueError(str(error)) from error
     if SCORE_IMAGES_SIGNATURE not in graph.meta_graphs[0].signature_def:
-        raise ValueError(f"it lacks the signature {SCORE_IMAGES_SIGNATURE}, as an earlier version made them")
+        raise ValueError(
+            f"it lacks the signature {SCORE_IMAGES_SIGNATURE!r}: an earlier version of this project exported it; "
+            "train and publish the model again"
+        )
     return description

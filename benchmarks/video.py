@@ -125,7 +125,7 @@ def measure(model: Path, clip: Path, scratch: Path) -> dict[str, float]:
     from components.saved_model.serving_folder import find_saved_model
     from pipeline.prediction.segmenter import load_segmenter
     from pipeline.prediction.video.options import VideoOptions
-    from pipeline.prediction.video.run import predict_video
+    from pipeline.prediction.video.predict_video import predict_video
     from tfds_voc_seg.photos import resize_photo
 
     folder = find_saved_model(model)
@@ -171,7 +171,7 @@ def peak_memory(frames: int) -> tuple[float, float]:
     """Returns the peak memory in GB before the video, after a first batch, and at the end."""
     from pipeline.prediction.segmenter import load_segmenter
     from pipeline.prediction.video.options import VideoOptions
-    from pipeline.prediction.video.run import predict_video
+    from pipeline.prediction.video.predict_video import predict_video
 
     with tempfile.TemporaryDirectory() as scratch:
         name, options = NETWORKS[-1]

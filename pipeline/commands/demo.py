@@ -17,9 +17,9 @@ def add_parser(commands: Any) -> None:
     """Adds `demo`."""
     demo = commands.add_parser(
         "demo",
-        help="try models on images, on a web page of this machine",
-        description="Serve a page to drop images on: overlays, classes to switch on and off, two models side by side. "
-        "Images stay in memory and go nowhere.",
+        help="try models on images in a local web page",
+        description="Serve a local web page that segments images: it shows overlays, can hide classes, and compares "
+        "two models. Images stay in the memory of this machine.",
     )
     demo.add_argument(
         "models",
@@ -27,24 +27,24 @@ def add_parser(commands: Any) -> None:
         metavar="MODEL",
         help="one or two: a SavedModel, a publishing folder (its latest version), or the output folder of a run",
     )
-    demo.add_argument("--host", default="127.0.0.1", metavar="H", help="where to listen (default: this machine alone)")
+    demo.add_argument("--host", default="127.0.0.1", metavar="H", help="address to serve on (default: this machine)")
     demo.add_argument(
-        "--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"0 for a free one (default: {DEFAULT_PORT})"
+        "--port", type=_port, default=DEFAULT_PORT, metavar="N", help=f"0 selects a free port (default: {DEFAULT_PORT})"
     )
     demo.add_argument(
         "--max-upload-mb",
         type=_megabytes,
         default=DEFAULT_UPLOAD_MB,
         metavar="MB",
-        help=f"the largest image file that is taken (default: {DEFAULT_UPLOAD_MB:g})",
+        help=f"maximum size of an image file (default: {DEFAULT_UPLOAD_MB:g})",
     )
-    demo.set_defaults(command=_demo, interrupted="the page is closed")
+    demo.set_defaults(command=_demo, interrupted="the demo has stopped")
 
 
 def _port(text: str) -> int:
     port = int(text)
     if not 0 <= port <= _HIGHEST_PORT:
-        raise argparse.ArgumentTypeError(f"a port is a number up to {_HIGHEST_PORT}")
+        raise argparse.ArgumentTypeError(f"must be a port from 0 to {_HIGHEST_PORT}")
     return port
 
 
@@ -59,7 +59,7 @@ def _demo(options: argparse.Namespace) -> int:
     from components.saved_model.serving_folder import ModelNotFoundError, find_saved_model
 
     if len(options.models) > 2:
-        return fail("two models can be compared, not more", EXIT_USAGE)
+        return fail("at most two models can be compared", EXIT_USAGE)
     try:
         for model in options.models:
             find_saved_model(model)
@@ -80,15 +80,15 @@ def _demo(options: argparse.Namespace) -> int:
             try:
                 with listen(options.host, options.port) as listening:
                     if not is_this_machine_only(options.host):
-                        say(f"warning: listening on {options.host}, so whoever reaches this machine can use the page")
+                        say(f"warning: on {options.host}, everyone who can reach this machine can use the page")
                     serve(
                         options.models,
                         listening,
                         options.host,
                         max_upload_mb=options.max_upload_mb,
-                        on_ready=lambda address: say(f"open {address}  (Ctrl-C ends it)"),
+                        on_ready=lambda address: say(f"open {address}  (Ctrl-C stops the demo)"),
                     )
                 return 0
-            except (AddressError, ValueError) as error:  # ValueError: of a model
+            except (AddressError, ValueError) as error:  # ValueError: a model cannot be used
                 problem = str(error)
     return fail(problem, EXIT_USAGE)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.run_files import LOGS_FOLDER
 from pipeline.commands.terminal import (
@@ -20,10 +19,14 @@ from pipeline.commands.terminal import (
     positive,
     shown,
 )
+from pipeline.commands.video_arguments import add_video_arguments, video_options
 from pipeline.prediction.inputs import Failure, Input, find_inputs
-from pipeline.prediction.video.options import VideoError, VideoOptions, add_video_arguments, video_options
+from pipeline.prediction.video.options import VideoError, VideoOptions
 
-_DEFAULT_TILE = 500  # the longest side of VOC's photos: things in a tile are as large as the network has seen them
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DEFAULT_TILE = 500  # the longest side of VOC's photos: objects in a tile are as large as in training
 
 
 def add_parser(commands: Any) -> None:
@@ -31,10 +34,10 @@ def add_parser(commands: Any) -> None:
     predict = commands.add_parser(
         "predict",
         help="segment images and videos with a published model",
-        description="Segment images and videos. For each image DIR/class_maps gets its class map, a palette PNG in "
-        "VOC's format at the image's own size, and DIR/overlays a picture with the classes in VOC's colours; a video "
-        "becomes such a picture of every frame, in DIR/videos. What fails is named, and the rest goes on.",
-        epilog="Exit status: 0 all done, 1 some inputs failed, 2 wrong arguments or model.",
+        description="Segment images and videos. Writes the class map of each image to DIR/class_maps, a palette PNG in "
+        "VOC's format at the image's own size, and an overlay with the classes in VOC's colours to DIR/overlays; "
+        "writes the overlays of a video to DIR/videos. Failed inputs are reported and skipped.",
+        epilog="Exit status: 0 success, 1 some inputs failed, 2 invalid arguments or model.",
     )
     predict.add_argument(
         "model",
@@ -45,20 +48,20 @@ def add_parser(commands: Any) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="an image, a video (mp4, mov, avi, webm, gif), a folder of them, a glob in quotes, or - (standard input)",
+        help="an image, a video (mp4, mov, avi, webm, gif), a folder of them, a quoted glob, or - (standard input)",
     )
-    predict.add_argument("--output", type=Path, required=True, metavar="DIR", help="where results go")
-    predict.add_argument("--force", action="store_true", help="replace results that are there already")
+    predict.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    predict.add_argument("--force", action="store_true", help="replace existing results")
     _add_results(predict)
-    _add_methods(predict)
+    _add_computation(predict)
     add_video_arguments(predict)
-    predict.set_defaults(command=_predict, interrupted="interrupted; what is in the output folder is whole")
+    predict.set_defaults(command=_predict, interrupted="interrupted; the files in the output folder are complete")
 
 
 def _add_results(predict: argparse.ArgumentParser) -> None:
     results = predict.add_argument_group("results")
     results.add_argument(
-        "--alpha", type=_share, default=0.5, metavar="A", help="strength of the colours, 0 to 1 (default: 0.5)"
+        "--alpha", type=_share, default=0.5, metavar="A", help="opacity of the colours, 0 to 1 (default: 0.5)"
     )
     results.add_argument(
         "--legend",
@@ -70,32 +73,32 @@ def _add_results(predict: argparse.ArgumentParser) -> None:
     results.add_argument(
         "--probabilities",
         action="store_true",
-        help="write DIR/probabilities/NAME.npz too, float32 [height, width, classes]",
+        help="also write DIR/probabilities/NAME.npz, float32 [height, width, classes]",
     )
     results.add_argument(
-        "--shares", action="store_true", help="write DIR/shares/NAME.json too, each class's share of the pixels"
+        "--shares", action="store_true", help="also write DIR/shares/NAME.json, the share of the pixels per class"
     )
 
 
-def _add_methods(predict: argparse.ArgumentParser) -> None:
-    methods = predict.add_argument_group("how it is computed")
-    methods.add_argument(
+def _add_computation(predict: argparse.ArgumentParser) -> None:
+    computation = predict.add_argument_group("computation")
+    computation.add_argument(
         "--tta",
         action="store_true",
-        help="average over mirrored and scaled versions of each image: often better, always slower",
+        help="average over mirrored and scaled versions of each image: often more accurate, always slower",
     )
-    methods.add_argument(
-        "--tile", action="store_true", help="work through large images in overlapping tiles, for things that are small"
+    computation.add_argument(
+        "--tile", action="store_true", help="split large images into overlapping tiles, to find small objects"
     )
-    methods.add_argument(
+    computation.add_argument(
         "--tile-size",
         type=positive,
         default=_DEFAULT_TILE,
         metavar="N",
-        help=f"sides of the tiles, pixels (default: {_DEFAULT_TILE}, as VOC's photos)",
+        help=f"height and width of the tiles, pixels (default: {_DEFAULT_TILE}, the longer side of VOC's photos)",
     )
-    methods.add_argument(
-        "--batch", type=positive, default=4, metavar="N", help="images or frames in one run of the network (default: 4)"
+    computation.add_argument(
+        "--batch", type=positive, default=4, metavar="N", help="images or frames per run of the network (default: 4)"
     )
 
 
@@ -116,7 +119,7 @@ def _predict(options: argparse.Namespace) -> int:
     except (ModelNotFoundError, VideoError) as error:
         return fail(str(error), EXIT_USAGE)
     except OSError as error:
-        return fail(f"--output {options.output} can't be used: {error.strerror}", EXIT_USAGE)
+        return fail(f"--output {options.output} cannot be used: {error.strerror}", EXIT_USAGE)
     with tempfile.TemporaryDirectory() as folder:
         inputs, failures = find_inputs(options.inputs, options.output, sys.stdin.buffer, Path(folder))
         if inputs:
@@ -124,10 +127,10 @@ def _predict(options: argparse.Namespace) -> int:
                 failures += _work(options, inputs, videos, Path(folder) / LOGS_FOLDER)
             except ModuleNotFoundError as error:
                 return fail(not_installed(error, "predict", "predict"), EXIT_USAGE)
-            except ValueError as error:  # of the model
+            except ValueError as error:  # the model cannot be used
                 return fail(str(error), EXIT_USAGE)
     for failure in failures:
-        fail(f"{failure.shown} {failure.reason}", EXIT_FAILED)
+        fail(f"{failure.display_name} {failure.reason}", EXIT_FAILED)
     return EXIT_FAILED if failures else 0
 
 
@@ -141,9 +144,9 @@ def _work(options: argparse.Namespace, inputs: Sequence[Input], videos: VideoOpt
         console = Console(file=terminal, highlight=False, width=None if terminal.isatty() else LOG_WIDTH)
         display = Display(console)
         with display.busy("loading TensorFlow"):
-            from pipeline.prediction.results import ResultOptions
-            from pipeline.prediction.run import predict_inputs
-        results = ResultOptions(
+            from pipeline.prediction.photos.results import PhotoResultOptions
+            from pipeline.prediction.predict_inputs import predict_inputs
+        results = PhotoResultOptions(
             options.output,
             options.alpha,
             options.legend,

@@ -1,1 +1,1 @@
-"""`vocseg demo`: a web page on this machine to try models on."""
+"""`vocseg demo`: a local web page to try models."""

@@ -1,13 +1,16 @@
-"""The page and what it asks for. Images stay in memory: a request's body is the file itself, never a form."""
+"""The web application: the page and the requests that it sends.
+
+Images stay in memory. The body of a request is the image file itself: a web framework may store the parts of a form in
+temporary files.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
 import threading
-from collections.abc import Mapping
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -19,13 +22,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pipeline.demo.protection import Protection
-from pipeline.demo.samples import SampleImage
 from pipeline.prediction.photos.reading import PhotoError, read_photo
-from pipeline.prediction.segmentation import Segmentation
-from pipeline.prediction.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.demo.samples import SampleImage
+    from pipeline.prediction.segmentation import Segmentation
+    from pipeline.prediction.segmenter import Segmenter
 
 LONGEST_SIDE = 1600
-"""Of what the page gets back, pixels: more does not fit on a screen. The shares are of the whole image."""
+"""Longest side of the class map that the page receives, pixels: larger ones do not fit on a screen."""
 
 _MEBIBYTE = 2**20
 _PAGE_FILES = {
@@ -36,26 +43,30 @@ _PAGE_FILES = {
 
 
 class _RefusedError(Exception):
-    """A request that is answered with a sentence."""
+    """A request is invalid; the message is shown on the page.
+
+    Attributes:
+        status: HTTP status of the answer.
+    """
 
     def __init__(self, status: int, message: str):
         super().__init__(message)
-        self.status, self.message = status, message
+        self.status = status
 
 
 def make_app(
     models: Mapping[str, Segmenter], samples: list[SampleImage], *, max_upload_mb: float, hosts: list[str]
 ) -> Starlette:
-    """Makes the web application.
+    """Creates the web application.
 
     Args:
-        models: title → model, one or two.
-        samples: pictures on offer.
-        max_upload_mb: the largest image file that is taken, mebibytes.
-        hosts: names by which the page may be asked for; `["*"]` for any.
+        models: title → model; one or two.
+        samples: the sample pictures.
+        max_upload_mb: maximum size of an image file, mebibytes.
+        hosts: accepted values of the `Host` header, without port; `["*"]` accepts all.
     """
     titles = list(models)
-    busy = threading.Lock()  # one image at a time: memory holds the scores of one
+    busy = threading.Lock()  # one image at a time, so that memory holds the scores of one image
 
     def segment(index: int, content: bytes) -> dict[str, Any]:
         photo = read_photo(content)
@@ -68,7 +79,7 @@ def make_app(
             content = await _body(request, max_upload_mb)
             return JSONResponse(await run_in_threadpool(segment, index, content))
         except _RefusedError as refused:
-            return JSONResponse({"error": refused.message}, refused.status)
+            return JSONResponse({"error": str(refused)}, refused.status)
         except PhotoError as error:
             return JSONResponse({"error": f"{str(error).capitalize()}."}, 415)
         except MemoryError:
@@ -77,7 +88,7 @@ def make_app(
             return Response(status_code=400)
 
     async def get_facts(_: Request) -> Response:
-        described = [
+        model_list = [
             {
                 "title": title,
                 "image_size": models[title].image_size,
@@ -88,13 +99,13 @@ def make_app(
             }
             for title in titles
         ]
-        offered = [{"title": sample.title, "address": f"/samples/{i}.jpg"} for i, sample in enumerate(samples)]
-        return JSONResponse({"models": described, "samples": offered, "max_upload_mb": max_upload_mb})
+        sample_list = [{"title": sample.title, "address": f"/samples/{i}.jpg"} for i, sample in enumerate(samples)]
+        return JSONResponse({"models": model_list, "samples": sample_list, "max_upload_mb": max_upload_mb})
 
     async def get_sample(request: Request) -> Response:
-        index = request.path_params["index"]
+        index: int = request.path_params["index"]
         if index >= len(samples):
-            return JSONResponse({"error": "There is no such sample."}, 404)
+            return JSONResponse({"error": "This sample does not exist."}, 404)
         return Response(samples[index].jpeg, media_type="image/jpeg")
 
     return Starlette(
@@ -118,18 +129,18 @@ def _page_file(name: str, media_type: str) -> Any:
 
 
 def _model_index(request: Request, models: int) -> int:
-    index = request.path_params["model"]
+    index: int = request.path_params["model"]
     if index >= models:
-        raise _RefusedError(404, "There is no such model.")
+        raise _RefusedError(404, "This model does not exist.")
     return index
 
 
 async def _body(request: Request, max_upload_mb: float) -> bytes:
-    """Reads the body into memory, and stops at the limit."""
+    """Reads the body into memory; stops at the size limit."""
     limit = int(max_upload_mb * _MEBIBYTE)
-    too_large = _RefusedError(413, f"The file is larger than {max_upload_mb:g} MB, which is what this page takes.")
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > limit:
+    too_large = _RefusedError(413, f"The file is larger than {max_upload_mb:g} MB, the limit of this page.")
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
         raise too_large
     received = bytearray()
     async for part in request.stream():
@@ -140,7 +151,11 @@ async def _body(request: Request, max_upload_mb: float) -> bytes:
 
 
 def _answer(segmentation: Segmentation) -> dict[str, Any]:
-    """What the page draws: the class map as a grey PNG of class ids, and each class's share of the pixels."""
+    """Returns the answer to the page.
+
+    The class map is a grey PNG of class ids, reduced to `LONGEST_SIDE`; `shares`, `width` and `height` are those of the
+    whole image.
+    """
     picture = Image.fromarray(np.ascontiguousarray(segmentation.class_map))
     height, width = segmentation.class_map.shape
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.NEAREST)

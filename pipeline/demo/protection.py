@@ -1,4 +1,4 @@
-"""What keeps other web pages out of the demo, and the demo off the network."""
+"""Protects the demo from requests of other web pages, and keeps its page from loading anything from the network."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _HEADERS = {
 
 
 class Protection:
-    """ASGI middleware: checks who asks, and adds headers to every answer.
+    """ASGI middleware: checks the origin of each request, and adds security headers to every answer.
 
-    A page elsewhere may let a name of its own point to 127.0.0.1 (DNS rebinding): the `Host` header gives it away. It
-    may also just send requests here: browsers mark them in `Sec-Fetch-Site`.
+    Another web page can make its own host name resolve to 127.0.0.1 (DNS rebinding); the `Host` header then contains
+    that name. It can also send requests to this address directly; browsers mark those in `Sec-Fetch-Site`.
     """
 
     def __init__(self, app: Any, hosts: list[str]):
@@ -45,18 +45,18 @@ class Protection:
             await send(message)
 
         headers = Headers(scope=scope)
-        if "*" not in self._hosts and _name(headers.get("host", "")) not in self._hosts:
-            refusal = JSONResponse({"error": "This page answers to the address it was started with."}, 400)
+        if "*" not in self._hosts and _host_name(headers.get("host", "")) not in self._hosts:
+            refusal = JSONResponse({"error": "Use the address that the demo was started with."}, 400)
             await refusal(scope, receive, send_with_headers)
         elif scope["method"] == "POST" and headers.get("sec-fetch-site", "same-origin") != "same-origin":
-            refusal = JSONResponse({"error": "Requests from other pages are not answered."}, 403)
+            refusal = JSONResponse({"error": "The demo does not accept requests from other pages."}, 403)
             await refusal(scope, receive, send_with_headers)
         else:
             await self._app(scope, receive, send_with_headers)
 
 
-def _name(host: str) -> str:
-    """The host without its port; an IPv6 address without its brackets."""
+def _host_name(host: str) -> str:
+    """Returns the host without its port; an IPv6 address without its brackets."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]

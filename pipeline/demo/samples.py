@@ -1,26 +1,29 @@
-"""Drawn scenes to try a model on: nobody's photos, no download."""
+"""Drawn sample pictures to try a model: no photos with rights of others, no download."""
 
 from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from tfds_voc_seg.sample.scenes import SAMPLE_CLASSES, draw_scene
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 _SEED = 2012
-_QUALITY = 92  # of JPEG
+_JPEG_QUALITY = 92
 
 
 @dataclasses.dataclass(frozen=True)
 class SampleImage:
-    """A picture on offer.
+    """A sample picture.
 
     Attributes:
-        title: what is in it.
+        title: the classes in it.
         jpeg: the file's bytes.
     """
 
@@ -29,11 +32,11 @@ class SampleImage:
 
 
 def sample_images(classes: Collection[str], count: int = 4) -> list[SampleImage]:
-    """Draws scenes, preferably of classes that a model knows.
+    """Draws scenes with the given classes; with other classes if the sample scenes support none of them.
 
     Args:
         classes: the models' classes.
-        count: how many scenes.
+        count: number of scenes.
     """
     names = [name for name in SAMPLE_CLASSES if name in classes] or list(SAMPLE_CLASSES)
     images = []
@@ -42,6 +45,6 @@ def sample_images(classes: Collection[str], count: int = 4) -> list[SampleImage]
         drawn = [names[index % len(names)], names[(2 * index + 1) % len(names)]]
         scene = draw_scene(rng, drawn[: 1 + index % 2])
         file = io.BytesIO()
-        Image.fromarray(scene.image).save(file, "JPEG", quality=_QUALITY)
+        Image.fromarray(scene.image).save(file, "JPEG", quality=_JPEG_QUALITY)
         images.append(SampleImage(" and ".join(dict.fromkeys(item.name for item in scene.objects)), file.getvalue()))
     return images

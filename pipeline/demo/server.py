@@ -1,12 +1,12 @@
-"""Loads the models and serves the page until it is stopped."""
+"""Loads the models and serves the page until the process is interrupted."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
 import socket
-from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 
@@ -14,13 +14,16 @@ from pipeline.demo.app import make_app
 from pipeline.demo.samples import sample_images
 from pipeline.prediction.segmenter import load_segmenter
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 
 class AddressError(ValueError):
-    """The page can't be served there; the message says why."""
+    """The page cannot be served at an address; the message states the reason."""
 
 
 def is_this_machine_only(host: str) -> bool:
-    """Whether a host is reached from this machine alone."""
+    """Returns whether a host can only be reached from this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -28,14 +31,14 @@ def is_this_machine_only(host: str) -> bool:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Takes the port, before anything slow is done.
+    """Binds a socket; called before the models are loaded, so that a port in use is reported at once.
 
     Args:
         host: a name or an address.
-        port: 0 for one that is free.
+        port: 0 selects a free port.
 
     Raises:
-        AddressError: the port is taken, or the host is not one of this machine.
+        AddressError: the port is in use, or the host is not an address of this machine.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -48,7 +51,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise AddressError(
-            f"{host}, port {port} can't be used ({error.strerror}): give another --port, or 0 for any that is free"
+            f"{host}, port {port} cannot be used ({error.strerror}): give another --port, or --port 0 for a free one"
         ) from error
     return listening
 
@@ -59,19 +62,19 @@ def serve(
     """Serves the page until the process is interrupted.
 
     Args:
-        models: one or two, as `load_segmenter` takes them.
-        listening: the socket that `listen` took.
-        host: as it was given.
-        max_upload_mb: the largest image file that is taken, mebibytes.
-        on_ready: gets the page's address once it answers.
+        models: one or two, as for `load_segmenter`.
+        listening: the socket that `listen` returned.
+        host: as passed to `listen`.
+        max_upload_mb: maximum size of an image file, mebibytes.
+        on_ready: called with the page's address when the server accepts requests.
 
     Raises:
-        ModelError: a model can't be used.
+        ModelError: a model cannot be used.
     """
     loaded = [load_segmenter(model) for model in models]
     for segmenter in loaded:
-        segmenter(sample_images(segmenter.class_names, 1)[0].jpeg)  # the first run is the slow one
-    titled = dict(zip(_titles(models), loaded, strict=True))
+        segmenter(sample_images(segmenter.class_names, 1)[0].jpeg)  # the first run is slow
+    titled = dict(zip(model_titles(models), loaded, strict=True))
     samples = sample_images({name for segmenter in loaded for name in segmenter.class_names})
     local = is_this_machine_only(host)
     hosts = [host, "localhost", "127.0.0.1", "::1"] if local else ["*"]
@@ -99,9 +102,9 @@ def _address(host: str, listening: socket.socket) -> str:
     return f"http://{shown}:{listening.getsockname()[1]}/"
 
 
-def _titles(models: Sequence[str]) -> list[str]:
-    """Names that tell the models apart: as few of the last parts of the paths as it takes."""
-    paths = [Path(os.path.abspath(model)).parts for model in models]  # noqa: PTH100  (links keep their names)
+def model_titles(models: Sequence[str]) -> list[str]:
+    """Returns a unique title per model: the last parts of its path, as few as possible."""
+    paths = [Path(os.path.abspath(model)).parts for model in models]  # noqa: PTH100  (resolve() would replace symbolic links)
     for length in range(1, max(map(len, paths)) + 1):
         titles = ["/".join(parts[-length:]) for parts in paths]
         if len(set(titles)) == len(titles):

@@ -1,1 +1,1 @@
-"""Using a model: photos in, class maps and overlays out."""
+"""Segments photos and videos with a published model, and writes class maps and overlays."""

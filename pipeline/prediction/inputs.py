@@ -1,4 +1,4 @@
-"""What a person names on the command line → the files it means, each with a name for its results."""
+"""Finds the files that the command line names, and gives each a unique name for its results."""
 
 from __future__ import annotations
 
@@ -6,77 +6,88 @@ import collections
 import dataclasses
 import glob
 import shutil
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from pipeline.prediction.video.options import is_video
 
-STDIN = "-"
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
-_VIDEO_HEADS = ((4, b"ftyp", ".mp4"), (8, b"AVI ", ".avi"), (0, b"\x1aE\xdf\xa3", ".webm"), (0, b"GIF8", ".gif"))
-"""Where in a file stands what, and the suffix that such files have."""
-_PICTURE_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
-"""What follows `ftyp` in files that are photos."""
+STDIN = "-"
+"""The argument that means standard input."""
+
+_VIDEO_SIGNATURES = ((4, b"ftyp", ".mp4"), (8, b"AVI ", ".avi"), (0, b"\x1aE\xdf\xa3", ".webm"), (0, b"GIF8", ".gif"))
+"""Offset in the file, the bytes there, and the suffix of such files."""
+_PHOTO_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
+"""The bytes after `ftyp` in files that are photos (HEIF and AVIF)."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-    """A file to work on.
+    """An input file.
 
     Attributes:
-        path: where it lies.
-        shown: what it is called in messages.
-        name: what its results are called, without a suffix; below the folder it was found in, with the folders between.
+        path: the file.
+        display_name: its name in messages.
+        name: the file name of its results, without a suffix; includes the folders below the folder argument.
         is_video: whether it is a video.
     """
 
     path: Path
-    shown: str
+    display_name: str
     name: str
     is_video: bool
 
 
 @dataclasses.dataclass(frozen=True)
 class Failure:
-    """What could not be worked on: its name, and why, for people."""
+    """An input that failed.
 
-    shown: str
+    Attributes:
+        display_name: its name in messages.
+        reason: what went wrong, a sentence without its subject.
+    """
+
+    display_name: str
     reason: str
 
 
 def find_inputs(
     arguments: Sequence[str], output: Path, stdin: BinaryIO, scratch: Path
 ) -> tuple[list[Input], list[Failure]]:
-    """Finds the files that the arguments mean, each once.
+    """Finds the files that the arguments name, each file once.
 
     Args:
-        arguments: a file, a folder (all files in and below it that aren't hidden), a glob pattern, or `-`, each.
-        output: where results go; what lies there is no input.
-        stdin: what `-` means.
-        scratch: a folder that outlives the work, for what came from `stdin`.
+        arguments: files, folders (all files in them and in their subfolders except hidden ones), glob patterns, or `-`.
+        output: the folder of the results; its files are not inputs.
+        stdin: what `-` stands for.
+        scratch: an existing folder that receives the content of `stdin`; it must exist until the input is processed.
 
     Returns:
-        The files, no two of the same name, and the arguments that mean none.
+        The files, with unique names, and the arguments that name no file.
     """
     found: dict[Path, tuple[str, Path]] = {}
     failures: list[Failure] = []
     for argument in arguments:
         files = [*_files(argument, output.resolve(), stdin, scratch)]
         if not files:
-            failures.append(Failure(argument, _why_none(argument)))
+            failures.append(Failure(argument, _reason_for_no_files(argument)))
         for path, relative in files:
-            shown = STDIN if argument == STDIN else str(path)
-            found.setdefault(path.resolve(), (shown, relative))
-    names = _names([(path, relative) for path, (_, relative) in found.items()])
-    named = zip(found.items(), names, strict=True)
-    return [Input(path, shown, name, is_video(path)) for (path, (shown, _)), name in named], failures
+            display_name = STDIN if argument == STDIN else str(path)
+            found.setdefault(path.resolve(), (display_name, relative))
+    names = _unique_names([(path, relative) for path, (_, relative) in found.items()])
+    inputs = [
+        Input(path, display_name, name, is_video(path))
+        for (path, (display_name, _)), name in zip(found.items(), names, strict=True)
+    ]
+    return inputs, failures
 
 
 def _files(argument: str, output: Path, stdin: BinaryIO, scratch: Path) -> Iterator[tuple[Path, Path]]:
-    """The files that an argument means, and what each is called before its name is made unique."""
+    """Yields the files that an argument names, each with the path that its result's name is derived from."""
     if argument == STDIN:
-        path = _spooled(stdin, scratch)
+        path = _saved_stdin(stdin, scratch)
         yield path, Path(path.name)
     elif Path(argument).is_dir():
         for path in sorted(Path(argument).rglob("*")):
@@ -87,50 +98,53 @@ def _files(argument: str, output: Path, stdin: BinaryIO, scratch: Path) -> Itera
     elif Path(argument).exists():
         yield Path(argument), Path(Path(argument).name)
     else:
-        for match in sorted(glob.glob(argument, recursive=True)):  # noqa: PTH207  (absolute patterns too)
+        for match in sorted(glob.glob(argument, recursive=True)):  # noqa: PTH207  (Path.glob takes no absolute pattern)
             if Path(match).is_file():
                 yield Path(match), Path(Path(match).name)
 
 
-def _why_none(argument: str) -> str:
+def _reason_for_no_files(argument: str) -> str:
     if Path(argument).is_dir():
-        return "holds no files"
-    return "matches no file" if glob.has_magic(argument) else "is missing"
+        return "contains no files"
+    return "matches no file" if glob.has_magic(argument) else "does not exist"
 
 
-def _spooled(stdin: BinaryIO, scratch: Path) -> Path:
-    """Copies what comes to a file whose suffix tells a video from a photo."""
+def _saved_stdin(stdin: BinaryIO, scratch: Path) -> Path:
+    """Saves standard input to a file; the file of a video gets a video's suffix."""
     path = scratch / "stdin"
     if not path.exists():
         with path.open("wb") as file:
             shutil.copyfileobj(stdin, file)
     with path.open("rb") as file:
         head = file.read(12)
-    for place, mark, suffix in _VIDEO_HEADS:
-        if head[place : place + len(mark)] == mark and head[8:12] not in _PICTURE_BRANDS:
+    for offset, signature, suffix in _VIDEO_SIGNATURES:
+        if head[offset : offset + len(signature)] == signature and head[8:12] not in _PHOTO_BRANDS:
             return path.rename(path.with_suffix(suffix))
     return path
 
 
-def _names(files: Sequence[tuple[Path, Path]]) -> list[str]:
-    """A name for each file that no other has: its own, with its suffix and with folders where that takes it."""
-    candidates = [[*_candidates(path, relative)] for path, relative in files]
+def _unique_names(files: Sequence[tuple[Path, Path]]) -> list[str]:
+    """Returns a unique name per file: without suffix if possible, else with the suffix, else with parent folders too.
+
+    Names that differ only in upper and lower case count as equal, for file systems that ignore case.
+    """
+    candidates = [[*_candidate_names(path, relative)] for path, relative in files]
     chosen = [0] * len(files)
     while True:
         names = [options[min(choice, len(options) - 1)] for options, choice in zip(candidates, chosen, strict=True)]
         count = collections.Counter(name.casefold() for name in names)
-        clashing = [index for index, name in enumerate(names) if count[name.casefold()] > 1]
-        if not clashing:
+        duplicates = [index for index, name in enumerate(names) if count[name.casefold()] > 1]
+        if not duplicates:
             return names
-        for index in clashing:
+        for index in duplicates:
             chosen[index] += 1
             if chosen[index] >= len(candidates[index]):
                 candidates[index].append(f"{candidates[index][0]}_{index + 1}")
 
 
-def _candidates(path: Path, relative: Path) -> Iterator[str]:
+def _candidate_names(path: Path, relative: Path) -> Iterator[str]:
     yield str(relative.with_suffix(""))
-    whole = f"{path.stem}_{path.suffix[1:]}" if path.suffix else path.stem
+    name = f"{path.stem}_{path.suffix[1:]}" if path.suffix else path.stem
     for parents in range(len(path.parts) - 1):
         folders = path.parts[len(path.parts) - 1 - parents : -1]
-        yield str(relative.with_name("_".join([*folders, whole])))
+        yield str(relative.with_name("_".join([*folders, name])))

@@ -1,40 +1,40 @@
-"""Class maps laid over pictures, fast enough for videos: one way for photos and frames, RGB and YUV."""
+"""Paints class maps over pictures, fast enough for videos; used for photos and frames, RGB and YUV."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfds_voc_seg.pictures import legend
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 _VALUES = 256  # of a colour channel
-_LEGEND_WIDTH = 640  # pixels that a legend of scale 1 is made for
-_KEPT_STRIPS = 64  # drawn legends; which classes are in a frame seldom changes
-
-Palette = Sequence[tuple[int, int, int]]
 
 
 class Painter:
-    """Lays class maps over pictures: the classes in their colours, the background clear.
+    """Paints class maps over pictures: each class in its colour, the background unchanged.
 
-    What a channel becomes depends on three numbers alone: the class, the channel and its value. So all answers are
-    worked out once, and painting is looking up. Outlines are classes of their own, behind the others.
+    A painted value depends only on the channel, the class and the picture's value. All results are computed in advance
+    and stored in a table per channel, so that painting is a table look-up. Pixels of outlines are additional classes,
+    numbered after the others.
     """
 
     def __init__(self, palette: Sequence[Sequence[int]], *, alpha: float = 0.5, contours: bool = False):
-        """Works out the table.
+        """Computes the tables.
 
         Args:
-            palette: a colour for each class id in the pictures' own channels, background first, 0 to 255.
-            alpha: how much of a class's colour shows, 0 (none) to 1 (nothing else).
-            contours: draw the outlines of what is no background, inside it, in its full colour.
+            palette: a colour per class id in the pictures' own channels, background first, 0 to 255.
+            alpha: opacity of the classes' colours, 0 to 1.
+            contours: draw the outlines of all classes except the background, inside the class, fully opaque.
 
         Raises:
-            ValueError: alpha is not a share.
+            ValueError: `alpha` is not between 0 and 1.
         """
         if not 0 <= alpha <= 1:
-            raise ValueError(f"alpha is a share from 0 to 1, not {alpha}")
+            raise ValueError(f"alpha must be between 0 and 1, not {alpha}")
         colours = np.asarray(palette, np.float32).T[:, :, np.newaxis]  # [3, classes, 1]
         values = np.arange(_VALUES, dtype=np.float32)
         blended = (1 - alpha) * values + alpha * colours  # [3, classes, values]
@@ -44,7 +44,7 @@ class Painter:
         self._classes = len(palette)
         self._contours = contours
 
-    def __call__(self, picture: np.ndarray, class_map: np.ndarray) -> np.ndarray:
+    def __call__(self, picture: NDArray[np.uint8], class_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Paints a picture.
 
         Args:
@@ -61,41 +61,47 @@ class Painter:
         self.paint([*np.moveaxis(picture, -1, 0)], class_map, [*np.moveaxis(painted, -1, 0)])
         return painted
 
-    def paint(self, planes: Sequence[np.ndarray], class_map: np.ndarray, painted: Sequence[np.ndarray]) -> None:
-        """Paints a picture whose channels lie apart.
+    def paint(
+        self,
+        planes: Sequence[NDArray[np.uint8]],
+        class_map: NDArray[np.uint8],
+        painted: Sequence[NDArray[np.uint8]],
+    ) -> None:
+        """Paints a picture whose channels are separate arrays.
 
         Args:
-            planes: the three channels, uint8 [height, width], or half of both: then one value stands for four pixels,
-                and takes the last of their classes.
+            planes: the three channels, uint8 [height, width], or [height / 2, width / 2]: then each value stands for
+                four pixels and is painted with the highest class id among them.
             class_map: uint8 [height, width], indices into the palette.
-            painted: where the result goes, arrays of the same shapes.
+            painted: arrays of the same shapes that receive the result.
 
         Raises:
             ValueError: the sizes differ, or a class has no colour.
         """
         height, width = class_map.shape
         if class_map.size and class_map.max() >= self._classes:
-            raise ValueError(f"the class map holds {class_map.max()}, but there are {self._classes} colours")
-        first = class_map.astype(np.intp)
+            raise ValueError(f"the class map contains class {class_map.max()}, but there are {self._classes} colours")
+        table_rows = class_map.astype(np.intp)
         if self._contours:
-            first[outlines(class_map)] += self._classes
-        first *= _VALUES
-        entries = {class_map.shape: first}
+            table_rows[outlines(class_map)] += self._classes
+        table_rows *= _VALUES
+        entries = {class_map.shape: table_rows}
         for table, plane, out in zip(self._tables, planes, painted, strict=True):
             if plane.shape not in entries:
                 if plane.shape != (height // 2, width // 2) or height % 2 or width % 2:
-                    raise ValueError(f"planes of {plane.shape} and a class map of {class_map.shape} don't match")
-                entries[plane.shape] = _greatest_of_four(first)
-            out[...] = table.take(entries[plane.shape] + plane, mode="clip")  # in range, as was checked at once
+                    raise ValueError(f"a plane of shape {plane.shape} does not fit a class map of {class_map.shape}")
+                entries[plane.shape] = _maximum_of_four(table_rows)
+            out[...] = table.take(entries[plane.shape] + plane, mode="clip")  # all in range; "clip" is the fastest mode
 
 
-def _greatest_of_four(values: np.ndarray) -> np.ndarray:
+def _maximum_of_four(values: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Returns the maximum of each block of 2 × 2 values."""
     rows = np.maximum(values[::2], values[1::2])
     return np.maximum(rows[:, ::2], rows[:, 1::2])
 
 
-def outlines(class_map: np.ndarray) -> np.ndarray:
-    """Where outlines go: pixels of a class that touch, by a side, a pixel of another; never background.
+def outlines(class_map: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Returns where outlines are drawn: pixels that share a side with a pixel of another class, never background.
 
     Args:
         class_map: uint8 [height, width].
@@ -109,44 +115,5 @@ def outlines(class_map: np.ndarray) -> np.ndarray:
     found[:, :-1] |= beside
     found[1:] |= below
     found[:-1] |= below
-    return found & (class_map != 0)
-
-
-class FixedLegend:
-    """A legend whose size does not change: every class has its place, and those not in the frame are pale."""
-
-    def __init__(
-        self,
-        class_names: Sequence[str],
-        palette: Palette,
-        width: int,
-        convert: Callable[[np.ndarray], np.ndarray] = np.asarray,
-    ):
-        """Measures the strip.
-
-        Args:
-            class_names: of the class ids, background first.
-            palette: their colours, RGB.
-            width: of the frames, pixels.
-            convert: is given each strip that is drawn, uint8 [height, width, 3], RGB; what it makes of it is kept.
-        """
-        self._convert = convert
-        self._names, self._width = tuple(class_names), width
-        self._colours = dict(zip(class_names, palette, strict=True))
-        self._scale = max(1.0, width / _LEGEND_WIDTH)
-        self._strips: dict[frozenset[str], np.ndarray] = {}
-        self.height = self._strip(frozenset()).shape[0]
-        """Of a strip, pixels."""
-
-    def __call__(self, class_map: np.ndarray) -> np.ndarray:
-        """The strip below a frame with this class map."""
-        pixels = np.bincount(class_map.ravel(), minlength=len(self._names))
-        seen = frozenset(name for name, count in zip(self._names, pixels, strict=True) if count)
-        if seen not in self._strips:
-            if len(self._strips) > _KEPT_STRIPS:
-                self._strips.clear()
-            self._strips[seen] = self._convert(self._strip(seen))
-        return self._strips[seen]
-
-    def _strip(self, seen: frozenset[str]) -> np.ndarray:
-        return legend(self._names, self._width, colours=self._colours, present=seen, scale=self._scale)
+    found &= class_map != 0
+    return found

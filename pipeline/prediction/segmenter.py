@@ -1,63 +1,70 @@
-"""A published model as a function of photos: `load_segmenter(path)(photo)`."""
+"""Loads a published model as a function of photos: `load_segmenter(path)(photo)`."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
-from components.saved_model.description import ModelDescription
 from components.saved_model.serving_folder import find_saved_model
 from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE, check_model
-from pipeline.prediction.photos.augmentation import augmented_probabilities
+from pipeline.prediction.photos.flip_and_scale_averaging import averaged_probabilities
 from pipeline.prediction.photos.reading import PhotoSource, read_photo
-from pipeline.prediction.photos.upsampling import (
+from pipeline.prediction.photos.tiles import blended_tiles
+from pipeline.prediction.segmentation import Segmentation
+from pipeline.prediction.upsampling import (
     as_array,
     best_class,
     best_classes,
+    finds_sure_pixels_faster,
     resized_class_map,
-    worth_looking_for_sure_pixels,
 )
-from pipeline.prediction.photos.windows import blended
-from pipeline.prediction.segmentation import Segmentation
 from tfds_voc_seg.photos import resize_photo
 
-_IMAGES_AT_ONCE = 8  # in one run of the network, of windows and of versions of a photo
-_KEPT_BYTES = 1 << 28  # of a tiled photo's probabilities; larger ones are computed again when they are asked for
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from components.saved_model.description import ModelDescription
+
+_IMAGES_PER_RUN = 8  # tiles, or versions of a photo, per run of the network
+_MAX_KEPT_BYTES = 1 << 28
+"""Size of a tiled photo's probabilities up to which they are kept; larger ones are recomputed on access."""
 
 
 class ModelError(ValueError):
-    """A model that can't be used; the message says which and why."""
+    """A model cannot be used; the message names the model and the reason."""
 
 
 def load_segmenter(model: str | os.PathLike[str]) -> Segmenter:
     """Loads a model.
 
     Args:
-        model: a SavedModel of this project, a publishing folder (its latest version), or a run's output folder.
+        model: a SavedModel of this project, a publishing folder (its latest version is used), or a run's output folder.
 
     Raises:
-        ModelError: it can't be used.
-        ModelNotFoundError: there is none.
+        ModelError: the model cannot be used.
+        ModelNotFoundError: the folder contains no model.
     """
     folder = find_saved_model(model)
     try:
         return Segmenter(folder, check_model(str(folder), load=False))
     except (ValueError, OSError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise ModelError(f"{model} can't be used: {reason}") from error
+        raise ModelError(f"{model} cannot be used: {reason}") from error
 
 
 class Segmenter:
-    """A model in memory. Its methods may be called from several threads at once."""
+    """A loaded model. Several threads may call its methods at the same time."""
 
     def __init__(self, folder: Path, description: ModelDescription):
-        """Loads the SavedModel of a folder that `check_model` found good."""
-        self._model = tf.saved_model.load(str(folder))  # owns the variables
+        """Loads the SavedModel of a folder that `check_model` accepted."""
+        self._model = tf.saved_model.load(str(folder))  # the reference keeps the variables alive
         self._signature = self._model.signatures[SCORE_IMAGES_SIGNATURE]
         self._description = description
 
@@ -68,7 +75,7 @@ class Segmenter:
 
     @property
     def palette(self) -> list[tuple[int, int, int]]:
-        """A colour for each class id, red, green and blue, 0 to 255; VOC's own where VOC has the class."""
+        """A colour per class id, red, green and blue, 0 to 255; VOC's own colour for VOC's classes."""
         return self._description.palette
 
     @property
@@ -80,40 +87,40 @@ class Segmenter:
         """Segments a photo.
 
         Args:
-            image: an array, an image of PIL, a path, or a file's bytes: see `photos.read_photo`.
+            image: an array, a PIL image, a path, or a file's bytes: see `photos.reading.read_photo`.
             tta: average the probabilities over mirrored and scaled versions of the photo.
-            tile: work through a photo that is larger than this in overlapping tiles of that many pixels a side, each as
-                if it were a photo, and blend what comes out.
+            tile: split a photo that is larger than this into overlapping tiles with sides of this many pixels, segment
+                each tile like a photo, and blend the results.
 
         Raises:
-            PhotoError: the image can't be used.
+            PhotoError: the image cannot be used.
         """
         return self.segment_photos([read_photo(image)], tta=tta, tile=tile)[0]
 
     def segment_photos(
-        self, photos: Sequence[np.ndarray], *, tta: bool = False, tile: int | None = None
+        self, photos: Sequence[NDArray[np.uint8]], *, tta: bool = False, tile: int | None = None
     ) -> list[Segmentation]:
-        """Segments photos, of any sizes, in one run of the network where they are neither tiled nor augmented.
+        """Segments photos of any sizes; those that are neither tiled nor augmented share one run of the network.
 
         Args:
             photos: uint8 [height, width, 3] each.
-            tta: as above.
-            tile: as above.
+            tta: as for `__call__`.
+            tile: as for `__call__`.
         """
         if tile is not None and tile < 1:
-            raise ValueError(f"a tile has at least 1 pixel a side, not {tile}")
+            raise ValueError(f"the side of a tile must be at least 1 pixel, not {tile}")
         whole = [photo for photo in photos if tile is None or max(photo.shape[:2]) <= tile]
         segmented = {
-            id(photo): self._segmentation(photo, grid)
-            for photo, grid in zip(whole, self._grids(whole, tta), strict=True)
+            id(photo): self._segmentation(photo, output)
+            for photo, output in zip(whole, self._outputs(whole, tta), strict=True)
         }
         return [segmented.get(id(photo)) or self._segment_tiled(photo, tta, tile or 0) for photo in photos]
 
-    def segment_batch(self, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-        """Segments frames of one size, in one run of the network.
+    def segment_batch(self, images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Segments frames of the same size in one run of the network.
 
         Args:
-            images: uint8 [frames, height, width, 3], or that many arrays [height, width, 3].
+            images: uint8 [frames, height, width, 3], or a sequence of arrays [height, width, 3].
 
         Returns:
             Class maps, uint8 [frames, height, width].
@@ -123,35 +130,36 @@ class Segmenter:
             return np.zeros(frames.shape[:3], np.uint8)
         height, width = frames.shape[1:3]
         scores = self._signature(images=resize_photo(tf.constant(frames), self.image_size))["scores"]
-        best: Sequence[np.ndarray | None] = [None] * len(frames)
-        if worth_looking_for_sure_pixels(scores.shape[1:3], height, width):
+        best: Sequence[NDArray[np.uint8] | None] = [None] * len(frames)
+        if finds_sure_pixels_faster(scores.shape[1:3], height, width):
             best = best_classes(scores).numpy()
         each = zip(as_array(scores), best, strict=True)
-        return np.stack([resized_class_map(frame, height, width, sure) for frame, sure in each])
+        return np.stack([resized_class_map(frame, height, width, frame_best) for frame, frame_best in each])
 
-    def _grids(self, photos: Sequence[np.ndarray], tta: bool) -> list[_Grid]:
+    def _outputs(self, photos: Sequence[NDArray[np.uint8]], tta: bool) -> list[_NetworkOutput]:
         if not photos:
             return []
         if tta:
-            return [_Grid(augmented_probabilities(photo, self.image_size, self._score), False) for photo in photos]
+            averaged = (averaged_probabilities(photo, self.image_size, self._score) for photo in photos)
+            return [_NetworkOutput(probabilities, linear=False) for probabilities in averaged]
         resized = [resize_photo(tf.constant(photo), self.image_size) for photo in photos]
-        return [_Grid(scores, True) for scores in self._signature(images=tf.stack(resized))["scores"]]
+        return [_NetworkOutput(scores, linear=True) for scores in self._signature(images=tf.stack(resized))["scores"]]
 
-    def _segmentation(self, photo: np.ndarray, grid: _Grid) -> Segmentation:
+    def _segmentation(self, photo: NDArray[np.uint8], output: _NetworkOutput) -> Segmentation:
         height, width = photo.shape[:2]
-        class_map = resized_class_map(grid.values, height, width)
-        return Segmentation(photo, class_map, self.class_names, lambda: grid.probabilities(height, width))
+        class_map = resized_class_map(output.values, height, width)
+        return Segmentation(photo, class_map, self.class_names, lambda: output.probabilities(height, width))
 
-    def _segment_tiled(self, photo: np.ndarray, tta: bool, tile: int) -> Segmentation:
-        def probabilities_of(tiles: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    def _segment_tiled(self, photo: NDArray[np.uint8], tta: bool, tile: int) -> Segmentation:
+        def probabilities_of(tiles: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
             for part in _parts(tiles):
-                for grid in self._grids(part, tta):
-                    yield grid.probabilities(*tiles[0].shape[:2])
+                for output in self._outputs(part, tta):
+                    yield output.probabilities(*tiles[0].shape[:2])
 
-        keep = photo.shape[0] * photo.shape[1] * len(self.class_names) * 4 <= _KEPT_BYTES
-        kept: list[np.ndarray] = []
+        keep = photo.shape[0] * photo.shape[1] * len(self.class_names) * 4 <= _MAX_KEPT_BYTES
+        kept: list[NDArray[np.float32]] = []
         class_map = []
-        for rows in blended(photo, tile, probabilities_of):
+        for rows in blended_tiles(photo, tile, probabilities_of):
             class_map.append(best_class(rows))
             if keep:
                 kept.append(rows)
@@ -159,27 +167,34 @@ class Segmenter:
             photo,
             np.concatenate(class_map),
             self.class_names,
-            lambda: np.concatenate(kept or [*blended(photo, tile, probabilities_of)]),
+            lambda: np.concatenate(kept or [*blended_tiles(photo, tile, probabilities_of)]),
         )
 
-    def _score(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Scores images of the network's size."""
+    def _score(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Returns the scores of images of the network's input size."""
         return np.concatenate(
             [self._signature(images=tf.constant(np.stack(part)))["scores"] for part in _parts(images)]
         )
 
 
 @dataclasses.dataclass(frozen=True)
-class _Grid:
-    """What the network says of a photo: float32 [rows, columns, classes], linear scores or probabilities."""
+class _NetworkOutput:
+    """The network's output for one photo.
 
-    values: tf.Tensor
+    Attributes:
+        values: float32 [rows, columns, classes].
+        linear: whether the values are linear scores; otherwise they are probabilities.
+    """
+
+    values: Any
     linear: bool
 
-    def probabilities(self, height: int, width: int) -> np.ndarray:
+    def probabilities(self, height: int, width: int) -> NDArray[np.float32]:
+        """Resizes to the probabilities of each pixel, float32 [height, width, classes]."""
         resized = tf.image.resize(self.values, (height, width))
-        return (tf.nn.softmax(resized) if self.linear else resized).numpy()
+        probabilities: NDArray[np.float32] = (tf.nn.softmax(resized) if self.linear else resized).numpy()
+        return probabilities
 
 
-def _parts(images: Sequence[np.ndarray]) -> list[Sequence[np.ndarray]]:
-    return [images[first : first + _IMAGES_AT_ONCE] for first in range(0, len(images), _IMAGES_AT_ONCE)]
+def _parts(images: Sequence[NDArray[np.uint8]]) -> list[Sequence[NDArray[np.uint8]]]:
+    return [images[first : first + _IMAGES_PER_RUN] for first in range(0, len(images), _IMAGES_PER_RUN)]

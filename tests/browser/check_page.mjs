@@ -1,9 +1,9 @@
-// Opens a page in a headless Chromium and reports what a visitor would meet, as JSON.
+// Opens a page in a headless Chromium and prints what a visitor would see as JSON.
 //
 // node check_page.mjs CHROMIUM PAGE FOLDER
-//   CHROMIUM  the browser's program
+//   CHROMIUM  path of the browser
 //   PAGE      an HTML file
-//   FOLDER    gets a screenshot a view, and the page as it prints
+//   FOLDER    receives one screenshot per view, and the page as a PDF
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -16,7 +16,7 @@ const browser = await chromium.launch({ executablePath: program, args: ["--no-sa
 
 async function view(width, colorScheme) {
   const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme, deviceScaleFactor: 1 });
-  const page = await context.newPage(); // without a network: what a page needs must be in it
+  const page = await context.newPage(); // offline: the page must contain everything that it needs
   await context.setOffline(true);
   const found = { width, colorScheme, console: [], requests: [] };
   page.on("console", (message) => ["error", "warning"].includes(message.type()) && found.console.push(message.text()));

@@ -1,4 +1,7 @@
-"""A browser for tests: Chromium of the system, playwright-core and axe-core from npm; skipped where there is none."""
+"""Runs the browser tests' scripts: with the system's Chromium, and playwright-core and axe-core from npm.
+
+A test is skipped if one of these is not available.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ _HERE = Path(__file__).parent
 
 
 class Browser:
-    """Runs this folder's scripts."""
+    """Runs the scripts of this folder."""
 
     def __init__(self, config: pytest.Config):
-        """Installs what the scripts need into pytest's cache, or skips the test that asks."""
+        """Installs the scripts' packages into pytest's cache, or skips the calling test."""
         self._chromium = _program("chromium", "chromium-browser")
         self._node, npm = _program("nodejs", "node"), _program("npm")
         assert config.cache is not None
@@ -25,19 +28,19 @@ class Browser:
         for file in _HERE.iterdir():
             if file.is_file():
                 shutil.copy(file, self._cache)
-        # `npm ci` installs what package-lock.json says, by its hashes; packages that npm has already cost no download.
+        # `npm ci` installs the versions of package-lock.json and checks their hashes; npm reuses cached downloads.
         command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
         try:
             installed = subprocess.run(
                 command, cwd=self._cache, capture_output=True, text=True, check=False, timeout=180
             )
         except subprocess.TimeoutExpired:
-            pytest.skip("npm did not answer in time: axe-core and playwright-core could not be installed")
+            pytest.skip("axe-core and playwright-core could not be installed: npm timed out")
         if installed.returncode:
             pytest.skip(f"axe-core and playwright-core could not be installed: {installed.stderr.strip()[-300:]}")
 
     def run(self, script: str, *arguments: str) -> Any:
-        """Runs a script with Chromium's path and the arguments; gives the JSON that it prints."""
+        """Runs a script with Chromium's path and the arguments; returns the JSON that it prints."""
         command = [self._node, str(self._cache / script), self._chromium, *arguments]
         finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         assert finished.returncode == 0, finished.stderr

@@ -1,26 +1,26 @@
-// A picture is sent to this machine's own server, which answers with class ids; all colouring happens here.
+// Sends a picture to the local server, which answers with class ids; this script draws the colours.
 "use strict";
 
-const PHOTO = -1; // the layer without a model
+const ORIGINAL = -1; // the layer without a model
 const element = (id) => document.getElementById(id);
 const canvas = element("canvas");
-const pen = canvas.getContext("2d");
+const drawing = canvas.getContext("2d");
 
-let facts; // what the server says of its models
+let facts; // the server's description of models, samples and limits
 let photo = null; // ImageBitmap
-let results = []; // by model: { ids: Uint8Array, shares, overlay: canvas }
-let latest = 0; // number of the latest request: answers to earlier ones are dropped
-const hidden = new Set(); // names of classes that are switched off
+let results = []; // one per model: { ids: Uint8Array, shares, overlay: canvas }
+let latest = 0; // number of the latest request: answers to earlier requests are ignored
+const hidden = new Set(); // names of the classes that are not shown
 
-function say(text, bad = false) {
+function showStatus(text, isError = false) {
   element("status").textContent = text;
-  element("status").classList.toggle("bad", bad);
+  element("status").classList.toggle("error", isError);
 }
 
-function make(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
+function createElement(name, properties = {}, ...children) {
+  const created = Object.assign(document.createElement(name), properties);
+  created.append(...children);
+  return created;
 }
 
 // --- Choosing a picture
@@ -28,10 +28,10 @@ function make(name, properties = {}, ...children) {
 async function open(blob, name) {
   const request = ++latest;
   if (blob.size > facts.max_upload_mb * 2 ** 20) {
-    say(`${name} is larger than ${facts.max_upload_mb} MB, which is what this page takes.`, true);
+    showStatus(`${name} is larger than ${facts.max_upload_mb} MB, the limit of this page.`, true);
     return;
   }
-  say(`Segmenting ${name} …`);
+  showStatus(`Segmenting ${name} …`);
   try {
     const answers = await Promise.all(facts.models.map((_, model) => segment(blob, model)));
     const shown = await bitmap(blob, name);
@@ -41,7 +41,7 @@ async function open(blob, name) {
     if (request !== latest) return;
     show(name, answers[0]);
   } catch (error) {
-    if (request === latest) say(error.message, true);
+    if (request === latest) showStatus(error.message, true);
   }
 }
 
@@ -50,9 +50,9 @@ async function segment(blob, model) {
   try {
     response = await fetch(`/segment/${model}`, { method: "POST", body: blob });
   } catch {
-    throw new Error("The server does not answer: is `vocseg demo` still running?");
+    throw new Error("The server does not answer: check that `vocseg demo` is running.");
   }
-  const answer = await response.json().catch(() => ({ error: "The server failed on this picture." }));
+  const answer = await response.json().catch(() => ({ error: "The server failed to process this picture." }));
   if (!response.ok) throw new Error(answer.error);
   return answer;
 }
@@ -61,7 +61,7 @@ async function bitmap(blob, name) {
   try {
     return await createImageBitmap(blob, { imageOrientation: "from-image" });
   } catch {
-    throw new Error(`${name} was segmented, but this browser can't show its format: try JPEG, PNG or WebP.`);
+    throw new Error(`${name} was segmented, but this browser cannot show its format: try JPEG, PNG or WebP.`);
   }
 }
 
@@ -69,7 +69,7 @@ async function decoded(answer, model) {
   const bytes = Uint8Array.from(atob(answer.class_map), (character) => character.charCodeAt(0));
   const exact = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
   const map = await createImageBitmap(new Blob([bytes], { type: "image/png" }), exact);
-  const overlay = make("canvas", { width: map.width, height: map.height });
+  const overlay = createElement("canvas", { width: map.width, height: map.height });
   const context = overlay.getContext("2d", { willReadFrequently: true });
   context.drawImage(map, 0, 0);
   const pixels = context.getImageData(0, 0, map.width, map.height);
@@ -78,7 +78,7 @@ async function decoded(answer, model) {
   return { model, ids, pixels, overlay, context, shares: answer.shares };
 }
 
-// --- Showing it
+// --- Showing the result
 
 function show(name, { width, height }) {
   const first = results[0].overlay;
@@ -86,7 +86,7 @@ function show(name, { width, height }) {
   element("result").hidden = false;
   const seen = new Set(results.flatMap((result) => Object.keys(result.shares)));
   seen.delete("background");
-  say(`${name}, ${width} × ${height} pixels: ${[...seen].join(", ") || "background only"}.`);
+  showStatus(`${name}, ${width} × ${height} pixels: ${[...seen].join(", ") || "background only"}.`);
   listClasses();
   repaint();
 }
@@ -109,47 +109,47 @@ function draw() {
   if (!photo || !results.length) return;
   const { width, height } = canvas;
   const edge = Math.round((width * element("line").valueAsNumber) / 100);
-  pen.globalAlpha = 1;
-  pen.drawImage(photo, 0, 0, width, height);
-  pen.globalAlpha = element("strength").valueAsNumber / 100;
+  drawing.globalAlpha = 1;
+  drawing.drawImage(photo, 0, 0, width, height);
+  drawing.globalAlpha = element("opacity").valueAsNumber / 100;
   for (const [side, begin, end] of [["left", 0, edge], ["right", edge, width]]) {
     const layer = Number(element(side).value);
-    if (layer === PHOTO || end <= begin) continue;
-    pen.save();
-    pen.beginPath();
-    pen.rect(begin, 0, end - begin, height);
-    pen.clip();
-    pen.imageSmoothingEnabled = false;
-    pen.drawImage(results[layer].overlay, 0, 0, width, height);
-    pen.restore();
+    if (layer === ORIGINAL || end <= begin) continue;
+    drawing.save();
+    drawing.beginPath();
+    drawing.rect(begin, 0, end - begin, height);
+    drawing.clip();
+    drawing.imageSmoothingEnabled = false;
+    drawing.drawImage(results[layer].overlay, 0, 0, width, height);
+    drawing.restore();
   }
-  const place = element("line").valueAsNumber;
-  element("divider").style.left = `${place}%`;
-  element("divider").hidden = place <= 0 || place >= 100;
+  const position = element("line").valueAsNumber;
+  element("divider").style.left = `${position}%`;
+  element("divider").hidden = position <= 0 || position >= 100;
   for (const side of ["left", "right"]) {
     const name = element(`${side}-name`);
     name.textContent = element(side).selectedOptions[0].textContent;
-    name.hidden = side === "left" ? place < 8 : place > 92;
+    name.hidden = side === "left" ? position < 8 : position > 92;
   }
-  element("strength-shown").textContent = `${element("strength").value} %`;
+  element("opacity-shown").textContent = `${element("opacity").value} %`;
 }
 
 function listClasses() {
-  const entries = new Map(); // name → colour, of all models
+  const entries = new Map(); // name → colour, over all models
   for (const { classes } of facts.models) classes.slice(1).forEach(({ name, colour }) => entries.has(name) || entries.set(name, colour));
   const share = (name) => Math.max(...results.map((result) => result.shares[name] ?? 0));
   const names = [...entries.keys()].sort((a, b) => share(b) - share(a));
   element("classes").replaceChildren(...names.map((name) => {
-    const box = make("input", { type: "checkbox", checked: !hidden.has(name) });
+    const box = createElement("input", { type: "checkbox", checked: !hidden.has(name) });
     box.dataset.name = name;
     box.addEventListener("change", () => {
       box.checked ? hidden.delete(name) : hidden.add(name);
       repaint();
     });
     const shares = results.map((result) => percent(result.shares[name] ?? 0));
-    const label = make("label", { className: share(name) ? "" : "unseen-class" }, box, swatch(entries.get(name)), make("span", { textContent: name }));
-    label.append(make("span", { className: "share", textContent: share(name) ? shares.join(" | ") : "" }));
-    return make("li", {}, label);
+    const label = createElement("label", { className: share(name) ? "" : "absent-class" }, box, swatch(entries.get(name)), createElement("span", { textContent: name }));
+    label.append(createElement("span", { className: "share", textContent: share(name) ? shares.join(" | ") : "" }));
+    return createElement("li", {}, label);
   }));
 }
 
@@ -166,14 +166,14 @@ function swatch(colour) {
   return picture;
 }
 
-function switchAll(on) {
+function showAllClasses(shown) {
   hidden.clear();
-  if (!on) facts.models.forEach(({ classes }) => classes.slice(1).forEach(({ name }) => hidden.add(name)));
-  document.querySelectorAll("#classes input").forEach((box) => (box.checked = on));
+  if (!shown) facts.models.forEach(({ classes }) => classes.slice(1).forEach(({ name }) => hidden.add(name)));
+  document.querySelectorAll("#classes input").forEach((box) => (box.checked = shown));
   repaint();
 }
 
-// --- The picture under the pointer
+// --- The pointer on the picture
 
 function pointAt(event) {
   if (!results.length) return;
@@ -190,12 +190,12 @@ function pointAt(event) {
     return facts.models[model].classes[ids[y * width + x]].name;
   });
   const titled = names.map((name, model) => (names.length > 1 ? `${facts.models[model].title}: ${name}` : name));
-  element("pointed").textContent = titled.join("   ·   ");
+  element("pointer-class").textContent = titled.join("   ·   ");
 }
 
 function save() {
   canvas.toBlob((blob) => {
-    const link = make("a", { href: URL.createObjectURL(blob), download: "overlay.png" });
+    const link = createElement("a", { href: URL.createObjectURL(blob), download: "overlay.png" });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }, "image/png");
@@ -203,47 +203,47 @@ function save() {
 
 // --- Start
 
-function offerLayers() {
-  const layers = [[PHOTO, "The picture alone"], ...facts.models.map(({ title }, model) => [model, title])];
+function listLayers() {
+  const layers = [[ORIGINAL, "Original picture"], ...facts.models.map(({ title }, model) => [model, title])];
   for (const side of ["left", "right"]) {
-    element(side).replaceChildren(...layers.map(([value, name]) => make("option", { value, textContent: name })));
+    element(side).replaceChildren(...layers.map(([value, name]) => createElement("option", { value, textContent: name })));
     element(side).addEventListener("change", draw);
   }
   const two = facts.models.length > 1;
-  element("left").value = two ? 0 : PHOTO;
+  element("left").value = two ? 0 : ORIGINAL;
   element("right").value = two ? 1 : 0;
   element("line").value = two ? 50 : 0;
 }
 
-function offerSamples() {
+function listSamples() {
   element("samples").replaceChildren(...facts.samples.map(({ title, address }) => {
-    const button = make("button", { type: "button" }, make("img", { src: address, alt: "" }), make("span", { textContent: title }));
+    const button = createElement("button", { type: "button" }, createElement("img", { src: address, alt: "" }), createElement("span", { textContent: title }));
     button.addEventListener("click", async () => {
-      choose(button);
+      markSample(button);
       open(await (await fetch(address)).blob(), `the sample ${title}`);
     });
     return button;
   }));
 }
 
-function choose(button) {
+function markSample(button) {
   document.querySelectorAll("#samples button").forEach((other) => other.setAttribute("aria-pressed", other === button));
 }
 
 function openFile(file) {
-  choose(null);
+  markSample(null);
   open(file, file.name || "the picture");
 }
 
 async function start() {
   facts = await (await fetch("/facts.json")).json();
-  element("models").textContent = facts.models.map(({ title, image_size: size, classes }) => `${title} (${classes.length} classes, ${size} pixels)`).join("   against   ");
-  element("limits").textContent = `Up to ${facts.max_upload_mb} MB. It stays on this machine and is not stored.`;
-  offerLayers();
-  offerSamples();
+  element("models").textContent = facts.models.map(({ title, image_size: size, classes }) => `${title} (${classes.length} classes, ${size} pixels)`).join("   compared with   ");
+  element("limits").textContent = `Up to ${facts.max_upload_mb} MB. The picture stays on this machine and is not stored.`;
+  listLayers();
+  listSamples();
   element("file").addEventListener("change", ({ target }) => {
     if (target.files.length) openFile(target.files[0]);
-    target.value = ""; // so that the same file can be chosen again
+    target.value = ""; // allows choosing the same file again
   });
   for (const kind of ["dragover", "dragleave", "drop"]) {
     document.addEventListener(kind, (event) => {
@@ -253,11 +253,11 @@ async function start() {
     });
   }
   document.addEventListener("paste", (event) => event.clipboardData.files.length && openFile(event.clipboardData.files[0]));
-  for (const id of ["line", "strength"]) element(id).addEventListener("input", draw);
+  for (const id of ["line", "opacity"]) element(id).addEventListener("input", draw);
   for (const kind of ["pointermove", "pointerdown"]) element("stage").addEventListener(kind, pointAt);
-  element("all").addEventListener("click", () => switchAll(true));
-  element("none").addEventListener("click", () => switchAll(false));
+  element("all").addEventListener("click", () => showAllClasses(true));
+  element("none").addEventListener("click", () => showAllClasses(false));
   element("save").addEventListener("click", save);
 }
 
-start().catch(() => say("The server does not answer: is `vocseg demo` still running?", true));
+start().catch(() => showStatus("The server does not answer: check that `vocseg demo` is running.", true));

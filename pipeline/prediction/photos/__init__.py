@@ -1,1 +1,1 @@
-"""Segments photos."""
+"""Segments photos and writes the results."""

@@ -1,4 +1,4 @@
-"""Any image a person may have → RGB: turned upright, 8 bits, three channels."""
+"""Reads an image of any kind as RGB: upright, 8 bits, three channels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -15,47 +15,49 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfds_voc_seg.photos import decode_photo
 
-PhotoSource: TypeAlias = "np.ndarray | Image.Image | str | os.PathLike[str] | bytes"
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PhotoSource: TypeAlias = "NDArray[Any] | Image.Image | str | os.PathLike[str] | bytes"
 """A decoded image, or the path or the bytes of a file."""
 
-_JPEG = b"\xff\xd8\xff"
-"""What such a file begins with."""
-_TENSORFLOWS_OWN = re.compile(r"\{\{.*?\}\}|\[Op:.*")
-"""Parts of its messages that say where in a graph something happened."""
+_JPEG_SIGNATURE = b"\xff\xd8\xff"
+_GRAPH_LOCATION = re.compile(r"\{\{.*?\}\}|\[Op:.*")
+"""Parts of TensorFlow's messages that name an operation in a graph."""
 
-_TRANSPARENT = ("LA", "La", "PA", "RGBA", "RGBa")
-_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+_TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+_16_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
 class PhotoError(ValueError):
-    """An image that can't be used; the message says which and why.
+    """An image cannot be used; the message names the image and the reason.
 
     Attributes:
-        what: the message without the image's name.
+        reason: the message without the image's name.
     """
 
-    def __init__(self, what: str, name: str = "the image"):
-        super().__init__(f"{name} {what}")
-        self.what = what
+    def __init__(self, reason: str, name: str = "the image"):
+        super().__init__(f"{name} {reason}")
+        self.reason = reason
 
 
-def read_photo(source: PhotoSource) -> np.ndarray:
-    """Gives an image as RGB.
+def read_photo(source: PhotoSource) -> NDArray[np.uint8]:
+    """Reads an image as RGB.
 
-    A rotation noted in EXIF is applied. Grey becomes three equal channels, of 16 bits the upper 8 stay, transparency
-    is laid over white. A JPEG file is decoded by TensorFlow, as the records' photos are: PIL's decoder rounds
-    otherwise, in half of the pixels.
+    Applies the rotation in the EXIF data. Converts grey to three equal channels, keeps the upper 8 of 16 bits, and
+    draws transparent images over white. Decodes JPEG files with TensorFlow, like the photos of the records: PIL's
+    decoder rounds differently, which changes half of the pixels.
 
     Args:
         source: an array uint8 or uint16, [height, width], [height, width, 1], [height, width, 3] (RGB) or
-            [height, width, 4] (RGBA); an image of PIL; the path or the bytes of a file in a format that PIL reads, of
-            several frames or pages the first.
+            [height, width, 4] (RGBA); a PIL image; the path or the bytes of a file in a format that PIL reads. Only the
+            first frame or page is used.
 
     Returns:
         uint8 [height, width, 3].
 
     Raises:
-        PhotoError: it is no image, damaged, too large, or of a kind that has no colours to show.
+        PhotoError: the source is not an image, is damaged, has too many pixels, or has floating-point values.
     """
     if isinstance(source, np.ndarray):
         return _from_array(source)
@@ -68,15 +70,15 @@ def read_photo(source: PhotoSource) -> np.ndarray:
     try:
         content = Path(source).read_bytes()
     except OSError as error:
-        raise PhotoError(f"can't be read: {error.strerror}", str(source)) from error
+        raise PhotoError(f"cannot be read: {error.strerror}", str(source)) from error
     return _decoded(content, str(source))
 
 
-def _from_array(array: np.ndarray) -> np.ndarray:
+def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.ndim not in (2, 3) or array.size == 0 or (array.ndim == 3 and array.shape[-1] not in (1, 3, 4)):
         raise PhotoError(f"has the shape {list(array.shape)}: it must be [height, width] or [height, width, 1, 3 or 4]")
     if array.dtype not in (np.uint8, np.uint16):
-        raise PhotoError(f"is of {array.dtype}: its values must be uint8, 0 to 255, or uint16")
+        raise PhotoError(f"has the type {array.dtype}: its values must be uint8, 0 to 255, or uint16")
     if array.dtype == np.uint16:
         array = (array >> 8).astype(np.uint8)
     if array.ndim == 2:
@@ -86,14 +88,14 @@ def _from_array(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
 
 
-def _decoded(content: bytes, name: str) -> np.ndarray:
+def _decoded(content: bytes, name: str) -> NDArray[np.uint8]:
     if not content:
         raise PhotoError("is empty", name)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of bombs, and of metadata that PIL can't read
+            warnings.simplefilter("ignore")  # about decompression bombs, and metadata that PIL cannot read
             with Image.open(io.BytesIO(content)) as image:
-                if not content.startswith(_JPEG):
+                if not content.startswith(_JPEG_SIGNATURE):
                     return _converted(image, name)
                 pixels = Image.fromarray(decode_photo(tf.constant(content)).numpy())
                 pixels.info = image.info
@@ -101,25 +103,27 @@ def _decoded(content: bytes, name: str) -> np.ndarray:
     except PhotoError:
         raise
     except UnidentifiedImageError as error:
-        raise PhotoError("is not an image of a format that can be read", name) from error
+        raise PhotoError("is not an image in a supported format", name) from error
     except Image.DecompressionBombError as error:
-        raise PhotoError(f"unpacks to too many pixels: make it smaller, or cut it up ({error})", name) from error
-    except Exception as error:  # whatever a decoder raises on a damaged file
-        reason = " ".join(_TENSORFLOWS_OWN.sub("", str(error)).split())[:200]
-        raise PhotoError(f"is damaged or cut short: it can't be decoded ({reason})", name) from error
+        raise PhotoError(f"has too many pixels: reduce its size or cut it into parts ({error})", name) from error
+    except Exception as error:  # decoders raise many types for damaged files
+        reason = " ".join(_GRAPH_LOCATION.sub("", str(error)).split())[:200]
+        raise PhotoError(f"is damaged or truncated and cannot be decoded ({reason})", name) from error
 
 
-def _converted(image: Image.Image, name: str) -> np.ndarray:
+def _converted(image: Image.Image, name: str) -> NDArray[np.uint8]:
     upright = ImageOps.exif_transpose(image)
-    if upright.mode in _TRANSPARENT or "transparency" in upright.info:
+    if upright.mode in _TRANSPARENT_MODES or "transparency" in upright.info:
         return _over_white(upright.convert("RGBA"))
-    if upright.mode in _SIXTEEN_BITS:
+    if upright.mode in _16_BIT_MODES:
         return _from_array(np.asarray(upright).clip(0, 65535).astype(np.uint16))
     if upright.mode == "F":
-        raise PhotoError("holds floating-point values, which have no agreed range: convert it to 8 or 16 bits", name)
+        raise PhotoError(
+            "has floating-point values, whose range is not defined: convert it to 8 or 16 bits per channel", name
+        )
     return np.array(upright.convert("RGB"))
 
 
-def _over_white(image: Image.Image) -> np.ndarray:
+def _over_white(image: Image.Image) -> NDArray[np.uint8]:
     white = Image.new("RGBA", image.size, "white")
     return np.array(Image.alpha_composite(white, image).convert("RGB"))

@@ -1,1 +1,1 @@
-"""Segments the frames of videos."""
+"""Segments the frames of videos and writes the overlays as videos."""

@@ -1,177 +1,141 @@
-"""A video's frames, one after the other: cut, thinned out, upright and of the size asked for."""
+"""Reads a video's frames one after another: cut, skipped, upright and resized as `VideoOptions` says."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import math
-from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Interpolation
 
-from pipeline.prediction.video.composition import YUV, to_yuv
-from pipeline.prediction.video.frame_times import shown_frames, thinned
-from pipeline.prediction.video.integrity import is_cut_short
+from pipeline.prediction.video.colours import YUV, Colours, to_yuv
+from pipeline.prediction.video.container import is_truncated, open_container
+from pipeline.prediction.video.frame_times import shown_frames, without_skipped
 from pipeline.prediction.video.options import SMALLEST_SIDE, VideoError, VideoOptions, output_size
 
-# What is read is decided by the file's content: without the list a text file could send FFmpeg to other files.
-_DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,gif"
-_OPEN_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
-_DEFAULT_RATE = Fraction(25)
-# Numbers of ITU-T H.273. A file that doesn't say how its colours are coded is taken as players take it.
-_MATRICES = (1, 4, 5, 6, 7, 9)
-_BT709, _BT601, _HIGH_DEFINITION = 1, 6, 720  # from so many lines on BT.709
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from types import TracebackType
 
+    from numpy.typing import NDArray
 
-def open_container(path: Path) -> av.container.InputContainer:
-    """Opens a video file.
-
-    Raises:
-        VideoError: it is missing, or no video.
-    """
-    try:
-        # As a `file:` address, since a name with a colon would be taken for another protocol.
-        return av.open(f"file:{path}", options=_OPEN_OPTIONS, metadata_errors="ignore")
-    except FileNotFoundError as error:
-        raise VideoError("is missing", path) from error
-    except PermissionError as error:
-        raise VideoError("may not be read", path) from error
-    except (av.FFmpegError, OSError) as error:
-        reason = "it is cut short: copy it again" if _cut_short(path) else "it is damaged, or of another format"
-        raise VideoError(f"can't be read as a video (mp4, mov, avi, webm, gif): {reason}", path) from error
-
-
-def _cut_short(path: Path) -> bool:
-    try:
-        return is_cut_short(path)
-    except OSError:
-        return False
-
-
-@dataclasses.dataclass(frozen=True)
-class Colours:
-    """How a video's colours are coded, numbers of ITU-T H.273.
-
-    Attributes:
-        matrix: how brightness and colour are computed of red, green and blue.
-        primaries: which red, green and blue are meant.
-        transfer: how their values become light.
-    """
-
-    matrix: int
-    primaries: int
-    transfer: int
-
-    @classmethod
-    def of(cls, frame: Any) -> Colours:
-        """Those of a decoded frame, or what players take for them."""
-        guess = _BT709 if frame.height >= _HIGH_DEFINITION else _BT601
-        matrix = frame.colorspace if frame.colorspace in _MATRICES else guess
-        return cls(matrix, frame.color_primaries, frame.color_trc)
+_DEFAULT_RATE = Fraction(25)  # frames per second, for a file that does not state its rate
+_TIME_TOLERANCE = Fraction(1, 100)  # of a frame's duration, so that rounded times exclude no frame
 
 
 @dataclasses.dataclass(frozen=True)
 class TimedFrame:
-    """A frame to show.
+    """A frame that is shown.
 
     Attributes:
         pixels: uint8 [height, width, 3], RGB, for the network.
-        yuv: the same as YUV of `video_composition`, to paint on.
-        times: when it is shown, seconds from the result's beginning; several where it is repeated.
+        yuv: the same frame in the layout `colours.YUV`, to paint on.
+        times: when it is shown, seconds from the result's beginning; several times if it is repeated.
     """
 
-    pixels: np.ndarray
-    yuv: np.ndarray
+    pixels: NDArray[np.uint8]
+    yuv: NDArray[np.uint8]
     times: tuple[Fraction, ...]
 
 
 class VideoReader:
-    """Reads a video; to be used in a `with` statement and iterated over once.
+    """Reads a video; use it in a `with` statement and iterate over it once.
 
     Attributes:
-        width: of the frames it gives, pixels.
-        height: of the frames it gives, pixels.
-        rate: frames a second that it gives, about.
-        total: frames that it will give, about; `None` where the file doesn't say how long it is.
-        pixel_aspect: width of a pixel in its heights, as it is to be shown.
-        colours: of the YUV it gives.
+        width: of the yielded frames, pixels.
+        height: of the yielded frames, pixels.
+        rate: approximate number of yielded frames per second.
+        total: approximate number of yielded frames; `None` if the file does not state its length.
+        pixel_aspect: width ÷ height of a pixel when the frames are shown.
+        colours: of the yielded YUV.
     """
+
+    width: int
+    height: int
+    rate: Fraction
+    total: int | None
+    pixel_aspect: Fraction
+    colours: Colours
 
     def __init__(self, path: Path, options: VideoOptions, *, square_pixels: bool = False):
         """Opens the file and decodes the first frame.
 
         Args:
             path: the video.
-            options: what is made of it.
-            square_pixels: make the pictures wider where the video's pixels are wide.
+            options: how to process it.
+            square_pixels: if the video's pixels are not square, resize the frames so that they are.
 
         Raises:
-            VideoError: it can't be read, or holds no frame where it should be cut.
+            VideoError: the file cannot be read, or has no frame between the start and end that the options name.
         """
-        self._path, self._options, self._square_pixels = path, options, square_pixels
+        self._path, self._options = path, options
         self._container = open_container(path)
         try:
-            self._prepare()
+            self._open_stream()
+            self._first = self._decode_first()
+            self._set_size(self._first[1], square_pixels)
+            self.colours = Colours.of(self._first[1])
+            self.rate = options.fps or self._source_rate / (options.skip + 1)
+            self.total = self._estimated_total()
         except BaseException:
             self._container.close()
             raise
 
-    def _prepare(self) -> None:
+    def _open_stream(self) -> None:
         options = self._options
-        stream: Any = self._container.streams.best("video")  # its type depends on the file
+        stream: Any = self._container.streams.best("video")
         if stream is None:
-            raise VideoError("holds no pictures", self._path)
+            raise VideoError("contains no video", self._path)
         self._stream = stream
         self._stream.thread_type = "AUTO"
-        self._cut_short = _cut_short(self._path)
-        if self._cut_short and options.end is None:
+        self._truncated = is_truncated(self._path)
+        if self._truncated and options.end is None:
             raise VideoError(
-                "is cut short, it ends before its video does: copy it again, or give --end to use what comes before",
-                self._path,
+                "is truncated: copy it again, or give --end to use the part before the missing end", self._path
             )
         self._source_rate = Fraction(stream.guessed_rate or stream.average_rate or _DEFAULT_RATE)
         self._origin = Fraction(self._container.start_time or 0, av.time_base)
         length = self._container.duration
-        self.seconds = float(Fraction(length, av.time_base)) if length else None
-        if self.seconds is not None and options.start >= self.seconds:
-            raise VideoError(f"is {self.seconds:.1f} s long: --start {options.start:g} s lies behind it", self._path)
+        self._seconds = float(Fraction(length, av.time_base)) if length else None
+        if self._seconds is not None and options.start >= self._seconds:
+            raise VideoError(f"is {self._seconds:.1f} s long: --start {options.start:g} s is after its end", self._path)
 
+    def _decode_first(self) -> tuple[Fraction, Any]:
         self._frames = self._decoded()
         first = next(self._frames, None)
         if first is None:
-            raise VideoError(f"holds no frame from {options.start:g} s on", self._path)
-        self._first = first
-        self.colours = Colours.of(first[1])
-        turned = first[1].rotation % 180 != 0
-        source_size = (first[1].width, first[1].height)
-        shown = source_size[::-1] if turned else source_size
+            raise VideoError(f"contains no frame after {self._options.start:g} s", self._path)
+        return first
+
+    def _set_size(self, frame: Any, square_pixels: bool) -> None:
+        resize = self._options.resize
+        turned = frame.rotation % 180 != 0
+        shown = (frame.height, frame.width) if turned else (frame.width, frame.height)
         aspect = Fraction(self._stream.sample_aspect_ratio or 1).limit_denominator(255)
         aspect = 1 / aspect if turned else aspect
-        # Other pixels after resizing: the shape of the whole picture stays, unless both sides were given.
-        given = isinstance(options.resize, tuple)
-        self.pixel_aspect = Fraction(1) if given or self._square_pixels else aspect
-        if self._square_pixels:
+        # Resizing keeps the aspect ratio of the picture, and so that of its pixels, unless both sides are given.
+        self.pixel_aspect = Fraction(1) if isinstance(resize, tuple) or square_pixels else aspect
+        if square_pixels:
             shown = (round(shown[0] * aspect), shown[1]) if aspect > 1 else (shown[0], round(shown[1] / aspect))
-        self._scaled = options.resize is not None or (self._square_pixels and aspect != 1)
-        self.width, self.height = output_size(*shown, options.resize)
+        self._scaled = resize is not None or (square_pixels and aspect != 1)
+        self.width, self.height = output_size(*shown, resize)
         if min(self.width, self.height) < SMALLEST_SIDE:
-            raise VideoError(f"has pictures of {shown[0]} × {shown[1]} pixels: too small for a video", self._path)
-        self.rate = options.fps or self._source_rate / (options.skip + 1)
-        self.total = self._estimated_total()
+            raise VideoError(
+                f"has frames of {shown[0]} × {shown[1]} pixels: a side must have at least {SMALLEST_SIDE}", self._path
+            )
 
     def _estimated_total(self) -> int | None:
-        if self.seconds is None and self._options.end is None:
+        ends = [end for end in (self._seconds, self._options.end) if end is not None]
+        if not ends:
             return None
-        ends = [end for end in (self.seconds, self._options.end) if end is not None]
-        source_frames = (min(ends) - self._options.start) * float(self._source_rate)
-        used = math.ceil(source_frames / (self._options.skip + 1))
-        return max(1, min(used, math.ceil((min(ends) - self._options.start) * float(self.rate))))
+        seconds = min(ends) - self._options.start
+        used = math.ceil(seconds * float(self._source_rate) / (self._options.skip + 1))
+        return max(1, min(used, math.ceil(seconds * float(self.rate))))
 
     def __enter__(self) -> VideoReader:
         return self
@@ -182,12 +146,12 @@ class VideoReader:
         self._container.close()
 
     def __iter__(self) -> Iterator[TimedFrame]:
-        """Decodes the frames that are used, the others only as far as they must be.
+        """Yields the frames that are shown; all others are decoded only as far as the codec requires.
 
         Raises:
-            VideoError: the file is damaged; the message says where.
+            VideoError: the file is damaged; the message states the time of the damage.
         """
-        frames = thinned(self._with_first(), self._options.skip)
+        frames = without_skipped(self._with_first(), self._options.skip)
         last = (self._options.skip + 1) / self._source_rate
         for frame, times in shown_frames(frames, self._options.fps, last_duration=last):
             yield TimedFrame(*self._pictures(frame), times)
@@ -197,15 +161,14 @@ class VideoReader:
         yield from self._frames
 
     def _decoded(self) -> Iterator[tuple[Fraction, Any]]:
-        """Gives the frames between start and end, each with its time since start."""
+        """Yields the frames between start and end, each with its time since start."""
         start = Fraction(self._options.start).limit_denominator(1_000_000)
         end = None if self._options.end is None else Fraction(self._options.end).limit_denominator(1_000_000)
-        # Half a frame earlier, so that rounded times lose none.
-        tolerance = 1 / self._source_rate / 100
+        tolerance = _TIME_TOLERANCE / self._source_rate
         time, number = -start, 0
-        with self._reading(lambda: float(time + start)):
+        with self._damage_reported(lambda: float(time + start)):
             if start:
-                with contextlib.suppress(av.FFmpegError):  # what can't be searched is read from the beginning
+                with contextlib.suppress(av.FFmpegError):  # a file without seeking is read from the beginning
                     self._container.seek(int((start + self._origin) * av.time_base))
             for frame in self._container.decode(self._stream):
                 if frame.pts is None:
@@ -217,34 +180,37 @@ class VideoReader:
                     return
                 if time >= -tolerance:
                     yield max(time, Fraction(0)), frame
-        if self._cut_short:
-            raise VideoError(f"is cut short: it ends at {float(time + start):.1f} s, before --end", self._path)
+        if self._truncated:
+            raise VideoError(f"is truncated: it ends at {float(time + start):.1f} s, before --end", self._path)
 
     @contextlib.contextmanager
-    def _reading(self, now: Any) -> Iterator[None]:
+    def _damage_reported(self, seconds: Callable[[], float]) -> Iterator[None]:
+        """Raises FFmpeg's errors as `VideoError` with the time of the last frame, seconds from the beginning."""
         try:
             yield
         except av.FFmpegError as error:
             raise VideoError(
-                f"is damaged after {now():.1f} s ({error.strerror}): give an earlier --end to use what comes before",
+                f"is damaged after {seconds():.1f} s ({error.strerror}): give an earlier --end to use the part before",
                 self._path,
             ) from error
 
-    def _pictures(self, frame: Any) -> tuple[np.ndarray, np.ndarray]:
-        """The frame as RGB and as YUV, of the reader's size and upright."""
+    def _pictures(self, frame: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Returns the frame as RGB and as YUV, upright and in the reader's size."""
         quarter_turns = round(frame.rotation / 90) % 4
         width, height = (self.height, self.width) if quarter_turns % 2 else (self.width, self.height)
         width, height = (width, height) if self._scaled else (frame.width, frame.height)
 
-        def converted(pixel_format: str, **colours: Any) -> np.ndarray:
-            return frame.reformat(
+        def converted(pixel_format: str, **colours: Any) -> NDArray[np.uint8]:
+            reformatted = frame.reformat(
                 width,
                 height,
                 pixel_format,
                 Colours.of(frame).matrix,
                 interpolation=Interpolation.AREA if width < frame.width else Interpolation.BICUBIC,
                 **colours,
-            ).to_ndarray()
+            )
+            array: NDArray[np.uint8] = reformatted.to_ndarray()
+            return array
 
         pixels = np.ascontiguousarray(np.rot90(converted("rgb24"), quarter_turns)[: self.height, : self.width])
         if quarter_turns or (width, height) != (self.width, self.height):

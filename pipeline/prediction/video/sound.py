@@ -1,37 +1,43 @@
-"""The sound of a video, carried over from the source: copied where an MP4 can hold it, else encoded as AAC."""
+"""Copies the sound of the source into the result, or encodes it as AAC if an MP4 cannot contain it."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 
-from pipeline.prediction.video.reader import open_container
+from pipeline.prediction.video.container import open_container
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 COPIED_CODECS = ("aac", "mp3", "ac3", "eac3")
-"""What players expect in an MP4; copied as it is. Everything else becomes AAC."""
+"""Codecs that players support in an MP4: copied unchanged. Sound in other codecs is encoded as AAC."""
 
-_AC3 = b"\x0b\x77"
-"""What each packet of AC-3 and E-AC-3 begins with (ETSI TS 102 366, 4.4.1)."""
+_AC3_SYNC_WORD = b"\x0b\x77"
+"""The first bytes of each packet of AC-3 and E-AC-3 (ETSI TS 102 366, 4.4.1)."""
 
 
 class SoundTrack:
-    """The sound between two times. It reads the source a second time by itself, so that nothing piles up."""
+    """The sound between two times, read through a separate handle of the source so that memory holds few packets.
+
+    Attributes:
+        damaged: whether reading stopped at damage.
+    """
 
     def __init__(self, path: Path, start: float, end: float | None):
         """Opens the source.
 
         Args:
             path: the video.
-            start: where to begin, seconds from the video's beginning.
-            end: where to stop; `None` for the end of the sound.
+            start: time of the first sound, seconds from the video's beginning.
+            end: time at which to stop, seconds; `None` for the end of the sound.
 
         Raises:
-            VideoError: the source can't be read.
+            VideoError: the source cannot be read.
         """
         self._source = open_container(path)
         self._stream: Any = self._source.streams.best("audio")
@@ -39,23 +45,23 @@ class SoundTrack:
         self._end = None if end is None else Fraction(end).limit_denominator(1_000_000)
         self._origin = Fraction(self._source.start_time or 0, av.time_base)
         self._packets: Iterator[Any] = iter(())
-        self._waiting: Any = None
+        self._next_packet: Any = None
         self.damaged = False
 
     @property
     def present(self) -> bool:
-        """Whether the source holds sound that can be decoded."""
+        """Whether the source contains sound that can be decoded."""
         return self._stream is not None and self._stream.codec_context is not None
 
     def add_to(self, container: Any) -> None:
-        """Adds the track to an MP4 that is being written, before its first packet."""
+        """Adds the track to an MP4; must be called before the first packet is written."""
         self._container = container
         if self._start:
             with contextlib.suppress(av.FFmpegError):
                 self._source.seek(int((self._start + self._origin) * av.time_base))
         if self._stream.codec_context.name.removesuffix("float") in COPIED_CODECS:
             self._track = container.add_stream_from_template(self._stream)
-            self._begins = _AC3 if "ac3" in self._stream.codec_context.name else b""
+            self._sync_word = _AC3_SYNC_WORD if "ac3" in self._stream.codec_context.name else b""
             self._packets = self._copied()
         else:
             context = self._stream.codec_context
@@ -63,26 +69,26 @@ class SoundTrack:
             self._packets = self._encoded()
 
     def write_until(self, time: Fraction | None) -> None:
-        """Writes the packets up to a time, seconds from the result's beginning; all that are left for `None`."""
+        """Writes the packets up to a time, seconds from the result's beginning; `None` writes all remaining packets."""
         while True:
-            if self._waiting is None:
-                self._waiting = self._next()
-            if self._waiting is None:
+            if self._next_packet is None:
+                self._next_packet = self._read_packet()
+            if self._next_packet is None:
                 return
-            packet = self._waiting
+            packet = self._next_packet
             if time is not None and packet.dts is not None and packet.dts * packet.time_base > time:
                 return
-            self._waiting = None
+            self._next_packet = None
             self._container.mux(packet)
 
     def close(self) -> None:
         """Closes the source."""
         self._source.close()
 
-    def _next(self) -> Any:
+    def _read_packet(self) -> Any:
         try:
             return next(self._packets, None)
-        except av.FFmpegError:  # the pictures are whole: sound up to here is worth more than no video
+        except av.FFmpegError:  # keeps the video, with the sound up to here
             self.damaged, self._packets = True, iter(())
             return None
 
@@ -97,8 +103,8 @@ class SoundTrack:
         for packet in self._source.demux(self._stream):
             if packet.dts is None or packet.pts is None:
                 continue
-            if self._begins and not bytes(packet).startswith(self._begins):
-                raise av.InvalidDataError(0, "no beginning of a packet")  # the MP4 would not take it
+            if self._sync_word and not bytes(packet).startswith(self._sync_word):
+                raise av.InvalidDataError(0, "packet without sync word")  # the MP4 writer would fail
             base = packet.time_base
             time = self._since_start(packet.pts, base)
             if self._end is not None and time >= self._end - self._start:
@@ -122,5 +128,5 @@ class SoundTrack:
 
 
 def _layout(context: Any) -> str:
-    """Mono stays mono; all else becomes stereo, which every player has."""
+    """Returns the channel layout of the result: mono for mono, else stereo, which every player supports."""
     return "mono" if context.layout.nb_channels == 1 else "stereo"

@@ -1,42 +1,46 @@
-"""Where frames go: an MP4 with H.264 and sound, or a GIF. One frame is held at a time."""
+"""Writes frames to an MP4 with H.264 and sound, or to a GIF, with one frame in memory at a time."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import av
-import numpy as np
 from av.video.reformatter import ColorRange
 
-from pipeline.prediction.video.composition import YUV
-from pipeline.prediction.video.reader import Colours
-from pipeline.prediction.video.sound import SoundTrack
+from pipeline.prediction.video.colours import YUV, Colours
 
-_CLOCK = Fraction(1, 90_000)
-"""Unit of an MP4's times, seconds: whole for 24, 25, 30, 50 and 60 frames a second, and fine for all others."""
+if TYPE_CHECKING:
+    from pathlib import Path
 
-_GIF_CLOCK = Fraction(1, 100)
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pipeline.prediction.video.sound import SoundTrack
+
+_MP4_TIME_UNIT = Fraction(1, 90_000)
+"""Seconds: a frame lasts a whole number of units at 24, 25, 30, 50 and 60 frames per second."""
+
+_GIF_TIME_UNIT = Fraction(1, 100)
 _SHORTEST_GIF_FRAME = 2
-"""Hundredths of a second: browsers show shorter ones for a tenth of a second."""
+"""Hundredths of a second: browsers show frames with a shorter duration for a tenth of a second."""
 
-# Half the time of "superfast", PSNR within 0.7 dB; files are 15 to 35 % larger.
+# Compared with "superfast": half the time, PSNR within 0.7 dB, files 15 to 35 % larger.
 _H264_OPTIONS = {"preset": "ultrafast", "crf": "20"}
 
 
-class FrameSink(Protocol):
-    """What frames are written to."""
+class FrameWriter(Protocol):
+    """Writes the frames of a video."""
 
-    def write(self, picture: np.ndarray, time: Fraction) -> None:
-        """Writes a picture, YUV as in `video_composition`, that is shown from `time` on, seconds."""
+    def write(self, picture: NDArray[np.uint8], time: Fraction) -> None:
+        """Writes a picture in the layout `colours.YUV` that is shown from `time` on, seconds."""
 
     def close(self) -> None:
-        """Writes what is left and the file's index."""
+        """Writes the remaining frames and the file's index."""
 
 
 class Mp4Writer:
-    """Writes an MP4 that starts to play before it is loaded whole: H.264, yuv420p, the index in front."""
+    """Writes an MP4 that browsers play while it loads: H.264, yuv420p, the index at the beginning of the file."""
 
     def __init__(
         self,
@@ -50,18 +54,18 @@ class Mp4Writer:
         """Opens the file.
 
         Args:
-            path: where it goes; the name may end in anything.
+            path: the file, with any suffix.
             size: width and height of the frames, even, pixels.
-            rate: frames a second, about.
-            colours: how the pictures' colours are coded.
-            pixel_aspect: width of a pixel in its heights.
-            sound: what is heard; pieces of it are written between the frames.
+            rate: approximate number of frames per second.
+            colours: how the pictures code colours.
+            pixel_aspect: width ÷ height of a pixel.
+            sound: the sound, written in parts between the frames.
         """
         self._container = av.open(f"file:{path}", "w", format="mp4", options={"movflags": "+faststart"})
         stream: Any = self._container.add_stream("libx264", rate=rate.limit_denominator(1001), options=_H264_OPTIONS)
         stream.width, stream.height, stream.pix_fmt = *size, YUV
         context = stream.codec_context
-        context.time_base = _CLOCK
+        context.time_base = _MP4_TIME_UNIT
         context.sample_aspect_ratio = pixel_aspect
         context.color_range, context.colorspace = ColorRange.MPEG, colours.matrix
         context.color_primaries, context.color_trc = colours.primaries, colours.transfer
@@ -69,16 +73,16 @@ class Mp4Writer:
         if sound is not None:
             sound.add_to(self._container)
 
-    def write(self, picture: np.ndarray, time: Fraction) -> None:
-        """Encodes a picture, and writes the sound up to it."""
+    def write(self, picture: NDArray[np.uint8], time: Fraction) -> None:
+        """Encodes a picture, and writes the sound up to its time."""
         frame = av.VideoFrame.from_ndarray(picture, YUV)
-        frame.pts, frame.time_base = round(time / _CLOCK), _CLOCK
+        frame.pts, frame.time_base = round(time / _MP4_TIME_UNIT), _MP4_TIME_UNIT
         self._container.mux(self._stream.encode(frame))
         if self._sound is not None:
             self._sound.write_until(time)
 
     def close(self) -> None:
-        """Writes what is left, the rest of the sound, and the index."""
+        """Writes the remaining frames, the remaining sound, and the index."""
         self._container.mux(self._stream.encode())
         if self._sound is not None:
             self._sound.write_until(None)
@@ -86,37 +90,37 @@ class Mp4Writer:
 
 
 class GifWriter:
-    """Writes a GIF that repeats for ever, with a palette of its own for each frame: nothing is gathered."""
+    """Writes a GIF that repeats forever; each frame has its own palette, so that no frames are collected in memory."""
 
     def __init__(self, path: Path, size: tuple[int, int], rate: Fraction, colours: Colours):
-        """Opens the file; arguments as of `Mp4Writer`."""
+        """Opens the file; the arguments are those of `Mp4Writer`."""
         self._container = av.open(f"file:{path}", "w", format="gif", options={"loop": "0"})
         stream: Any = self._container.add_stream("gif", rate=rate.limit_denominator(1001))
         stream.width, stream.height, stream.pix_fmt = *size, "pal8"
-        stream.codec_context.time_base = _GIF_CLOCK
+        stream.codec_context.time_base = _GIF_TIME_UNIT
         self._stream, self._graph, self._matrix = stream, _palette_graph(size), colours.matrix
         self._last = -_SHORTEST_GIF_FRAME
 
-    def write(self, picture: np.ndarray, time: Fraction) -> None:
-        """Encodes a picture; one that follows too soon on the last is left out."""
-        pts = round(time / _GIF_CLOCK)
+    def write(self, picture: NDArray[np.uint8], time: Fraction) -> None:
+        """Encodes a picture, or skips it if it follows the previous one too soon."""
+        pts = round(time / _GIF_TIME_UNIT)
         if pts - self._last < _SHORTEST_GIF_FRAME:
             return
         self._last = pts
         yuv: Any = av.VideoFrame.from_ndarray(picture, YUV)
         frame = yuv.reformat(format="rgb32", src_colorspace=self._matrix, src_color_range=ColorRange.MPEG)
-        frame.pts, frame.time_base = pts, _GIF_CLOCK
+        frame.pts, frame.time_base = pts, _GIF_TIME_UNIT
         self._graph.vpush(frame)
-        self._drain()
+        self._encode_filtered()
 
     def close(self) -> None:
-        """Writes what is left."""
+        """Writes the remaining frames."""
         self._graph.vpush(None)
-        self._drain()
+        self._encode_filtered()
         self._container.mux(self._stream.encode())
         self._container.close()
 
-    def _drain(self) -> None:
+    def _encode_filtered(self) -> None:
         while True:
             try:
                 frame = self._graph.vpull()
@@ -127,9 +131,9 @@ class GifWriter:
 
 
 def _palette_graph(size: tuple[int, int]) -> av.filter.Graph:
-    """FFmpeg's filters that choose 256 colours for a frame and paint it with them."""
+    """Returns FFmpeg's filters that choose 256 colours for a frame and convert it to them."""
     graph = av.filter.Graph()
-    source = graph.add_buffer(width=size[0], height=size[1], format=av.VideoFormat("rgb32"), time_base=_GIF_CLOCK)
+    source = graph.add_buffer(width=size[0], height=size[1], format=av.VideoFormat("rgb32"), time_base=_GIF_TIME_UNIT)
     split = graph.add("split")
     generate, use = graph.add("palettegen", "stats_mode=single"), graph.add("paletteuse", "new=1:dither=bayer")
     sink = graph.add("buffersink")

@@ -1,17 +1,22 @@
-"""Tiny models whose class maps are known: one tells red and blue, one sees background everywhere."""
+"""Tiny models with known class maps: one recognises red and blue, one predicts background everywhere."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 CLASS_NAMES = ("background", "person", "dog", "car")
 IMAGE_SIZE = 32
 
 
 def export_colour_model(folder: Path, *, blind: bool = False) -> Path:
-    """Red is a person, blue is a car; `blind` sees nothing."""
+    """Exports a model that predicts person for red and car for blue; with `blind`, background everywhere."""
     import keras
 
     from components.saved_model.description import ModelDescription
@@ -28,8 +33,8 @@ def export_colour_model(folder: Path, *, blind: bool = False) -> Path:
     return folder
 
 
-def picture() -> np.ndarray:
-    """uint8 [120, 160, 3]: dark grey, a red square on the left, a blue one on the right."""
+def picture() -> NDArray[np.uint8]:
+    """Returns uint8 [120, 160, 3]: dark grey, a red square on the left, a blue one on the right."""
     pixels = np.full((120, 160, 3), 60, np.uint8)
     pixels[30:90, 15:65], pixels[30:90, 95:145] = (220, 40, 40), (40, 40, 230)
     return pixels

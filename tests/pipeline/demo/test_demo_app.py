@@ -4,9 +4,7 @@ import base64
 import io
 import sys
 import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,14 +14,20 @@ from starlette.testclient import TestClient
 from pipeline.demo.app import LONGEST_SIDE, make_app
 from pipeline.demo.protection import CONTENT_POLICY
 from pipeline.demo.samples import sample_images
-from pipeline.demo.server import AddressError, _titles, is_this_machine_only, listen
+from pipeline.demo.server import AddressError, is_this_machine_only, listen, model_titles
 from pipeline.prediction.segmenter import load_segmenter
 from tests.pipeline.demo.models import CLASS_NAMES, picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 SELF = {"host": "127.0.0.1:8640"}
 
 
-def encoded(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+def encoded(pixels: NDArray[np.uint8], kind: str = "PNG") -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, kind)
     return file.getvalue()
@@ -36,18 +40,18 @@ def client(colour_models: tuple[Path, Path]) -> TestClient:
     return TestClient(app, base_url="http://127.0.0.1:8640")
 
 
-def class_map(answer: dict[str, Any]) -> np.ndarray:
+def class_map(answer: dict[str, Any]) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(answer["class_map"]))))
 
 
-def test_the_page_and_what_it_needs(client: TestClient) -> None:
+def test_the_page_and_its_files_are_served(client: TestClient) -> None:
     for path, kind in (("/", "text/html"), ("/demo.css", "text/css"), ("/demo.js", "text/javascript")):
         answer = client.get(path)
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith(kind)
         assert answer.headers["content-security-policy"] == CONTENT_POLICY
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert "http" not in answer.text.replace("http://www.w3.org/2000/svg", ""), "an address elsewhere"
+        assert "http" not in answer.text.replace("http://www.w3.org/2000/svg", ""), "the page refers to another server"
     facts = client.get("/facts.json").json()
     assert [model["title"] for model in facts["models"]] == ["colours", "blind"]
     assert facts["models"][0]["classes"][1] == {"name": "person", "colour": [192, 128, 128]}
@@ -57,7 +61,7 @@ def test_the_page_and_what_it_needs(client: TestClient) -> None:
     assert client.get("/etc/passwd").status_code == 404
 
 
-def test_an_image_is_segmented(client: TestClient, colour_models: tuple[Path, Path]) -> None:
+def test_a_posted_image_is_segmented(client: TestClient, colour_models: tuple[Path, Path]) -> None:
     answer = client.post("/segment/0", content=encoded(picture())).json()
     expected = load_segmenter(colour_models[0])(picture())
     assert (class_map(answer) == expected.class_map).all()
@@ -67,7 +71,7 @@ def test_an_image_is_segmented(client: TestClient, colour_models: tuple[Path, Pa
     assert set(client.post("/segment/1", content=encoded(picture(), "JPEG")).json()["shares"]) == {"background"}
 
 
-def test_a_large_picture_comes_back_as_large_as_a_screen(client: TestClient) -> None:
+def test_the_class_map_of_a_large_picture_is_reduced(client: TestClient) -> None:
     pixels = np.asarray(Image.fromarray(picture()).resize((2400, 1800), Image.Resampling.NEAREST))
     answer = client.post("/segment/0", content=encoded(pixels)).json()
     assert (answer["width"], answer["height"]) == (2400, 1800)
@@ -79,18 +83,18 @@ def test_a_large_picture_comes_back_as_large_as_a_screen(client: TestClient) -> 
     ("content", "status", "message"),
     [
         (b"", 415, "The image is empty."),
-        (b"hello", 415, "The image is not an image of a format that can be read."),
-        (encoded(picture())[:200], 415, "damaged or cut short"),
-        (b"\x89PNG" + bytes(600_000), 413, "The file is larger than 0.5 MB, which is what this page takes."),
+        (b"hello", 415, "The image is not an image in a supported format."),
+        (encoded(picture())[:200], 415, "damaged or truncated"),
+        (b"\x89PNG" + bytes(600_000), 413, "The file is larger than 0.5 MB, the limit of this page."),
     ],
 )
-def test_what_can_not_be_used(client: TestClient, content: bytes, status: int, message: str) -> None:
+def test_unusable_files_are_refused(client: TestClient, content: bytes, status: int, message: str) -> None:
     answer = client.post("/segment/0", content=content)
     assert answer.status_code == status
     assert message in answer.json()["error"]
 
 
-def test_a_body_without_a_length_stops_at_the_limit(client: TestClient) -> None:
+def test_a_body_without_content_length_is_read_up_to_the_limit(client: TestClient) -> None:
     sent = 0
 
     def endless() -> Iterator[bytes]:
@@ -102,54 +106,60 @@ def test_a_body_without_a_length_stops_at_the_limit(client: TestClient) -> None:
     assert client.post("/segment/0", content=endless()).status_code == 413
 
 
-def test_requests_from_elsewhere_are_refused(client: TestClient) -> None:
+def test_requests_from_other_pages_are_refused(client: TestClient) -> None:
     image = encoded(picture())
     assert client.get("/", headers={"host": "evil.example:8640"}).status_code == 400
     cross = client.post("/segment/0", content=image, headers={"sec-fetch-site": "cross-site"})
-    assert (cross.status_code, cross.json()["error"]) == (403, "Requests from other pages are not answered.")
+    assert (cross.status_code, cross.json()["error"]) == (403, "The demo does not accept requests from other pages.")
     assert client.post("/segment/0", content=image, headers={"sec-fetch-site": "same-origin"}).status_code == 200
     assert client.post("/segment/7", content=image).status_code == 404
     assert client.get("/segment/0").status_code == 405
 
 
 _written: list[str] = []
-_watching = False
+_recording = False
 
 
-def _watch(event: str, arguments: tuple[Any, ...]) -> None:
-    if _watching and event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+def _record_written_file(event: str, arguments: tuple[Any, ...]) -> None:
+    if _recording and event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
         _written.append(str(arguments[0]))
 
 
 def test_an_upload_is_never_written_to_disk(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    global _watching
+    global _recording
     noise = np.random.default_rng(0).integers(0, 256, (380, 380, 3), dtype=np.uint8)
-    assert client.post("/segment/0", content=encoded(noise)).status_code == 200  # TensorFlow writes code it generates
+    assert client.post("/segment/0", content=encoded(noise)).status_code == 200  # the first run writes generated code
     for name in ("TemporaryFile", "NamedTemporaryFile", "SpooledTemporaryFile", "mkstemp", "mkdtemp"):
-        monkeypatch.setattr(tempfile, name, lambda *_, **__: pytest.fail("a temporary file was made"))
-    sys.addaudithook(_watch)
+        monkeypatch.setattr(tempfile, name, lambda *_, **__: pytest.fail("a temporary file was created"))
+    sys.addaudithook(_record_written_file)
     _written.clear()
-    _watching = True
+    _recording = True
     try:
-        for content in (encoded(noise), encoded(noise, "JPEG"), encoded(noise, "TIFF"), b"foreign", bytes(600_000)):
+        for content in (
+            encoded(noise),
+            encoded(noise, "JPEG"),
+            encoded(noise, "TIFF"),
+            b"not an image",
+            bytes(600_000),
+        ):
             client.post("/segment/0", content=content)
     finally:
-        _watching = False
+        _recording = False
     assert _written == []
 
 
-def test_who_can_reach_the_page() -> None:
+def test_hosts_of_this_machine_are_recognised_and_ports_in_use_reported() -> None:
     assert all(map(is_this_machine_only, ("127.0.0.1", "127.1.2.3", "::1", "localhost")))
     assert not any(map(is_this_machine_only, ("0.0.0.0", "::", "192.168.1.5", "somewhere")))
-    with listen("127.0.0.1", 0) as taken:
-        taken.listen()
-        with pytest.raises(AddressError, match=r"port \d+ can't be used .*give another --port"):
-            listen("127.0.0.1", taken.getsockname()[1])
+    with listen("127.0.0.1", 0) as in_use:
+        in_use.listen()
+        with pytest.raises(AddressError, match=r"port \d+ cannot be used .*give another --port"):
+            listen("127.0.0.1", in_use.getsockname()[1])
     with pytest.raises(AddressError, match=r"--host no\.such\.host\.invalid is not an address of this machine"):
         listen("no.such.host.invalid", 0)
 
 
-def test_titles_tell_models_apart() -> None:
-    assert _titles(["runs/a/serving/1", "runs/b/serving/2"]) == ["1", "2"]
-    assert _titles(["runs/a/serving/1", "runs/b/serving/1"]) == ["a/serving/1", "b/serving/1"]
-    assert _titles(["runs/a"]) == ["a"]
+def test_models_get_unique_titles() -> None:
+    assert model_titles(["runs/a/serving/1", "runs/b/serving/2"]) == ["1", "2"]
+    assert model_titles(["runs/a/serving/1", "runs/b/serving/1"]) == ["a/serving/1", "b/serving/1"]
+    assert model_titles(["runs/a"]) == ["a"]

@@ -2,30 +2,33 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline import cli
 from pipeline.commands.terminal import EXIT_USAGE
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def test_wrong_models_are_refused_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+
+def test_unusable_models_are_refused_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["demo", str(tmp_path)]) == EXIT_USAGE
     assert "holds no model: name a SavedModel" in capsys.readouterr().err
     assert cli.main(["demo", "a", "b", "c"]) == EXIT_USAGE
-    assert "two models can be compared, not more" in capsys.readouterr().err
+    assert "at most two models can be compared" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--port", "70000"], ["--max-upload-mb", "0"], ["--port", "x"]])
-def test_wrong_options(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_options_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main(["demo", "model", *arguments])
     assert stop.value.code == EXIT_USAGE
     assert "usage: vocseg demo" in capsys.readouterr().err
 
 
-def test_help_is_light_and_a_missing_extra_is_named(colour_models: tuple[Path, Path]) -> None:
+def test_the_help_imports_no_heavy_library_and_a_missing_extra_is_reported(colour_models: tuple[Path, Path]) -> None:
     program = (
         "import sys\n"
         "sys.modules['uvicorn'] = None\n"  # as if it were not installed

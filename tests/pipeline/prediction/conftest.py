@@ -1,9 +1,7 @@
-"""A tiny model that tells pixels apart, exported as the pipeline does."""
+"""A tiny model whose class maps contain several classes, exported like the pipeline does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +9,9 @@ import pytest
 from tfds_voc_seg.labels import VOC_CLASSES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from pipeline.prediction.segmenter import Segmenter
 
 SIZE = 32
@@ -18,7 +19,7 @@ SIZE = 32
 
 @pytest.fixture(scope="session")
 def export_model() -> Callable[..., Path]:
-    """Exports a network of random filters whose class maps hold several classes."""
+    """Exports a network of random filters."""
 
     def export(folder: Path, class_names: tuple[str, ...] = VOC_CLASSES, size: int = SIZE) -> Path:
         import keras
@@ -40,7 +41,7 @@ def export_model() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory: pytest.TempPathFactory, export_model: Callable[..., Path]) -> Path:
-    """A run's output folder with one published model, of VOC's 21 classes."""
+    """A run's output folder with one published model of VOC's 21 classes."""
     folder = tmp_path_factory.mktemp("run")
     export_model(folder / "serving" / "7")
     return folder

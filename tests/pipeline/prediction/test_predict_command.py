@@ -1,26 +1,29 @@
-"""`vocseg predict` as a person calls it: what is written, what is refused, and with which exit status."""
+"""`vocseg predict` as a user calls it: the files it writes, the inputs it refuses, and the exit status."""
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pipeline.cli import main
-from pipeline.prediction import outputs
-from pipeline.prediction.inputs import find_inputs
-from pipeline.prediction.outputs import OutputExistsError, write_files
 from pipeline.prediction.segmenter import Segmenter
 from tests.pipeline.prediction.odd_images import encoded, pixels, rotated_jpeg
 from tfds_voc_seg.labels import voc_palette
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from pipeline.prediction.segmentation import Segmentation
 
 Predict = Callable[..., tuple[int, str]]
 
@@ -30,7 +33,7 @@ PNG, JPEG = encoded(PHOTO, "PNG"), encoded(PHOTO, "JPEG", quality=95)
 
 @pytest.fixture
 def predict(run_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Predict:
-    """Calls the command with `tmp_path/out` as output: exit status and what was printed."""
+    """Calls the command with `tmp_path/out` as output; returns the exit status and the printed text."""
 
     def call(*arguments: Path | str, model: Path | None = None) -> tuple[int, str]:
         capfd.readouterr()
@@ -63,7 +66,9 @@ def test_a_photo_becomes_a_mask_and_an_overlay(predict: Predict, segmenter: Segm
         np.testing.assert_array_equal(overlay, segmenter(photo).overlay())
 
 
-def test_what_is_written_on_request(predict: Predict, segmenter: Segmenter, tmp_path: Path) -> None:
+def test_probabilities_and_shares_are_written_on_request(
+    predict: Predict, segmenter: Segmenter, tmp_path: Path
+) -> None:
     photo = _file(tmp_path / "photo.jpg", rotated_jpeg(6))
     options = ("--probabilities", "--shares", "--no-legend", "--alpha", "0.3", "--contours", "--tta")
     assert predict(photo, *options)[0] == 0
@@ -77,14 +82,16 @@ def test_what_is_written_on_request(predict: Predict, segmenter: Segmenter, tmp_
         np.testing.assert_array_equal(overlay, expected.overlay(0.3, legend=False, contours=True))
 
 
-def test_tiles_on_request(predict: Predict, segmenter: Segmenter, tmp_path: Path) -> None:
+def test_photos_are_tiled_on_request(predict: Predict, segmenter: Segmenter, tmp_path: Path) -> None:
     photo = _file(tmp_path / "photo.png")
     assert predict(photo, "--tile", "--tile-size", "40")[0] == 0
     with Image.open(tmp_path / "out/class_maps/photo.png") as mask:
         np.testing.assert_array_equal(np.asarray(mask), segmenter(photo, tile=40).class_map)
 
 
-def test_the_rest_goes_on_where_files_are_bad(predict: Predict, segmenter: Segmenter, tmp_path: Path) -> None:
+def test_failed_files_are_reported_and_the_others_processed(
+    predict: Predict, segmenter: Segmenter, tmp_path: Path
+) -> None:
     photos = tmp_path / "photos"
     _file(photos / "a.png")
     _file(photos / "cut.jpg", JPEG[: len(JPEG) // 2])
@@ -96,10 +103,10 @@ def test_the_rest_goes_on_where_files_are_bad(predict: Predict, segmenter: Segme
     status, printed = predict(photos, tmp_path / "gone.jpg", tmp_path / "none*.jpg", "--batch", "2")
     assert status == 1
     for sentence in (
-        f"vocseg: {photos}/cut.jpg is damaged or cut short: it can't be decoded (jpeg::Uncompress failed",
-        f"vocseg: {photos}/day/letter.txt is not an image of a format that can be read",
+        f"vocseg: {photos}/cut.jpg is damaged or truncated and cannot be decoded (jpeg::Uncompress failed",
+        f"vocseg: {photos}/day/letter.txt is not an image in a supported format",
         f"vocseg: {photos}/empty.png is empty",
-        f"vocseg: {tmp_path}/gone.jpg is missing",
+        f"vocseg: {tmp_path}/gone.jpg does not exist",
         f"vocseg: {tmp_path}/none*.jpg matches no file",
         "3 of 6 done, in ",
     ):
@@ -112,12 +119,12 @@ def test_the_rest_goes_on_where_files_are_bad(predict: Predict, segmenter: Segme
             np.testing.assert_array_equal(np.asarray(mask), segmenter(photos / source).class_map)
 
 
-def test_nothing_is_replaced_unless_forced(predict: Predict, tmp_path: Path) -> None:
+def test_existing_results_are_replaced_only_with_force(predict: Predict, tmp_path: Path) -> None:
     kept, other = _file(tmp_path / "kept.png"), _file(tmp_path / "other.png")
     _file(tmp_path / "out/overlays/kept.png", b"mine")
     status, printed = predict(kept, other)
     assert status == 1
-    assert f"{kept} was left out: {tmp_path}/out/overlays/kept.png is there already: --force replaces it" in printed
+    assert f"{kept} was skipped: {tmp_path}/out/overlays/kept.png exists; --force replaces it" in printed
     assert (tmp_path / "out/overlays/kept.png").read_bytes() == b"mine"
     assert _written(tmp_path / "out") == {"overlays/kept.png", "overlays/other.png", "class_maps/other.png"}
     assert predict(kept, other, "--force")[0] == 0
@@ -125,16 +132,16 @@ def test_nothing_is_replaced_unless_forced(predict: Predict, tmp_path: Path) -> 
         assert overlay.width == 80
 
 
-def test_standard_input(predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_is_read_as_a_photo(predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(JPEG)))
     assert predict("-")[0] == 0
     assert _written(tmp_path / "out") == {"class_maps/stdin.png", "overlays/stdin.png"}
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"no image")))
     status, printed = predict("-", "--force")
-    assert (status, "vocseg: - is not an image of a format that can be read" in printed) == (1, True)
+    assert (status, "vocseg: - is not an image in a supported format" in printed) == (1, True)
 
 
-def test_wrong_arguments_and_models(predict: Predict, tmp_path: Path) -> None:
+def test_invalid_arguments_and_models_are_refused(predict: Predict, tmp_path: Path) -> None:
     photo = _file(tmp_path / "photo.png")
     for options in (("--alpha", "2"), ("--batch", "0"), ("--tile-size", "x"), ("--output",)):
         with pytest.raises(SystemExit, match="2"):
@@ -143,11 +150,11 @@ def test_wrong_arguments_and_models(predict: Predict, tmp_path: Path) -> None:
     assert (status, "holds no model: name a SavedModel" in printed) == (2, True)
     _file(tmp_path / "broken/saved_model.pb", b"")
     status, printed = predict(photo, model=tmp_path / "broken")
-    assert (status, "broken can't be used: " in printed) == (2, True)
+    assert (status, "broken cannot be used: " in printed) == (2, True)
     (tmp_path / "out").rmdir()
     _file(tmp_path / "out", b"a file")
     status, printed = predict(photo)
-    assert (status, "can't be used: File exists" in printed) == (2, True)
+    assert (status, "cannot be used: File exists" in printed) == (2, True)
 
 
 def test_a_photo_too_large_for_memory_does_not_stop_the_others(
@@ -155,7 +162,7 @@ def test_a_photo_too_large_for_memory_does_not_stop_the_others(
 ) -> None:
     segment = Segmenter.segment_photos
 
-    def small_memory(self: Segmenter, photos: list[np.ndarray], **options: bool) -> list:
+    def small_memory(self: Segmenter, photos: list[NDArray[np.uint8]], **options: bool) -> list[Segmentation]:
         if any(photo.shape[0] > 100 for photo in photos):
             raise MemoryError
         return segment(self, photos, **options)
@@ -164,108 +171,19 @@ def test_a_photo_too_large_for_memory_does_not_stop_the_others(
     large = _file(tmp_path / "large.png", encoded(pixels(150, 20), "PNG"))
     status, printed = predict(_file(tmp_path / "a.png"), large, _file(tmp_path / "b.png"))
     assert status == 1
-    assert f"{large} needs more memory than there is: try --tile, or a smaller --batch" in printed
+    assert f"{large} needs more memory than available: try --tile or a smaller --batch" in printed
     assert {"class_maps/a.png", "class_maps/b.png"} < _written(tmp_path / "out")
 
 
-def test_names_are_unique_and_outputs_are_no_inputs(tmp_path: Path) -> None:
-    photos, output = tmp_path / "photos", tmp_path / "photos/out"
-    for name in ("x.jpg", "x.png", "X.gif", "sub/x.jpg", "y", "out/class_maps/x.png"):
-        _file(photos / name)
-    _file(tmp_path / "other/x.jpg")
-
-    def names(*arguments: Path) -> dict[str, str]:
-        found, failures = find_inputs([str(path) for path in arguments], output, io.BytesIO(), tmp_path)
-        assert not failures
-        assert len({each.name.casefold() for each in found}) == len(found)
-        return {each.shown.removeprefix(f"{tmp_path}/"): each.name for each in found}
-
-    assert names(photos) == {
-        "photos/X.gif": "X_gif",
-        "photos/sub/x.jpg": "sub/x",
-        "photos/x.jpg": "x_jpg",
-        "photos/x.png": "x_png",
-        "photos/y": "y",
-    }
-    assert names(photos / "x.jpg", tmp_path / "other/x.jpg", photos / "x.jpg") == {
-        "photos/x.jpg": "photos_x_jpg",
-        "other/x.jpg": "other_x_jpg",
-    }
-    assert names(photos / "sub/*.jpg") == {"photos/sub/x.jpg": "x"}
-    assert len(names(tmp_path / "**/x.jpg")) == 3
-    _file(photos / "b[1].jpg")
-    assert names(photos / "b[1].jpg") == {"photos/b[1].jpg": "b[1]"}
-    (tmp_path / "bare").mkdir()
-    assert find_inputs([str(tmp_path / "bare")], output, io.BytesIO(), tmp_path)[1][0].reason == "holds no files"
-
-
-def test_videos_are_told_from_photos(tmp_path: Path) -> None:
-    frames = [Image.fromarray(np.full((8, 8, 3), value, np.uint8)) for value in (0, 200)]
-    _file(tmp_path / "in/moves.gif", encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
-    _file(tmp_path / "in/still.gif", encoded(frames[0], "GIF"))
-    _file(tmp_path / "in/clip.MP4", b"")
-    found, _ = find_inputs([str(tmp_path / "in")], tmp_path / "out", io.BytesIO(), tmp_path)
-    assert {each.path.name: each.is_video for each in found} == {
-        "moves.gif": True,
-        "still.gif": False,
-        "clip.MP4": True,
-    }
-    for head, expected in (
-        (b"\0\0\0\x20ftypisom", True),
-        (b"\0\0\0\x20ftypheic", False),
-        (b"RIFF\0\0\0\0AVI LIST", True),
-        (b"RIFF\0\0\0\0WEBPVP8 ", False),
-        (b"\x1aE\xdf\xa3", True),
-        (JPEG, False),
-    ):
-        scratch = tmp_path / head[:12].hex()
-        scratch.mkdir()
-        ((piped,), _) = find_inputs(["-"], tmp_path / "out", io.BytesIO(head), scratch)
-        assert (piped.shown, piped.name, piped.is_video) == ("-", "stdin", expected)
-
-
-def test_files_appear_together_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = tmp_path / "a/one", tmp_path / "b/two"
-
-    def fails(file: io.BufferedIOBase) -> None:
-        file.write(b"half")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with pytest.raises(OSError, match="No space"):
-        write_files({first: lambda file: file.write(b"1"), second: fails}, replace=False)
-    assert _written(tmp_path) == set()
-
-    _file(second, b"mine")
-    for has_links in (True, False):
-        if not has_links:
-            monkeypatch.setattr(Path, "hardlink_to", _no_links)
-        with pytest.raises(OutputExistsError, match=r"two is there already: --force replaces it"):
-            write_files({first: lambda file: file.write(b"1"), second: lambda file: file.write(b"2")}, replace=False)
-        assert _written(tmp_path) == {"b/two"}
-        assert second.read_bytes() == b"mine"
-        write_files({tmp_path / f"new{has_links}": lambda file: file.write(b"1")}, replace=False)
-        assert (tmp_path / f"new{has_links}").read_bytes() == b"1"
-        (tmp_path / f"new{has_links}").unlink()
-    write_files({second: lambda file: file.write(b"2")}, replace=True)
-    assert (_written(tmp_path), second.read_bytes()) == ({"b/two"}, b"2")
-    assert outputs.refuse_existing([first]) is None
-
-
-def _no_links(self: Path, target: Path) -> None:
-    raise OSError(errno.EPERM, "Operation not permitted")
-
-
-def test_an_output_folder_that_can_not_be_written(
-    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_output_folder_that_cannot_be_written(predict: Predict, tmp_path: Path) -> None:
     _file(tmp_path / "out/overlays", b"a file where a folder should be")
     status, printed = predict(_file(tmp_path / "photo.png"))
     assert status == 1
-    assert f"photo.png can't be written to {tmp_path}/out/overlays: File exists" in printed
+    assert f"photo.png cannot be written to {tmp_path}/out/overlays: File exists" in printed
     assert _written(tmp_path / "out") == {"overlays"}
 
 
-def test_predicting_loads_neither_tfx_nor_beam(run_folder: Path, tmp_path: Path) -> None:
+def test_predict_imports_neither_tfx_nor_beam(run_folder: Path, tmp_path: Path) -> None:
     photo = _file(tmp_path / "photo.png")
     program = (
         "import sys; from pipeline.cli import main\n"
@@ -275,6 +193,13 @@ def test_predicting_loads_neither_tfx_nor_beam(run_folder: Path, tmp_path: Path)
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "0 []"
-    program = "import sys; from pipeline import cli\ncli._parser(); print('tensorflow' in sys.modules)"
+
+
+def test_the_help_does_not_import_tensorflow() -> None:
+    program = (
+        "import sys; from pipeline.cli import main\n"
+        "try:\n    main(['predict', '--help'])\n"
+        "except SystemExit:\n    print('tensorflow' in sys.modules)"
+    )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert run.stdout == "False\n"
+    assert run.stdout.splitlines()[-1] == "False"

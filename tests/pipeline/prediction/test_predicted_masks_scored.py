@@ -1,10 +1,9 @@
-"""The masks that are written, scored as the evaluation scores, give the pipeline's figures at the photos' own size."""
+"""The written masks have the same metrics as the pipeline's evaluation at the photos' own size."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,8 +15,12 @@ from tfds_voc_seg.devkit.pairs import read_mask
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.record_config import RecordConfig
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
-def test_written_masks_give_the_pipelines_mean_iou(
+
+def test_written_masks_have_the_pipelines_mean_iou(
     export_model: Callable[..., Path], devkit: Path, tmp_path: Path
 ) -> None:
     import tfx.v1  # noqa: F401  (before TFMA)
@@ -41,9 +44,9 @@ def test_written_masks_give_the_pipelines_mean_iou(
         confusion += confusion_matrix(truth, predicted, len(names))
 
     (evaluation,) = evaluate_models([str(model)], str(devkit), Display(Console(file=io.StringIO())))
-    (figures,) = evaluation["candidates"].values()
+    (metrics,) = evaluation["candidates"].values()
     assert evaluation["images"] == VAL_IMAGES
     assert 0 < mean_iou(confusion) < 1
-    assert figures["original_size"]["mean_iou"] == pytest.approx(mean_iou(confusion), abs=1e-12)
+    assert metrics["original_size"]["mean_iou"] == pytest.approx(mean_iou(confusion), abs=1e-12)
     for name, iou in zip(names, per_class_iou(confusion), strict=True):
-        assert figures["original_size"]["per_class_iou"][name] == pytest.approx(iou, abs=1e-12, nan_ok=True)
+        assert metrics["original_size"]["per_class_iou"][name] == pytest.approx(iou, abs=1e-12, nan_ok=True)

@@ -1,13 +1,11 @@
-"""`load_segmenter(model)(photo)`: the pipeline's class map from whatever a photo comes as."""
+"""`load_segmenter(model)(photo)` computes the same class map as the pipeline, from any kind of photo."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -22,10 +20,16 @@ from tfds_voc_seg.labels import VOC_CLASSES, voc_palette
 from tfds_voc_seg.photos import resize_photo
 from tfds_voc_seg.pictures import class_colour
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
 PHOTO = pixels(50, 70)
 
 
-def _scores(run_folder: Path, photo: np.ndarray) -> tf.Tensor:
+def _scores(run_folder: Path, photo: NDArray[np.uint8]) -> tf.Tensor:
     model = tf.saved_model.load(str(run_folder / "serving/7"))
     resized = resize_photo(tf.constant(photo), SIZE)
     return tf.image.resize(model.signatures["score_images"](images=resized[tf.newaxis])["scores"], photo.shape[:2])[0]
@@ -35,14 +39,14 @@ def test_the_class_map_is_the_argmax_at_the_photos_own_size(segmenter: Segmenter
     result = segmenter(PHOTO)
     scores = _scores(run_folder, PHOTO)
     assert len(np.unique(result.class_map)) > 2
-    assert (result.class_map.dtype, result.class_map.shape) == (np.uint8, (50, 70))
+    assert (str(result.class_map.dtype), result.class_map.shape) == ("uint8", (50, 70))
     np.testing.assert_array_equal(result.class_map, np.argmax(scores, axis=-1))
-    assert (result.probabilities.dtype, result.probabilities.shape) == (np.float32, (50, 70, len(VOC_CLASSES)))
+    assert (str(result.probabilities.dtype), result.probabilities.shape) == ("float32", (50, 70, len(VOC_CLASSES)))
     np.testing.assert_allclose(result.probabilities, tf.nn.softmax(scores), atol=1e-5)
     assert result.probabilities is result.probabilities  # computed once
 
 
-def test_any_source_gives_the_same(segmenter: Segmenter, tmp_path: Path) -> None:
+def test_all_sources_give_the_same_class_map(segmenter: Segmenter, tmp_path: Path) -> None:
     content = encoded(PHOTO, "PNG")
     (tmp_path / "photo.png").write_bytes(content)
     expected = segmenter(PHOTO).class_map
@@ -50,30 +54,30 @@ def test_any_source_gives_the_same(segmenter: Segmenter, tmp_path: Path) -> None
         np.testing.assert_array_equal(segmenter(source).class_map, expected)
 
 
-def test_what_the_model_says_of_itself(segmenter: Segmenter) -> None:
+def test_classes_size_and_palette_are_read_from_the_model(segmenter: Segmenter) -> None:
     assert segmenter.class_names == VOC_CLASSES
     assert segmenter.image_size == SIZE
     assert segmenter.palette[15] == class_colour("person")
 
 
-def test_frames_of_a_batch_are_each_as_if_alone(segmenter: Segmenter) -> None:
-    for height, width in ((50, 70), (100, 150)):  # little and much enlarged
+def test_a_batch_of_frames_gives_the_same_as_single_photos(segmenter: Segmenter) -> None:
+    for height, width in ((50, 70), (100, 150)):  # scores enlarged slightly, and much
         frames = [pixels(height, width), 255 - pixels(height, width), np.zeros((height, width, 3), np.uint8)]
         maps = segmenter.segment_batch(frames)
-        assert (maps.dtype, maps.shape) == (np.uint8, (3, height, width))
+        assert (str(maps.dtype), maps.shape) == ("uint8", (3, height, width))
         for frame, class_map in zip(frames, maps, strict=True):
             np.testing.assert_array_equal(segmenter(frame).class_map, class_map)
         np.testing.assert_array_equal(segmenter.segment_batch(np.stack(frames)), maps)
     assert segmenter.segment_batch(np.zeros((0, 5, 6, 3), np.uint8)).shape == (0, 5, 6)
 
 
-def test_photos_of_several_sizes_in_one_run(segmenter: Segmenter) -> None:
+def test_photos_of_several_sizes_share_a_run(segmenter: Segmenter) -> None:
     photos = [pixels(30, 90), pixels(64, 64), pixels(9, 5)]
     for photo, result in zip(photos, segmenter.segment_photos(photos, tile=64), strict=True):
         np.testing.assert_array_equal(result.class_map, segmenter(photo, tile=64).class_map)
 
 
-def test_threads_may_share_a_segmenter(segmenter: Segmenter) -> None:
+def test_threads_can_share_a_segmenter(segmenter: Segmenter) -> None:
     photos = [np.roll(PHOTO, shift, axis=1) for shift in range(12)]
     with ThreadPoolExecutor(4) as threads:
         together = [*threads.map(lambda photo: segmenter(photo).class_map, photos)]
@@ -81,7 +85,7 @@ def test_threads_may_share_a_segmenter(segmenter: Segmenter) -> None:
         np.testing.assert_array_equal(segmenter(photo).class_map, class_map)
 
 
-def test_augmentation_averages_and_does_not_favour_a_side(segmenter: Segmenter) -> None:
+def test_augmented_probabilities_are_averages_and_nearly_mirror_invariant(segmenter: Segmenter) -> None:
     plain, augmented = segmenter(PHOTO), segmenter(PHOTO, tta=True)
     assert augmented.probabilities.shape == plain.probabilities.shape
     np.testing.assert_allclose(augmented.probabilities.sum(axis=-1), 1, atol=1e-5)
@@ -89,31 +93,31 @@ def test_augmentation_averages_and_does_not_favour_a_side(segmenter: Segmenter) 
     assert not np.allclose(augmented.probabilities, plain.probabilities, atol=1e-3)
 
     def difference(**options: bool) -> float:
-        """How much the answer for the mirrored photo differs from the mirrored answer."""
+        """Returns how much the result for the mirrored photo differs from the mirrored result."""
         mirrored = segmenter(PHOTO[:, ::-1], **options).probabilities[:, ::-1]
         return float(np.abs(mirrored - segmenter(PHOTO, **options).probabilities).max())
 
     assert difference(tta=True) < 0.05 * difference()
 
 
-def test_tiles_see_what_a_photo_of_their_size_would(segmenter: Segmenter) -> None:
+def test_a_tile_is_segmented_like_a_photo_of_its_size(segmenter: Segmenter) -> None:
     photo = pixels(130, 90)
     tiled = segmenter(photo, tile=50)
     np.testing.assert_allclose(tiled.probabilities.sum(axis=-1), 1, atol=1e-5)
     np.testing.assert_array_equal(tiled.class_map, tiled.probabilities.argmax(axis=-1))
     corner = segmenter(photo[:50, :50]).probabilities
-    np.testing.assert_allclose(tiled.probabilities[:20, :20], corner[:20, :20], atol=1e-5)  # no other tile there
+    np.testing.assert_allclose(tiled.probabilities[:20, :20], corner[:20, :20], atol=1e-5)  # covered by one tile
     np.testing.assert_array_equal(segmenter(photo, tile=130).class_map, segmenter(photo).class_map)
-    with pytest.raises(ValueError, match="a tile has at least 1 pixel a side, not 0"):
+    with pytest.raises(ValueError, match="the side of a tile must be at least 1 pixel, not 0"):
         segmenter(photo, tile=0)
 
 
-def test_probabilities_of_huge_photos_are_computed_when_asked_for(
+def test_probabilities_of_huge_photos_are_recomputed_on_access(
     segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo = pixels(80, 120)
     kept = segmenter(photo, tile=40, tta=True)
-    monkeypatch.setattr("pipeline.prediction.segmenter._KEPT_BYTES", 0)
+    monkeypatch.setattr("pipeline.prediction.segmenter._MAX_KEPT_BYTES", 0)
     again = segmenter(photo, tile=40, tta=True)
     np.testing.assert_allclose(again.probabilities, kept.probabilities, atol=1e-6)
 
@@ -129,7 +133,7 @@ def test_pixel_shares_and_mask(segmenter: Segmenter) -> None:
     np.testing.assert_array_equal(np.asarray(mask), result.class_map)
 
 
-def test_a_model_of_a_few_classes_writes_vocs_ids(export_model: Callable[..., Path], tmp_path: Path) -> None:
+def test_the_mask_of_a_model_with_few_classes_has_vocs_ids(export_model: Callable[..., Path], tmp_path: Path) -> None:
     segmenter = load_segmenter(export_model(tmp_path / "1", ("background", "person", "zebra", "dog")))
     result = segmenter(PHOTO)
     assert len(np.unique(result.class_map)) > 1
@@ -137,10 +141,10 @@ def test_a_model_of_a_few_classes_writes_vocs_ids(export_model: Callable[..., Pa
     picture = np.asarray(result.overlay(1, legend=False))
     for channel, name in ((1, "person"), (3, "dog")):
         assert (picture[result.class_map == channel] == class_colour(name)).all()
-    assert result.overlay().height > 50  # a class that VOC doesn't have can be in the legend
+    assert result.overlay().height > 50  # the legend can show a class that is not in VOC
 
 
-def test_overlays(segmenter: Segmenter) -> None:
+def test_overlays_depend_on_alpha_legend_and_contours(segmenter: Segmenter) -> None:
     result = segmenter(PHOTO)
     np.testing.assert_array_equal(result.overlay(0, legend=False), PHOTO)
     painted = np.asarray(result.overlay(1, legend=False))
@@ -151,33 +155,33 @@ def test_overlays(segmenter: Segmenter) -> None:
     assert 0 < changed.mean() < 0.9
     assert result.overlay().size[0] == 70
     assert result.overlay().size[1] > 50
-    with pytest.raises(ValueError, match="alpha is a share from 0 to 1, not 2"):
+    with pytest.raises(ValueError, match="alpha must be between 0 and 1, not 2"):
         result.overlay(2)
 
 
-def test_a_model_is_found_by_run_publishing_folder_and_version(run_folder: Path, tmp_path: Path) -> None:
+def test_a_model_is_found_in_run_folder_publishing_folder_and_version_folder(run_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(run_folder / "serving/7", tmp_path / "serving/9")
     shutil.copytree(run_folder / "serving/7", tmp_path / "serving/10")
-    (tmp_path / "serving/9/assets/segmentation.json").unlink()  # 9 is not the one
+    (tmp_path / "serving/9/assets/segmentation.json").unlink()  # loading version 9 would fail
     for folder in (tmp_path, tmp_path / "serving", str(tmp_path / "serving/10")):
         assert load_segmenter(folder).class_names == VOC_CLASSES
 
 
-def test_what_is_no_model_is_said(run_folder: Path, tmp_path: Path) -> None:
+def test_folders_without_a_usable_model_are_refused(run_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError, match="holds no model: name a SavedModel, a publishing folder"):
         load_segmenter(tmp_path)
 
-    def spoiled(name: str, file: str, content: bytes | None) -> Any:
+    def refused(name: str, file: str, content: bytes | None) -> Any:
         folder = tmp_path / name
         shutil.copytree(run_folder / "serving/7", folder)
         (folder / file).unlink() if content is None else (folder / file).write_bytes(content)
-        return pytest.raises(ModelError, match=f"{name} can't be used: ")
+        return pytest.raises(ModelError, match=f"{name} cannot be used: ")
 
     for name, file, content in (
-        ("strange", "assets/segmentation.json", None),
-        ("graphless", "saved_model.pb", b"nothing of the kind"),
-        ("weightless", "variables/variables.index", None),
-        ("nameless", "assets/segmentation.json", json.dumps({"class_names": ["background"]}).encode()),
+        ("no_description", "assets/segmentation.json", None),
+        ("no_graph", "saved_model.pb", b"not a graph"),
+        ("no_weights", "variables/variables.index", None),
+        ("incomplete_description", "assets/segmentation.json", json.dumps({"class_names": ["background"]}).encode()),
     ):
-        with spoiled(name, file, content):
+        with refused(name, file, content):
             load_segmenter(tmp_path / name)

@@ -1,14 +1,18 @@
-"""Small videos, made with PyAV: a red square that moves over grey, and a tone."""
+"""Small videos written with PyAV: a red square on grey, and a tone."""
 
 from __future__ import annotations
 
 import struct
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 RATE, WIDTH, HEIGHT = 10, 64, 48
 CODECS = {
@@ -21,8 +25,8 @@ CODECS = {
 }
 
 
-def frame_pixels(index: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
-    """uint8 [height, width, 3]: grey, brighter from frame to frame, and a red square in the upper left quarter."""
+def frame_pixels(index: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
+    """Returns uint8 [height, width, 3]: grey, brighter with each frame, and a red square at the upper left."""
     pixels = np.full((height, width, 3), 40 + 4 * (index % 50), np.uint8)
     pixels[height // 8 : 3 * height // 8, width // 8 : 3 * width // 8] = (220, 30, 30)
     return pixels
@@ -39,7 +43,7 @@ def write_clip(
     matrix: int | None = None,
     full_range: bool = False,
 ) -> Path:
-    """Writes a clip in the format that the name asks for; `matrix` is a number of ITU-T H.273."""
+    """Writes a clip in the format of the suffix; `matrix` is a number of ITU-T H.273."""
     container_format, video_codec, sound_codec = CODECS[path.suffix]
     options = {"movflags": "+faststart"} if container_format == "mp4" else {}
     with av.open(str(path), "w", format=container_format, options=options) as container:
@@ -78,7 +82,7 @@ def _tone(index: int, samples: int) -> Any:
 
 
 def turn_clockwise(path: Path) -> Path:
-    """Notes in an MP4's track header that it is to be shown turned by 90° clockwise, as phones do."""
+    """Writes into an MP4's track header that players rotate it by 90° clockwise, like phones do."""
     content = bytearray(path.read_bytes())
     matrix = content.index(b"tkhd") + 4 + 4 + 20 + 16  # version 0: times, id, duration; layer, volume
     content[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
@@ -87,7 +91,7 @@ def turn_clockwise(path: Path) -> Path:
 
 
 class RedSegmenter:
-    """Finds what is red; stands in for a network."""
+    """Classifies red pixels as person; replaces a network."""
 
     class_names = ("background", "person")
     palette = ((0, 0, 0), (192, 128, 128))
@@ -95,13 +99,13 @@ class RedSegmenter:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def segment_batch(self, images: np.ndarray) -> np.ndarray:
+    def segment_batch(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         self.batches.append(len(images))
         return ((images[..., 0] > 150) & (images[..., 1] < 100)).astype(np.uint8)
 
 
 class Video:
-    """A video that was written, read whole."""
+    """The decoded content of a written video."""
 
     def __init__(self, path: Path):
         with av.open(str(path)) as container:
@@ -109,15 +113,15 @@ class Video:
             self.codec, self.pixel_format = stream.codec_context.name, stream.codec_context.pix_fmt
             decoded = list(container.decode(stream))
             self.frames = [frame.to_ndarray(format="rgb24") for frame in decoded]
-            self.times = [round(float(frame.time), 3) for frame in decoded]
+            self.times = [round(float(frame.time or 0), 3) for frame in decoded]
             self.sound_codec, self.samples, self.sound_times = None, np.zeros(0), [0.0]
             if container.streams.audio:
                 sound = container.streams.audio[0]
                 self.sound_codec = sound.codec_context.name
                 container.seek(0)
-                heard = list(container.decode(sound))
-                self.samples = np.concatenate([frame.to_ndarray().mean(axis=0) for frame in heard])
-                self.sound_times = [float(frame.time) for frame in heard]
+                audio_frames = list(container.decode(sound))
+                self.samples = np.concatenate([frame.to_ndarray().mean(axis=0) for frame in audio_frames])
+                self.sound_times = [float(frame.time or 0) for frame in audio_frames]
                 self.sound_rate = sound.codec_context.sample_rate
 
     @property

@@ -1,3 +1,5 @@
+"""`vocseg predict` for videos, as a user calls it."""
+
 from __future__ import annotations
 
 import contextlib
@@ -6,12 +8,15 @@ import pty
 import re
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.pipeline.demo.models import export_colour_model
 from tests.pipeline.prediction.video.clips import Video, write_clip
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def predict(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -24,18 +29,29 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_colour_model(tmp_path_factory.mktemp("model") / "1")
 
 
-def test_a_folder_of_videos(model: Path, tmp_path: Path) -> None:
+def test_the_videos_of_a_folder_are_processed_and_a_truncated_one_is_reported(model: Path, tmp_path: Path) -> None:
     clips = tmp_path / "clips"
     clips.mkdir()
     write_clip(clips / "good.mp4")
     write_clip(clips / "moving.gif", 5)
     cut = write_clip(clips / "cut.webm")
     cut.write_bytes(cut.read_bytes()[:-500])
-    arguments = [model, clips, "--output", tmp_path / "out", "--start", "0.2", "--skip", "1", "--alpha", "1"]
+    arguments: list[str | Path] = [
+        model,
+        clips,
+        "--output",
+        tmp_path / "out",
+        "--start",
+        "0.2",
+        "--skip",
+        "1",
+        "--alpha",
+        "1",
+    ]
     finished = predict(*arguments)
     assert finished.returncode == 1, finished.stderr
     assert "2 of 3 done" in finished.stdout
-    assert "cut.webm is cut short, it ends before its video does: copy it again, or give --end" in finished.stderr
+    assert "cut.webm is truncated: copy it again, or give --end" in finished.stderr
     assert "Traceback" not in finished.stderr
     videos = tmp_path / "out" / "videos"
     assert sorted(path.name for path in videos.iterdir()) == ["good.mp4", "moving.mp4"]
@@ -43,22 +59,31 @@ def test_a_folder_of_videos(model: Path, tmp_path: Path) -> None:
     assert good.times == [0, 0.2, 0.4, 0.6]
     assert good.sound_codec == "aac"
     assert good.pitch == pytest.approx(440, abs=5)
-    assert abs(good.frames[0][12, 16].astype(int) - (192, 128, 128)).max() < 12, "the person is not in VOC's colour"
+    assert abs(good.frames[0][12, 16].astype(int) - (192, 128, 128)).max() < 12, "the person does not have VOC's colour"
 
     again = predict(*arguments)
     assert again.returncode == 1
     assert "--force" in again.stderr
 
 
-def test_a_terminal_shows_frames_a_second_and_the_time_left(model: Path, tmp_path: Path) -> None:
+def test_a_terminal_shows_frames_per_second_and_the_remaining_time(model: Path, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", 400, size=(320, 240))
-    command = [sys.executable, "-m", "pipeline.cli", "predict", model, clip, "--output", tmp_path / "out"]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pipeline.cli",
+        "predict",
+        model,
+        clip,
+        "--output",
+        tmp_path / "out",
+    ]
     ours, theirs = pty.openpty()
     environment = {**os.environ, "COLUMNS": "120", "TERM": "xterm"}
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
         shown = b""
-        with contextlib.suppress(OSError):  # the other end was closed
+        with contextlib.suppress(OSError):  # the process closed its end
             while piece := os.read(ours, 65536):
                 shown += piece
     os.close(ours)
@@ -68,11 +93,11 @@ def test_a_terminal_shows_frames_a_second_and_the_time_left(model: Path, tmp_pat
     assert bars, text
     assert {total for _, total, _, _ in bars} == {"400"}
     assert all(float(rate) > 0 for _, _, rate, _ in bars)
-    assert any(left != "-:--:--" for _, _, _, left in bars), "no time left was shown"
+    assert any(left != "-:--:--" for _, _, _, left in bars), "no remaining time was shown"
     assert "1 of 1 done" in text
 
 
-def test_a_contradiction_is_refused_before_anything_is_loaded(model: Path, tmp_path: Path) -> None:
+def test_contradicting_options_are_refused_before_the_model_is_loaded(model: Path, tmp_path: Path) -> None:
     finished = predict(model, "x.mp4", "--output", tmp_path / "out", "--start", "5", "--end", "2")
     assert finished.returncode == 2
     assert finished.stderr == "vocseg: --end 2 s is not after --start 5 s\n"

@@ -1,55 +1,58 @@
-"""All that a call of `vocseg predict` is given: photos in batches, then the videos one by one."""
+"""Processes all inputs of `vocseg predict`: first the photos in batches, then the videos one after another."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
 from components.progress import Progress
-from pipeline.display.live import Display
 from pipeline.prediction.inputs import Failure, Input
-from pipeline.prediction.outputs import OutputExistsError, refuse_existing
-from pipeline.prediction.photos.run import segment_files
-from pipeline.prediction.results import ResultOptions
+from pipeline.prediction.output_files import OutputExistsError, refuse_existing
+from pipeline.prediction.photos.predict_photos import predict_photos
 from pipeline.prediction.segmenter import Segmenter, load_segmenter
 from pipeline.prediction.video.options import VideoError, VideoOptions
 
-VIDEOS = "videos"
-"""The folder of the output that holds them."""
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pipeline.display.live import Display
+    from pipeline.prediction.photos.results import PhotoResultOptions
+
+VIDEOS_FOLDER = "videos"
+"""The folder of the written videos, in the output folder."""
 
 
 def predict_inputs(
     model: str | os.PathLike[str],
     inputs: Sequence[Input],
     display: Display,
-    results: ResultOptions,
+    results: PhotoResultOptions,
     *,
     replace: bool = False,
     videos: VideoOptions | None = None,
     video_format: str = "mp4",
     **methods: Any,
 ) -> list[Failure]:
-    """Loads a model and works on files.
+    """Loads a model and segments files.
 
     Args:
-        model: as `load_segmenter` takes it.
-        inputs: what `find_inputs` found.
+        model: as for `load_segmenter`.
+        inputs: as returned by `find_inputs`.
         display: shows the progress.
-        results: what is written of photos, and where.
-        replace: replace results that are there.
-        videos: what is made of videos.
+        results: what to write for photos, and the output folder of photos and videos.
+        replace: replace existing results.
+        videos: how to process videos.
         video_format: `mp4` or `gif`.
-        methods: `batch`, `tta` and `tile` of `segment_files`.
+        methods: `batch`, `tta` and `tile` of `predict_photos`.
 
     Returns:
-        What failed, and why.
+        The inputs that failed, with reasons.
 
     Raises:
-        ModelError: the model can't be used.
+        ModelError: the model cannot be used.
     """
     with display.busy("loading the model"):
         segmenter = load_segmenter(model)
@@ -61,31 +64,31 @@ def predict_inputs(
         nonlocal done
         done += 1
         if reason is not None:
-            failures.append(Failure(photo.shown, reason))
+            failures.append(Failure(photo.display_name, reason))
         display.progress(Progress("images", done, len(photos)))
 
     with display.live():
-        segment_files(segmenter, photos, results, on_done, replace=replace, **methods)
+        predict_photos(segmenter, photos, results, on_done, replace=replace, **methods)
         for video in inputs:
             if video.is_video:
-                path = results.output / VIDEOS / f"{video.name}.{video_format}"
+                path = results.output / VIDEOS_FOLDER / f"{video.name}.{video_format}"
                 reason = _predict_video(segmenter, video, path, videos or VideoOptions(), replace, display)
                 if reason is not None:
-                    failures.append(Failure(video.shown, reason))
+                    failures.append(Failure(video.display_name, reason))
     return failures
 
 
 def _predict_video(
     segmenter: Segmenter, video: Input, destination: Path, options: VideoOptions, replace: bool, display: Display
 ) -> str | None:
-    """Works on a video; gives why it failed, if it did."""
+    """Processes one video; returns the reason if it fails."""
     try:
-        from pipeline.prediction.video.run import VideoProgress, predict_video
+        from pipeline.prediction.video.predict_video import VideoProgress, predict_video
     except ModuleNotFoundError as error:
-        return f"was left out: {error.name} is not installed; videos need: pip install 'voc-seg[predict]'"
+        return f"was skipped: {error.name} is not installed; videos need: pip install 'voc-seg[predict]'"
 
     def on_progress(progress: VideoProgress) -> None:
-        frames = Progress(f"{video.shown}, frames", progress.done, max(progress.total or 0, progress.done))
+        frames = Progress(f"{video.display_name}, frames", progress.done, max(progress.total or 0, progress.done))
         display.progress(frames)
 
     try:
@@ -94,11 +97,11 @@ def _predict_video(
         destination.parent.mkdir(parents=True, exist_ok=True)
         result = predict_video(segmenter, video.path, destination, options, on_progress)
         if result.sound == "damaged":
-            display.print(f"{escape(video.shown)}: the sound is damaged, and kept up to there")
+            display.print(f"{escape(video.display_name)}: the sound is damaged, the result has it up to the damage")
     except VideoError as error:
         return error.reason
     except OutputExistsError as error:
-        return f"was left out: {error}"
+        return f"was skipped: {error}"
     except OSError as error:
-        return f"can't be written to {destination}: {error.strerror}"
+        return f"cannot be written to {destination}: {error.strerror}"
     return None

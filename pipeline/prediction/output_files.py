@@ -1,4 +1,7 @@
-"""Files that appear whole or not at all, and replace others only where that is asked for."""
+"""Writes result files: several at once, completely or not at all, and replacing existing files only on request.
+
+`tfds_voc_seg.storage.written_whole` is not used here: it handles a single file, and it always replaces an existing one.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 Writer = Callable[[BinaryIO], None]
+"""Writes a file's content."""
 
 
 class OutputExistsError(FileExistsError):
-    """A file is there already, and was left as it is."""
+    """A file exists and was not replaced."""
 
     def __init__(self, path: Path):
-        super().__init__(f"{path} is there already: --force replaces it")
+        super().__init__(f"{path} exists; --force replaces it")
 
 
 def refuse_existing(paths: list[Path]) -> None:
-    """Makes sure that none of the files is there.
+    """Checks that none of the files exists.
 
     Raises:
-        OutputExistsError: one is.
+        OutputExistsError: a file exists.
     """
     for path in paths:
         if path.exists() or path.is_symlink():
@@ -31,15 +35,15 @@ def refuse_existing(paths: list[Path]) -> None:
 
 
 def write_files(files: Mapping[Path, Writer], *, replace: bool) -> None:
-    """Writes files that belong together: under other names first, so that each is whole when it gets its own.
+    """Writes a group of files under temporary names, then renames them, so that each file is complete or absent.
 
     Args:
-        files: path → what writes its content. Folders are made.
-        replace: replace files that are there.
+        files: path → writer of its content. Missing folders are created.
+        replace: replace existing files.
 
     Raises:
-        OutputExistsError: one is there and may not be replaced; then none is written.
-        OSError: one can't be written; then none is left that was not there before.
+        OutputExistsError: a file exists and `replace` is false; no file is written.
+        OSError: a file cannot be written; no new file is left behind.
     """
     temporary: dict[Path, Path] = {}
     try:
@@ -52,36 +56,36 @@ def write_files(files: Mapping[Path, Writer], *, replace: bool) -> None:
         mask = os.umask(0)
         os.umask(mask)
         for unfinished in temporary.values():
-            unfinished.chmod(0o666 & ~mask)  # mkstemp's are for their owner alone
-        _give_names(temporary, replace)
+            unfinished.chmod(0o666 & ~mask)  # mkstemp gives access to the owner only
+        _rename_all(temporary, replace)
     finally:
         for unfinished in temporary.values():
             unfinished.unlink(missing_ok=True)
 
 
-def _give_names(temporary: Mapping[Path, Path], replace: bool) -> None:
+def _rename_all(temporary: Mapping[Path, Path], replace: bool) -> None:
     if replace:
         for path, unfinished in temporary.items():
             unfinished.replace(path)
         return
-    given: list[Path] = []
+    renamed: list[Path] = []
     try:
         for path, unfinished in temporary.items():
             _rename_to_new(unfinished, path)
-            given.append(path)
+            renamed.append(path)
     except OSError:
-        for path in given:
+        for path in renamed:
             path.unlink()
         raise
 
 
 def _rename_to_new(unfinished: Path, path: Path) -> None:
-    """Renames, but never over another file: a link is refused where there is one."""
+    """Renames a file without replacing another one: unlike a rename, creating a hard link fails if the name exists."""
     try:
         path.hardlink_to(unfinished)
     except FileExistsError as error:
         raise OutputExistsError(path) from error
-    except OSError:  # a file system without links
+    except OSError:  # a file system without hard links
         refuse_existing([path])
         unfinished.replace(path)
     else:

@@ -1,9 +1,9 @@
-"""Odd images: each is turned into what a person sees, or refused with a sentence."""
+"""`read_photo` converts every kind of image to RGB, or refuses it with a message."""
 
 from __future__ import annotations
 
 import io
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,8 +11,13 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from pipeline.prediction.photos.reading import PhotoError, read_photo
-from tests.pipeline.prediction.odd_images import HEIGHT, WIDTH, encoded, pixels, png_claiming, rotated_jpeg
+from tests.pipeline.prediction.odd_images import HEIGHT, WIDTH, encoded, pixels, png_header, rotated_jpeg
 from tfds_voc_seg.photos import decode_photo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 PIXELS = pixels()
 GREY = PIXELS[..., 0]
@@ -27,19 +32,19 @@ def _palette_image(transparent: int | None = None) -> bytes:
     return encoded(picture, "PNG", **({} if transparent is None else {"transparency": transparent}))
 
 
-def test_a_jpeg_has_the_pixels_that_the_records_have() -> None:
+def test_a_jpeg_is_decoded_as_for_the_records() -> None:
     for content in (JPEG, encoded(PIXELS, "JPEG", progressive=True), encoded(GREY, "JPEG")):
         np.testing.assert_array_equal(read_photo(content), decode_photo(tf.constant(content)))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_photo_is_turned_upright(orientation: int) -> None:
+def test_the_exif_orientation_is_applied(orientation: int) -> None:
     content = rotated_jpeg(orientation)
     with Image.open(io.BytesIO(content)) as image:
         upright = np.asarray(ImageOps.exif_transpose(image)).astype(int)
     photo = read_photo(content)
     assert photo.shape == upright.shape == ((WIDTH, HEIGHT, 3) if orientation > 4 else (HEIGHT, WIDTH, 3))
-    assert np.abs(photo - upright).mean() < 2  # of 255; the two decoders round differently
+    assert np.abs(photo - upright).mean() < 2  # of 255; the decoders of TensorFlow and PIL round differently
     with Image.open(io.BytesIO(content)) as image:
         np.testing.assert_array_equal(read_photo(image), upright)
 
@@ -91,27 +96,27 @@ def test_a_photo_is_turned_upright(orientation: int) -> None:
         ),
     ],
 )
-def test_every_kind_of_image_becomes_rgb(content: bytes, expected: np.ndarray, tmp_path: Path) -> None:
-    (tmp_path / "named.wrongly").write_bytes(content)
-    for source in (content, tmp_path / "named.wrongly", str(tmp_path / "named.wrongly")):
+def test_every_kind_of_image_becomes_rgb(content: bytes, expected: NDArray[np.uint8], tmp_path: Path) -> None:
+    (tmp_path / "photo.wrong_suffix").write_bytes(content)
+    for source in (content, tmp_path / "photo.wrong_suffix", str(tmp_path / "photo.wrong_suffix")):
         photo = read_photo(source)
         assert photo.dtype == np.uint8
         np.testing.assert_allclose(photo, expected, atol=1)
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "YCbCr"])
-def test_print_colours_become_rgb(mode: str) -> None:
+def test_cmyk_and_ycbcr_become_rgb(mode: str) -> None:
     content = encoded(Image.fromarray(PIXELS).convert(mode), "JPEG", quality=95)
     assert np.abs(read_photo(content).astype(int) - PIXELS).mean() < 3
 
 
-def test_an_animation_gives_its_first_frame() -> None:
+def test_the_first_frame_of_an_animation_is_read() -> None:
     frames = [Image.fromarray(np.full((HEIGHT, WIDTH, 3), value, np.uint8)) for value in (10, 200)]
     content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert np.unique(read_photo(content)).tolist() == [10]
 
 
-def test_arrays() -> None:
+def test_arrays_become_rgb() -> None:
     for array, expected in (
         (PIXELS, PIXELS),
         (GREY, GREY[..., np.newaxis].repeat(3, -1)),
@@ -125,43 +130,46 @@ def test_arrays() -> None:
 
 BAD = {
     "empty": (b"", "is empty"),
-    "text": (b"hello, this is no image", "is not an image of a format that can be read"),
-    "page": (b"<html><body>404</body></html>", "is not an image of a format that can be read"),
-    "program": (b"\x7fELF" + bytes(200), "is not an image of a format that can be read"),
-    "short_jpeg": (JPEG[: len(JPEG) // 2], "is damaged or cut short: it can't be decoded (jpeg::Uncompress failed"),
-    "jpegs_head": (JPEG[:20], "can"),
-    "short_png": (PNG[: len(PNG) // 2], "is damaged or cut short: it can't be decoded"),
-    "short_tiff": (encoded(PIXELS, "TIFF")[:3000], "is damaged or cut short"),
-    "short_webp": (encoded(PIXELS, "WEBP")[:200], "can"),
-    "short_gif": (encoded(GREY, "GIF")[:-500], "is damaged or cut short"),
-    "changed_png": (PNG[:60] + bytes(20) + PNG[80:], "is damaged or cut short"),
-    "bomb": (png_claiming(60_000, 60_000), "unpacks to too many pixels: make it smaller"),
-    "float": (encoded(Image.fromarray(GREY.astype(np.float32)), "TIFF"), "holds floating-point values"),
+    "text": (b"hello, this is not an image", "is not an image in a supported format"),
+    "page": (b"<html><body>404</body></html>", "is not an image in a supported format"),
+    "program": (b"\x7fELF" + bytes(200), "is not an image in a supported format"),
+    "truncated_jpeg": (
+        JPEG[: len(JPEG) // 2],
+        "is damaged or truncated and cannot be decoded (jpeg::Uncompress failed",
+    ),
+    "jpeg_header": (JPEG[:20], "is not an image in a supported format"),
+    "truncated_png": (PNG[: len(PNG) // 2], "is damaged or truncated and cannot be decoded"),
+    "truncated_tiff": (encoded(PIXELS, "TIFF")[:3000], "is damaged or truncated"),
+    "truncated_webp": (encoded(PIXELS, "WEBP")[:200], "is damaged or truncated and cannot be decoded"),
+    "truncated_gif": (encoded(GREY, "GIF")[:-500], "is damaged or truncated"),
+    "damaged_png": (PNG[:60] + bytes(20) + PNG[80:], "is damaged or truncated"),
+    "bomb": (png_header(60_000, 60_000), "has too many pixels: reduce its size"),
+    "float": (encoded(Image.fromarray(GREY.astype(np.float32)), "TIFF"), "has floating-point values"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_no_image_is_said_by_name(name: str, tmp_path: Path) -> None:
+def test_files_that_are_not_usable_images_are_refused_by_name(name: str, tmp_path: Path) -> None:
     content, sentence = BAD[name]
     file = tmp_path / f"{name}.jpg"
     file.write_bytes(content)
     for source, called in ((content, "the image"), (file, str(file))):
-        with pytest.raises(PhotoError) as refusal:
+        with pytest.raises(PhotoError) as raised:
             read_photo(source)
-        assert str(refusal.value).startswith(f"{called} ")
-        assert sentence in str(refusal.value)
-        assert "{{" not in str(refusal.value)
+        assert str(raised.value).startswith(f"{called} ")
+        assert sentence in str(raised.value)
+        assert "{{" not in str(raised.value)
 
 
-def test_what_is_no_source_is_said(tmp_path: Path) -> None:
+def test_unusable_sources_are_refused(tmp_path: Path) -> None:
     for source, sentence in (
-        (tmp_path / "missing.jpg", "missing.jpg can't be read: No such file or directory"),
-        (tmp_path, "can't be read: Is a directory"),
-        (PIXELS.astype(np.float32), "is of float32: its values must be uint8, 0 to 255, or uint16"),
+        (tmp_path / "missing.jpg", "missing.jpg cannot be read: No such file or directory"),
+        (tmp_path, "cannot be read: Is a directory"),
+        (PIXELS.astype(np.float32), "has the type float32: its values must be uint8, 0 to 255, or uint16"),
         (PIXELS[np.newaxis], r"has the shape \[1, 40, 60, 3\]"),
         (np.zeros((0, 5, 3), np.uint8), r"has the shape \[0, 5, 3\]"),
         (np.zeros((4, 5, 2), np.uint8), r"has the shape \[4, 5, 2\]"),
         (7, "must be an array, a PIL image, a path or bytes, not int"),
     ):
         with pytest.raises(PhotoError, match=sentence):
-            read_photo(source)  # type: ignore[arg-type]
+            read_photo(source)  # type: ignore[arg-type]  # one of the sources has a wrong type

@@ -1,0 +1,129 @@
+"""Segments many photo files: reads ahead, runs batches, writes in the background; a failed photo is skipped."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeAlias
+
+import tensorflow as tf
+
+from pipeline.prediction.inputs import Input
+from pipeline.prediction.output_files import OutputExistsError, refuse_existing, write_files
+from pipeline.prediction.photos.reading import PhotoError, read_photo
+from pipeline.prediction.prefetch import prefetched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pipeline.prediction.photos.results import PhotoResultOptions
+    from pipeline.prediction.segmentation import Segmentation
+    from pipeline.prediction.segmenter import Segmenter
+
+OnDone = Callable[[Input, str | None], None]
+"""Called once per photo when it is finished, with `None` or the reason why it failed."""
+
+_Segment: TypeAlias = "Callable[[list[NDArray[np.uint8]]], list[Segmentation]]"
+
+_WRITER_THREADS = 2
+
+
+def predict_photos(
+    segmenter: Segmenter,
+    photos: Sequence[Input],
+    options: PhotoResultOptions,
+    on_done: OnDone,
+    *,
+    batch: int = 1,
+    replace: bool = False,
+    tta: bool = False,
+    tile: int | None = None,
+) -> None:
+    """Segments photo files and writes the results that `options` names.
+
+    Args:
+        segmenter: the model.
+        photos: the files.
+        options: which results to write.
+        on_done: see `OnDone`; called in the caller's thread.
+        batch: number of photos per run of the network.
+        replace: replace existing results; without it a photo that has results fails.
+        tta: as for `Segmenter.__call__`.
+        tile: as for `Segmenter.__call__`.
+    """
+
+    def segment(pixels: list[NDArray[np.uint8]]) -> list[Segmentation]:
+        return segmenter.segment_photos(pixels, tta=tta, tile=tile)
+
+    def write(photo: Input, result: Segmentation) -> None:
+        write_files(options.writers(photo, result), replace=replace)
+
+    def finish(photo: Input, writing: Future[None]) -> None:
+        error = writing.exception()
+        on_done(photo, None if error is None else _reason(error))
+
+    pictures = (_read(photo, options, replace) for photo in photos)
+    with prefetched(pictures, buffer_size=batch) as decoded, ThreadPoolExecutor(_WRITER_THREADS) as writers:
+        being_written: list[tuple[Input, Future[None]]] = []
+        while part := list(itertools.islice(decoded, batch)):
+            for photo, result in _segmented(segment, part):
+                if isinstance(result, str):
+                    on_done(photo, result)
+                else:
+                    being_written.append((photo, writers.submit(write, photo, result)))
+            while len(being_written) > batch:  # limits the results in memory, and keeps the order
+                finish(*being_written.pop(0))
+        for photo, writing in being_written:
+            finish(photo, writing)
+
+
+def _read(photo: Input, options: PhotoResultOptions, replace: bool) -> tuple[Input, NDArray[np.uint8] | str]:
+    """Returns a photo's pixels, or the reason why it cannot be read."""
+    try:
+        if not replace:
+            refuse_existing(options.files(photo.name))
+        return photo, read_photo(photo.path)
+    except (PhotoError, OSError, MemoryError) as error:
+        return photo, _reason(error)
+
+
+def _segmented(
+    segment: _Segment, part: Sequence[tuple[Input, NDArray[np.uint8] | str]]
+) -> Iterator[tuple[Input, Segmentation | str]]:
+    """Segments the readable photos together; if that fails, for lack of memory say, one by one.
+
+    Yields:
+        Each photo with its result, or with the reason why it failed.
+    """
+    pixels = [picture for _, picture in part if not isinstance(picture, str)]
+    try:
+        results: list[Segmentation | str] = [*segment(pixels)]
+    except (MemoryError, tf.errors.OpError) as error:
+        results = [_segmented_alone(segment, picture) for picture in pixels] if len(pixels) > 1 else [_reason(error)]
+    remaining = iter(results)
+    for photo, picture in part:
+        yield photo, picture if isinstance(picture, str) else next(remaining)
+
+
+def _segmented_alone(segment: _Segment, picture: NDArray[np.uint8]) -> Segmentation | str:
+    try:
+        return segment([picture])[0]
+    except (MemoryError, tf.errors.OpError) as error:
+        return _reason(error)
+
+
+def _reason(error: BaseException) -> str:
+    """Returns the message for a photo that failed, a sentence without its subject."""
+    if isinstance(error, PhotoError):
+        return error.reason
+    if isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)):
+        return "needs more memory than available: try --tile or a smaller --batch"
+    if isinstance(error, OutputExistsError):
+        return f"was skipped: {error}"
+    if isinstance(error, OSError):
+        return f"cannot be written to {error.filename}: {error.strerror}"
+    return f"cannot be segmented: {' '.join(str(error).split())[:300]}"

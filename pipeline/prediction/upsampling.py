@@ -1,0 +1,171 @@
+"""Turns scores of the network's size into a class map of the photo's size, without storing all scores of that size.
+
+The class map equals `argmax(tf.image.resize(scores, size))`, as in the evaluation, bit for bit. Most pixels need no
+interpolation: if all four scores around a pixel have the same best class, ahead by more than rounding errors, the
+bilinearly interpolated scores have that best class too. Only the pixels between classes are interpolated.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+_UNSURE = 255
+"""Marks places and pixels whose class is only known after interpolation."""
+
+_ROUNDING = 2.0**-20
+"""Upper bound of the interpolation's rounding error, relative to the largest score: sixteen units in the last place."""
+
+_MAX_UNSURE_SHARE = 0.12  # share of unsure cells above which interpolating all pixels is faster
+_MIN_ENLARGEMENT = 2  # pixels per place below which interpolating all pixels is faster
+_MAX_SCORES = 1 << 26  # scores of the photo's size that may be in memory at once: 256 MB
+_PIXELS_PER_STEP = 1 << 13  # pixels interpolated together, so few that their scores fit into the processor's cache
+
+
+@dataclasses.dataclass(frozen=True)
+class _Positions:
+    """Positions of the pixels of one axis relative to the scores' places on that axis.
+
+    Attributes:
+        size: number of places.
+        lower: index of the place before each pixel.
+        upper: index of the place after each pixel.
+        weight: distance of each pixel from the place before it, 0 to 1.
+        cell: index of the cell between places that contains each pixel, see `_cell_classes`.
+    """
+
+    size: int
+    lower: NDArray[np.intp]
+    upper: NDArray[np.intp]
+    weight: NDArray[np.float32]
+    cell: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, size: int, pixels: int) -> _Positions:
+        """Computes the positions like TensorFlow's resize_bilinear_op.cc: float32, half-pixel centres."""
+        scale = np.float32(size) / np.float32(pixels)
+        place = (np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
+        floor = np.floor(place)
+        upper = np.minimum(np.ceil(place).astype(np.intp), size - 1)
+        lower = np.minimum(np.maximum(floor.astype(np.intp), 0), upper)
+        return cls(size, lower, upper, place - floor, floor.astype(np.intp) + 1)
+
+
+@tf.function(input_signature=[tf.TensorSpec([None, None, None, None], tf.float32)])  # type: ignore[untyped-decorator]  # TensorFlow has no types
+def best_classes(scores: tf.Tensor) -> tf.Tensor:
+    """Returns the best class at each place, or `_UNSURE` where another class is within the rounding error.
+
+    Args:
+        scores: float32 [batch, rows, columns, classes].
+
+    Returns:
+        uint8 [batch, rows, columns].
+    """
+    by_class = tf.transpose(tf.reshape(scores, [-1, tf.shape(scores)[-1]]))  # reducing axis 0 is faster than axis 1
+    best = tf.reduce_max(by_class, axis=0)
+    largest = tf.maximum(tf.reduce_max(best), -tf.reduce_min(by_class))
+    near = tf.cast(by_class >= best - _ROUNDING * largest, tf.float32)
+    # Sums 256 + id over the classes near the best: with a single such class the sum is 256 to 511 and contains its id.
+    sums = tf.linalg.matvec(near, 256 + tf.range(tf.cast(tf.shape(scores)[-1], tf.float32)), transpose_a=True)
+    classes = tf.where((sums >= 256) & (sums < 512), sums - 256, _UNSURE)
+    return tf.cast(tf.reshape(classes, tf.shape(scores)[:-1]), tf.uint8)
+
+
+@tf.function(input_signature=[tf.TensorSpec([None, None, None], tf.float32), tf.TensorSpec([2], tf.int32)])  # type: ignore[untyped-decorator]  # TensorFlow has no types
+def _interpolated_class_map(scores: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.argmax(tf.image.resize(scores, size), axis=-1), tf.uint8)
+
+
+def as_array(tensor: Any) -> NDArray[np.float32]:
+    """Returns a tensor's values without copying them, unlike its method `numpy()`."""
+    return np.asarray(memoryview(tensor))
+
+
+def resized_class_map(
+    scores: tf.Tensor | NDArray[np.float32], height: int, width: int, best: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
+    """Resizes scores bilinearly and takes the best class of each pixel.
+
+    Args:
+        scores: float32 [rows, columns, classes], linear scores or probabilities; up to 254 classes.
+        height: of the result, pixels.
+        width: of the result, pixels.
+        best: the result of `best_classes` for these scores, if it is already known.
+
+    Returns:
+        uint8 [height, width].
+    """
+    fits_in_memory = height * width * scores.shape[-1] <= _MAX_SCORES
+    if fits_in_memory and not finds_sure_pixels_faster(scores.shape[:2], height, width):
+        return _fully_interpolated(scores, height, width)
+    if best is None:
+        best = best_classes(scores[np.newaxis]).numpy()[0]
+    cell_classes = _cell_classes(best)
+    if fits_in_memory and (cell_classes == _UNSURE).mean() > _MAX_UNSURE_SHARE:
+        return _fully_interpolated(scores, height, width)
+    places = as_array(scores).reshape(-1, scores.shape[-1])
+    rows, columns = _Positions.of(scores.shape[0], height), _Positions.of(scores.shape[1], width)
+    classes = cell_classes.take(columns.cell, axis=1).take(rows.cell, axis=0)
+    unsure = np.flatnonzero(classes == _UNSURE)
+    for pixels in np.array_split(unsure, -(-unsure.size // _PIXELS_PER_STEP) or 1):
+        classes.reshape(-1)[pixels] = best_class(_interpolated_pixels(places, rows, columns, pixels))
+    return classes
+
+
+def finds_sure_pixels_faster(shape: Sequence[int], height: int, width: int) -> bool:
+    """Returns whether there are enough pixels per place that computing `best_classes` first saves time."""
+    return height * width >= _MIN_ENLARGEMENT * shape[0] * shape[1]
+
+
+def _fully_interpolated(scores: tf.Tensor | NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:
+    class_map: NDArray[np.uint8] = _interpolated_class_map(scores, tf.constant((height, width))).numpy()
+    return class_map
+
+
+def _cell_classes(best: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns the class of each cell between four places, or `_UNSURE`.
+
+    Returns:
+        uint8 [rows + 1, columns + 1]; beyond the edges the outermost places are repeated.
+    """
+    padded = np.pad(best, 1, mode="edge")
+    corners = padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
+    same = (corners[0] == corners[1]) & (corners[0] == corners[2]) & (corners[0] == corners[3])
+    return np.where(same, corners[0], np.uint8(_UNSURE))
+
+
+def _interpolated_pixels(
+    places: NDArray[np.float32], rows: _Positions, columns: _Positions, pixels: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Interpolates single pixels, numbered row by row: float32 [places, classes] → [pixels, classes]."""
+    row, column = np.divmod(pixels, len(columns.lower))
+    left, right, weight = columns.lower[column], columns.upper[column], columns.weight[column, np.newaxis]
+    top, bottom = (
+        _interpolated(places.take(first + left, axis=0), places.take(first + right, axis=0), weight)
+        for first in (edge[row] * columns.size for edge in (rows.lower, rows.upper))
+    )
+    return _interpolated(top, bottom, rows.weight[row, np.newaxis])
+
+
+def _interpolated(
+    first: NDArray[np.float32], second: NDArray[np.float32], weight: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Returns first + (second - first) × weight, in the order in which TensorFlow rounds; overwrites `second`."""
+    second -= first
+    second *= weight
+    second += first
+    return second
+
+
+def best_class(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Returns the class with the highest score, the first one of equal scores: [..., classes] → uint8 [...]."""
+    classes: NDArray[np.int32] = tf.argmax(scores, axis=-1, output_type=tf.int32).numpy()
+    return classes.astype(np.uint8)

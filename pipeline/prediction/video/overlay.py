@@ -1,0 +1,111 @@
+"""Paints class maps over video frames in YUV, H.264's own layout: no frame is converted to RGB and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.prediction.painting import Painter
+from pipeline.prediction.video.colours import planes_of, to_yuv, yuv_palette
+from tfds_voc_seg.pictures import legend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from pipeline.prediction.video.options import VideoOptions
+
+_LEGEND_WIDTH = 640  # pixels; the legend of wider frames is enlarged
+_MAX_CACHED_STRIPS = 64  # drawn legends in memory; the classes in a frame seldom change
+
+
+class FixedLegend:
+    """A legend of constant size: it names all classes, and those that are not in the frame are pale.
+
+    Attributes:
+        height: of a strip, pixels.
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        palette: Sequence[tuple[int, int, int]],
+        width: int,
+        convert: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] = np.asarray,
+    ):
+        """Computes the size of the strip.
+
+        Args:
+            class_names: the names of the class ids, background first.
+            palette: their colours, RGB.
+            width: of the frames, pixels.
+            convert: converts each drawn strip, uint8 [height, width, 3], RGB; the converted strips are cached.
+        """
+        self._convert = convert
+        self._names, self._width = tuple(class_names), width
+        self._colours = dict(zip(class_names, palette, strict=True))
+        self._scale = max(1.0, width / _LEGEND_WIDTH)
+        self._strips: dict[frozenset[str], NDArray[np.uint8]] = {}
+        self.height = self._strip(frozenset()).shape[0]
+
+    def __call__(self, class_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Returns the strip for a frame with this class map."""
+        pixels = np.bincount(class_map.ravel(), minlength=len(self._names))
+        seen = frozenset(name for name, count in zip(self._names, pixels, strict=True) if count)
+        if seen not in self._strips:
+            if len(self._strips) > _MAX_CACHED_STRIPS:
+                self._strips.clear()
+            self._strips[seen] = self._convert(self._strip(seen))
+        return self._strips[seen]
+
+    def _strip(self, seen: frozenset[str]) -> NDArray[np.uint8]:
+        return legend(self._names, self._width, colours=self._colours, present=seen, scale=self._scale)
+
+
+class FrameOverlay:
+    """Paints class maps over frames and adds the legend below.
+
+    Attributes:
+        size: width and height of the result, pixels.
+    """
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        palette: Sequence[tuple[int, int, int]],
+        options: VideoOptions,
+        frame_size: tuple[int, int],
+        matrix: int,
+    ):
+        """Prepares the tables.
+
+        Args:
+            class_names: the names of the class ids, background first.
+            palette: their colours, RGB.
+            options: `alpha`, `contours` and `legend` are used.
+            frame_size: width and height of the frames, pixels.
+            matrix: of the frames, see `Colours`.
+        """
+        colours = yuv_palette(np.asarray(palette, np.uint8), matrix)
+        self._painter = Painter(colours.tolist(), alpha=options.alpha, contours=options.contours)
+        self._legend = FixedLegend(class_names, palette, frame_size[0], lambda strip: to_yuv(strip, matrix))
+        self._legend_height = self._legend.height if options.legend else 0
+        self.size = frame_size[0], frame_size[1] + self._legend_height
+
+    def __call__(self, yuv: NDArray[np.uint8], class_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Returns the painted picture in the layout `colours.YUV`.
+
+        Args:
+            yuv: the frame, in the same layout.
+            class_map: uint8 [height, width], indices into the palette.
+        """
+        picture = np.empty((self.size[1] * 3 // 2, self.size[0]), np.uint8)
+        planes = planes_of(yuv)
+        painted = [out[: len(plane)] for out, plane in zip(planes_of(picture), planes, strict=True)]
+        self._painter.paint(planes, class_map, painted)
+        if self._legend_height:
+            for out, plane, strip in zip(planes_of(picture), planes, planes_of(self._legend(class_map)), strict=True):
+                out[len(plane) :] = strip
+        return picture

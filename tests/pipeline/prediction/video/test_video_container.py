@@ -1,0 +1,98 @@
+"""Truncated files and files that are not videos are refused, and nothing is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+import pytest
+
+from pipeline.prediction.video.container import is_truncated
+from pipeline.prediction.video.options import VideoError, VideoOptions
+from pipeline.prediction.video.predict_video import predict_video
+from tests.pipeline.prediction.video.clips import CODECS, RedSegmenter, Video, write_clip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NO_LEGEND = VideoOptions(legend=False)
+
+
+@pytest.mark.parametrize("suffix", CODECS)
+@pytest.mark.parametrize("share", [0.3, 0.7, None])
+def test_a_truncated_video_is_refused(clips: dict[str, Path], suffix: str, share: float | None, tmp_path: Path) -> None:
+    content = clips[suffix].read_bytes()
+    source = tmp_path / f"cut{suffix}"
+    source.write_bytes(content[: int(len(content) * share) if share else -1])
+    assert is_truncated(source)
+    assert not is_truncated(clips[suffix])
+    with pytest.raises(VideoError, match=rf"cut{suffix} .*is truncated") as raised:
+        predict_video(RedSegmenter(), source, tmp_path / "out.mp4", NO_LEGEND)
+    assert str(tmp_path) not in raised.value.reason
+    assert not list(tmp_path.glob("*out*")) + list(tmp_path.glob(".*"))
+
+
+def test_the_beginning_of_a_truncated_video_can_be_used(clips: dict[str, Path], tmp_path: Path) -> None:
+    content = clips[".mp4"].read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(content[: int(len(content) * 0.8)])
+    predict_video(RedSegmenter(), tmp_path / "cut.mp4", tmp_path / "out.mp4", VideoOptions(end=0.3))
+    assert len(Video(tmp_path / "out.mp4").frames) == 3
+    with pytest.raises(VideoError, match=r"is truncated: it ends at .* s, before --end"):
+        predict_video(RedSegmenter(), tmp_path / "cut.mp4", tmp_path / "out.mp4", VideoOptions(end=0.95))
+
+
+def _text(file: Path) -> None:
+    file.write_bytes(b"this is not a video" * 100)
+
+
+def _playlist(file: Path) -> None:
+    file.write_text(f"#EXTM3U\n#EXTINF:1,\nfile://{file.parent}/other.mp4\n")
+
+
+def _empty(file: Path) -> None:
+    file.touch()
+
+
+def _sound_only(file: Path) -> None:
+    with av.open(str(file), "w") as container:
+        stream: Any = container.add_stream("aac", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), "s16", "mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def _tiny_gif(file: Path) -> None:
+    write_clip(file.with_suffix(".gif"), 2, size=(8, 8)).rename(file)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (None, r"in\.mp4 does not exist"),
+        (
+            _text,
+            r"in\.mp4 cannot be read as a video \(mp4, mov, avi, webm, gif\): it is damaged or has another format",
+        ),
+        (_playlist, "cannot be read as a video"),
+        (_empty, "cannot be read as a video"),
+        (_sound_only, r"in\.mp4 contains no video"),
+        (_tiny_gif, r"in\.mp4 has frames of 8 × 8 pixels: a side must have at least 16"),
+    ],
+)
+def test_a_file_that_is_not_a_video_is_refused(
+    make: Callable[[Path], None] | None, message: str, tmp_path: Path
+) -> None:
+    if make is not None:
+        make(tmp_path / "in.mp4")
+    (tmp_path / "out.mp4").write_bytes(b"good data")
+    with pytest.raises(VideoError, match=message):
+        predict_video(RedSegmenter(), tmp_path / "in.mp4", tmp_path / "out.mp4", NO_LEGEND)
+    assert (tmp_path / "out.mp4").read_bytes() == b"good data"
+
+
+def test_a_name_with_a_colon_is_not_an_address(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "http: x.mp4", 2)
+    assert predict_video(RedSegmenter(), clip, tmp_path / "a:b.mp4", NO_LEGEND).frames == 2

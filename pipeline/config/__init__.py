@@ -1,1 +1,1 @@
-"""The configuration of a run: schema, loading and the wording of errors."""
+"""The configuration of a run: its schema, its loading, and the wording of errors."""

@@ -3,53 +3,60 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pydantic
 
 from pipeline.config.schema import RunConfig
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pydantic_core import ErrorDetails
+
 
 class ConfigError(ValueError):
-    """A configuration that can't be used; the message is one line a problem."""
+    """The configuration is invalid; the message has one line per problem."""
 
 
-def config_problems(errors: Iterable[Any]) -> list[str]:
-    """One line for each of pydantic's errors; one in the shared training settings is said once."""
+def config_problems(errors: Sequence[ErrorDetails]) -> list[str]:
+    """Returns one line per error of pydantic.
+
+    The shared training settings are copied into each candidate before the validation. An error in the shared settings
+    is therefore repeated for each candidate; it is listed only once.
+    """
     shared = {error["loc"][1:] for error in errors if error["loc"][:1] == ("training",)}
-    return [
-        _problem(error)
-        for error in errors
-        if not (
-            error["loc"][:1] == ("candidates",) and error["loc"][2:3] == ("training",) and error["loc"][3:] in shared
-        )
-    ]
+    return [_problem(error) for error in errors if not _repeats_shared_error(error, shared)]
 
 
-def _problem(details: Any) -> str:
-    """One line for one of pydantic's errors: the key, what is wrong, what is allowed."""
-    key = ".".join(str(part) for part in details["loc"] if part != "[key]") or "the configuration"
-    if details["type"] == "extra_forbidden":
-        allowed = _allowed_keys(details["loc"][:-1])
-        return f"{key}: unknown key; allowed here are {', '.join(allowed)}"
-    message = re.sub(r"^Value error, ", "", details["msg"])
-    message = message[0].lower() + message[1:]
-    if details["type"] == "missing":
+def _repeats_shared_error(error: ErrorDetails, shared: set[tuple[int | str, ...]]) -> bool:
+    """Tells whether an error at `candidates.<name>.training.<key>` is also one of the shared training settings."""
+    location = error["loc"]
+    return location[:1] == ("candidates",) and location[2:3] == ("training",) and location[3:] in shared
+
+
+def _problem(error: ErrorDetails) -> str:
+    """Words one error: the key, what is wrong, and what is allowed."""
+    key = ".".join(str(part) for part in error["loc"] if part != "[key]") or "the configuration"
+    if error["type"] == "extra_forbidden":
+        return f"{key}: unknown key; allowed here are {', '.join(_allowed_keys(error['loc'][:-1]))}"
+    if error["type"] == "missing":
         return f"{key}: missing; give it a value"
-    return f"{key}: {message} (got {details['input']!r})" if details["type"] != "value_error" else f"{key}: {message}"
+    message = re.sub(r"^Value error, ", "", error["msg"])
+    message = message[0].lower() + message[1:]
+    return f"{key}: {message}" if error["type"] == "value_error" else f"{key}: {message} (got {error['input']!r})"
 
 
-def _allowed_keys(location: Iterable[Any]) -> list[str]:
-    """The keys that the model at a location takes."""
+def _allowed_keys(location: Iterable[int | str]) -> list[str]:
+    """Returns the keys of the configuration class at a location."""
     model: type[pydantic.BaseModel] = RunConfig
     for part in location:
-        if part not in model.model_fields:
-            continue  # a candidate's own name
-        annotation = model.model_fields[part].annotation
+        field = model.model_fields.get(str(part))
+        if field is None:
+            continue  # the name of a candidate
         nested = [
             kind
-            for kind in (annotation, *getattr(annotation, "__args__", ()))
+            for kind in (field.annotation, *getattr(field.annotation, "__args__", ()))
             if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)
         ]
         if nested:

@@ -1,4 +1,4 @@
-"""The run's configuration as typed classes."""
+"""The configuration of a run as typed classes."""
 
 from __future__ import annotations
 
@@ -23,44 +23,45 @@ from tfds_voc_seg.record_config import ConversionConfig, RecordConfig, known_cla
 from tfds_voc_seg.sample.devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES
 
 SAMPLE_DEVKIT = "sample"
-"""The devkit's name for the embedded sample."""
-
+"""The value of `data.devkit` for the embedded sample."""
 
 LOCAL_BEAM_ARGS = ("--runner=DirectRunner", "--allow_unsafe_triggers", "--sdk_container_image=unused")
-"""In-process: starts at once, downloads no runner, builds no package of TFX."""
-
+"""Beam runs in this process: it starts fast, downloads no runner, and does not build a package of TFX."""
 
 _Settings = TypeVar("_Settings", RecordConfig, ConversionConfig)
 
 
 def _require_list(classes: Any) -> Any:
-    """Asks for a list, as YAML has it, where pydantic's own check of a tuple would ask for "a valid tuple"."""
+    """Checks that the value is a list; pydantic's own message would ask for a tuple, which YAML does not have."""
     if not isinstance(classes, list | tuple):
         raise pydantic_core.PydanticKnownError("list_type")
     return classes
 
 
-def _network(name: str) -> str:
-    network_path(name)
+def _known_network(name: str) -> str:
+    network_path(name)  # raises ValueError for an unknown name
     return name
 
 
 class DataConfig(StrictConfig, ConversionConfig, RecordConfig):  # type: ignore[misc]  # StrictConfig is frozen, too
-    """The data and its records. The fields of the two record configurations are keys of this section as well.
+    """The data and its records. The fields of `RecordConfig` and `ConversionConfig` are keys of this section too.
 
-    Where such a field appears below, it gets a range or a check in addition, and keeps its default.
+    A field of theirs that is repeated here keeps its default, and gets a range or a check.
+
+    Attributes:
+        devkit: the folder that holds JPEGImages, usually VOCdevkit/VOC2012, or its URI; `sample` for the embedded
+            sample.
+        train_masks: `voc`: VOC's own train split; `sbd`: the train split enlarged by the Semantic Boundaries Dataset
+            (`SegmentationClassAug`, `train_aug.txt`); `sbd_if_present`: the enlarged split if the devkit holds it,
+            else VOC's own.
     """
 
     devkit: str = SAMPLE_DEVKIT
-    """The folder that holds JPEGImages, usually VOCdevkit/VOC2012, or its URI; `sample` for the embedded sample."""
     train_masks: TrainMasks = "voc"
-    """`voc`: VOC's own train split; `sbd`: the train split enlarged by the Semantic Boundaries Dataset
-    (`SegmentationClassAug`, `train_aug.txt`); `sbd_if_present`: the enlarged split if the devkit holds it, else
-    VOC's own."""
     image_size: Annotated[int, pydantic.Field(ge=32, le=4096)]
     classes: Annotated[
         tuple[str, ...], pydantic.BeforeValidator(_require_list), pydantic.AfterValidator(known_classes)
-    ] = pydantic.Field(...)  # a run has to name its classes: no default
+    ] = pydantic.Field(...)  # no default: a run must name its classes
     mask_compression_level: Annotated[int, pydantic.Field(ge=1, le=9)]
     num_shards: Annotated[int, pydantic.Field(ge=1, le=10_000)]
     seed: Annotated[int, pydantic.Field(ge=0, le=LARGEST_SEED)]
@@ -68,12 +69,12 @@ class DataConfig(StrictConfig, ConversionConfig, RecordConfig):  # type: ignore[
 
     @property
     def record(self) -> RecordConfig:
-        """What a record holds."""
+        """The settings of the records."""
         return _settings_of(RecordConfig, self)
 
     @property
     def conversion(self) -> ConversionConfig:
-        """How the records are written to files."""
+        """The settings of the record files."""
         return _settings_of(ConversionConfig, self)
 
 
@@ -83,7 +84,13 @@ def _settings_of(base: type[_Settings], data: DataConfig) -> _Settings:
 
 
 class SampleConfig(StrictConfig):
-    """The embedded sample, where `data.devkit` is `sample`."""
+    """The embedded sample, which is used if `data.devkit` is `sample`.
+
+    Attributes:
+        train_images: the number of train images.
+        val_images: the number of val images.
+        seed: the seed of the drawn scenes.
+    """
 
     train_images: int = pydantic.Field(default=DEFAULT_TRAIN_IMAGES, ge=1, le=100_000)
     val_images: int = pydantic.Field(default=DEFAULT_VAL_IMAGES, ge=1, le=100_000)
@@ -91,38 +98,48 @@ class SampleConfig(StrictConfig):
 
 
 class CandidateConfig(StrictConfig):
-    """A network to train and compare."""
+    """A network to train and compare.
 
-    network: Annotated[str, pydantic.AfterValidator(_network)]
-    """A known network's name, or one's own as `module:function`."""
+    Attributes:
+        network: the name of a known network, or a custom network as `module:function`.
+        options: the network's own options.
+        transfer: whether the backbone starts with the weights of the detector's VGG-16.
+        training: the settings of the training: the run's `training`, overridden by the candidate's own.
+    """
+
+    network: Annotated[str, pydantic.AfterValidator(_known_network)]
     options: dict[str, Any] = pydantic.Field(default_factory=dict)
-    """The network's own options."""
     transfer: bool = False
-    """Whether the network's backbone begins with the VGG-16 that the run's detector was trained with."""
     training: TrainingConfig = TrainingConfig()
-    """How to train it: the run's `training`, with this candidate's own settings over it."""
 
     @pydantic.field_validator("options")
     @classmethod
-    def _own_options_only(cls, options: dict[str, Any]) -> dict[str, Any]:
+    def _no_contract_arguments(cls, options: dict[str, Any]) -> dict[str, Any]:
         taken = [name for name in options if name in CONTRACT_ARGUMENTS]
         if taken:
-            raise ValueError(f"{taken[0]} follows from the data settings; take it out")
+            raise ValueError(f"{taken[0]} follows from the data settings; remove it")
         return options
 
 
 class PublishingConfig(StrictConfig):
-    """What becomes of the published versions."""
+    """The publishing of models.
+
+    Attributes:
+        keep_versions: how many of the newest versions are kept; `null` keeps all. The version in service is always
+            kept. With 1, no rollback is possible.
+    """
 
     keep_versions: int | None = pydantic.Field(default=5, ge=1)
-    """How many stay, the newest; the one in service always does. `null` keeps all. With 1 no rollback is possible."""
 
 
 class BeamConfig(StrictConfig):
-    """Where the Beam jobs run."""
+    """The Beam jobs.
+
+    Attributes:
+        args: Beam's pipeline options.
+    """
 
     args: list[str] = pydantic.Field(default_factory=lambda: list(LOCAL_BEAM_ARGS))
-    """Beam's own pipeline options."""
 
     @pydantic.field_validator("args")
     @classmethod
@@ -133,33 +150,43 @@ class BeamConfig(StrictConfig):
 
 
 class RunConfig(StrictConfig):
-    """A whole run."""
+    """A run of the pipeline.
+
+    Attributes:
+        name: lower-case letters, digits and underscores; the name of the pipeline and of the default output folder.
+        output: the output folder; `runs/<name>` by default.
+        data: the data and its records.
+        sample: the embedded sample.
+        validation: the validation of the data.
+        training: the settings that all candidates share.
+        detector: an SSD300 that is trained first, for the candidates with `transfer: true`. It needs `data.boxes`.
+            There is no detector by default.
+        candidates: name → network to train and compare.
+        smoke_test: the test that the SavedModel of a candidate must pass before it can be published.
+        selection: the conditions under which a candidate is published.
+        publishing: the publishing of models.
+        beam: the Beam jobs.
+        kubeflow: what a cluster gives each node; a local run ignores it.
+    """
 
     name: Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-    """Small letters, digits and underscores; names the pipeline and the default output folder."""
     output: str = ""
-    """Where everything goes; `runs/<name>` by default."""
     data: DataConfig
     sample: SampleConfig = SampleConfig()
     validation: ValidationConfig = ValidationConfig()
     training: TrainingConfig = TrainingConfig()
-    """The settings that all candidates share."""
     detector: DetectorConfig | None = None
-    """An SSD300 to train first, for the candidates with `transfer: true`; none by default. Needs `data.boxes`."""
     candidates: dict[Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")], CandidateConfig]
     smoke_test: SmokeTestConfig = SmokeTestConfig()
-    """The test that each candidate's SavedModel goes through before it may be published."""
     selection: SelectionConfig = SelectionConfig()
-    """When a candidate is published."""
     publishing: PublishingConfig = PublishingConfig()
     beam: BeamConfig = BeamConfig()
     kubeflow: KubeflowConfig = KubeflowConfig()
-    """What a cluster gives each node; a local run looks at none of it."""
 
     @pydantic.model_validator(mode="before")
     @classmethod
     def _share_training(cls, values: Any) -> Any:
-        """Puts the shared training settings under each candidate's own."""
+        """Copies the shared training settings into each candidate; the candidate's own settings override them."""
         if not (isinstance(values, dict) and isinstance(values.get("candidates"), dict)):
             return values
         shared = values.get("training") or {}
@@ -175,15 +202,15 @@ class RunConfig(StrictConfig):
 
     @pydantic.field_validator("candidates")
     @classmethod
-    def _some_candidate(cls, candidates: dict[str, CandidateConfig]) -> dict[str, CandidateConfig]:
+    def _at_least_one_candidate(cls, candidates: dict[str, CandidateConfig]) -> dict[str, CandidateConfig]:
         if not candidates:
             raise ValueError("name at least one candidate")
         return candidates
 
     @pydantic.field_validator("selection")
     @classmethod
-    def _classes_of_the_data(cls, selection: SelectionConfig, info: pydantic.ValidationInfo) -> SelectionConfig:
-        if "data" in info.data:  # it is not where the data settings themselves are wrong
+    def _only_classes_of_the_data(cls, selection: SelectionConfig, info: pydantic.ValidationInfo) -> SelectionConfig:
+        if "data" in info.data:  # it is missing if the data settings are invalid
             class_names = info.data["data"].class_names
             unknown = [name for name in selection.min_class_iou if name not in class_names]
             if unknown:
@@ -191,16 +218,18 @@ class RunConfig(StrictConfig):
         return selection
 
     @pydantic.model_validator(mode="after")
-    def _detector_with_boxes(self) -> RunConfig:
+    def _detector_settings_agree(self) -> RunConfig:
         if self.detector and not self.data.boxes:
-            raise ValueError("detector: it learns from boxes; set data.boxes to true")
+            raise ValueError("detector: it is trained on boxes; set data.boxes to true")
         transferring = [name for name, candidate in self.candidates.items() if candidate.transfer]
         if transferring and not self.detector:
-            raise ValueError(f"candidates.{transferring[0]}.transfer: the run has no detector to begin with; add one")
+            raise ValueError(
+                f"candidates.{transferring[0]}.transfer: the run has no detector to transfer weights from; add one"
+            )
         return self
 
     @pydantic.model_validator(mode="after")
-    def _background_that_is_told_apart(self) -> RunConfig:
+    def _background_classes_are_recorded(self) -> RunConfig:
         learning = [name for name, candidate in self.candidates.items() if candidate.training.learn_background_classes]
         if learning and not self.data.background_classes:
             raise ValueError(
@@ -210,25 +239,25 @@ class RunConfig(StrictConfig):
 
     @property
     def output_folder(self) -> Path:
-        """Where everything goes, absolute."""
+        """The output folder as an absolute path."""
         return Path(self.output or f"runs/{self.name}").resolve()
 
     @property
     def pipeline_root(self) -> str:
-        """Where TFX keeps the artifacts."""
+        """The folder in which TFX stores the artifacts."""
         return str(self.output_folder / ARTIFACTS_FOLDER)
 
     @property
     def training_folder(self) -> str:
-        """Where trainings under way keep their state."""
+        """The folder in which unfinished trainings store their state."""
         return str(self.output_folder / TRAINING_FOLDER)
 
     @property
     def metadata_file(self) -> str:
-        """The ML Metadata database."""
+        """The database of ML Metadata."""
         return str(self.output_folder / METADATA_FILE)
 
     @property
     def serving_folder(self) -> str:
-        """The folder that the Pusher publishes to and TensorFlow Serving polls."""
+        """The folder to which the Pusher publishes and which TensorFlow Serving polls."""
         return str(self.output_folder / SERVING_FOLDER)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
+from pipeline.config.assignments import AssignmentError, split_assignment, yaml_value
 
 _OLD_TYPES = {"INT": "NUMBER_INTEGER", "DOUBLE": "NUMBER_DOUBLE", "STRING": "STRING"}
 """Type names of specifications before schema 2.1, and what they are called now."""
@@ -60,9 +60,10 @@ def parameter_values(parameters: Mapping[str, Parameter], assignments: Iterable[
     """
     values = {}
     for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise ParameterError(f"--set {assignment}: write parameter=value. {_which(parameters)}")
+        try:
+            name, text = split_assignment(assignment, "parameter=value")
+        except AssignmentError as error:
+            raise ParameterError(f"--set {assignment}: {error}. {_which(parameters)}") from error
         if name not in parameters:
             raise ParameterError(f"--set {assignment}: there is no parameter {name!r}. {_which(parameters)}")
         values[name] = _typed(name, text, parameters[name].kind)
@@ -88,8 +89,8 @@ def _typed(name: str, text: str, kind: str) -> Any:
         return text
     value: Any = None
     try:
-        value = float(text) if kind == "NUMBER_DOUBLE" else yaml.safe_load(text)  # YAML reads 1e-3 as text
-    except (ValueError, yaml.YAMLError):
+        value = float(text) if kind == "NUMBER_DOUBLE" else yaml_value(text)  # YAML reads 1e-3 as text
+    except ValueError:
         value = None
     expected = {"NUMBER_INTEGER": int, "NUMBER_DOUBLE": float, "BOOLEAN": bool, "LIST": list, "STRUCT": dict}.get(kind)
     if expected is None:

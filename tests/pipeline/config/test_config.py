@@ -1,4 +1,4 @@
-"""Configuration errors: one line that names the key and what is allowed."""
+"""The configuration: presets, overrides, and errors that name the key and the allowed values on one line."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def errors(*overrides: str, preset: str = "demo") -> list[str]:
 
 
 @pytest.mark.parametrize("name", preset_names())
-def test_every_preset_is_valid_and_says_its_command(name: str) -> None:
+def test_every_preset_is_valid_and_begins_with_its_command(name: str) -> None:
     assert load_config(name).name == name
-    head = Path("pipeline/presets", f"{name}.yaml").read_text().splitlines()[0]
-    assert head.startswith(("# vocseg run", "# vocseg experiment transfer"))
+    first_line = Path("pipeline/presets", f"{name}.yaml").read_text().splitlines()[0]
+    assert first_line.startswith(("# vocseg run", "# vocseg experiment transfer"))
 
 
 @pytest.mark.parametrize(
@@ -73,18 +73,18 @@ def test_every_preset_is_valid_and_says_its_command(name: str) -> None:
         ),
         ("publishing.keep_versions=0", "publishing.keep_versions: input should be greater than or equal to 1 (got 0)"),
         ("smoke_test.timeout_seconds=0", "smoke_test.timeout_seconds: input should be greater than 0 (got 0)"),
-        ("data.image_size.x=3", "data.image_size.x: data.image_size is a value, it has no keys below it"),
+        ("data.image_size.x=3", "data.image_size.x: data.image_size is a single value and has no keys"),
         ("training", "--set training: write key=value"),
         ("training.epochs=[", "--set training.epochs=[: the value is not valid YAML"),
         ("data=3", "data: input should be a valid dictionary"),
     ],
 )
-def test_a_wrong_setting_is_one_line(override: str, message: str) -> None:
+def test_an_invalid_setting_is_reported_on_one_line(override: str, message: str) -> None:
     (line,) = errors(override)
     assert line.startswith(message)
 
 
-def test_several_problems_are_all_listed() -> None:
+def test_all_problems_are_listed() -> None:
     assert len(errors("training.epochs=0", "data.image_size=1", "colour=red")) == 3
 
 
@@ -95,16 +95,21 @@ def test_an_unknown_preset_lists_the_known_ones() -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(None, "can't be read"), ("a: [", "not valid YAML"), ("- 1", "must hold keys and values"), ("name: x", "missing")],
+    [
+        (None, "cannot be read"),
+        ("a: [", "not valid YAML"),
+        ("- 1", "must hold keys and values"),
+        ("name: x", "missing"),
+    ],
 )
-def test_a_preset_file_that_can_not_be_used(text: str | None, message: str, tmp_path: Path) -> None:
+def test_an_unusable_preset_file_is_an_error(text: str | None, message: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     if text is not None:
         file.write_text(text)
     assert message in errors(preset=str(file))[0]
 
 
-def test_a_preset_of_ones_own(tmp_path: Path) -> None:
+def test_a_custom_preset(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(MINIMAL)
     config = load_config(str(file), overrides=["training.epochs=3"], devkit="some/devkit", output=str(tmp_path / "out"))
@@ -113,7 +118,7 @@ def test_a_preset_of_ones_own(tmp_path: Path) -> None:
     assert config.serving_folder == str(tmp_path / "out" / "serving")
 
 
-def test_a_candidates_own_training_wins_over_the_shared_one() -> None:
+def test_a_candidates_own_training_settings_override_the_shared_ones() -> None:
     config = load_config("demo", overrides=["training.epochs=3", "candidates.unet.training.epochs=5"])
     assert (config.candidates["fcn8"].training.epochs, config.candidates["unet"].training.epochs) == (3, 5)
     assert config.candidates["unet"].training.batch_size == config.training.batch_size

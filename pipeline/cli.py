@@ -1,24 +1,31 @@
-"""The command line. Heavy libraries are imported inside the commands: `vocseg --help` answers at once."""
+"""The command line. The commands import heavy libraries when they run, so that `vocseg --help` is fast."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 from pipeline.commands import data, demo, evaluate, experiment, kubeflow, predict, published, run
 from pipeline.commands.terminal import EXIT_INTERRUPTED, fail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command.
 
+    Args:
+        arguments: the words after `vocseg`; by default those of this process.
+
     Returns:
-        The exit status: 0 done, 1 failed, 2 wrong arguments or configuration, 130 interrupted.
+        The exit status: 0 success, 1 failure, 2 wrong arguments or configuration, 130 interrupted.
     """
     options = _parser().parse_args(arguments)
+    command = cast("Callable[[argparse.Namespace], int]", options.command)
     try:
-        return options.command(options)
+        return command(options)
     except KeyboardInterrupt:
         return fail(options.interrupted, EXIT_INTERRUPTED)
 

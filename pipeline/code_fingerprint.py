@@ -1,4 +1,4 @@
-"""A hash of the code behind a component: TFX's cache looks at parameters, not at code."""
+"""Hashes the code behind a component, for TFX's cache key, which covers parameters but no code."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import ast
 import hashlib
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
 
 OWN_PACKAGES = ("components", "pipeline", "tfds_voc_seg")
 
 WITHOUT_EFFECT = ("components.progress", "components.networks.names")
-"""Modules that change no result: how progress is shown, and a table of names."""
+"""Modules that do not influence results: the display of progress, and a table of names."""
 
 
 def code_fingerprint(*modules: str) -> str:
-    """Hashes the source of modules and of all that they import, directly or not, from this project.
+    """Hashes the source of modules and of everything that they import from this project, directly or indirectly.
 
-    A module outside this project (one's own network) counts with what it imports from its own top-level package, or
-    its own folder, and from this project.
+    For a module outside this project (a custom network), imports from its own top-level package are hashed too, or from
+    its own folder if it is a single file.
 
     Args:
-        *modules: dotted names, e.g. `components.segmentation_trainer.executor`.
+        *modules: dotted names, such as `components.segmentation_trainer.executor`.
 
     Returns:
         A SHA-256 hex digest.
@@ -33,16 +37,27 @@ def code_fingerprint(*modules: str) -> str:
         if "." not in module and (file := _source_file(module)) and file.parent.name != "site-packages":
             packages |= {sibling.stem for sibling in file.parent.glob("*.py")}
     digest = hashlib.sha256()
-    for name, file in sorted(_imported(modules, packages).items()):
+    for name, file in sorted(imported_sources(modules, packages).items()):
         digest.update(f"{name}\0".encode() + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
-def _imported(modules: tuple[str, ...], packages: set[str]) -> dict[str, Path]:
-    """Walks the imports: module name → source file."""
+def imported_sources(modules: Sequence[str], packages: Collection[str]) -> dict[str, Path]:
+    """Finds the source files of modules and of everything that they import from some packages.
+
+    Args:
+        modules: dotted names.
+        packages: names of top-level packages and modules; other imports are not followed.
+
+    Returns:
+        Module name → source file.
+
+    Raises:
+        ModuleNotFoundError: a module in `modules` has no source file.
+    """
     for module in modules:
         if _source_file(module) is None:
-            raise ModuleNotFoundError(f"the module {module!r} has no source file that can be found")
+            raise ModuleNotFoundError(f"the module {module!r} has no source file, or cannot be found")
     found: dict[str, Path] = {}
     waiting = list(modules)
     while waiting:
@@ -57,6 +72,7 @@ def _imported(modules: tuple[str, ...], packages: set[str]) -> dict[str, Path]:
 
 
 def _imports_of(file: Path, module: str) -> list[str]:
+    """Returns the names of all modules that a source file may import."""
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     names = []
     for node in ast.walk(ast.parse(file.read_text())):
@@ -71,7 +87,7 @@ def _imports_of(file: Path, module: str) -> list[str]:
 
 
 def _source_file(module: str) -> Path | None:
-    """Finds a module's file without running it; parents are found by folder, not imported."""
+    """Finds the source file of a module without importing the module or its parent packages."""
     top, _, rest = module.partition(".")
     try:
         spec = importlib.util.find_spec(top)

@@ -1,18 +1,18 @@
-"""The pipeline as one TFX object: the same for the local runner and for Kubeflow."""
+"""Creates the TFX pipeline. The local runner and Kubeflow use the same one."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 
 import tfx.v1  # noqa: F401  (before tensorflow_data_validation: it installs a stand-in that TFDV needs)
 
 import tensorflow_data_validation as tfdv  # isort: skip
+from typing import TYPE_CHECKING
+
 from etils import epath
 from tfx import components as tfx_components
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
-from tfx.types import BaseChannel
 
 from components.curated_schema.component import CuratedSchema
 from components.curated_schema.schema import curated_schema
@@ -29,32 +29,38 @@ from components.segmentation_trainer.component import SegmentationTrainer
 from components.voc_example_gen.component import VocExampleGen
 from pipeline.code_fingerprint import code_fingerprint
 from pipeline.config.problems import ConfigError
-from pipeline.config.schema import CandidateConfig, RunConfig
 from pipeline.places import Places, local_places
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tfx.types import BaseChannel
+
+    from pipeline.config.schema import CandidateConfig, RunConfig
+
 TABULAR_FEATURES = ("classes", "class_pixels", "void_pixels", "height", "width", "filename")
-"""What StatisticsGen looks at: the record without its image and mask."""
+"""The features that StatisticsGen counts: the record without image and mask."""
 
 
 def trainer_id(candidate: str) -> str:
-    """The node id of a candidate's trainer."""
+    """Returns the node id of a candidate's trainer."""
     return f"SegmentationTrainer.{candidate}"
 
 
 def create_pipeline(config: RunConfig, places: Places | None = None, *, without: Collection[str] = ()) -> Pipeline:
-    """Makes the pipeline.
+    """Creates the pipeline of a run.
 
     Args:
-        config: the whole run.
-        places: where its data are; by default on this machine, as the configuration says.
-        without: ids of nodes to leave out; none of the others may take their outputs.
+        config: the run.
+        places: where the data are; by default the places on this machine, see `local_places`.
+        without: ids of nodes to omit. No other node may use their outputs.
 
     Returns:
-        A pipeline without union channels and resolvers, so that every runner can take it.
+        A pipeline without union channels and resolvers, which not every runner supports.
 
     Raises:
-        DevkitError: the devkit is on this machine, but can't be used.
-        ConfigError: a candidate's network is not to be found.
+        DevkitError: the devkit is on this machine, but cannot be used.
+        ConfigError: the module of a candidate's network cannot be found.
     """
     places = places or local_places(config)
     example_gen = VocExampleGen(
@@ -72,10 +78,10 @@ def create_pipeline(config: RunConfig, places: Places | None = None, *, without:
     )
     statistics_gen = tfx_components.StatisticsGen(
         examples=examples,
-        schema=schema.outputs["schema"],  # so that each class is counted by itself
+        schema=schema.outputs["schema"],  # so that each class is counted separately
         stats_options=tfdv.StatsOptions(feature_allowlist=list(TABULAR_FEATURES)),
     )
-    # What the records look like, for people; what they must look like is the curated schema.
+    # The inferred schema is for people to read; the records are validated against the curated schema.
     schema_gen = tfx_components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
     example_validator = tfx_components.ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema.outputs["schema"]
@@ -103,7 +109,7 @@ def create_pipeline(config: RunConfig, places: Places | None = None, *, without:
         for name, candidate in config.candidates.items()
     }
     for trainer in (*trainers.values(), *([detector] if detector else [])):
-        trainer.add_upstream_node(data_validator)  # so that anomalies are known before the long work starts
+        trainer.add_upstream_node(data_validator)  # so that a data problem is found before the long work starts
     models = {name: trainer.outputs["model"] for name, trainer in trainers.items()}
     published_model = PublishedModel(
         places.serving_folder,
@@ -178,9 +184,10 @@ def _detector(config: RunConfig, places: Places, examples: BaseChannel) -> Detec
 
 
 def _trainer_fingerprint(name: str, candidate: CandidateConfig) -> str:
-    """Hashes the code of training and of this candidate's network, so that another network's code does not count.
+    """Hashes the code of the training and of this candidate's network, and the content of a file of weights.
 
-    A file of weights counts by its content, since TFX's cache sees its name alone.
+    A change of another network does not change the hash. The file's content is hashed because TFX's cache key covers
+    only its name.
     """
     path = network_path(candidate.network)
     try:
@@ -191,6 +198,6 @@ def _trainer_fingerprint(name: str, candidate: CandidateConfig) -> str:
 
 
 def _content_hash(weights: str | None) -> str:
-    """A suffix for a file of weights; empty where there is none."""
+    """Returns a suffix with the hash of a file of weights; an empty text if `weights` names no file."""
     file = epath.Path(str(weights or ""))
     return f"+{hashlib.sha256(file.read_bytes()).hexdigest()}" if str(file) != "." and file.is_file() else ""

@@ -1,9 +1,8 @@
-"""Where a run's data are: on this machine, or wherever a cluster's nodes find them."""
+"""Where the data of a run are, on this machine or on a cluster."""
 
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.run_files import SAMPLE_DEVKIT_FOLDER
@@ -14,23 +13,25 @@ from tfds_voc_seg.devkit.folders import devkit_path, find_devkit
 from tfds_voc_seg.storage import absolute_place
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tfx.orchestration.data_types import RuntimeParameter
 
 
 @dataclasses.dataclass(frozen=True)
 class Places:
-    """Where a run's data are, and what is known of them. A place that is a runtime parameter is named at the start.
+    """The places of a run's data. The value of a runtime parameter is given when the run is started.
 
     Attributes:
         devkit: the folder that holds `JPEGImages`.
-        devkit_fingerprint: a hash of its content; empty where it is not known, and then a changed file does not make
-            a new run by itself.
-        pipeline_root: where TFX keeps the artifacts.
+        devkit_fingerprint: a hash of the devkit's content. Empty if the content is unknown: then TFX does not notice a
+            changed file, and uses cached results.
+        pipeline_root: where TFX stores the artifacts.
         serving_folder: the folder that the Pusher publishes to.
-        serving_state: a hash of what is in service; empty where it is not known.
-        training_folder: where trainings under way keep their state; empty for nowhere.
-        metadata_file: the ML Metadata database; empty where the runner brings its own.
-        epochs: what is trained for instead of the configured epochs, where it is above 0.
+        serving_state: a hash of what is in service; empty if it is unknown.
+        training_folder: where unfinished trainings store their state; empty if they store none.
+        metadata_file: the database of ML Metadata; empty if the runner has its own.
+        epochs: the number of epochs, which overrides the configured one if it is above 0.
     """
 
     devkit: str | RuntimeParameter
@@ -44,10 +45,13 @@ class Places:
 
 
 def devkit_folder(config: RunConfig) -> Path:
-    """Finds the run's devkit: the configured folder or URI, or a folder in it; the sample lies in the output folder.
+    """Returns the folder of the run's devkit.
+
+    It is the configured folder or URI, or a subfolder of it; the embedded sample is in the output folder. A folder on
+    this machine does not need to exist.
 
     Raises:
-        DevkitError: the folder exists, but holds no devkit; or a URI does not, or can't be opened.
+        DevkitError: the folder exists but holds no devkit, or a URI cannot be opened or holds no devkit.
     """
     if config.data.devkit == SAMPLE_DEVKIT:
         return config.output_folder / SAMPLE_DEVKIT_FOLDER
@@ -56,13 +60,13 @@ def devkit_folder(config: RunConfig) -> Path:
 
 
 def local_places(config: RunConfig) -> Places:
-    """The places on this machine.
+    """Returns the places on this machine.
 
-    The devkit and the publishing folder are looked at here: TFX's cache does not look into folders, so what is in them
-    goes into the nodes' parameters.
+    Reads the devkit and the publishing folder and hashes their content: TFX's cache key does not cover the content of
+    folders, so the hashes become parameters of the nodes.
 
     Raises:
-        DevkitError: the devkit is on this machine, but can't be used.
+        DevkitError: the devkit exists, but cannot be used.
     """
     folder = devkit_folder(config)
     return Places(

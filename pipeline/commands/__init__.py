@@ -1,1 +1,1 @@
-"""The commands of `vocseg`: a module a command or group, each light until its command runs."""
+"""The commands of `vocseg`, one module per command or group. Each is light until its command runs."""

@@ -2,73 +2,90 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pipeline.commands.terminal import EXIT_USAGE, fail, positive
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, positive
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pipeline.commands.terminal import CommandGroup
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: CommandGroup) -> None:
     """Adds `data` and its commands."""
-    data = commands.add_parser("data", help="look after data sets").add_subparsers(required=True, metavar="COMMAND")
-    sample = data.add_parser(
+    group = commands.add_parser("data", help="write, check and view VOC data")
+    data_commands = group.add_subparsers(required=True, metavar="COMMAND")
+    _add_sample(data_commands)
+    _add_check(data_commands)
+    _add_show(data_commands)
+
+
+def _add_sample(commands: CommandGroup) -> None:
+    sample = commands.add_parser(
         "sample",
         help="write the embedded sample devkit",
-        description="Write a small VOC devkit of drawn scenes into DIR, which then holds JPEGImages and the rest. "
-        "Tools that look for VOCdevkit/VOC2012 find it when DIR ends so.",
+        description="Write a small VOC devkit of drawn scenes: JPEGImages and the other folders are created in DIR. "
+        "Tools that look for VOCdevkit/VOC2012 find the devkit if DIR ends with that path.",
     )
-    sample.add_argument("folder", type=Path, metavar="DIR", help="a folder that is missing or empty")
+    sample.add_argument("folder", type=Path, metavar="DIR", help="a folder that does not exist or is empty")
     for split in ("train", "val"):
-        sample.add_argument(f"--{split}", type=positive, metavar="N", help=f"how many {split} images")
-    sample.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed draws the same (default: 0)")
-    sample.set_defaults(command=_data_sample, interrupted="interrupted; nothing was written")
+        sample.add_argument(f"--{split}", type=positive, metavar="N", help=f"the number of {split} images")
+    sample.add_argument("--seed", type=int, default=0, metavar="N", help="equal seeds draw equal scenes (default: 0)")
+    sample.set_defaults(command=_sample, interrupted="interrupted; nothing was written")
 
-    check = data.add_parser(
+
+def _add_check(commands: CommandGroup) -> None:
+    check = commands.add_parser(
         "check",
-        help="read every photo and mask of a devkit; say what is wrong and what is there",
-        description="Read every photo and mask of the train and val lists. Prints each problem with what to do, then "
-        "a summary of classes and sizes. Exits with 1 if there are problems, with 2 if DIR is not a devkit.",
+        help="read every photo and mask of a devkit; list its problems and contents",
+        description="Read every photo and mask of the train and val lists. Prints each problem and how to solve it, "
+        "then a summary of classes and photo sizes. Exits with 1 if there are problems, with 2 if DIR is not a devkit.",
     )
-    check.add_argument("folder", type=Path, metavar="DIR", help="a VOC devkit, the folder that holds JPEGImages")
-    check.set_defaults(command=_data_check, interrupted="interrupted; the check is not complete")
+    check.add_argument("folder", type=Path, metavar="DIR", help="a VOC devkit: the folder that holds JPEGImages")
+    check.set_defaults(command=_check, interrupted="interrupted; the check is not complete")
 
-    show = data.add_parser(
+
+def _add_show(commands: CommandGroup) -> None:
+    show = commands.add_parser(
         "show",
-        help="write pictures of examples as a network will see them",
-        description="Write a PNG an example: the photo after resizing, the mask over it in VOC's colours, a legend.",
+        help="write pictures of examples as a network sees them",
+        description="Write one PNG per example: the resized photo, the mask over it in VOC's colours, and a legend.",
     )
     show.add_argument(
         "source",
         metavar="DIR|DATASET",
         help="a VOC devkit, or a dataset that TFDS has prepared, such as voc_seg/person_dog_128",
     )
-    show.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the pictures go")
-    show.add_argument("--count", type=positive, default=12, metavar="N", help="how many examples (default: 12)")
-    show.add_argument("--split", choices=("train", "val"), default="train", help="of which split (default: train)")
-    show.add_argument("--image-size", type=positive, metavar="N", help="a devkit's examples, pixels (default: 300)")
+    show.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the pictures are written")
+    show.add_argument("--count", type=positive, default=12, metavar="N", help="the number of examples (default: 12)")
+    show.add_argument("--split", choices=("train", "val"), default="train", help="the split (default: train)")
+    show.add_argument(
+        "--image-size", type=positive, metavar="N", help="only for a devkit: size in pixels (default: 300)"
+    )
     show.add_argument(
         "--classes",
         type=_names,
         metavar="NAME,NAME",
-        help="keep these classes of a devkit and leave out images with none of them (default: all of VOC's)",
+        help="only for a devkit: keep these classes and skip images without them (default: all classes of VOC)",
     )
-    show.add_argument("--force", action="store_true", help="overwrite pictures that are there")
-    show.set_defaults(command=_data_show, interrupted="interrupted; pictures that were written stay")
+    show.add_argument("--force", action="store_true", help="overwrite existing pictures")
+    show.set_defaults(command=_show, interrupted="interrupted; pictures written so far are kept")
 
 
-def _data_sample(options: argparse.Namespace) -> int:
+def _sample(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from tfds_voc_seg.sample.devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES, write_sample_devkit
 
     train, val = options.train or DEFAULT_TRAIN_IMAGES, options.val or DEFAULT_VAL_IMAGES
+    bar = tqdm(total=train + val, unit="image", leave=False, disable=not sys.stderr.isatty())
 
-    def advance(done: int, total: int) -> None:
+    def advance(_done: int, _total: int) -> None:
         bar.update()
 
-    bar = tqdm(total=train + val, unit="image", leave=False, disable=not sys.stderr.isatty())
     try:
         with bar:
             write_sample_devkit(
@@ -84,24 +101,59 @@ def _data_sample(options: argparse.Namespace) -> int:
     return 0
 
 
-def _data_check(options: argparse.Namespace) -> int:
-    from pipeline.commands.data_check import check
+def _check(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
 
-    return check(options.folder)
+    from pipeline.display.devkit_report import devkit_report_text
+    from pipeline.display.library_output import import_tensorflow_silently
+    from tfds_voc_seg.devkit.folders import find_devkit
+    from tfds_voc_seg.devkit.problems import DevkitError
+
+    try:
+        devkit = find_devkit(options.folder)
+    except DevkitError as error:
+        return fail(str(error), EXIT_USAGE)
+    import_tensorflow_silently()
+    from tfds_voc_seg.devkit.check import check_devkit
+
+    bar = tqdm(unit="pair", leave=False, disable=not sys.stderr.isatty())
+
+    def advance(_done: int, total: int) -> None:
+        bar.total = total
+        bar.update()
+
+    try:
+        with bar:
+            report = check_devkit(devkit, on_pair=advance)
+    except (ValueError, OSError) as error:  # a list is missing, empty or not text
+        return fail(str(error), EXIT_FAILED)
+    print(devkit_report_text(report))  # noqa: T201
+    return EXIT_FAILED if report.problems else 0
 
 
-def _data_show(options: argparse.Namespace) -> int:
-    from pipeline.commands.data_show import show
+def _show(options: argparse.Namespace) -> int:
+    from pipeline.display.devkit_report import counted
+    from pipeline.examples import write_example_pictures
 
-    return show(
-        options.source,
-        options.output,
-        count=options.count,
-        split=options.split,
-        image_size=options.image_size,
-        classes=options.classes,
-        force=options.force,
-    )
+    try:
+        written = write_example_pictures(
+            options.source,
+            options.output,
+            warn=lambda message: print(f"vocseg: {message}", file=sys.stderr),  # noqa: T201
+            count=options.count,
+            split=options.split,
+            image_size=options.image_size,
+            classes=options.classes,
+            force=options.force,
+        )
+    except ValueError as error:
+        return fail(str(error), EXIT_USAGE)
+    except OSError as error:
+        return fail(str(error), EXIT_FAILED)
+    if not written:
+        return fail(f"{options.source} has no {options.split} example to show", EXIT_FAILED)
+    print(f"{options.output} holds {counted(written, 'picture')} of {options.source}'s {options.split} split")  # noqa: T201
+    return 0
 
 
 def _names(text: str) -> list[str]:

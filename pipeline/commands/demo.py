@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.terminal import EXIT_USAGE, fail, libraries_to_log, not_installed
+from pipeline.commands.terminal import EXIT_USAGE, fail, not_installed
+from pipeline.display.library_output import libraries_to_log
 
 DEFAULT_PORT, DEFAULT_UPLOAD_MB = 8640, 20.0
 _HIGHEST_PORT = 65_535

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, LOG_WIDTH, fail, libraries_to_log, not_installed
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, make_console, not_installed
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pipeline.commands.terminal import CommandGroup
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: CommandGroup) -> None:
     """Adds `evaluate`."""
     evaluate = commands.add_parser(
         "evaluate",
         help="measure published or exported models on a devkit",
-        description="Measure SavedModels on a split of a devkit, with the figures of the pipeline's own evaluation. "
-        "Models of the same input size and classes are measured on the same pixels and compared.",
+        description="Measure SavedModels on a split of a devkit, with the same metrics as the pipeline. Models with "
+        "the same input size and the same classes are measured on the same pixels and compared.",
     )
     evaluate.add_argument(
         "models",
@@ -25,33 +29,29 @@ def add_parser(commands: Any) -> None:
         help="a SavedModel, a publishing folder (its latest version), or the output folder of a run",
     )
     evaluate.add_argument(
-        "--devkit", required=True, metavar="DIR|URI", help="a VOC devkit, the folder that holds JPEGImages"
+        "--devkit", required=True, metavar="DIR|URI", help="a VOC devkit: the folder that holds JPEGImages"
     )
-    evaluate.add_argument("--split", choices=("train", "val"), default="val", help="of which split (default: val)")
+    evaluate.add_argument("--split", choices=("train", "val"), default="val", help="the split (default: val)")
+    evaluate.add_argument("--drop-empty", action="store_true", help="skip images without any of a model's classes")
     evaluate.add_argument(
-        "--drop-empty", action="store_true", help="leave out images that hold none of a model's classes"
-    )
-    evaluate.add_argument(
-        "--output", default="", metavar="DIR", help="write evaluation.json, images.jsonl and pictures of examples here"
+        "--output", default="", metavar="DIR", help="write evaluation.json, images.jsonl and example pictures here"
     )
     evaluate.set_defaults(command=_evaluate, interrupted="interrupted")
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     try:
-        from rich.console import Console
+        from rich.markup import escape
+
+        from pipeline.display.library_output import libraries_to_log
+        from pipeline.display.live import Display
+        from pipeline.display.tables import class_table, evaluation_table
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "evaluate"), EXIT_USAGE)
-    from rich.markup import escape
-
-    from pipeline.display.live import Display
-    from pipeline.display.tables import class_table, evaluation_table
-
     with tempfile.TemporaryDirectory() as scratch, libraries_to_log(Path(scratch)) as (terminal, _):
-        console = Console(file=terminal, highlight=False, width=None if terminal.isatty() else LOG_WIDTH)
-        display = Display(console)
+        display = Display(make_console(terminal))
         with display.busy("loading TensorFlow and TFX"):
-            from pipeline.commands.evaluate_models import EvaluateError, evaluate_models
+            from pipeline.evaluation import EvaluateError, evaluate_models
             from tfds_voc_seg.devkit.problems import DevkitError
         try:
             evaluations = evaluate_models(

@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, libraries_to_log, not_installed
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, not_installed
+from pipeline.display.library_output import libraries_to_log
 
 
 def add_parser(commands: Any) -> None:
@@ -128,16 +129,20 @@ def _check(options: argparse.Namespace) -> int:
 def _emulate(options: argparse.Namespace) -> int:
     if options.output.exists() and any(options.output.iterdir()):
         return fail(f"{options.output} is not empty; name a folder that is missing or empty", EXIT_USAGE)
-    wrong = [text for text in options.parameters if "=" not in text]
-    if wrong:
-        return fail(f"--set {wrong[0]}: write name=value, such as epochs=3", EXIT_USAGE)
     try:
+        from pipeline.config.assignments import AssignmentError, split_assignment
         from pipeline.kubeflow.compile.spec_file import SpecError, read_spec
         from pipeline.kubeflow.node.emulation import EmulationError, emulate
         from pipeline.kubeflow.node.executor_input import BackendError
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
-    parameters = dict(text.split("=", 1) for text in options.parameters)
+    parameters: dict[str, str] = {}
+    for text in options.parameters:
+        try:
+            name, value = split_assignment(text, "name=value, such as epochs=3")
+        except AssignmentError as error:
+            return fail(f"--set {text}: {error}", EXIT_USAGE)
+        parameters[name] = value
     try:
         file = read_spec(options.file)
         run = emulate(file, options.output.resolve(), parameters, on_task=lambda task: print(f"running {task}"))  # noqa: T201

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import kubeflow_training_job
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, LOG_WIDTH, fail, not_installed, positive
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, make_console, not_installed, positive
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -150,8 +150,6 @@ def _add_listing(parser: argparse.ArgumentParser) -> None:
 def _with_server(options: argparse.Namespace, run: Callable[[argparse.Namespace, Server, Console], int]) -> int:
     """Connects, then runs the command; what goes wrong is a message."""
     try:
-        from rich.console import Console
-
         from pipeline.kubeflow.server.client import ServerError, UsageError, connect
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
@@ -167,7 +165,7 @@ def _with_server(options: argparse.Namespace, run: Callable[[argparse.Namespace,
         server = connect(
             options.host, token_file=options.token_file, namespace=options.namespace, ca_file=options.ca_file
         )
-        return run(options, server, Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH))
+        return run(options, server, make_console(sys.stdout))
     except (UsageError, SpecError, ParameterError) as error:
         return fail(str(error), EXIT_USAGE)
     except ServerError as error:

@@ -12,14 +12,14 @@ from components.run_files import LOGS_FOLDER
 from pipeline.commands.terminal import (
     EXIT_FAILED,
     EXIT_USAGE,
-    LOG_WIDTH,
     fail,
-    libraries_to_log,
+    make_console,
     not_installed,
     positive,
-    shown,
+    short_path,
 )
 from pipeline.commands.video_arguments import add_video_arguments, video_options
+from pipeline.display.library_output import libraries_to_log
 from pipeline.prediction.inputs import Failure, Input, find_inputs
 from pipeline.prediction.video.options import VideoError, VideoOptions
 
@@ -135,14 +135,12 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _work(options: argparse.Namespace, inputs: Sequence[Input], videos: VideoOptions, logs: Path) -> list[Failure]:
-    from rich.console import Console
     from rich.markup import escape
 
     from pipeline.display.live import Display
 
     with libraries_to_log(logs) as (terminal, _):
-        console = Console(file=terminal, highlight=False, width=None if terminal.isatty() else LOG_WIDTH)
-        display = Display(console)
+        display = Display(make_console(terminal))
         with display.busy("loading TensorFlow"):
             from pipeline.prediction.photos.results import PhotoResultOptions
             from pipeline.prediction.predict_inputs import predict_inputs
@@ -167,5 +165,5 @@ def _work(options: argparse.Namespace, inputs: Sequence[Input], videos: VideoOpt
             tile=options.tile_size if options.tile else None,
         )
         done = len(inputs) - len(failures)
-        display.print(f"{done} of {len(inputs)} done, in {escape(shown(options.output))}")
+        display.print(f"{done} of {len(inputs)} done, in {escape(short_path(options.output))}")
     return failures

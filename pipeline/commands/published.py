@@ -1,47 +1,57 @@
-"""`vocseg report`, `lineage` and `rollback`: what a finished run left."""
+"""`vocseg report`, `lineage` and `rollback`: commands on the output folder of a finished run."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from components.run_files import SERVING_FOLDER
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, LOG_WIDTH, fail, not_installed, shown
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, make_console, not_installed, short_path
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pipeline.commands.terminal import CommandGroup
 
 
-def add_parsers(commands: Any) -> None:
+def add_parsers(commands: CommandGroup) -> None:
     """Adds `report`, `lineage` and `rollback`."""
     report = commands.add_parser(
         "report",
-        help="write the report of a run anew",
-        description="Write OUTPUT/report/index.html from what the latest finished run left in OUTPUT.",
+        help="regenerate the report of a run",
+        description="Write OUTPUT/report/index.html from the artifacts of the latest finished run in OUTPUT.",
     )
-    report.add_argument("output", type=Path, metavar="OUTPUT", help="what `vocseg run` wrote to")
-    report.set_defaults(command=_report, interrupted="interrupted; the report that was there stays")
+    report.add_argument("output", type=Path, metavar="OUTPUT", help="the output folder of `vocseg run`")
+    report.set_defaults(command=_report, interrupted="interrupted; the existing report is unchanged")
 
     lineage = commands.add_parser(
         "lineage",
-        help="say where a published model comes from",
-        description="Print every artifact that a published model was made from, back to the devkit, with what made it.",
+        help="show what a published model was made from",
+        description="Print every artifact that a published model was made from, back to the devkit, and the node that "
+        "made each of them.",
     )
-    lineage.add_argument("output", type=Path, metavar="OUTPUT", help="what `vocseg run` wrote to")
-    lineage.add_argument("model", nargs="?", metavar="MODEL", help="a version's number or folder (default: the latest)")
-    lineage.add_argument("--json", action="store_true", dest="as_json", help="print JSON, with hashes in full")
+    lineage.add_argument("output", type=Path, metavar="OUTPUT", help="the output folder of `vocseg run`")
+    lineage.add_argument(
+        "model", nargs="?", metavar="MODEL", help="the number or folder of a version (default: the latest)"
+    )
+    lineage.add_argument("--json", action="store_true", dest="as_json", help="print JSON, with full hashes")
     lineage.set_defaults(command=_lineage, interrupted="interrupted")
 
     rollback = commands.add_parser(
         "rollback",
-        help="take the newest published version out of service, so that the one before is served",
-        description="Move the newest published version of a run to OUTPUT/serving/withdrawn, whole, where TensorFlow "
-        "Serving does not look: it then serves the version before. With --to, serve that version: newer ones are "
-        "moved there, and one that lies there is put back. A later run does not publish a withdrawn model again.",
+        help="take the newest published version out of service; the previous version is served again",
+        description="Move the newest published version of a run to OUTPUT/serving/withdrawn, which TensorFlow Serving "
+        "ignores, so that it serves the previous version. With --to, serve that version: newer versions are moved to "
+        "withdrawn, and the version itself is moved back if it was withdrawn. Later runs do not publish a withdrawn "
+        "model again.",
     )
-    rollback.add_argument("output", type=Path, metavar="OUTPUT", help="a run's output folder, such as runs/demo")
+    rollback.add_argument("output", type=Path, metavar="OUTPUT", help="the output folder of a run, such as runs/demo")
     rollback.add_argument("--to", metavar="VERSION", help="the version to serve (default: the one before the newest)")
-    rollback.set_defaults(command=_rollback, interrupted="interrupted; the same command with --to VERSION goes on")
+    rollback.set_defaults(
+        command=_rollback, interrupted="interrupted; run the command again with --to VERSION to complete it"
+    )
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -55,28 +65,26 @@ def _report(options: argparse.Namespace) -> int:
     except RunNotFoundError as error:
         return fail(str(error), EXIT_USAGE)
     except (OSError, ValueError) as error:
-        return fail(f"the report can't be written: {error}", EXIT_FAILED)
-    print(shown(page))  # noqa: T201
+        return fail(f"the report cannot be written: {error}", EXIT_FAILED)
+    print(short_path(page))  # noqa: T201
     return 0
 
 
 def _lineage(options: argparse.Namespace) -> int:
     try:
-        from rich.console import Console
-
-        from pipeline.metadata.lineage import lineage, lineage_tree
+        from pipeline.metadata.lineage import read_lineage
+        from pipeline.metadata.lineage_tree import lineage_tree
         from pipeline.metadata.runs import RunNotFoundError
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "lineage"), EXIT_USAGE)
     try:
-        origin = lineage(options.output.resolve(), options.model)
+        origin = read_lineage(options.output.resolve(), options.model)
     except RunNotFoundError as error:
         return fail(str(error), EXIT_USAGE)
     if options.as_json:
         print(json.dumps(origin.as_json(), indent=2, ensure_ascii=False))  # noqa: T201
     else:
-        width = None if sys.stdout.isatty() else LOG_WIDTH
-        Console(highlight=False, width=width).print(lineage_tree(origin))
+        make_console(sys.stdout).print(lineage_tree(origin))
     return 0
 
 
@@ -92,9 +100,9 @@ def _rollback(options: argparse.Namespace) -> int:
     except (RollbackError, OSError) as error:
         return fail(str(error), EXIT_USAGE)
     for version in done.withdrawn:
-        print(f"version {version} is out of service; it is kept, whole, in {serving / WITHDRAWN_FOLDER / version}")  # noqa: T201
+        print(f"version {version} is out of service; it was moved to {serving / WITHDRAWN_FOLDER / version}")  # noqa: T201
     if not (done.withdrawn or done.restored):
-        print(f"version {done.in_service} was in service already; nothing was changed")  # noqa: T201
+        print(f"version {done.in_service} is already in service; nothing was changed")  # noqa: T201
         return 0
     print(f"version {done.in_service} is in service{' again' if done.restored else ''}")  # noqa: T201
     if done.withdrawn:

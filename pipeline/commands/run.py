@@ -2,53 +2,57 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import sys
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.run_files import LOGS_FOLDER, SUMMARY_FILE
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, LOG_WIDTH, fail, libraries_to_log, not_installed, shown
+from pipeline.commands.terminal import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    add_override_option,
+    error_message,
+    fail,
+    make_console,
+    not_installed,
+    short_path,
+    show_failure,
+)
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    import argparse
 
+    from pipeline.commands.terminal import CommandGroup
     from pipeline.config.schema import RunConfig
+    from pipeline.display.live import Display
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: CommandGroup) -> None:
     """Adds `run`."""
     run = commands.add_parser(
         "run",
         help="run the whole pipeline on this machine",
-        description="Convert, train all candidates, evaluate, publish the best if it beats the model in service.",
+        description="Convert the data, train and evaluate all candidates, and publish the best one if it beats the "
+        "model in service.",
     )
     run.add_argument("--preset", default="demo", metavar="NAME|FILE.yaml", help="the configuration (default: demo)")
-    run.add_argument("--devkit", metavar="DIR|URI", help="a VOC devkit, the folder that holds JPEGImages")
-    run.add_argument("--output", metavar="DIR", help="where everything goes (default: runs/<preset>)")
-    run.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override a setting, such as training.epochs=3; may be repeated",
-    )
-    run.set_defaults(command=_run, interrupted="interrupted; the same command goes on from the last finished node")
+    run.add_argument("--devkit", metavar="DIR|URI", help="a VOC devkit: the folder that holds JPEGImages")
+    run.add_argument("--output", metavar="DIR", help="where all results are written (default: runs/<preset>)")
+    add_override_option(run, "override a setting, such as training.epochs=3")
+    run.set_defaults(command=_run, interrupted="interrupted; the same command resumes after the last finished node")
 
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        from rich.console import Console
-
         from pipeline.config.loading import load_config
         from pipeline.config.problems import ConfigError
+        from pipeline.display.library_output import libraries_to_log
+        from pipeline.display.live import Display
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "run"), EXIT_USAGE)
 
-    # A network of one's own may lie here or beside the preset.
+    # The module of a custom network may lie in the current folder or beside the preset.
     sys.path += [str(Path.cwd()), str(Path(options.preset).resolve().parent)]
     try:
         config = load_config(options.preset, overrides=options.overrides, devkit=options.devkit, output=options.output)
@@ -56,39 +60,44 @@ def _run(options: argparse.Namespace) -> int:
         return fail(str(error), EXIT_USAGE)
     try:
         with libraries_to_log(config.output_folder / LOGS_FOLDER) as (terminal, log_file):
-            width = None if terminal.isatty() else LOG_WIDTH
-            return _run_and_show(config, Console(file=terminal, highlight=False, width=width), log_file)
+            return _run_pipeline(config, Display(make_console(terminal)), log_file)
     except OSError as error:
-        return fail(f"{config.output_folder} can't be written to: {error}", EXIT_FAILED)
+        return fail(f"{config.output_folder} cannot be written to: {error}", EXIT_FAILED)
 
 
-def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
+def _run_pipeline(config: RunConfig, display: Display, log_file: Path) -> int:
     from rich.markup import escape
 
     from pipeline.config.problems import ConfigError
-    from pipeline.display.live import Display
-    from pipeline.display.tables import candidate_reasons, candidate_table, class_table, findings_table, problems_table
+    from pipeline.display.tables import problems_table
 
-    display = Display(console)
-    display.print(f"[bold]{config.name}[/]: {', '.join(config.candidates)} → {escape(shown(config.output_folder))}")
+    display.print(
+        f"[bold]{config.name}[/]: {', '.join(config.candidates)} → {escape(short_path(config.output_folder))}"
+    )
     with display.busy("loading TensorFlow and TFX"):
-        from pipeline.local.runner import RunError, run_locally
+        from pipeline.local.node_monitor import RunError
+        from pipeline.local.runner import run_locally
         from pipeline.local.sample import prepare_sample
         from tfds_voc_seg.devkit.problems import DevkitError
     try:
         prepare_sample(config, display)
         summary = run_locally(config, display)
     except Exception as error:
-        expected = isinstance(error, RunError | DevkitError | ConfigError)
-        message = str(error) if expected else f"unexpected {type(error).__name__}: {error}"
+        message = error_message(error, (RunError, DevkitError, ConfigError))
         problems = getattr(error, "problems", ())
         if problems:
-            message = message.splitlines()[0]  # the rest of it is the table
+            message = message.splitlines()[0]  # the other lines repeat the table
             display.print(problems_table([dataclasses.asdict(problem) for problem in problems]))
-        display.print(f"[bold red]error:[/] {escape(message)}")
-        display.print(f"the details are in {escape(shown(log_file))}")
-        traceback.print_exc()  # to the log
-        return EXIT_FAILED
+        return show_failure(display, message, log_file)
+    _show_results(summary, config.output_folder, display, log_file)
+    return 0
+
+
+def _show_results(summary: dict[str, Any], output: Path, display: Display, log_file: Path) -> None:
+    from rich.markup import escape
+
+    from pipeline.display.tables import candidate_reasons, candidate_table, class_table, findings_table, problems_table
+
     if summary["rejected"]:
         display.print(problems_table(summary["rejected"]))
     if summary["anomalies"]:
@@ -99,10 +108,8 @@ def _run_and_show(config: RunConfig, console: Console, log_file: Path) -> int:
         display.print(f"[dim]{escape(line)}[/]")
     display.print(escape(summary["reason"]))
     if summary["published"]:
-        display.print(f"published to {escape(shown(Path(summary['published'])))}")
-    summary_file, logs = config.output_folder / SUMMARY_FILE, log_file.parent
+        display.print(f"published to {escape(short_path(Path(summary['published'])))}")
     if summary["report"]:
-        display.print(escape(f"report: {shown(Path(summary['report']))}"))
-    display.print(escape(f"summary: {shown(summary_file)}   logs: {shown(logs)}"))
+        display.print(escape(f"report: {short_path(Path(summary['report']))}"))
+    display.print(escape(f"summary: {short_path(output / SUMMARY_FILE)}   logs: {short_path(log_file.parent)}"))
     display.save_picture(str(log_file.with_suffix(".svg")))
-    return 0

@@ -1,87 +1,91 @@
-"""What the commands share: exit statuses, messages, and where libraries' output goes."""
+"""What the commands share: exit statuses, error messages, consoles and common options."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import datetime
-import os
 import sys
-from collections.abc import Iterator
+import traceback
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.display.live import Display
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 LOG_WIDTH = 120
-"""Columns where the output is no terminal."""
+"""The width of the output, in columns, if it does not go to a terminal."""
+
+
+class CommandGroup(Protocol):
+    """What `add_subparsers` returns; argparse has no public name for it."""
+
+    def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser:
+        """Adds the parser of a command."""
 
 
 def fail(message: str, status: int) -> int:
-    """Prints a message for people, a line each with the program's name, and gives the status back."""
+    """Prints an error message to standard error, each line after the program's name, and returns `status`."""
     for line in message.splitlines():
         print(f"vocseg: {line}", file=sys.stderr)  # noqa: T201
     return status
 
 
 def not_installed(error: ModuleNotFoundError, command: str, extra: str = "pipeline") -> str:
-    """Says what to install for a command."""
+    """Returns a message that says which extra to install for a command."""
     return f"{error.name} is not installed; `vocseg {command}` needs: pip install 'voc-seg[{extra}]'"
 
 
-def shown(path: Path) -> str:
-    """A path as a person here would write it: relative where it is below the current folder."""
+def short_path(path: Path) -> str:
+    """Returns a path as text: relative to the current folder if it lies below it."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def positive(text: str) -> int:
-    """Parses a number that must be at least 1."""
+    """Parses an option's whole number, which must be at least 1."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return value
 
 
-@contextlib.contextmanager
-def libraries_to_log(folder: Path) -> Iterator[tuple[IO[str], Path]]:
-    """Sends what libraries print, C++ ones included, to a log file; yields the terminal and the file's path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    log_file = folder / f"run-{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = [os.dup(descriptor) for descriptor in (1, 2)]
-    terminal = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    try:
-        with log_file.open("ab") as log:
-            for descriptor in (1, 2):
-                os.dup2(log.fileno(), descriptor)
-        yield terminal, log_file
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for descriptor, original in zip((1, 2), saved, strict=True):
-            os.dup2(original, descriptor)
-            os.close(original)
-        terminal.close()
+def add_override_option(parser: argparse.ArgumentParser, help_text: str) -> None:
+    """Adds `--set KEY=VALUE`, which may be repeated; the list of texts is called `overrides`."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help=f"{help_text}; may be repeated",
+    )
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun, which takes an s for all but 1."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def make_console(stream: IO[str]) -> Console:
+    """Returns a console that writes to a stream, `LOG_WIDTH` columns wide if the stream is not a terminal."""
+    from rich.console import Console
+
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else LOG_WIDTH)
 
 
-def start_tensorflow() -> None:
-    """Imports and wakes TensorFlow without what its C++ code then prints, which no setting of its own silences."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 (a device, not a path)
-            os.dup2(nowhere.fileno(), 2)
-        import tensorflow as tf
+def show_failure(display: Display, message: str, log_file: Path) -> int:
+    """Prints why a run failed and where its log is; writes the traceback of the current exception to the log.
 
-        tf.constant(0)  # looks for a GPU
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
+    Returns:
+        `EXIT_FAILED`.
+    """
+    from rich.markup import escape
+
+    display.print(f"[bold red]error:[/] {escape(message)}")
+    display.print(f"the details are in {escape(short_path(log_file))}")
+    traceback.print_exc()  # standard error is the log file
+    return EXIT_FAILED
+
+
+def error_message(error: Exception, expected: tuple[type[Exception], ...]) -> str:
+    """Returns an error's message; if it is not one of the expected types, after the word "unexpected" and its type."""
+    return str(error) if isinstance(error, expected) else f"unexpected {type(error).__name__}: {error}"

@@ -1,1 +1,1 @@
-"""What a command shows on the terminal while it works and at its end."""
+"""Output for people: progress, tables and texts on the terminal."""

@@ -1,18 +1,20 @@
-"""Shows a run's nodes and their progress on the terminal."""
+"""Shows the nodes of a run and their progress on the terminal."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import time
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBars
 
-from components.progress import Progress
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from components.progress import Progress
 
 _FIGURE_NAMES = {
     "loss": "loss",
@@ -23,11 +25,11 @@ _FIGURE_NAMES = {
 
 
 class Display:
-    """Shows each node, a bar for the work inside it, and a line for each finished epoch."""
+    """Shows the nodes, a progress bar for the current work, and a line per finished epoch."""
 
     def __init__(self, console: Console):
         self._console = console
-        # What is printed for good, without the bars' many frames.
+        # Records the permanent output, without the frames of the progress bars.
         self._record = Console(
             file=io.StringIO(), record=True, highlight=False, width=console.width, force_terminal=True
         )
@@ -39,7 +41,7 @@ class Display:
             TimeRemainingColumn(),
             console=console,
             transient=True,
-            redirect_stdout=False,  # what libraries print goes to the log, not here
+            redirect_stdout=False,  # the output of libraries goes to the log
             redirect_stderr=False,
             disable=not console.is_terminal,
         )
@@ -47,46 +49,46 @@ class Display:
         self._description = ""
         self._started = 0.0
 
-    def print(self, *shown: Any) -> None:
-        """Prints for good: lines with rich's markup, or tables."""
+    def print(self, *lines: Any) -> None:
+        """Prints lines with rich's markup, or tables, above the progress bars."""
         for console in (self._console, self._record):
-            console.print(*shown, soft_wrap=True)
+            console.print(*lines, soft_wrap=True)
 
     def save_picture(self, path: str) -> None:
-        """Saves what was printed for good as an SVG picture."""
+        """Saves all printed lines and tables as an SVG picture."""
         self._record.save_svg(path, title="vocseg run")
 
     @contextlib.contextmanager
     def live(self) -> Iterator[None]:
-        """Shows the bars inside the `with` block."""
+        """Shows the progress bars inside the `with` block."""
         with self._bars:
             yield
 
     @contextlib.contextmanager
     def busy(self, description: str) -> Iterator[None]:
-        """Shows that something of unknown length is under way inside the `with` block."""
+        """Shows a bar without an end, for work of unknown length, inside the `with` block."""
         with self._bars:
             task = self._bars.add_task(description, total=None, figures="")
             yield
             self._bars.remove_task(task)
 
     def node_started(self, node: str) -> None:
-        """Says which node is at work."""
+        """Prints that a node has started."""
         self.print(f"[bold cyan]▶[/] {node}")
 
     def node_finished(self, node: str, seconds: float, *, cached: bool) -> None:
-        """Says how long a node took, or that nothing had changed for it."""
+        """Prints how long a node took, or that its result came from the cache."""
         self._remove_bar()
-        how = "unchanged, result taken from the cache" if cached else f"{seconds:.1f} s"
-        self.print(f"[bold green]✓[/] {node} [dim]{how}[/]")
+        outcome = "unchanged, result from the cache" if cached else f"{seconds:.1f} s"
+        self.print(f"[bold green]✓[/] {node} [dim]{outcome}[/]")
 
     def node_failed(self, node: str) -> None:
-        """Says which node failed."""
+        """Prints that a node has failed."""
         self._remove_bar()
         self.print(f"[bold red]✗[/] {node} failed")
 
     def progress(self, progress: Progress) -> None:
-        """Shows work under way: a bar, and a line for each epoch that is finished."""
+        """Updates the progress bar; prints a line if an epoch has finished."""
         if progress.task != self._description:
             self._remove_bar()
             self._description, self._started = progress.task, time.monotonic()

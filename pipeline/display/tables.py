@@ -1,28 +1,21 @@
-"""The tables that a command prints at its end."""
+"""The tables that commands print."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 
 def candidate_table(summary: dict[str, Any]) -> Table:
-    """The table at the end: a row a candidate, and one for the model in service."""
+    """Returns the figures of a run: one row per candidate, and one for the model in service."""
     table = Table(title="Candidates on the val split (void left out)", title_justify="left")
-    for heading, justify in (
-        ("candidate", "left"),
-        ("mIoU", "right"),
-        ("pixel accuracy", "right"),
-        ("parameters", "right"),
-        ("training", "right"),
-        ("latency", "right"),
-        ("memory", "right"),
-        ("", "left"),
-    ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for heading in ("candidate", "mIoU", "pixel accuracy", "parameters", "training", "latency", "memory", ""):
+        table.add_column(heading, justify="left" if heading in ("candidate", "") else "right")
     for name, figures in summary["candidates"].items():
         outcome = "[red]refused[/]" if figures["refused"] else ""
         if name == summary["selected"] and not figures["refused"]:
@@ -34,7 +27,7 @@ def candidate_table(summary: dict[str, Any]) -> Table:
 
 
 def evaluation_table(evaluation: dict[str, Any]) -> Table:
-    """What `vocseg evaluate` found: a row a model."""
+    """Returns the figures of `vocseg evaluate`: one row per model."""
     title = f"{evaluation['split']}: {evaluation['images']} images at {evaluation['image_size']} pixels (void left out)"
     table = Table(title=title, title_justify="left")
     for heading in ("model", "mIoU", "95 %", "at the photos' size", "pixel accuracy", "Dice", "boundary IoU"):
@@ -56,15 +49,18 @@ def _figure(value: float | None) -> str:
 
 
 def candidate_reasons(summary: dict[str, Any]) -> list[str]:
-    """Why a candidate was not chosen: a line for each that the run's own reason does not speak of."""
+    """Returns one line per candidate that was not selected, with the reason.
+
+    Empty if no candidate was selected, or if the selected one was refused: then the reason of the run lists them all.
+    """
     selected = summary["candidates"].get(summary["selected"])
     if selected is None or selected["refused"]:
-        return []  # then that reason lists them all
+        return []
     return [f"{name}: {c['reason']}" for name, c in summary["candidates"].items() if c is not selected]
 
 
 def problems_table(problems: Sequence[Mapping[str, str]]) -> Table:
-    """Images of the devkit at fault: a row a problem, with `image_id`, `file`, `what` and `advice`."""
+    """Returns the problems of the devkit: one row per problem, with `image_id`, `file`, `what` and `advice`."""
     table = Table(title="Problems in the devkit", title_justify="left", show_lines=True)
     for heading in ("image", "file", "what is wrong", "what to do"):
         table.add_column(heading, overflow="fold")
@@ -74,7 +70,7 @@ def problems_table(problems: Sequence[Mapping[str, str]]) -> Table:
 
 
 def class_table(summary: dict[str, Any]) -> Table:
-    """IoU by class: a row a class, a column a candidate."""
+    """Returns the IoU of each class: one row per class, one column per candidate."""
     candidates = {name: figures for name, figures in summary["candidates"].items() if figures["per_class_iou"]}
     table = Table(title="IoU by class", title_justify="left")
     table.add_column("class")
@@ -87,7 +83,7 @@ def class_table(summary: dict[str, Any]) -> Table:
 
 
 def findings_table(summary: dict[str, Any]) -> Table:
-    """What is wrong with the data: a row a finding. Worth showing where `summary["anomalies"]` is not empty."""
+    """Returns the findings of the data validation: one row per finding in `summary["anomalies"]`."""
     table = Table(title="Findings in the data", title_justify="left", show_lines=True)
     for heading in ("split", "severity", "class", "finding"):
         table.add_column(heading)

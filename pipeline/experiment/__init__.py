@@ -1,1 +1,1 @@
-"""Experiments: several trainings of several networks, ending in one page."""
+"""Experiments: several trainings of several networks, summarized on one page."""

@@ -1,13 +1,12 @@
-"""Pieces of predictions at the objects' borders, enlarged: where the networks differ most."""
+"""Enlarged crops of predictions at the objects' borders, where the networks differ most."""
 
 from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from etils import epath
 from PIL import Image
 from scipy import ndimage
 
@@ -17,24 +16,29 @@ from pipeline.report.example_pictures import data_uri, difference
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.pictures import classes_seen, overlay
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from etils import epath
+
 CROP_SHARE = 1 / 3
-"""A crop's side as a share of the image's."""
+"""The side of a crop as a share of the image's shorter side."""
 
 SHOWN_SIZE = 168
-"""A crop's side on the page, pixels."""
+"""The side of a crop on the page, pixels."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Crop:
-    """A piece of one image; pictures are `data:` URIs.
+    """A crop of one image. Pictures are `data:` URIs.
 
     Attributes:
-        image_id: VOC's.
-        photo: the piece of the photo.
-        truth: the masks over it.
-        predictions: model → its prediction over it.
-        differences: model → its wrong pixels over a pale piece.
-        classes: what can be seen in them, `void` included.
+        image_id: VOC's image id.
+        photo: the crop of the photo.
+        truth: the ground truth over the crop.
+        predictions: model → its prediction over the crop.
+        differences: model → its wrong pixels over a pale crop.
+        classes: the classes in the ground truth and in the predictions, with `void` if it occurs.
     """
 
     image_id: str
@@ -46,14 +50,14 @@ class Crop:
 
 
 def crop_window(truth: np.ndarray, predictions: Sequence[np.ndarray]) -> tuple[slice, slice]:
-    """Finds the window in which the most pixels near the truth's contours are wrong, over all predictions.
+    """Finds the window with the most wrong pixels near the contours of the ground truth, summed over all predictions.
 
     Args:
         truth: uint8 [height, width], class ids and `VOID`.
-        predictions: uint8 [height, width] each.
+        predictions: class maps, uint8 [height, width].
 
     Returns:
-        Rows and columns.
+        The rows and the columns.
     """
     side = max(4, round(min(truth.shape) * CROP_SHARE))
     contour = ndimage.binary_dilation(valid_boundary(truth), iterations=2) & (truth != VOID)
@@ -68,11 +72,11 @@ def crop_window(truth: np.ndarray, predictions: Sequence[np.ndarray]) -> tuple[s
 
 
 def border_crop(folder: epath.Path, models: Mapping[str, str], class_names: Sequence[str]) -> Crop:
-    """Cuts a piece out of one image's pictures.
+    """Crops the pictures of one image.
 
     Args:
-        folder: holds `photo.png`, `truth.png` and a class map a model, as the evaluation writes them.
-        models: name on the page → name of the model's picture.
+        folder: holds `photo.png`, `truth.png` and one class map per model, as the evaluation writes them.
+        models: name on the page → name of the model's class map.
         class_names: VOC's names of the class ids.
 
     Raises:
@@ -82,22 +86,22 @@ def border_crop(folder: epath.Path, models: Mapping[str, str], class_names: Sequ
     predicted = {name: _read(folder / f"{model}.png") for name, model in models.items()}
     window = crop_window(truth, list(predicted.values()))
 
-    pieces = {name: predicted[name][window] for name in predicted}
+    cropped = {name: predicted[name][window] for name in predicted}
     photo, truth = photo[window], truth[window]
-    seen = {name for piece in (truth, *pieces.values()) for name in classes_seen(piece, class_names)}
+    seen = {name for class_map in (truth, *cropped.values()) for name in classes_seen(class_map, class_names)}
     return Crop(
         image_id=folder.name,
-        photo=_shown(photo),
-        truth=_shown(overlay(photo, truth, class_names)),
-        predictions={name: _shown(overlay(photo, piece, class_names)) for name, piece in pieces.items()},
-        differences={name: _shown(difference(photo, truth, piece)) for name, piece in pieces.items()},
+        photo=_enlarged_uri(photo),
+        truth=_enlarged_uri(overlay(photo, truth, class_names)),
+        predictions={name: _enlarged_uri(overlay(photo, classes, class_names)) for name, classes in cropped.items()},
+        differences={name: _enlarged_uri(difference(photo, truth, classes)) for name, classes in cropped.items()},
         classes=tuple(name for name in [*class_names, "void"] if name in seen),
     )
 
 
-def _shown(piece: np.ndarray) -> str:
+def _enlarged_uri(picture: np.ndarray) -> str:
     side = (SHOWN_SIZE, SHOWN_SIZE)
-    return data_uri(np.asarray(Image.fromarray(piece).resize(side, Image.Resampling.NEAREST)))
+    return data_uri(np.asarray(Image.fromarray(picture).resize(side, Image.Resampling.NEAREST)))
 
 
 def _read(file: epath.Path, mode: str | None = None) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What an experiment came to: figures of each network over its seeds, and the claims that it tests."""
+"""The figures of an experiment: each network's metrics over the seeds, and the comparisons behind its two claims."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ import numpy as np
 
 from components.metrics import bootstrap, counts
 from components.segmentation_evaluator.segmentation import NETWORK_SIZE
-from pipeline.experiment.seeds import seeded
+from pipeline.experiment.seeds import seeded_name
 
 History = Mapping[str, Sequence[float | None]]
+"""Metric → its value after each epoch."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Arm:
-    """One network, trained once for each seed.
+    """One network, trained once per seed.
 
     Attributes:
-        name: the candidate's.
-        image_size: of its input, pixels.
-        histories: of its trainings, a seed each.
-        mean_iou: of each seed, at the network's size.
-        mean_iou_interval: the 95 % interval of the mean over the seeds, from a bootstrap over images.
-        pixel_accuracy: of each seed.
+        name: the candidate's name.
+        image_size: height and width of the network's input, pixels.
+        histories: the training histories, one per seed.
+        mean_iou: mean IoU at the network's size, one per seed.
+        mean_iou_interval: 95 % interval of the mean over the seeds, from a bootstrap over the images.
+        pixel_accuracy: pixel accuracy, one per seed.
         pixel_accuracy_interval: as `mean_iou_interval`.
-        boundary_iou: of each seed.
-        original_size: mean IoU of each seed at the photos' own size, comparable between inputs of any size; `None`
-            where it was not measured.
+        boundary_iou: boundary IoU, one per seed.
+        original_size: mean IoU at the photos' own size, one per seed, which is comparable between networks with inputs
+            of different sizes; `None` if it was not measured.
     """
 
     name: str
@@ -43,28 +44,28 @@ class Arm:
     original_size: Sequence[float] | None
 
     def curve(self, metric: str) -> list[float]:
-        """The mean over the seeds after each epoch; as long as the shortest training."""
+        """Returns the mean over the seeds after each epoch, for as many epochs as the shortest training has."""
         values = [[float(value or 0.0) for value in history[metric]] for history in self.histories]
         return [sum(epoch) / len(epoch) for epoch in zip(*values, strict=False)]
 
 
-def arm(
+def make_arm(
     name: str,
     seeds: Sequence[int],
     histories: Mapping[str, History],
     evaluation: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
 ) -> Arm:
-    """Sums up one network.
+    """Summarizes one network.
 
     Args:
-        name: the candidate's, without its seed.
-        seeds: what it was trained from.
-        histories: candidate with its seed → its training's history.
-        evaluation: `evaluation.json`.
-        rows: an image each, as `evaluation.read_rows` gives them.
+        name: the candidate's name, without a seed.
+        seeds: the seeds that it was trained with.
+        histories: name with seed → training history.
+        evaluation: the content of `evaluation.json`.
+        rows: one per image, as returned by `evaluation.read_rows`.
     """
-    names = [seeded(name, seed) for seed in seeds]
+    names = [seeded_name(name, seed) for seed in seeds]
     figures = [evaluation["candidates"][candidate] for candidate in names]
     num_classes = len(evaluation["class_names"])
     resampled: dict[str, list[np.ndarray]] = {"mean_iou": [], "pixel_accuracy": []}
@@ -88,14 +89,14 @@ def arm(
 
 
 @dataclasses.dataclass(frozen=True)
-class Race:
-    """How soon a training with transfer reaches what one without it ends at, with the same seed.
+class Speedup:
+    """How soon a training with transfer reaches the final mean IoU of the training without it, for the same seed.
 
     Attributes:
-        seed: of both.
-        final: the mean IoU on val after the last epoch without transfer.
-        epochs: of the training without transfer.
-        reached: the first epoch with transfer whose mean IoU is at least that; `None` where none is.
+        seed: the seed of both trainings.
+        final: mean IoU on the val split after the last epoch without transfer.
+        epochs: the number of epochs without transfer.
+        reached: the first epoch with transfer whose mean IoU is at least `final`; `None` if there is no such epoch.
     """
 
     seed: int
@@ -105,20 +106,20 @@ class Race:
 
     @property
     def within_a_third(self) -> bool:
-        """Whether it took a third of the epochs or less."""
+        """Whether the training with transfer took a third of the epochs or less."""
         return self.reached is not None and 3 * self.reached <= self.epochs
 
 
-def races(seeds: Sequence[int], scratch: Arm, transfer: Arm) -> list[Race]:
-    """Compares two networks' trainings, seed by seed."""
+def speedups(seeds: Sequence[int], scratch: Arm, transfer: Arm) -> list[Speedup]:
+    """Compares the trainings of two networks, one comparison per seed."""
     found = []
     for seed, slow, fast in zip(seeds, scratch.histories, transfer.histories, strict=True):
         final = float(slow["val_mean_iou"][-1] or 0.0)
         epochs = (epoch for epoch, value in enumerate(fast["val_mean_iou"], start=1) if (value or 0.0) >= final)
-        found.append(Race(seed, final, len(slow["val_mean_iou"]), next(epochs, None)))
+        found.append(Speedup(seed, final, len(slow["val_mean_iou"]), next(epochs, None)))
     return found
 
 
-def sharper(one: Arm, other: Arm) -> list[float]:
-    """By how much one network's boundary IoU is above the other's, seed by seed."""
+def boundary_differences(one: Arm, other: Arm) -> list[float]:
+    """Returns the boundary IoU of one network minus that of the other, one difference per seed."""
     return [first - second for first, second in zip(one.boundary_iou, other.boundary_iou, strict=True)]

@@ -1,35 +1,38 @@
-"""An experiment's page, and its figures as JSON."""
+"""The page of an experiment, and its figures as JSON."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
-
-from pipeline.experiment.crops import Crop
-from pipeline.experiment.figures import Arm, races, sharper
+from pipeline.experiment.figures import Arm, Speedup, boundary_differences, speedups
 from pipeline.report.charts import Line, axis_end, line_chart
-from pipeline.report.detector import Detector
 from pipeline.report.page import report_environment
 
-SCRATCH, TRANSFER, STAIRS, MENDED = "fcn8", "fcn8_transfer", "fcn8", "fcn4"
-"""The candidates that the experiment's two claims are about."""
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from markupsafe import Markup
+
+    from pipeline.experiment.crops import Crop
+    from pipeline.report.detector import Detector
+
+FCN8, FCN8_TRANSFER, FCN4 = "fcn8", "fcn8_transfer", "fcn4"
+"""The candidates of the two claims: transfer speeds FCN-8 up, and FCN-4 has better boundaries than FCN-8."""
 
 _CURVES = {"val_mean_iou": "mean IoU", "val_accuracy": "pixel accuracy", "val_loss": "loss"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """What an experiment came to.
+    """The results of an experiment.
 
     Attributes:
         arms: the networks.
-        seeds: that each was trained from.
-        crops: pieces of predictions at the objects' borders, of the first seed.
-        detector: that was transferred; `None` without one.
-        configs: the runs' settings that are not the defaults.
+        seeds: the seeds that each network was trained with.
+        crops: crops of the predictions at the objects' borders, of the networks with the first seed.
+        detector: the detector whose backbone was transferred; `None` if there was none.
+        configs: the settings of the runs that differ from the defaults.
     """
 
     arms: Sequence[Arm]
@@ -39,25 +42,37 @@ class Experiment:
     configs: Sequence[Mapping[str, Any]]
 
     def arm(self, name: str) -> Arm | None:
-        """An arm by its name."""
+        """Returns the network with a name; `None` if there is none."""
         return next((arm for arm in self.arms if arm.name == name), None)
+
+    def speedups(self) -> list[Speedup]:
+        """Compares FCN-8 with and without transfer; empty if one of them is missing."""
+        scratch, transfer = self.arm(FCN8), self.arm(FCN8_TRANSFER)
+        return speedups(self.seeds, scratch, transfer) if scratch and transfer else []
+
+    def boundary_differences(self) -> list[float]:
+        """Compares the boundary IoU of FCN-4 with that of FCN-8; empty if one of them is missing."""
+        fcn4, fcn8 = self.arm(FCN4), self.arm(FCN8)
+        return boundary_differences(fcn4, fcn8) if fcn4 and fcn8 else []
 
 
 def results_as_json(experiment: Experiment) -> dict[str, Any]:
-    """The experiment's figures: `arms`, `transfer` (a race a seed), `boundary` (a difference a seed), `detector`."""
-    claims = _claims(experiment)
+    """Returns the experiment's figures; those in `transfer` and in `boundary` have one entry per seed."""
     return {
         "seeds": list(experiment.seeds),
         "arms": [dataclasses.asdict(arm) for arm in experiment.arms],
-        "transfer": [{**dataclasses.asdict(race), "within_a_third": race.within_a_third} for race in claims["races"]],
-        "boundary": {"of": [MENDED, STAIRS], "differences": claims["sharper"]},
+        "transfer": [
+            {**dataclasses.asdict(speedup), "within_a_third": speedup.within_a_third}
+            for speedup in experiment.speedups()
+        ],
+        "boundary": {"of": [FCN4, FCN8], "differences": experiment.boundary_differences()},
         "detector": dict(experiment.detector.figures) if experiment.detector else None,
         "configs": list(experiment.configs),
     }
 
 
 def experiment_page(experiment: Experiment) -> str:
-    """Makes the page: HTML that needs no other file and no network."""
+    """Renders the page: HTML that needs no other file and no network."""
     environment = report_environment("pipeline.experiment")
     series = {arm.name: number for number, arm in enumerate(experiment.arms, start=1)}
     ends = [end for arm in experiment.arms for end in (max(arm.mean_iou), *(arm.mean_iou_interval or ()))]
@@ -67,25 +82,17 @@ def experiment_page(experiment: Experiment) -> str:
         charts=_charts(experiment.arms, series),
         iou_end=axis_end(ends),
         mean=lambda values: sum(values) / len(values),
-        scratch=SCRATCH,
-        transfer=TRANSFER,
-        stairs=STAIRS,
-        mended=MENDED,
-        **_claims(experiment),
+        scratch=FCN8,
+        transfer=FCN8_TRANSFER,
+        fcn8=FCN8,
+        fcn4=FCN4,
+        speedups=experiment.speedups(),
+        differences=experiment.boundary_differences(),
     )
 
 
-def _claims(experiment: Experiment) -> dict[str, Any]:
-    scratch, transfer = experiment.arm(SCRATCH), experiment.arm(TRANSFER)
-    stairs, mended = experiment.arm(STAIRS), experiment.arm(MENDED)
-    return {
-        "races": races(experiment.seeds, scratch, transfer) if scratch and transfer else [],
-        "sharper": sharper(mended, stairs) if stairs and mended else [],
-    }
-
-
 def _charts(arms: Sequence[Arm], series: Mapping[str, int]) -> list[tuple[str, Markup]]:
-    """A chart a metric, on val."""
+    """Draws one chart per metric on the val split; returns pairs of title and chart."""
     names = ", ".join(arm.name for arm in arms)
     return [
         (
@@ -101,6 +108,6 @@ def _charts(arms: Sequence[Arm], series: Mapping[str, int]) -> list[tuple[str, M
 
 
 def _lines(arm: Arm, series: int, metric: str) -> list[Line]:
-    """A network's mean, and its single trainings where there are several."""
+    """Returns the mean of a network's trainings and, if there are several, a dashed line per training."""
     each = [Line(arm.name, series, list(history[metric]), dashed=True) for history in arm.histories]
     return [*(each if len(each) > 1 else []), Line(arm.name, series, arm.curve(metric))]

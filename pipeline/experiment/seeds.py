@@ -1,23 +1,24 @@
-"""A run's candidates, each trained several times from another seed."""
+"""Repeats the candidates of a run with several seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from pipeline.config.schema import RunConfig
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-_SEED_MARK = "_seed"
+    from pipeline.config.schema import RunConfig
 
 
 def with_seeds(config: RunConfig, seeds: Sequence[int]) -> RunConfig:
-    """Makes one candidate for each candidate and seed.
+    """Returns a run with one candidate per candidate and seed, named by `seeded_name`.
 
     Args:
         config: the run.
-        seeds: of initialisation, dropout, shuffling and augmentation; each once.
+        seeds: seeds of initialisation, dropout, shuffling and augmentation, without repetition.
     """
     candidates = {
-        seeded(name, seed): candidate.model_copy(
+        seeded_name(name, seed): candidate.model_copy(
             update={"training": candidate.training.model_copy(update={"seed": seed})}
         )
         for name, candidate in config.candidates.items()
@@ -26,6 +27,6 @@ def with_seeds(config: RunConfig, seeds: Sequence[int]) -> RunConfig:
     return config.model_copy(update={"candidates": candidates})
 
 
-def seeded(candidate: str, seed: int) -> str:
-    """The name of a candidate that is trained from a seed."""
-    return f"{candidate}{_SEED_MARK}{seed}"
+def seeded_name(candidate: str, seed: int) -> str:
+    """Returns the name of a candidate that is trained with a seed."""
+    return f"{candidate}_seed{seed}"

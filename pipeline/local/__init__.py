@@ -1,1 +1,1 @@
-"""Runs the pipeline on this machine, and reads what runs left."""
+"""Runs the pipeline on this machine."""

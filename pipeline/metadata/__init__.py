@@ -1,1 +1,1 @@
-"""What ML Metadata records of the runs in an output folder."""
+"""Reads the runs of an output folder from ML Metadata: nodes, artifacts, and the lineage of a model."""

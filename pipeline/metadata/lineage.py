@@ -1,45 +1,45 @@
-"""`vocseg lineage`: where a published model comes from, as ML Metadata has it, artifact by artifact to the devkit."""
+"""Reads from ML Metadata what a published model was made from, artifact by artifact back to the devkit."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
-import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ml_metadata.metadata_store import MetadataStore
-from ml_metadata.proto import metadata_store_pb2
-from rich.console import Group
-from rich.text import Text
-from rich.tree import Tree
+from pipeline.metadata.runs import RunNotFoundError, moment, open_store, producer, property_value
 
-from pipeline.metadata.runs import Node, RunNotFoundError, moment, open_store, producer, property_value
+if TYPE_CHECKING:
+    import datetime
+
+    from ml_metadata.metadata_store import MetadataStore
+    from ml_metadata.proto import metadata_store_pb2
+
+    from pipeline.metadata.runs import RecordedNode
 
 PUSHED_MODEL_TYPE = "PushedModel"
-_INTERNAL = ("is_external", "tfx_version", "payload_format")
-_HASH = re.compile(r"\b[0-9a-f]{64}\b")
+_INTERNAL_PROPERTIES = ("is_external", "tfx_version", "payload_format")
 _HIDDEN_PARAMETERS = ("schema_text", "stats_options_json", "exclude_splits", "state_folder")
-"""Long, and of no help in telling one model from another."""
+"""Long parameters that do not help to tell one model from another."""
 DEVKIT, DEVKIT_FINGERPRINT = "devkit", "devkit_fingerprint"
-"""Parameters of the node that reads the devkit, which is no artifact of ML Metadata: it ends the line all the same."""
+"""Parameters of the node that reads the devkit. The devkit is not an artifact of ML Metadata, but ends the lineage."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """An artifact, the node that made it, and what that was made from.
+    """An artifact, the node that made it, and the artifacts that it was made from.
 
     Attributes:
-        artifact: its type, or `VOC devkit`.
-        role: the key of the input that it is to what stands above it.
-        uri: where it is.
-        made: when; `None` for the devkit.
-        properties: its own.
-        node: the node that made it; `None` where none is on record.
-        parameters: that node's; JSON among them is read.
+        artifact: the artifact's type, or `VOC devkit`.
+        role: the input key under which the node above reads this artifact; empty for the published model.
+        uri: where the artifact is.
+        made: when it was made; `None` for the devkit.
+        properties: the artifact's properties.
+        node: the id of the node that made it; `None` if the metadata has none.
+        parameters: the node's execution parameters; JSON texts among them are decoded.
         inputs: the artifacts that it was made from.
-        told: it stands further above too, with its parameters and inputs, which are left out here.
+        shown_above: whether the artifact occurs earlier in the tree, with its parameters and inputs. They are not
+            repeated here.
     """
 
     artifact: str
@@ -50,27 +50,35 @@ class Origin:
     node: str | None
     parameters: dict[str, Any]
     inputs: tuple[Origin, ...]
-    told: bool = False
+    shown_above: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """The tree as JSON values."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        made = self.made.isoformat() if self.made else None
-        return {**values, "made": made, "inputs": [origin.as_json() for origin in self.inputs]}
+        """Returns the tree as JSON values."""
+        return {
+            "artifact": self.artifact,
+            "role": self.role,
+            "uri": self.uri,
+            "made": self.made.isoformat() if self.made else None,
+            "properties": self.properties,
+            "node": self.node,
+            "parameters": self.parameters,
+            "inputs": [origin.as_json() for origin in self.inputs],
+            "told": self.shown_above,
+        }
 
 
-def lineage(output: Path, model: str | None = None) -> Origin:
-    """Looks up where a published model comes from.
+def read_lineage(output: Path, model: str | None = None) -> Origin:
+    """Reads the lineage of a published model.
 
     Args:
-        output: what `vocseg run` wrote to.
-        model: the version's number or its folder; the latest published by default.
+        output: the output folder of `vocseg run`.
+        model: the number or the folder of a version; by default the latest published version.
 
     Raises:
-        RunNotFoundError: the folder holds no metadata, or no such model was published.
+        RunNotFoundError: the folder has no metadata, or no such model was published.
     """
     store = open_store(output)
-    return _origin(store, _pushed_model(store, output, model), "", set())
+    return _origin(store, _pushed_model(store, output, model), role="", seen=set())
 
 
 def _pushed_model(store: MetadataStore, output: Path, model: str | None) -> metadata_store_pb2.Artifact:
@@ -91,24 +99,35 @@ def _pushed_model(store: MetadataStore, output: Path, model: str | None) -> meta
     return pushed[version]
 
 
-def _origin(store: MetadataStore, artifact: metadata_store_pb2.Artifact, role: str, told: set[int]) -> Origin:
+def _origin(store: MetadataStore, artifact: metadata_store_pb2.Artifact, *, role: str, seen: set[int]) -> Origin:
+    """Builds the tree below an artifact.
+
+    Args:
+        store: the metadata.
+        artifact: the artifact.
+        role: the input key under which the node above reads it.
+        seen: ids of the artifacts that the tree has already; this artifact is added.
+    """
     node = producer(store, artifact)
-    seen = artifact.id in told
-    told.add(artifact.id)
-    parameters = _parameters(node) if node and not seen else {}
-    inputs = [_origin(store, found, key, told) for key, found in _inputs(node)] if node and not seen else []
-    if DEVKIT_FINGERPRINT in parameters:  # of VocExampleGen alone: the evaluator names the devkit too
+    shown_above = artifact.id in seen
+    seen.add(artifact.id)
+    parameters: dict[str, Any] = {}
+    inputs: list[Origin] = []
+    if node and not shown_above:
+        parameters = _parameters(node)
+        inputs = [_origin(store, found, role=key, seen=seen) for key, found in _inputs(node)]
+    if DEVKIT_FINGERPRINT in parameters:  # only VocExampleGen has it; the evaluator too has the parameter devkit
         inputs.append(_devkit(parameters.pop(DEVKIT), parameters.pop(DEVKIT_FINGERPRINT)))
     return Origin(
         artifact=artifact.type,
         role=role,
         uri=artifact.uri,
         made=moment(artifact.create_time_since_epoch),
-        properties={name: value for name, value in _properties(artifact).items() if name not in _INTERNAL},
+        properties={name: value for name, value in _properties(artifact).items() if name not in _INTERNAL_PROPERTIES},
         node=node.id if node else None,
         parameters=parameters,
         inputs=tuple(inputs),
-        told=seen,
+        shown_above=shown_above,
     )
 
 
@@ -117,13 +136,16 @@ def _devkit(folder: str, fingerprint: str | None) -> Origin:
     return Origin("VOC devkit", DEVKIT, folder, None, properties, None, {}, ())
 
 
-def _inputs(node: Node) -> list[tuple[str, metadata_store_pb2.Artifact]]:
-    """A node's inputs, models first; where a blessing names the one model that was chosen, that one alone of them."""
+def _inputs(node: RecordedNode) -> list[tuple[str, metadata_store_pb2.Artifact]]:
+    """Returns a node's inputs as pairs of key and artifact, models first.
+
+    If the node's blessing names the selected model, the models that were not selected are omitted.
+    """
     pairs = [(key, artifact) for key, artifacts in node.inputs.items() for artifact in artifacts]
     blessing = next((artifact for artifact in node.outputs.values() if artifact.type == "ModelBlessing"), None)
-    chosen = _properties(blessing).get("current_model_id") if blessing else None
-    if chosen is not None:
-        pairs = [(key, artifact) for key, artifact in pairs if artifact.type != "Model" or artifact.id == chosen]
+    selected = _properties(blessing).get("current_model_id") if blessing else None
+    if selected is not None:
+        pairs = [(key, artifact) for key, artifact in pairs if artifact.type != "Model" or artifact.id == selected]
     return sorted(pairs, key=lambda pair: (pair[1].type != "Model", pair[0]))
 
 
@@ -132,7 +154,7 @@ def _properties(artifact: metadata_store_pb2.Artifact) -> dict[str, Any]:
     return {name: value for name, value in values.items() if isinstance(value, str | int | float)}
 
 
-def _parameters(node: Node) -> dict[str, Any]:
+def _parameters(node: RecordedNode) -> dict[str, Any]:
     shown = {}
     for name, value in sorted(node.parameters.items()):
         if name in _HIDDEN_PARAMETERS or value in ("", "null"):
@@ -140,43 +162,3 @@ def _parameters(node: Node) -> dict[str, Any]:
         is_json = isinstance(value, str) and value[:1] in ("{", "[")
         shown[name] = json.loads(value) if is_json else value
     return shown
-
-
-def lineage_tree(origin: Origin) -> Tree:
-    """The lineage for a terminal: what an artifact was made from stands below it."""
-    tree = Tree(_described(origin), guide_style="dim")
-    _add_inputs(tree, origin)
-    return tree
-
-
-def _add_inputs(branch: Tree, origin: Origin) -> None:
-    for source in origin.inputs:
-        _add_inputs(branch.add(_described(source)), source)
-
-
-def _described(origin: Origin) -> Group:
-    heading = Text(origin.artifact, "bold")
-    if origin.role and origin.role not in (DEVKIT, origin.artifact.lower()):
-        heading.append(f" ({origin.role})", "not bold")
-    if origin.made:
-        heading.append(f"  {origin.made:%Y-%m-%d %H:%M}", "not bold")
-    if origin.node:
-        heading.append(f"  by {origin.node}", "not bold cyan")
-    if origin.told:
-        heading.append("  told above", "not bold dim")
-        return Group(heading)
-    shown = {name: _in_words(value) for name, value in (origin.properties | origin.parameters).items()}
-    lines = [Text(f"{name}: {_HASH.sub(_shortened, value)}") for name, value in shown.items() if value]
-    return Group(heading, Text(origin.uri, "dim", overflow="fold"), *lines)
-
-
-def _shortened(fingerprint: re.Match[str]) -> str:
-    return f"{fingerprint[0][:16]}…"
-
-
-def _in_words(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_in_words(inner)}" for key, inner in value.items() if inner not in (None, {}, []))
-    if isinstance(value, list):
-        return ", ".join(map(_in_words, value))
-    return str(value)

@@ -1,1 +1,1 @@
-"""The report of a run: one HTML page, made from the run's artifacts, without TFX and TensorFlow."""
+"""The report of a run: one HTML page from the run's artifacts. Needs neither TFX nor TensorFlow."""

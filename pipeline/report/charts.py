@@ -1,4 +1,4 @@
-"""Inline SVG: bars with whiskers and training curves. Colours are the page's own, so that they follow its dark mode."""
+"""Inline SVG: bars with whiskers, and training curves. The colours come from the page's CSS, for its dark mode."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from markupsafe import Markup, escape
 
 NUM_SERIES = 6
-"""The page has as many colours for candidates; more of them begin again."""
+"""The number of colours for candidates; further candidates reuse them."""
 
 _WIDTH, _HEIGHT = 420, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 98, 12, 34  # margins of a line chart; names stand in the right one
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 98, 12, 34  # margins of a line chart; the right one holds the names
 _LABEL_HEIGHT = 14
-_LONGEST_NAME = 13
+_LONGEST_NAME = 13  # characters
 
 _Scale = Callable[[float], float]
 
@@ -24,10 +24,10 @@ class Line:
     """A line of a chart.
 
     Attributes:
-        name: the candidate's.
-        series: its colour's number.
-        values: a value an epoch, from 1; `None` where there is none.
-        dashed: drawn thin and dashed, without its name: the train split.
+        name: the candidate's name.
+        series: the number of its colour.
+        values: the value after each epoch, from epoch 1; `None` for an epoch without a value.
+        dashed: draw the line thin and dashed, and without its name.
     """
 
     name: str
@@ -37,18 +37,21 @@ class Line:
 
 
 def axis_end(values: Sequence[float | None]) -> float:
-    """A round number at or above all values, at most 1: where the axis of shares ends; 1 where there is no value."""
+    """Returns the end of an axis of shares: a round number of at most 1 that is not below any value.
+
+    Without any value it is 1.
+    """
     highest = max((value for value in values if value is not None), default=1.0)
     return next((end for end in (0.05, 0.1, 0.2, 0.4, 0.6, 0.8) if highest <= end), 1.0)
 
 
 def bar(value: float | None, end: float, series: int, interval: Sequence[float] | None = None) -> Markup:
-    """A bar from 0, as wide as its box, with whiskers where there is an interval. The number belongs beside it.
+    """Draws a horizontal bar that starts at 0, with whiskers if there is an interval. It shows no number.
 
     Args:
-        value: the bar's length; `None` draws none.
+        value: the bar's length; `None` draws an empty bar.
         end: the value at the right edge.
-        series: the colour's number, 0 for the model in service.
+        series: the number of the colour, 0 for the model in service.
         interval: low and high end of the whiskers.
     """
     marks = [Markup('<rect class="track" width="100%" height="10" y="7" rx="2"/>')]
@@ -67,12 +70,12 @@ def bar(value: float | None, end: float, series: int, interval: Sequence[float] 
 
 
 def line_chart(title: str, lines: Sequence[Line], highest: float | None = None) -> Markup:
-    """Lines over the epochs, each named at its end.
+    """Draws lines over the epochs, each with its name at its end.
 
     Args:
-        title: said to those who don't see the picture.
-        lines: what to draw.
-        highest: the axis ends there at most; by default where the values do.
+        title: the label for screen readers.
+        lines: the lines.
+        highest: the largest allowed end of the value axis; by default the axis covers all values.
     """
     values = [value for line in lines for value in line.values if value is not None and math.isfinite(value)]
     epochs = max((len(line.values) for line in lines), default=1)
@@ -103,7 +106,7 @@ def _percent(value: float, end: float) -> str:
 
 
 def _round_step(least: float) -> float:
-    """The smallest of 1, 2, 5, 10, … times a power of ten that is not below `least`."""
+    """Returns the smallest number of the form 1, 2, 5 or 10 times a power of ten that is not below `least`."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
 
@@ -128,8 +131,10 @@ def _epoch_axis(epochs: int, x_of: _Scale) -> list[Markup]:
 
 
 def _line(line: Line, x_of: _Scale, y_of: _Scale) -> list[Markup]:
-    """The line, broken where a value is missing, and a dot where the value stands alone."""
-    commands, before, parts = [], None, []
+    """Draws a line with gaps where values are missing, and a dot for a value between two gaps."""
+    commands: list[str] = []
+    parts: list[Markup] = []
+    before: float | None = None
     classes = f"curve c{line.series}{' dashed' if line.dashed else ''}"
     for epoch, value in enumerate(line.values, start=1):
         if value is not None and math.isfinite(value):
@@ -146,7 +151,7 @@ def _line(line: Line, x_of: _Scale, y_of: _Scale) -> list[Markup]:
 
 
 def _names(lines: Sequence[Line], x_of: _Scale, y_of: _Scale) -> list[Markup]:
-    """Names at the lines' ends, pushed apart where they would overlap."""
+    """Draws the names at the ends of the lines; moves them apart if they would overlap."""
     ends = []
     for line in lines:
         known = [(epoch, value) for epoch, value in enumerate(line.values, 1) if value is not None]
@@ -154,10 +159,10 @@ def _names(lines: Sequence[Line], x_of: _Scale, y_of: _Scale) -> list[Markup]:
             ends.append((y_of(known[-1][1]), x_of(known[-1][0]), line))
     ends.sort(key=lambda end: end[0])
     parts, lowest = [], -math.inf
-    room = _HEIGHT - _BOTTOM
+    bottom = _HEIGHT - _BOTTOM
     for number, (y, x, line) in enumerate(ends):
-        # Below the one before, and leaving room for those that come.
-        y = max(min(y, room - _LABEL_HEIGHT * (len(ends) - 1 - number)), lowest + _LABEL_HEIGHT)
+        # Below the previous name, and above the space that the following names need.
+        y = max(min(y, bottom - _LABEL_HEIGHT * (len(ends) - 1 - number)), lowest + _LABEL_HEIGHT)
         lowest = y
         name = line.name if len(line.name) <= _LONGEST_NAME else f"{line.name[: _LONGEST_NAME - 1]}…"
         parts.append(Markup(f'<text class="name t{line.series}" x="{x + 7:.1f}" y="{y + 4:.1f}">{escape(name)}</text>'))

@@ -1,4 +1,4 @@
-"""What a report shows, gathered from a run's artifacts as plain data; whatever is missing is `None` or empty."""
+"""Collects the contents of a report from a run's artifacts as plain data. Missing contents are `None` or empty."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import dataclasses
 import datetime
 import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etils import epath
-from ml_metadata.proto import metadata_store_pb2
 
 from components.run_files import (
     ARTIFACTS_FOLDER,
@@ -26,8 +24,8 @@ from pipeline.metadata.runs import (
     CONFIG_FACT,
     PUSHED_MODEL_KEY,
     VERSIONS_FACT,
-    Node,
-    Run,
+    RecordedNode,
+    RecordedRun,
     latest_complete_run,
     open_store,
     producer,
@@ -36,19 +34,22 @@ from pipeline.metadata.runs import (
 from pipeline.report.detector import Detector, read_detector
 from tfds_voc_seg.records.files import REJECTS_FILE
 
-# The names that the components give their files, again: those modules need TFX. A test holds them together.
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ml_metadata.proto import metadata_store_pb2
 
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """How a candidate was made.
+    """The training of a candidate.
 
     Attributes:
         network: `name` and `options`.
-        training: the training's settings.
+        training: the settings of the training.
         code: the hash of the code.
-        finished: when it was trained, which may be in an earlier run.
-        history: metric → its value after each epoch, `None` where there was none.
+        finished: when the training ended, possibly in an earlier run.
+        history: metric → its value after each epoch; `None` for an epoch without a value.
     """
 
     network: dict[str, Any]
@@ -60,28 +61,28 @@ class Training:
 
 @dataclasses.dataclass(frozen=True)
 class RunContents:
-    """What a report shows.
+    """The contents of a report.
 
     Attributes:
-        run_id: TFX's name of the run.
-        finished: when its last node ended.
-        evaluation: `evaluation.json`.
-        examples_folder: the evaluation's pictures.
-        selection: `selection.json`.
-        smoke_test: `smoke_test.json`.
-        published: the published version's folder; `None` where nothing was published.
-        withheld: why a model that was selected was not published all the same; `None` as a rule.
-        version_in_service: the version that the candidates were compared with.
-        trainings: candidate → how it was made.
-        detector: that candidates began with; `None` where the run has none.
-        data_summary: split → what it holds.
-        findings: what DataValidator found; `None` where it was not asked.
-        rejected: bad images that the conversion left out.
-        data_parameters: VocExampleGen's: devkit, fingerprints, record configuration.
+        run_id: TFX's id of the run.
+        finished: when the last node ended.
+        evaluation: the content of `evaluation.json`.
+        examples_folder: the folder of the evaluation's pictures.
+        selection: the content of `selection.json`.
+        smoke_test: the content of `smoke_test.json`.
+        published: the folder of the published version; `None` if nothing was published.
+        not_published_reason: why the selected model was not published; `None` if it was, or if none was selected.
+        version_in_service: the published version that the candidates were compared with.
+        trainings: candidate → its training.
+        detector: the detector whose backbone the candidates start with; `None` if the run has none.
+        data_summary: split → its numbers of images and pixels.
+        findings: the findings of DataValidator; `None` if the run has no DataValidator.
+        rejected: the problems of the images that the conversion skipped.
+        data_parameters: the parameters of VocExampleGen: devkit, fingerprints, record configuration.
         data_converted: when the records were written.
-        nodes: node id, its component's class, seconds, whether it came from the cache, and the hash of its code.
-        config: the whole run's configuration.
-        versions: of the libraries.
+        nodes: per node its id, the component's class, seconds, whether it was cached, and the hash of its code.
+        config: the configuration of the run.
+        versions: library → version.
     """
 
     run_id: str
@@ -91,7 +92,7 @@ class RunContents:
     selection: dict[str, Any] | None = None
     smoke_test: dict[str, Any] | None = None
     published: str | None = None
-    withheld: str | None = None
+    not_published_reason: str | None = None
     version_in_service: str | None = None
     trainings: dict[str, Training] = dataclasses.field(default_factory=dict)
     detector: Detector | None = None
@@ -106,10 +107,10 @@ class RunContents:
 
 
 def read_contents(output: Path) -> RunContents:
-    """Gathers what the latest finished run in an output folder left.
+    """Reads the artifacts of the latest finished run in an output folder.
 
     Args:
-        output: what `vocseg run` wrote to. It may have been moved since: artifacts are looked for in it too.
+        output: the output folder of `vocseg run`. It may have been moved: artifacts are also searched for in it.
 
     Raises:
         RunNotFoundError: the folder holds no finished run.
@@ -120,7 +121,7 @@ def read_contents(output: Path) -> RunContents:
     trainings = {}
     for node in run.nodes:
         if "model_run" in node.outputs:
-            # A cached result is as old as the execution that made it.
+            # A cached result has the time of the execution that made it.
             made = producer(store, node.outputs["model_run"]) or node
             trainings[str(node.parameters.get("candidate", node.id))] = _training(node, made, output)
     folders = {
@@ -138,7 +139,7 @@ def read_contents(output: Path) -> RunContents:
         selection=_read_json(folders["blessing"], SELECTION_FILE),
         smoke_test=_read_json(folders["smoke_test"], SMOKE_TEST_FILE),
         published=pushed.get("pushed_destination") if pushed.get("pushed") else None,
-        withheld=pushed.get("not_pushed_reason"),
+        not_published_reason=pushed.get("not_pushed_reason"),
         version_in_service=_version_in_service(run),
         trainings=trainings,
         detector=read_detector(folders["detector_run"]) if folders["detector_run"] else None,
@@ -154,18 +155,18 @@ def read_contents(output: Path) -> RunContents:
 
 
 def artifact_folder(artifact: metadata_store_pb2.Artifact, output: Path) -> epath.Path:
-    """Where an artifact's files are: at its URI, or, where the output folder was moved, at the same place in that."""
+    """Returns the folder of an artifact's files: its URI, or the same path in an output folder that was moved."""
     folder = epath.Path(artifact.uri)
     moved = epath.Path(output).joinpath(ARTIFACTS_FOLDER, *folder.parts[-3:])  # <node>/<output key>/<execution>
     return moved if not folder.exists() and moved.exists() else folder
 
 
-def _folder(run: Run, key: str, output: Path) -> epath.Path | None:
+def _folder(run: RecordedRun, key: str, output: Path) -> epath.Path | None:
     node = run.node_with_output(key)
     return artifact_folder(node.outputs[key], output) if node else None
 
 
-def _training(node: Node, made: Node, output: Path) -> Training:
+def _training(node: RecordedNode, made: RecordedNode, output: Path) -> Training:
     return Training(
         network=json.loads(node.parameters.get("network", "{}")),
         training=json.loads(node.parameters.get("training", "{}")),
@@ -175,7 +176,7 @@ def _training(node: Node, made: Node, output: Path) -> Training:
     )
 
 
-def _version_in_service(run: Run) -> str | None:
+def _version_in_service(run: RecordedRun) -> str | None:
     models = [_properties(node.outputs["model"]) for node in run.nodes if "model" in node.outputs]
     return next((properties.get("version") for properties in models if properties.get("in_service")), None)
 
@@ -184,7 +185,7 @@ def _properties(artifact: metadata_store_pb2.Artifact) -> dict[str, Any]:
     return {name: property_value(value) for name, value in artifact.custom_properties.items()}
 
 
-def _node_row(node: Node) -> dict[str, Any]:
+def _node_row(node: RecordedNode) -> dict[str, Any]:
     code = str(node.parameters.get("code_fingerprint", ""))
     return {"id": node.id, "type": node.type, "seconds": node.seconds, "cached": node.cached, "code": code}
 
@@ -205,7 +206,7 @@ def _read_lines(folder: epath.Path | None, file: str) -> list[Any]:
 
 
 def known(values: Mapping[str, Any] | None, *keys: str) -> Any:
-    """Looks up a value by a path of keys; `None` where the path ends early."""
+    """Returns the value at a path of keys; `None` if a key is missing."""
     found: Any = values
     for key in keys:
         found = found.get(key) if isinstance(found, Mapping) else None

@@ -1,32 +1,34 @@
-"""The detector of a run as a page shows it."""
+"""Reads the detector of a run for a page."""
 
 from __future__ import annotations
 
 import dataclasses
 import io
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from etils import epath
 from PIL import Image
 
 from components.run_files import DETECTION_FILE, DETECTIONS_FOLDER, HISTORY_JSON
 from pipeline.report.example_pictures import data_uri
 
-# The names that DetectorTrainer gives its files, again: its module needs TFX. A test holds them together.
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from etils import epath
+
 SHOWN_PICTURES = 6
 
 
 @dataclasses.dataclass(frozen=True)
 class Detector:
-    """What a page shows of a detector.
+    """A detector, as a page shows it.
 
     Attributes:
-        figures: mean average precision on val, as `average_precision.detection_figures` gives it.
-        epochs: of its training.
-        pictures: `data:` URIs; the truth on the left, what was found on the right.
+        figures: average precision on the val split, as returned by `average_precision.detection_figures`.
+        epochs: the number of epochs of the training.
+        pictures: `data:` URIs; each picture has the ground truth on the left and the detections on the right.
     """
 
     figures: Mapping[str, Any]
@@ -35,16 +37,16 @@ class Detector:
 
 
 def read_detector(folder: epath.Path) -> Detector:
-    """Reads what a DetectorTrainer left.
+    """Reads the artifact `detector_run` of a DetectorTrainer.
 
     Args:
-        folder: its `detector_run`.
+        folder: the artifact's folder.
 
     Raises:
         OSError: a file is missing.
         ValueError: a file is damaged.
     """
-    history_file = folder / HISTORY_JSON  # weights that were taken as they are have none
+    history_file = folder / HISTORY_JSON  # missing if the weights were used without training
     history = json.loads(history_file.read_text()) if history_file.exists() else {}
     pictures = sorted((folder / DETECTIONS_FOLDER).glob("*.png"))[:SHOWN_PICTURES]
     return Detector(

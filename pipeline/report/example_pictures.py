@@ -1,23 +1,26 @@
-"""Pictures of single images for the report: photo, truth, predictions, and where a prediction is wrong."""
+"""Pictures of single images for the report: photo, ground truth, predictions and wrong pixels."""
 
 from __future__ import annotations
 
 import base64
 import dataclasses
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from etils import epath
 from PIL import Image
 
 from components.run_files import PHOTO_FILE, TRUTH_FILE
 from tfds_voc_seg.labels import BACKGROUND, VOID
 from tfds_voc_seg.pictures import classes_seen, enlarge, overlay
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from etils import epath
+
 WRONG = (226, 28, 96)
-"""The colour of wrong pixels: none of VOC's classes has one near it."""
+"""The colour of wrong pixels; no class of VOC has a similar one."""
 RANKS = ("best", "median", "worst")
 
 _WEBP_QUALITY = 84
@@ -25,19 +28,19 @@ _WEBP_QUALITY = 84
 
 @dataclasses.dataclass(frozen=True)
 class ExampleView:
-    """One image as the report shows it; pictures are `data:` URIs.
+    """One image, as the report shows it. Pictures are `data:` URIs.
 
     Attributes:
-        image_id: VOC's.
+        image_id: VOC's image id.
         rank: one of `RANKS`.
-        mean_iou: model → of this image alone; `None` where it has no valid pixel.
-        width: of the pictures, pixels.
-        height: of the pictures, pixels.
-        photo: as the networks see it.
-        truth: the masks over the photo.
+        mean_iou: model → mean IoU of this image alone; `None` if it has no valid pixel.
+        width: the pictures' width, pixels.
+        height: the pictures' height, pixels.
+        photo: the photo as the networks see it.
+        truth: the ground truth over the photo.
         predictions: model → its prediction over the photo.
-        differences: model → wrong pixels over a pale photo.
-        classes: what can be seen in them, `void` included.
+        differences: model → its wrong pixels over a pale photo.
+        classes: the classes in the ground truth and in the predictions, with `void` if it occurs.
     """
 
     image_id: str
@@ -53,10 +56,10 @@ class ExampleView:
 
 
 def example_view(folder: epath.Path, example: Mapping[str, Any], class_names: Sequence[str]) -> ExampleView:
-    """Draws one image.
+    """Draws the pictures of one image.
 
     Args:
-        folder: holds a folder of this image's id with `photo.png`, `truth.png` and a prediction a model.
+        folder: has a subfolder named after the image id, with `photo.png`, `truth.png` and one class map per model.
         example: `image_id`, `rank` and `mean_iou` (model → value).
         class_names: VOC's names of the class ids.
 
@@ -87,7 +90,7 @@ def example_view(folder: epath.Path, example: Mapping[str, Any], class_names: Se
 
 
 def difference(photo: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Paints the wrong pixels over a pale grey photo; void, which is not judged, is hatched.
+    """Paints the wrong pixels over a pale grey photo. Void pixels are hatched: they are neither right nor wrong.
 
     Args:
         photo: uint8 [height, width, 3].
@@ -113,8 +116,13 @@ def data_uri(picture: np.ndarray) -> str:
 
 
 def _read(file: epath.Path, mode: str | None = None) -> np.ndarray:
-    """A picture's pixels; without a mode those of a palette or grey picture, which are class ids."""
+    """Reads a picture.
+
+    Args:
+        file: the picture.
+        mode: Pillow's mode to convert it to; `None` for a class map, which must have the mode P or L.
+    """
     with Image.open(io.BytesIO(file.read_bytes())) as image:
         if mode is None and image.mode not in ("P", "L"):
-            raise ValueError(f"{file} is no class map: its mode is {image.mode}")
+            raise ValueError(f"{file} is not a class map: its mode is {image.mode}")
         return np.asarray(image.convert(mode) if mode else image)

@@ -1,23 +1,26 @@
-"""A confusion matrix as rows of a table whose cells are coloured: readable by eye, by keyboard and by screen reader."""
+"""A confusion matrix as a table with coloured cells, which screen readers can read too."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 STEPS = 10
-"""The page has a colour for each tenth of a row, and one for none."""
+"""The number of colours, one per tenth of a row; step 0 is for an empty cell."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """Where some of a true class's pixels went.
+    """The pixels of one true class that were predicted as one class.
 
     Attributes:
-        text: their share in percent, rounded; what is not quite 0 or 100 is not shown as such.
-        step: the colour's number, 0 to `STEPS`.
-        pixels: how many they are.
-        right: whether the prediction is right.
+        text: their share of the true class in percent, rounded; `<1` and `>99` instead of a rounded 0 and 100.
+        step: the number of the colour, 0 to `STEPS`.
+        pixels: the number of pixels.
+        right: whether the predicted class is the true class.
     """
 
     text: str
@@ -31,9 +34,9 @@ class Row:
     """A true class.
 
     Attributes:
-        name: the class.
-        pixels: of the truth.
-        cells: one a predicted class; empty where the class is absent from the truth.
+        name: the class name.
+        pixels: the number of its pixels in the ground truth.
+        cells: one per predicted class; empty if the class is absent from the ground truth.
     """
 
     name: str
@@ -42,7 +45,7 @@ class Row:
 
 
 def heat_map_rows(confusion: Sequence[Sequence[int]], class_names: Sequence[str]) -> list[Row]:
-    """Normalises a confusion matrix by its rows.
+    """Divides each row of a confusion matrix by the row's sum.
 
     Args:
         confusion: int [K, K]; row: true class, column: predicted class.

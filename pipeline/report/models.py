@@ -1,16 +1,19 @@
-"""The models that a report compares, and what can be said of any two of them."""
+"""The models that a report compares, and the difference between each two of them."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+import itertools
+from typing import TYPE_CHECKING, Any
 
 from pipeline.report.charts import NUM_SERIES
 from pipeline.report.contents import RunContents, known
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 IN_SERVICE = "in-service"
-"""The evaluation's name of the model in service."""
+"""The name of the model in service in the evaluation."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,11 +21,11 @@ class Model:
     """A candidate, or the model in service.
 
     Attributes:
-        name: as the evaluation calls it.
-        label: as the page calls it.
-        series: its colour's number; 0 for the model in service.
-        figures: as in `evaluation.json`.
-        outcome: `published`, `best`, `refused`, `in service` or nothing.
+        name: its name in the evaluation.
+        label: its name on the page.
+        series: the number of its colour; 0 for the model in service.
+        figures: its figures in `evaluation.json`.
+        outcome: `published`, `best`, `refused`, `in service` or empty.
     """
 
     name: str
@@ -32,24 +35,25 @@ class Model:
     outcome: str = ""
 
     def figure(self, *keys: str) -> Any:
-        """A figure by its path of keys; `None` where the evaluation has none."""
+        """Returns the figure at a path of keys; `None` if the evaluation does not have it."""
         return known(self.figures, *keys)
 
     @property
     def interval(self) -> Sequence[float] | None:
-        """The 95 % interval of the mean IoU."""
-        return self.figures.get("mean_iou_interval")
+        """The 95 % interval of the mean IoU; `None` if the evaluation does not have it."""
+        interval: Sequence[float] | None = self.figures.get("mean_iou_interval")
+        return interval
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """By how much one model's mean IoU is above another's, on the same images.
+    """The difference between the mean IoU of two models on the same images.
 
     Attributes:
-        better: the one with the higher mean IoU.
-        worse: the other.
-        mean_iou: the difference, 0 or more as a rule.
-        interval: its 95 % interval; `None` where there is none.
+        better: the model with the higher mean IoU.
+        worse: the other model.
+        mean_iou: the difference, 0 or more.
+        interval: its 95 % interval; `None` if the evaluation does not have it.
     """
 
     better: Model
@@ -58,13 +62,13 @@ class Difference:
     interval: tuple[float, float] | None
 
     @property
-    def beyond_luck(self) -> bool:
-        """Whether the interval leaves out 0."""
+    def significant(self) -> bool:
+        """Whether there is an interval and it does not contain 0."""
         return self.interval is not None and (self.interval[0] > 0 or self.interval[1] < 0)
 
 
 def compared_models(contents: RunContents) -> list[Model]:
-    """The candidates, best mean IoU first, then the model in service."""
+    """Returns the candidates in descending order of mean IoU, then the model in service."""
     evaluation = contents.evaluation or {}
     candidates = known(evaluation, "candidates") or {}
     outcomes = {known(contents.selection, "selected"): "published" if contents.published else "best"}
@@ -80,22 +84,27 @@ def compared_models(contents: RunContents) -> list[Model]:
 
 
 def model_differences(evaluation: Mapping[str, Any] | None, models: Sequence[Model]) -> list[Difference]:
-    """Each two models once, the better one first; empty where the evaluation holds no differences."""
-    table = known(evaluation, "differences") or {}
+    """Returns the difference for each pair of models; empty if the evaluation has no differences."""
+    table = known(evaluation, "differences")
     found = []
-    for number, one in enumerate(models):
-        for other in models[number + 1 :]:
-            entry, sign = known(table, one.name, other.name), 1
-            if entry is None:
-                entry, sign = known(table, other.name, one.name), -1
-            if entry is None or entry.get("mean_iou") is None:
-                continue
-            value = sign * entry["mean_iou"]
-            ends = entry.get("interval")
-            interval = tuple(sorted(sign * end for end in ends)) if ends else None
-            if value < 0:
-                value, interval = -value, tuple(sorted(-end for end in interval)) if interval else None
-                found.append(Difference(other, one, value, interval))  # type: ignore[arg-type]
-            else:
-                found.append(Difference(one, other, value, interval))  # type: ignore[arg-type]
+    for one, other in itertools.combinations(models, 2):
+        entry, reversed_entry = known(table, one.name, other.name), known(table, other.name, one.name)
+        if entry is None and reversed_entry is not None:
+            entry = _negated(reversed_entry)
+        if entry is None or entry.get("mean_iou") is None:
+            continue
+        better, worse = one, other
+        if entry["mean_iou"] < 0:
+            better, worse, entry = other, one, _negated(entry)
+        ends = entry.get("interval")
+        found.append(Difference(better, worse, entry["mean_iou"], (min(ends), max(ends)) if ends else None))
     return found
+
+
+def _negated(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a difference in the opposite direction."""
+    mean_iou, ends = entry.get("mean_iou"), entry.get("interval")
+    return {
+        "mean_iou": None if mean_iou is None else -mean_iou,
+        "interval": [-end for end in ends] if ends else None,
+    }

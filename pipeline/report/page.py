@@ -1,12 +1,10 @@
-"""The page itself: what was gathered, filled into the templates."""
+"""Renders the report: fills the contents into the templates."""
 
 from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import yaml
@@ -20,22 +18,26 @@ from pipeline.report.heat_map import STEPS
 from pipeline.report.models import Model, compared_models, model_differences
 from tfds_voc_seg.storage import write_text_whole
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
 _MEBIBYTE = 2**20
 
 
 def write_report(output: Path) -> Path:
-    """Writes the report of an output folder's latest finished run, whole or not at all.
+    """Writes the report of the latest finished run in an output folder, completely or not at all.
 
     Args:
-        output: what `vocseg run` wrote to; nothing else is read.
+        output: the output folder of `vocseg run`.
 
     Returns:
-        The page's path.
+        The path of the page.
 
     Raises:
         RunNotFoundError: the folder holds no finished run.
         ValueError: a file of the run is damaged.
-        OSError: an artifact can't be read, or the page can't be written.
+        OSError: an artifact cannot be read, or the page cannot be written.
     """
     page = make_page(read_contents(output))
     file = output / REPORT_FILE
@@ -45,7 +47,7 @@ def write_report(output: Path) -> Path:
 
 
 def make_page(contents: RunContents) -> str:
-    """Makes the page: HTML that needs no other file and no network. What is missing is said to be."""
+    """Renders the page: HTML that needs no other file and no network. It names missing contents."""
     models = compared_models(contents)
     class_names = list(known(contents.evaluation, "class_names") or [])
     absent = sections.absent_classes(models, class_names)
@@ -87,17 +89,17 @@ def _data_classes(contents: RunContents) -> list[str]:
 
 
 def _code_of_network(code: str) -> tuple[str, str]:
-    """A trainer's code hash in its two parts: the function that makes the network, and the hash."""
+    """Splits the code hash of a trainer into the function that creates the network and the hash itself."""
     function, at, fingerprint = code.partition("@")
     return (function, fingerprint) if at else ("", code)
 
 
 def report_environment(*packages: str) -> jinja2.Environment:
-    """The templates of these packages and of the report, with the filters and styles that all pages share."""
+    """Returns the templates of the report and of other packages, with the filters and styles of all pages."""
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package) for package in (*packages, "pipeline.report")]),
         autoescape=True,
-        undefined=jinja2.ChainableUndefined,  # a key that an older artifact lacks counts as missing
+        undefined=jinja2.ChainableUndefined,  # a key that an older artifact does not have is shown as missing
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -120,7 +122,7 @@ def report_environment(*packages: str) -> jinja2.Environment:
 
 
 def _or_dash(text_of: Callable[..., str]) -> Callable[..., str]:
-    """A filter that shows what is missing as a dash."""
+    """Makes a template filter that shows a missing value as a dash."""
 
     def shown(value: Any, *settings: Any) -> str:
         return "–" if value is None or isinstance(value, jinja2.Undefined) else text_of(value, *settings)
@@ -131,7 +133,7 @@ def _or_dash(text_of: Callable[..., str]) -> Callable[..., str]:
 def _css(environment: jinja2.Environment) -> Markup:
     loader = environment.loader
     assert loader is not None
-    return Markup(loader.get_source(environment, "page.css")[0])  # our own file
+    return Markup(loader.get_source(environment, "page.css")[0])  # a file of this package: no escaping
 
 
 def _duration(seconds: float) -> str:
@@ -142,6 +144,6 @@ def _duration(seconds: float) -> str:
 
 
 def _sentence(text: Any) -> str:
-    """A reason as a sentence: a full stop at its end. Its beginning may be a name, which keeps its letters."""
+    """Ends a text with a full stop. The first letter is not changed, because the text may begin with a name."""
     words = str(text).strip()
     return words if words.endswith((".", "!", "?")) else f"{words}."

@@ -1,29 +1,32 @@
-"""Artifacts → what the page's templates show: pure functions, except for the pictures, which are read from files."""
+"""Prepares the contents of the report's sections. All functions are pure, but `example_groups` reads files."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from markupsafe import Markup
+from typing import TYPE_CHECKING, Any
 
 from components.metrics import CLASS_METRIC_NAMES, METRIC_NAMES
 from pipeline.report.charts import Line, axis_end, line_chart
 from pipeline.report.contents import RunContents, Training, known
 from pipeline.report.example_pictures import RANKS, ExampleView, example_view
 from pipeline.report.heat_map import heat_map_rows
-from pipeline.report.models import Model
 from tfds_voc_seg.labels import BACKGROUND, VOC_CLASSES
 from tfds_voc_seg.pictures import class_colour
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from markupsafe import Markup
+
+    from pipeline.report.models import Model
+
 OTHER_CLASS_FIGURES = {key: name for key, name in CLASS_METRIC_NAMES.items() if key != "per_class_iou"}
-"""Those beside the IoU, which has a column of its own."""
+"""The figures of a class other than IoU, which has its own table."""
 CURVES = {"mean_iou": "mean IoU", "loss": "loss", "accuracy": "pixel accuracy"}
 
 
 def class_swatch(name: str) -> str:
-    """A class's colour in CSS: VOC's own; background has none, and another name than VOC's is grey."""
+    """Returns the colour of a class in CSS: VOC's colour, transparent for background, grey for an unknown class."""
     if name == BACKGROUND:
         return "transparent"
     red, green, blue = class_colour(name) if name in VOC_CLASSES else (128, 128, 128)
@@ -31,12 +34,12 @@ def class_swatch(name: str) -> str:
 
 
 def class_rows(models: Sequence[Model], class_names: Sequence[str], absent: Sequence[str]) -> list[dict[str, Any]]:
-    """A row a class: its share of the truth's pixels, and each model's figures.
+    """Returns one row per class: its share of the pixels of the ground truth, and each model's figures.
 
     Args:
         models: the compared models.
-        class_names: background first.
-        absent: the classes that no mask of the split holds.
+        class_names: the class names, background first.
+        absent: the classes that occur in no mask of the split.
     """
     confusion = next((model.figure("confusion_matrix") for model in models if model.figure("confusion_matrix")), None)
     pixels = [sum(row) for row in confusion] if confusion else None
@@ -59,7 +62,10 @@ def class_rows(models: Sequence[Model], class_names: Sequence[str], absent: Sequ
 
 
 def absent_classes(models: Sequence[Model], class_names: Sequence[str]) -> list[str]:
-    """The classes that are absent from the truth: as the evaluation lists them, or those without an IoU."""
+    """Returns the classes that are absent from the ground truth.
+
+    An older evaluation does not list them: then they are the classes without an IoU.
+    """
     for model in models:
         listed = model.figure("absent_classes")
         if listed is not None:
@@ -71,7 +77,7 @@ def absent_classes(models: Sequence[Model], class_names: Sequence[str]) -> list[
 
 
 def confusion_maps(models: Sequence[Model], class_names: Sequence[str]) -> list[tuple[Model, Any]]:
-    """Each model that has a confusion matrix, with the rows of its heat map."""
+    """Returns pairs of a model and the rows of its heat map, for the models that have a confusion matrix."""
     return [
         (model, heat_map_rows(model.figure("confusion_matrix"), class_names))
         for model in models
@@ -80,7 +86,10 @@ def confusion_maps(models: Sequence[Model], class_names: Sequence[str]) -> list[
 
 
 def original_size_rows(models: Sequence[Model]) -> list[tuple[Model, list[tuple[Any, Any]]]]:
-    """Each model with its figures at the network's size and at the photos' own; empty where no model has the latter."""
+    """Returns each model with pairs of its figures at the network's size and at the photos' own size.
+
+    The result is empty if no model has figures at the photos' own size.
+    """
     if not any(model.figure("original_size") for model in models):
         return []
     return [
@@ -89,7 +98,7 @@ def original_size_rows(models: Sequence[Model]) -> list[tuple[Model, list[tuple[
 
 
 def slice_tables(models: Sequence[Model]) -> dict[str, list[dict[str, Any]]]:
-    """For each way of slicing, a row a slice: its number of images and each model's mean IoU."""
+    """Returns one table per kind of slice, with one row per slice: the number of images and each model's mean IoU."""
     tables: dict[str, list[dict[str, Any]]] = {}
     for dimension in dict.fromkeys(key for model in models for key in model.figure("slices") or {}):
         names = dict.fromkeys(name for model in models for name in model.figure("slices", dimension) or {})
@@ -112,7 +121,7 @@ def slice_tables(models: Sequence[Model]) -> dict[str, list[dict[str, Any]]]:
 
 
 def example_groups(contents: RunContents, class_names: Sequence[str]) -> dict[str, list[ExampleView]]:
-    """The best, median and worst images; one whose pictures can't be read is left out, and logged."""
+    """Returns the best, median and worst images. An image whose pictures cannot be read is skipped and logged."""
     groups: dict[str, list[ExampleView]] = {rank: [] for rank in RANKS}
     for example in known(contents.evaluation, "examples") or []:
         if contents.examples_folder is None:
@@ -120,14 +129,14 @@ def example_groups(contents: RunContents, class_names: Sequence[str]) -> dict[st
         try:
             view = example_view(contents.examples_folder, example, class_names)
         except (OSError, ValueError) as error:
-            logging.warning("Left out of the report: the pictures of %s (%s)", example.get("image_id"), error)
+            logging.warning("The report skips the pictures of %s: %s", example.get("image_id"), error)
             continue
         groups.setdefault(view.rank, []).append(view)
     return {rank: views for rank, views in groups.items() if views}
 
 
 def curve_charts(trainings: Mapping[str, Training], models: Sequence[Model]) -> list[tuple[str, Markup]]:
-    """A chart a metric, its name first: val as lines, train thin and dashed."""
+    """Returns one pair of title and chart per metric: solid lines for val, thin dashed lines for train."""
     series = {model.name: model.series for model in models}
     charts = []
     for metric, title in CURVES.items():
@@ -144,7 +153,7 @@ def curve_charts(trainings: Mapping[str, Training], models: Sequence[Model]) -> 
 
 
 def training_rows(trainings: Mapping[str, Training]) -> list[dict[str, Any]]:
-    """A row a candidate: epochs, the best of them on val, and the figures there."""
+    """Returns one row per candidate: the number of epochs, the best epoch on val, and the figures in it."""
     rows = []
     for name, training in trainings.items():
         monitored = str(training.training.get("monitor", "val_mean_iou"))
@@ -152,7 +161,7 @@ def training_rows(trainings: Mapping[str, Training]) -> list[dict[str, Any]]:
         reached = [(value, -epoch) for epoch, value in enumerate(history) if value is not None]
         if not reached:
             continue
-        best = -max(reached)[1]  # the first of equals, as training keeps it
+        best = -max(reached)[1]  # the first of equal epochs, as in the training
         rows.append(
             {
                 "name": name,
@@ -167,7 +176,7 @@ def training_rows(trainings: Mapping[str, Training]) -> list[dict[str, Any]]:
 
 
 def data_rows(data_summary: Mapping[str, Any], class_names: Sequence[str]) -> list[dict[str, Any]]:
-    """A row a class: for each split the images that hold it and its share of the valid pixels."""
+    """Returns one row per class: per split the number of images with it and its share of the valid pixels."""
     rows = []
     for name in class_names:
         cells = []
@@ -181,6 +190,6 @@ def data_rows(data_summary: Mapping[str, Any], class_names: Sequence[str]) -> li
 
 
 def share_end(rows: Sequence[Mapping[str, Any]]) -> float:
-    """Where the axis of the classes' shares ends; background, which dwarfs the others, is left out."""
+    """Returns the end of the axis of the classes' shares. Background is ignored: it is much larger than the others."""
     shares = [cell["share"] for row in rows for cell in row["cells"] if row["name"] != BACKGROUND]
     return axis_end(shares)

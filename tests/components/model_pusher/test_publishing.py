@@ -302,14 +302,14 @@ def test_the_command(serving: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = serving.parent
     assert cli.main(["rollback", str(output)]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"version 4 is out of service; it is kept, whole, in {serving}/withdrawn/4",
+        f"version 4 is out of service; it was moved to {serving}/withdrawn/4",
         "version 3 is in service",
         f"`vocseg rollback {output} --to 4` undoes this",
     ]
     assert cli.main(["rollback", str(output), "--to", "4"]) == 0
     assert capsys.readouterr().out == "version 4 is in service again\n"
     assert cli.main(["rollback", str(output), "--to", "4"]) == 0
-    assert capsys.readouterr().out == "version 4 was in service already; nothing was changed\n"
+    assert capsys.readouterr().out == "version 4 is already in service; nothing was changed\n"
     assert cli.main(["rollback", str(output), "--to", "9"]) == EXIT_USAGE
     assert "vocseg: there is no version 9" in capsys.readouterr().err
     assert cli.main(["rollback", str(output / "elsewhere")]) == EXIT_USAGE

@@ -9,7 +9,7 @@ import pytest
 
 from components.model_selector.model_card import model_card
 from components.saved_model.description import ModelDescription
-from tests.pipeline.made_run import CLASS_NAMES, SIZE, SMOKE_TEST, write_evaluation
+from tests.pipeline.made_artifacts import CLASS_NAMES, SIZE, SMOKE_TEST, write_evaluation
 
 SECTIONS = [
     "Model details",

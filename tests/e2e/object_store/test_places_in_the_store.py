@@ -67,9 +67,9 @@ def test_the_local_runner_converts_it_and_knows_it_again(remote_devkit: str, tmp
     config = load_config("demo", devkit=remote_devkit, output=str(tmp_path / "run"))
     left_out = {*NODES_BESIDE_TRAINERS, *map(trainer_id, config.candidates)} - {"VocExampleGen"}
     for cached in ([], ["VocExampleGen"]):
-        _, store, watch = run_nodes(config, Display(Console(quiet=True)), without=left_out)
-        assert (list(watch.seconds), watch.cached) == (["VocExampleGen"], cached)
-    (examples,) = store.get_artifacts_by_type("Examples")
+        run = run_nodes(config, Display(Console(quiet=True)), without=left_out)
+        assert (list(run.seconds), run.cached) == (["VocExampleGen"], cached)
+    (examples,) = run.store.get_artifacts_by_type("Examples")
     assert len(list(Path(examples.uri, "Split-val").iterdir())) == config.data.num_shards
 
 

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline import cli
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -24,7 +27,7 @@ def test_help_imports_nothing_heavy() -> None:
         assert option in finished.stdout
 
 
-def test_a_wrong_configuration_is_refused_before_anything_heavy_is_imported() -> None:
+def test_a_wrong_configuration_is_an_error_before_heavy_imports() -> None:
     program = (
         "import sys\n"
         "from pipeline import cli\n"
@@ -46,10 +49,10 @@ def test_data_sample_writes_a_devkit(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "already holds something" in capsys.readouterr().err
 
 
-def test_an_output_that_can_not_be_written_to(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_output_that_cannot_be_written_to(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     assert cli.main(["run", "--output", str(tmp_path / "file")]) == EXIT_FAILED
-    assert "file can't be written to" in capfd.readouterr().err
+    assert "file cannot be written to" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [[], ["data", "sample", "folder", "--train", "0"], ["fly"]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from pipeline.commands.data_check import check
-from pipeline.commands.data_show import show
+from pipeline import cli
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
+from pipeline.examples import ExamplesError, write_example_pictures
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.pictures import class_colour, example_picture
@@ -23,13 +24,38 @@ from tfds_voc_seg.records.decoding import class_map_from_one_hot, parse_record
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.voc_seg_dataset_builder import VocSegConfig
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def _pixels(file: Path) -> np.ndarray:
+
+def check(folder: Path) -> int:
+    """Runs `vocseg data check`."""
+    return cli.main(["data", "check", str(folder)])
+
+
+def show(
+    source: str,
+    output: Path,
+    *,
+    count: int = 12,
+    split: str = "train",
+    image_size: int | None = None,
+    classes: tuple[str, ...] = (),
+    force: bool = False,
+) -> int:
+    """Runs `vocseg data show`."""
+    arguments = ["data", "show", source, "--output", str(output), "--count", str(count), "--split", split]
+    arguments += ["--image-size", str(image_size)] if image_size else []
+    arguments += ["--classes", ",".join(classes)] if classes else []
+    return cli.main([*arguments, *(["--force"] if force else [])])
+
+
+def _pixels(file: Path) -> NDArray[np.uint8]:
     with Image.open(file) as image:
         return np.array(image)
 
 
-def _expected(devkit: Path, image_id: str, config: RecordConfig, split: str = "train") -> np.ndarray:
+def _expected(devkit: Path, image_id: str, config: RecordConfig, split: str = "train") -> NDArray[np.uint8]:
     (pair,) = (pair for pair in read_splits(devkit)[split].pairs if pair.image_id == image_id)
     record = tf.constant(PairEncoder(config)(pair))
     image, mask = parse_record(record, config.image_size, len(config.class_names))
@@ -42,16 +68,16 @@ def _expected(devkit: Path, image_id: str, config: RecordConfig, split: str = "t
 def test_a_clean_devkit_passes(devkit: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert check(devkit) == 0
     printed = capfd.readouterr()
-    assert printed.err == ""  # no bar where there is no terminal, nothing of the libraries
+    assert printed.err == ""  # no progress bar without a terminal, no output of libraries
     lines = printed.out.splitlines()
     assert lines[0].split() == ["class", "train", "images", "pixels", "val", "images", "pixels"]
     assert lines[1].startswith("background")
-    assert any(line.split() == ["train", "absent", "absent"] for line in lines)  # the class
+    assert any(line.split() == ["train", "absent", "absent"] for line in lines)  # the class train
     assert any(line.startswith("void") and line.count("%") == 2 for line in lines)
     assert lines[-1] == f"{devkit}: 10 train and 5 val images are good; no problems"
 
 
-def test_problems_are_listed_with_what_to_do(own_devkit: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_problems_are_listed_with_advice(own_devkit: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train, val = (listing.pairs for listing in read_splits(own_devkit).values())
     Image.fromarray(_pixels(Path(train[1].photo))).save(train[1].mask)
     Path(val[0].photo).unlink()
@@ -62,7 +88,7 @@ def test_problems_are_listed_with_what_to_do(own_devkit: Path, capsys: pytest.Ca
     assert printed.endswith("3 train and 1 val images are good; 2 problems, listed above\n")
 
 
-def test_a_folder_that_is_no_devkit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_a_devkit_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for folder in (tmp_path, tmp_path / "missing"):
         assert check(folder) == EXIT_USAGE
         (line,) = capsys.readouterr().err.splitlines()
@@ -70,7 +96,7 @@ def test_a_folder_that_is_no_devkit(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize(("content", "message"), [(b"", "val.txt is empty"), (b"\xff\xfe\xff", "is not a text file")])
-def test_a_list_that_can_not_be_used(
+def test_an_unusable_list_fails(
     content: bytes, message: str, own_devkit: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (own_devkit / "ImageSets/Segmentation/val.txt").write_bytes(content)
@@ -79,12 +105,9 @@ def test_a_list_that_can_not_be_used(
     assert message in line
 
 
-def test_only_the_commands_words_reach_the_terminal(devkit: Path) -> None:
-    program = (
-        "import sys, pathlib; from pipeline.commands.data_check import check\n"
-        "sys.exit(check(pathlib.Path(sys.argv[1])))"
-    )
-    finished = subprocess.run([sys.executable, "-c", program, str(devkit)], capture_output=True, text=True, check=False)
+def test_libraries_print_nothing(devkit: Path) -> None:
+    command = [sys.executable, "-m", "pipeline.cli", "data", "check", str(devkit)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (finished.returncode, finished.stderr) == (0, "")
 
 
@@ -107,13 +130,13 @@ def test_pictures_of_a_devkit(devkit: Path, tmp_path: Path, capsys: pytest.Captu
         assert named == {name for name in CLASSES if f"<name>{name}</name>" in annotation}
 
 
-def test_a_split_has_no_more_than_it_has(devkit: Path, tmp_path: Path) -> None:
+def test_a_large_count_shows_the_whole_split(devkit: Path, tmp_path: Path) -> None:
     assert show(str(devkit), tmp_path, count=100, split="val", image_size=16) == 0
     assert len(list(tmp_path.iterdir())) == VAL_IMAGES
 
 
-def test_chosen_classes_leave_out_the_images_without_them(devkit: Path, tmp_path: Path) -> None:
-    assert show(str(devkit), tmp_path, count=100, image_size=IMAGE_SIZE, classes=["person", "car"]) == 0
+def test_images_without_the_chosen_classes_are_skipped(devkit: Path, tmp_path: Path) -> None:
+    assert show(str(devkit), tmp_path, count=100, image_size=IMAGE_SIZE, classes=("person", "car")) == 0
     shown = {file.stem for file in tmp_path.iterdir()}
     with_them = {
         pair.image_id
@@ -128,27 +151,31 @@ def test_chosen_classes_leave_out_the_images_without_them(devkit: Path, tmp_path
     np.testing.assert_array_equal(_pixels(tmp_path / f"{image_id}.png"), expected)
 
 
-def test_nothing_is_overwritten_unless_asked(devkit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_existing_pictures_are_overwritten_only_with_force(
+    devkit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     second = read_splits(devkit)["train"].pairs[1].image_id
     (tmp_path / f"{second}.png").write_text("mine")
     assert show(str(devkit), tmp_path, count=3, image_size=16) == EXIT_USAGE
     assert capsys.readouterr().err == f"vocseg: {tmp_path} already holds {second}.png; --force overwrites\n"
-    assert [file.name for file in tmp_path.iterdir()] == [f"{second}.png"]  # nor is anything written beside it
+    assert [file.name for file in tmp_path.iterdir()] == [f"{second}.png"]  # no other picture was written
     assert (tmp_path / f"{second}.png").read_text() == "mine"
     assert show(str(devkit), tmp_path, count=3, image_size=16, force=True) == 0
     assert len(list(tmp_path.iterdir())) == 3
     assert _pixels(tmp_path / f"{second}.png").ndim == 3
 
 
-def test_bad_pairs_are_said_and_left_out(own_devkit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_pairs_are_reported_and_skipped(
+    own_devkit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pairs = read_splits(own_devkit)["train"].pairs
     Path(pairs[0].photo).write_text("no photo")
     Path(pairs[1].photo).unlink()
     assert show(str(own_devkit), tmp_path / "pictures", image_size=16) == 0
     assert {file.stem for file in (tmp_path / "pictures").iterdir()} == {pair.image_id for pair in pairs[2:]}
-    said = capsys.readouterr().err
-    assert "vocseg: train.txt has 1 problem: see `vocseg data check`" in said
-    assert f"vocseg: left out: {pairs[0].image_id}: {pairs[0].photo} can't be decoded as a photo" in said
+    messages = capsys.readouterr().err
+    assert "vocseg: train.txt has 1 problem: see `vocseg data check`" in messages
+    assert f"vocseg: skipped: {pairs[0].image_id}: {pairs[0].photo} can't be decoded as a photo" in messages
 
 
 def test_pictures_of_a_prepared_dataset(
@@ -156,9 +183,9 @@ def test_pictures_of_a_prepared_dataset(
 ) -> None:
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
     assert show("voc_seg/person_car_16", tmp_path / "pictures") == EXIT_USAGE
-    said = capsys.readouterr().err
-    assert said.startswith(f"vocseg: voc_seg/person_car_16 is not prepared in {tmp_path / 'data'} (TFDS_DATA_DIR ")
-    assert len(said.splitlines()) == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"vocseg: voc_seg/person_car_16 is not prepared in {tmp_path / 'data'} (TFDS_DATA_DIR ")
+    assert len(message.splitlines()) == 1
 
     config = VocSegConfig(image_size=16, classes=("person", "car"), num_shards=1, devkit=devkit)
     tfds.builder("voc_seg", data_dir=tmp_path / "data", config=config).download_and_prepare()
@@ -174,33 +201,58 @@ def test_pictures_of_a_prepared_dataset(
     (shard,) = (tmp_path / "data").rglob("*validation.tfrecord*")
     shard.write_bytes(shard.read_bytes()[:-20])
     assert show("voc_seg/person_car_16", tmp_path / "other", split="val") == EXIT_USAGE
-    assert "can't be read; prepare it anew" in capsys.readouterr().err
+    assert "cannot be read; prepare it again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("source", "options", "message"),
     [
-        ({"source": "nowhere"}, "nowhere is neither a folder nor the name of a prepared dataset"),
-        ({"source": "."}, ". is not a VOC devkit"),
-        ({"source": "voc_seg/"}, "voc_seg/ is not how TFDS writes a dataset's name"),
-        ({"classes": ["dgo"]}, "unknown class 'dgo'; allowed are aeroplane"),
-        ({"image_size": 0}, "an image size of 0 is not in 1 to 4096"),
-        ({"count": 0}, "show at least one example"),
-        ({"split": "test"}, "of train or val"),
+        ("nowhere", {}, "nowhere is neither a folder nor the name of a prepared dataset"),
+        (".", {}, ". is not a VOC devkit"),
+        ("voc_seg/", {}, "voc_seg/ is not a dataset name of TFDS"),
+        ("voc_seg/person", {"classes": ("dog",)}, "voc_seg/person has its own image size and classes"),
+        (None, {"classes": ("dgo",)}, "unknown class 'dgo'; allowed are aeroplane"),
+        (None, {"image_size": 4097}, "an image size of 4097 is not in 1 to 4096"),
     ],
 )
 def test_wrong_arguments_of_show(
-    arguments: dict[str, object], message: str, devkit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: str | None,
+    options: dict[str, Any],
+    message: str,
+    devkit: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert show(**{"source": str(devkit), "output": tmp_path / "pictures", **arguments}) == EXIT_USAGE  # type: ignore[arg-type]
+    assert show(source or str(devkit), tmp_path / "pictures", **options) == EXIT_USAGE
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
     assert not (tmp_path / "pictures").exists()
 
 
-def test_nothing_to_show_and_nowhere_to_write(devkit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert show(str(devkit), tmp_path / "pictures", classes=["sheep"], image_size=16) == EXIT_FAILED
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image_size": 0}, "an image size of 0 is not in 1 to 4096"),
+        ({"count": 0}, "show at least one example"),
+        ({"split": "test"}, "of train or val"),
+    ],
+)
+def test_wrong_arguments_that_the_command_line_does_not_let_through(
+    options: dict[str, Any], message: str, devkit: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ExamplesError, match=message):
+        write_example_pictures(str(devkit), tmp_path / "pictures", warn=print, **options)
+    assert not (tmp_path / "pictures").exists()
+
+
+def test_a_split_without_the_classes_has_nothing_to_show(
+    devkit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert show(str(devkit), tmp_path / "pictures", classes=("sheep",), image_size=16) == EXIT_FAILED
     assert "has no train example to show" in capsys.readouterr().err
+
+
+def test_an_output_that_is_a_file_fails(devkit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     assert show(str(devkit), tmp_path / "file", count=1, image_size=16) == EXIT_FAILED
-    assert "file can't be written to" in capsys.readouterr().err
+    assert "file cannot be written to" in capsys.readouterr().err

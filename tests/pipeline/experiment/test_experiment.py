@@ -1,10 +1,9 @@
-"""The transfer experiment: its candidates, its claims, its page."""
+"""The transfer experiment: its candidates, its figures and its page."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -17,37 +16,40 @@ from pipeline import cli
 from pipeline.config.loading import load_config
 from pipeline.config.problems import ConfigError
 from pipeline.experiment.crops import border_crop, crop_window
-from pipeline.experiment.figures import Arm, arm, races, sharper
+from pipeline.experiment.figures import Arm, boundary_differences, make_arm, speedups
 from pipeline.experiment.page import Experiment, experiment_page, results_as_json
-from pipeline.experiment.seeds import seeded, with_seeds
+from pipeline.experiment.seeds import seeded_name, with_seeds
 from pipeline.report.detector import Detector
 from tfds_voc_seg.labels import VOID
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAMES = ["background", "dog"]
 
 
-def made_arm(name: str, curves: list[list[float]], boundary: list[float]) -> Arm:
+def arm_with(name: str, curves: list[list[float]], boundary: list[float]) -> Arm:
     histories = [{"val_mean_iou": c, "val_accuracy": c, "val_loss": [1 - value for value in c]} for c in curves]
     best = [max(curve) for curve in curves]
     return Arm(name, 64, histories, best, [0.1, 0.9], best, [0.2, 0.8], boundary, best)
 
 
-SCRATCH = made_arm("fcn8", [[0.1, 0.2, 0.3, 0.4, 0.5, 0.45], [0.1] * 6], [0.3, 0.2])
-TRANSFER = made_arm("fcn8_transfer", [[0.3, 0.45, 0.5, 0.6, 0.6, 0.6], [0.05] * 6], [0.4, 0.2])
-FCN4 = made_arm("fcn4", [[0.2] * 6, [0.3] * 6], [0.35, 0.1])
+SCRATCH = arm_with("fcn8", [[0.1, 0.2, 0.3, 0.4, 0.5, 0.45], [0.1] * 6], [0.3, 0.2])
+TRANSFER = arm_with("fcn8_transfer", [[0.3, 0.45, 0.5, 0.6, 0.6, 0.6], [0.05] * 6], [0.4, 0.2])
+FCN4 = arm_with("fcn4", [[0.2] * 6, [0.3] * 6], [0.35, 0.1])
 
 
-def test_a_candidate_a_seed() -> None:
+def test_there_is_one_candidate_per_seed() -> None:
     config = with_seeds(load_config("transfer_sample"), [3, 5])
     assert list(config.candidates)[:4] == ["fcn8_seed3", "fcn8_seed5", "fcn8_transfer_seed3", "fcn8_transfer_seed5"]
     assert config.candidates["unet_seed5"].training.seed == 5
     assert config.candidates["fcn8_transfer_seed3"].transfer
     plain, transferring = (config.candidates[f"{name}_seed3"] for name in ("fcn8", "fcn8_transfer"))
-    assert (plain.options, plain.training) == (transferring.options, transferring.training)  # all else is the same
-    assert seeded("unet", 5) in config.candidates
+    assert (plain.options, plain.training) == (transferring.options, transferring.training)  # only the transfer differs
+    assert seeded_name("unet", 5) in config.candidates
 
 
-def test_the_presets_compare_like_with_like() -> None:
+def test_the_presets_compare_networks_of_the_same_size() -> None:
     for preset in ("transfer_sample", "transfer_person_dog"):
         config = load_config(preset)
         assert config.candidates["fcn8"].options == config.candidates["fcn8_transfer"].options
@@ -66,11 +68,11 @@ def test_a_detector_needs_boxes_and_transfer_a_detector() -> None:
         load_config("transfer_sample", overrides=["detector.width=2"])
 
 
-def test_races() -> None:
-    first, second = races([0, 1], SCRATCH, TRANSFER)
+def test_comparisons_of_two_networks() -> None:
+    first, second = speedups([0, 1], SCRATCH, TRANSFER)
     assert (first.final, first.reached, first.within_a_third) == (0.45, 2, True)
     assert (second.reached, second.within_a_third) == (None, False)
-    assert sharper(FCN4, SCRATCH) == pytest.approx([0.05, -0.1])
+    assert boundary_differences(FCN4, SCRATCH) == pytest.approx([0.05, -0.1])
     assert SCRATCH.curve("val_mean_iou")[:2] == pytest.approx([0.1, 0.15])
 
 
@@ -89,7 +91,7 @@ def test_an_arm_from_an_evaluation() -> None:
         candidates[name] = {**scalar_metrics(np.asarray(total)), "original_size": None}
     evaluation = {"class_names": NAMES, "image_size": 8, "candidates": candidates}
     histories: dict[str, dict[str, list[float]]] = {name: {"val_mean_iou": [0.5]} for name in guesses}
-    found = arm("a", [0, 1], histories, evaluation, rows)
+    found = make_arm("a", [0, 1], histories, evaluation, rows)
     assert found.pixel_accuracy == [candidates[name]["pixel_accuracy"] for name in guesses]
     for ends, values in (
         (found.pixel_accuracy_interval, found.pixel_accuracy),
@@ -103,11 +105,15 @@ def test_an_arm_from_an_evaluation() -> None:
 def test_pixel_accuracy_resampled() -> None:
     confusions = np.array([[[3, 1], [0, 4]], [[0, 4], [4, 0]]])
     samples = bootstrap_pixel_accuracy(confusions)
-    assert set(np.round(samples, 4)) == {0.0, 0.4375, 0.875}  # twice the one, each once, twice the other
+    assert set(np.round(samples, 4)) == {
+        0.0,
+        0.4375,
+        0.875,
+    }  # the first image twice, each image once, the second image twice
     assert interval(samples) == [0.0, 0.875]
 
 
-def test_a_crop_shows_where_contours_are_missed(tmp_path: Path) -> None:
+def test_a_crop_shows_wrong_pixels_at_contours(tmp_path: Path) -> None:
     truth = np.zeros((48, 48), np.uint8)
     truth[30:44, 28:44] = 1
     truth[30, 28:44] = VOID
@@ -144,11 +150,11 @@ def experiment() -> Experiment:
     return Experiment([SCRATCH, TRANSFER, FCN4], [0, 1], [], detector, [{"name": "<made>"}])
 
 
-def test_the_page_says_what_was_measured(experiment: Experiment) -> None:
+def test_the_page_states_the_results(experiment: Experiment) -> None:
     page = experiment_page(experiment)
     text = " ".join(page.split())
-    assert "fcn8_transfer reaches what fcn8 ends at within a third of the epochs in 1 of 2 seeds" in text
-    assert "The boundary IoU of fcn4 is above that of fcn8 in 1 of 2 seeds" in text
+    assert "fcn8_transfer reaches the final mean IoU of fcn8 within a third of the epochs for 1 of 2 seeds" in text
+    assert "The boundary IoU of fcn4 is above that of fcn8 for 1 of 2 seeds" in text
     assert '<td class="num">never</td>' in text
     assert "−0.100" in text
     assert "0.250 by VOC2012’s protocol, – by VOC2007’s" in text
@@ -165,15 +171,15 @@ def test_a_page_without_the_claims_candidates_and_without_a_detector() -> None:
 
 def test_the_results_as_json(experiment: Experiment) -> None:
     results = json.loads(json.dumps(results_as_json(experiment)))
-    assert [race["within_a_third"] for race in results["transfer"]] == [True, False]
+    assert [speedup["within_a_third"] for speedup in results["transfer"]] == [True, False]
     assert results["boundary"] == {"of": ["fcn4", "fcn8"], "differences": pytest.approx([0.05, -0.1])}
     assert results["detector"]["map_voc2012"] == 0.25
 
 
-def test_the_command_refuses_what_it_cannot_do(capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_arguments_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["experiment", "transfer", "--seeds", "1,1"])
-    assert "each once" in capsys.readouterr().err
+    assert "different numbers of 0 or more" in capsys.readouterr().err
     assert cli.main(["experiment", "transfer", "--preset", "nowhere"]) == 2
     assert cli.main(["experiment", "transfer", "--preset", "demo", "--preset", "demo"]) == 2
     assert "a candidate of the same name" in capsys.readouterr().err

@@ -1,8 +1,8 @@
-"""The experiment's page in a real headless Chromium; skipped where there is none."""
+"""The page of an experiment in headless Chromium; skipped if there is no Chromium."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,12 +14,15 @@ from pipeline.experiment.figures import Arm
 from pipeline.experiment.page import Experiment, experiment_page
 from pipeline.report.detector import read_detector
 from tests.browser.tools import Browser
-from tests.pipeline.made_run import write_detector_run
+from tests.pipeline.made_artifacts import write_detector_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAMES = ["background", "dog", "person"]
 
 
-def made_arm(name: str, rise: float) -> Arm:
+def arm_with(name: str, rise: float) -> Arm:
     curves = [[1 - 0.9 * (1 - rise) ** epoch - 0.01 * seed for epoch in range(12)] for seed in range(3)]
     histories = [{"val_mean_iou": c, "val_accuracy": c, "val_loss": [2 * (1 - value) for value in c]} for c in curves]
     best = [max(curve) for curve in curves]
@@ -28,7 +31,7 @@ def made_arm(name: str, rise: float) -> Arm:
 
 @pytest.fixture
 def experiment(tmp_path: Path) -> Experiment:
-    arms = [made_arm(name, 0.1 * place) for place, name in enumerate(("fcn8", "fcn8_transfer", "fcn4", "unet"), 1)]
+    arms = [arm_with(name, 0.1 * place) for place, name in enumerate(("fcn8", "fcn8_transfer", "fcn4", "unet"), 1)]
     random = np.random.default_rng(0)
     truth = np.zeros((64, 64), np.uint8)
     truth[20:50, 10:40] = 1
@@ -43,7 +46,9 @@ def experiment(tmp_path: Path) -> Experiment:
     return Experiment(arms, [0, 1, 2], [crop] * 2, detector, [{"name": "made", "training": {"epochs": 12}}])
 
 
-def test_the_page_is_sound_in_a_browser(experiment: Experiment, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_the_page_is_valid_and_accessible_in_a_browser(
+    experiment: Experiment, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     page = tmp_path / "experiment.html"
     page.write_text(experiment_page(experiment), encoding="utf-8")
     for view in Browser(request.config).run("check_page.mjs", str(page), str(tmp_path)):
@@ -53,4 +58,4 @@ def test_the_page_is_sound_in_a_browser(experiment: Experiment, tmp_path: Path, 
         assert view["violations"] == []
         assert view["page_width"] <= view["width"], "the page scrolls sideways"
         assert view["first_focus"] == "Skip to the page"
-        assert view["unreachable"] == [], "boxes that scroll, but take no focus"
+        assert view["unreachable"] == [], "scrolling boxes without keyboard focus"

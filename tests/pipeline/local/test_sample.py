@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 
 from pipeline.config.loading import load_config
 from pipeline.config.problems import ConfigError
-from pipeline.config.schema import RunConfig
 from pipeline.display.live import Display
 from pipeline.local.sample import prepare_sample
 from pipeline.places import devkit_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.config.schema import RunConfig
 
 
 def prepared(output: Path, images: int) -> RunConfig:
@@ -21,14 +25,14 @@ def prepared(output: Path, images: int) -> RunConfig:
     return config
 
 
-def test_a_sample_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
+def test_an_existing_sample_is_not_changed(tmp_path: Path) -> None:
     photo = sorted((devkit_folder(prepared(tmp_path, 2)) / "JPEGImages").iterdir())[0]
     photo.write_bytes(b"changed by hand")
     prepared(tmp_path, 2)
     assert photo.read_bytes() == b"changed by hand"
 
 
-def test_a_sample_drawn_with_other_settings_is_not_taken_for_the_one_asked_for(tmp_path: Path) -> None:
+def test_an_existing_sample_with_other_settings_is_an_error(tmp_path: Path) -> None:
     prepared(tmp_path, 2)
     with pytest.raises(ConfigError, match=r"drawn with train_images 2, .* not with train_images 3, .*; remove that"):
         prepared(tmp_path, 3)

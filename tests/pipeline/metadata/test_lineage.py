@@ -9,7 +9,8 @@ from rich.console import Console
 
 from pipeline import cli
 from pipeline.commands.terminal import EXIT_USAGE
-from pipeline.metadata.lineage import Origin, lineage, lineage_tree
+from pipeline.metadata.lineage import Origin, read_lineage
+from pipeline.metadata.lineage_tree import lineage_tree
 from pipeline.metadata.runs import RunNotFoundError
 from tests.pipeline.made_run import FINGERPRINT, MadeRun, write_whole_run
 
@@ -23,13 +24,13 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _path(origin: Origin) -> list[Origin]:
-    """From a published model to the devkit, first inputs first."""
-    return [origin, *(_path(origin.inputs[0]) if origin.inputs else [])]
+def _first_inputs(origin: Origin) -> list[Origin]:
+    """Follows the first input of each artifact, from a published model to the devkit."""
+    return [origin, *(_first_inputs(origin.inputs[0]) if origin.inputs else [])]
 
 
-def test_the_line_goes_from_the_published_model_to_the_devkit(output: Path) -> None:
-    line = _path(lineage(output))
+def test_the_lineage_leads_from_the_published_model_to_the_devkit(output: Path) -> None:
+    line = _first_inputs(read_lineage(output))
     assert [origin.artifact for origin in line] == ["PushedModel", "Model", "Model", "Examples", "VOC devkit"]
     pushed, selected, trained, examples, devkit = line
     assert pushed.properties["pushed_version"] == VERSION
@@ -42,51 +43,51 @@ def test_the_line_goes_from_the_published_model_to_the_devkit(output: Path) -> N
     assert all(Path(origin.uri).is_dir() and origin.made for origin in line[:-1])
 
 
-def test_the_chosen_candidate_alone_leads_to_the_model_but_all_to_the_evaluation(output: Path) -> None:
-    selected = lineage(output).inputs[0]
+def test_the_model_has_only_the_selected_candidate_as_input_and_the_evaluation_has_all(output: Path) -> None:
+    selected = read_lineage(output).inputs[0]
     assert [origin.role for origin in selected.inputs] == ["model_fcn8", "evaluation", "smoke_test"]
     evaluation = selected.inputs[1]
     assert {origin.role for origin in evaluation.inputs} == {"model_fcn8", "model_unet", "baseline", "examples"}
-    told = {origin.role: origin.told for origin in evaluation.inputs}
-    assert told == {"model_fcn8": True, "model_unet": False, "baseline": False, "examples": True}
+    shown_above = {origin.role: origin.shown_above for origin in evaluation.inputs}
+    assert shown_above == {"model_fcn8": True, "model_unet": False, "baseline": False, "examples": True}
 
 
 @pytest.mark.parametrize("model", [VERSION, f"/elsewhere/serving/{VERSION}", f"serving/{VERSION}/"])
 def test_a_model_is_named_by_its_version_or_folder(output: Path, model: str) -> None:
-    assert lineage(output, model) == lineage(output)
+    assert read_lineage(output, model) == read_lineage(output)
 
 
-def test_an_older_version_has_its_own_lineage(tmp_path: Path) -> None:
+def test_an_older_version_has_its_own_read_lineage(tmp_path: Path) -> None:
     run = MadeRun(tmp_path)
     for version in ("5", "6"):
         run.begin(version)
         model = run.node(f"Trainer{version}", {"model": ("Model", {})})
         destination = {"pushed": 1, "pushed_destination": str(tmp_path / "serving" / version)}
         run.node("Pusher", {"pushed_model": ("PushedModel", destination)}, inputs=model)
-    assert lineage(tmp_path).inputs[0].node == "Trainer6"
-    assert lineage(tmp_path, "5").inputs[0].node == "Trainer5"
+    assert read_lineage(tmp_path).inputs[0].node == "Trainer6"
+    assert read_lineage(tmp_path, "5").inputs[0].node == "Trainer5"
 
 
-def test_what_was_not_published_is_said(output: Path, tmp_path: Path) -> None:
+def test_a_model_that_was_not_published_is_an_error(output: Path, tmp_path: Path) -> None:
     with pytest.raises(RunNotFoundError, match=f"7 was not published from .*; published were {VERSION}"):
-        lineage(output, "7")
+        read_lineage(output, "7")
     MadeRun(tmp_path)
     with pytest.raises(RunNotFoundError, match="nothing was published from"):
-        lineage(tmp_path)
+        read_lineage(tmp_path)
 
 
-def test_the_tree_is_for_people(output: Path) -> None:
+def test_the_tree_shows_nodes_and_settings_and_shortens_hashes(output: Path) -> None:
     text = io.StringIO()
-    Console(file=text, width=100).print(lineage_tree(lineage(output)))
+    Console(file=text, width=100).print(lineage_tree(read_lineage(output)))
     shown = text.getvalue()
     for part in ("PushedModel", "by SegmentationTrainer.fcn8", "learning_rate 0.003", "VOC devkit", FINGERPRINT[:16]):
         assert part in shown
     assert FINGERPRINT not in shown  # shortened
-    assert shown.count("VOC devkit") == 1  # told once
+    assert shown.count("VOC devkit") == 1  # not repeated
 
 
 def test_the_command_prints_json(output: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["lineage", str(output), VERSION, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == lineage(output).as_json()
+    assert json.loads(capsys.readouterr().out) == read_lineage(output).as_json()
     assert cli.main(["lineage", str(output), "7"]) == EXIT_USAGE
     assert capsys.readouterr().err.startswith("vocseg: 7 was not published from")

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline.metadata.runs import RunNotFoundError, latest_complete_run, library_versions, open_store, producer
 from tests.pipeline.made_run import MadeRun
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PUSHED = {"pushed_model": ("PushedModel", {"pushed": 0})}
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> MadeRun:
-    """A finished run of two nodes, and a later one that took the first node's result from the cache."""
+    """A finished run of two nodes, and a later run that took the first node's result from the cache."""
     run = MadeRun(tmp_path)
     run.begin("first", {"config": {"name": "demo"}})
     examples = run.node("VocExampleGen", {"examples": ("Examples", {})}, parameters={"devkit": "/data", "seed": 3})
@@ -32,7 +35,7 @@ def test_the_newest_finished_run_is_read(made: MadeRun) -> None:
     assert run.facts == {}
 
 
-def test_an_artifact_from_the_cache_comes_from_the_node_that_made_it(made: MadeRun) -> None:
+def test_the_producer_of_a_cached_artifact_is_the_node_that_made_it(made: MadeRun) -> None:
     store = open_store(made.output)
     node = producer(store, latest_complete_run(store).nodes[0].outputs["examples"])
     assert node is not None
@@ -41,7 +44,7 @@ def test_an_artifact_from_the_cache_comes_from_the_node_that_made_it(made: MadeR
 
 
 @pytest.mark.parametrize("nodes", [{"Pusher": "failed"}, {"VocExampleGen": "complete"}, {}])
-def test_a_run_that_did_not_get_through_is_passed_over(made: MadeRun, nodes: dict[str, str]) -> None:
+def test_an_unfinished_run_is_skipped(made: MadeRun, nodes: dict[str, str]) -> None:
     made.begin("third")
     for node_id, state in nodes.items():
         outputs = PUSHED if node_id == "Pusher" else {"examples": ("Examples", {})}
@@ -57,27 +60,27 @@ def test_facts_are_read(tmp_path: Path) -> None:
     assert facts == {"config": {"name": "demo"}, "versions": {"tfx": "1.21.0"}}
 
 
-def test_what_holds_no_run_is_named(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunNotFoundError, match="missing is not a folder; name the output folder of a run"):
         open_store(tmp_path / "missing")
     with pytest.raises(RunNotFoundError, match=r"holds no run: it has no metadata\.sqlite"):
         open_store(tmp_path)
     (tmp_path / "metadata.sqlite").write_text("not a database " * 100)
-    with pytest.raises(RunNotFoundError, match="can't be read as ML Metadata"):
+    with pytest.raises(RunNotFoundError, match="cannot be read as ML Metadata"):
         open_store(tmp_path)
 
 
-def test_no_finished_run_is_said(tmp_path: Path) -> None:
+def test_no_finished_run_is_an_error(tmp_path: Path) -> None:
     run = MadeRun(tmp_path)
-    with pytest.raises(RunNotFoundError, match="no finished run: none was begun"):
+    with pytest.raises(RunNotFoundError, match="no finished run: none was started"):
         latest_complete_run(open_store(tmp_path))
     run.begin("only")
     run.node("Pusher", PUSHED, state="failed")
-    with pytest.raises(RunNotFoundError, match=r"1 run\(s\) were begun there, none of them has finished"):
+    with pytest.raises(RunNotFoundError, match=r"1 run\(s\) were started there, but none has finished"):
         latest_complete_run(open_store(tmp_path))
 
 
-def test_versions_of_what_is_installed() -> None:
+def test_versions_of_installed_libraries() -> None:
     versions = library_versions()
     assert versions["python"].startswith("3.11")
     assert {"tfx", "tensorflow", "keras", "numpy"} <= set(versions)

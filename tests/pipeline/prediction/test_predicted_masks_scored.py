@@ -28,8 +28,8 @@ def test_written_masks_have_the_pipelines_mean_iou(
 
     from components.metrics.confusion import confusion_matrix, mean_iou, per_class_iou
     from pipeline.cli import main
-    from pipeline.commands.evaluate_models import evaluate_models
     from pipeline.display.live import Display
+    from pipeline.evaluation import evaluate_models
 
     names = ("background", *CLASSES)
     model = export_model(tmp_path / "model/serving/1", names)

@@ -1,4 +1,4 @@
-"""A run with a detector: its section in the report, and its place in the lineage."""
+"""A run with a detector: the detector's section in the report and its place in the lineage."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.metadata.lineage import lineage
+from pipeline.metadata.lineage import read_lineage
 from pipeline.report import detector as detector_module
 from pipeline.report.contents import read_contents
 from pipeline.report.page import make_page
-from tests.pipeline.made_run import FINGERPRINT, MadeRun, write_detector_run
+from tests.pipeline.made_artifacts import write_detector_run
+from tests.pipeline.made_run import FINGERPRINT, MadeRun
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +50,13 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_lineage_shows_the_detector(output: Path) -> None:
-    trained = lineage(output).inputs[0].inputs[0]
+    trained = read_lineage(output).inputs[0].inputs[0]
     assert trained.node == "SegmentationTrainer.fcn8"
     detector, examples = trained.inputs
     assert (detector.role, detector.artifact, detector.node) == ("backbone", "Model", "DetectorTrainer")
     assert detector.parameters["config"] == {"width": 0.125}
     assert [origin.artifact for origin in detector.inputs] == ["Examples"]
-    assert examples.told
+    assert examples.shown_above
 
 
 def test_the_report_shows_the_detector(output: Path) -> None:
@@ -66,13 +67,4 @@ def test_the_report_shows_the_detector(output: Path) -> None:
     text = " ".join(page.split())
     assert "on 9 val images: 0.321 by VOC2012’s protocol, 0.345 by VOC2007’s" in text
     assert "Trained for 3 epochs" in text
-    assert page.count('alt="A val image with its objects') == detector_module.SHOWN_PICTURES
-
-
-def test_the_names_are_those_of_the_trainer() -> None:
-    from components.detector_trainer import executor
-    from components.run_files import HISTORY_JSON
-
-    names = (executor.FIGURES_FILE, HISTORY_JSON, executor.PICTURES_FOLDER)
-    ours = (detector_module.FIGURES_FILE, detector_module.HISTORY_FILE, detector_module.PICTURES_FOLDER)
-    assert ours == names
+    assert page.count('alt="A val image with its annotated objects') == detector_module.SHOWN_PICTURES

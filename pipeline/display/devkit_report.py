@@ -1,60 +1,23 @@
-"""`vocseg data check`: prints what a devkit holds and what is wrong with it."""
+"""The text that `vocseg data check` prints: the problems of a devkit, its classes and its photo sizes."""
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, counted, fail, start_tensorflow
-from tfds_voc_seg.devkit.folders import find_devkit
-from tfds_voc_seg.devkit.problems import DevkitError, Problem
-
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Sequence
 
     from tfds_voc_seg.devkit.check import DevkitReport, PhotoSize, SplitSummary
-
-    Example = tuple[str, np.ndarray, np.ndarray]
-    """Image id, image uint8 [height, width, 3], class map uint8 [height, width]."""
+    from tfds_voc_seg.devkit.problems import Problem
 
 
-def check(folder: Path) -> int:
-    """Reads every photo and mask of a devkit; prints what is wrong and what is there.
-
-    Args:
-        folder: a devkit, or the folder above it.
+def devkit_report_text(report: DevkitReport) -> str:
+    """Formats a devkit's report.
 
     Returns:
-        The exit status: 0 clean, 1 problems, 2 not a devkit.
+        Each problem with the advice, a table of classes, a table of photo sizes, and a last line with the totals.
     """
-    try:
-        devkit = find_devkit(folder)
-    except DevkitError as error:
-        return fail(str(error), EXIT_USAGE)
-    start_tensorflow()
-    from tfds_voc_seg.devkit.check import check_devkit
-
-    bar = tqdm(unit="pair", leave=False, disable=not sys.stderr.isatty())
-
-    def advance(done: int, total: int) -> None:
-        bar.total = total
-        bar.update()
-
-    try:
-        with bar:
-            report = check_devkit(devkit, on_pair=advance)
-    except (ValueError, OSError) as error:  # a list that is missing, empty or not text
-        return fail(str(error), EXIT_FAILED)
-    print(_report_text(report))  # noqa: T201
-    return EXIT_FAILED if report.problems else 0
-
-
-def _report_text(report: DevkitReport) -> str:
     blocks = [
         _problem_text(split.split, problem, report.devkit) for split in report.splits for problem in split.problems
     ]
@@ -67,13 +30,18 @@ def _report_text(report: DevkitReport) -> str:
     return "\n\n".join(blocks)
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns a number and its noun, in the plural unless the number is 1."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _problem_text(split: str, problem: Problem, devkit: str) -> str:
     file = problem.file.removeprefix(f"{devkit}{os.sep}")
     return f"{split} {problem.image_id}: {file}\n  {problem.what}\n  → {problem.advice}"
 
 
 def _class_rows(summaries: dict[str, SplitSummary]) -> list[list[str]]:
-    """A row a class, for each split the number of images that hold it and its share of the valid pixels."""
+    """Returns one row per class: per split, the number of images with the class and its share of the valid pixels."""
     heading = ["class"]
     for split in summaries:
         heading += [f"{split} images", "pixels"]
@@ -83,22 +51,22 @@ def _class_rows(summaries: dict[str, SplitSummary]) -> list[list[str]]:
         for count in classes:
             row += [str(count.images), f"{count.pixel_share:.2%}"] if count.images else ["absent", ""]
         rows.append(row)
-    void = ["void (share of all)"]
+    void = ["void (share of all pixels)"]
     for summary in summaries.values():
         void += ["", f"{summary.void_share:.2%}"]
     return [*rows, void]
 
 
 def _size_rows(summaries: dict[str, SplitSummary]) -> list[list[str]]:
-    def sizes(*found: PhotoSize | None) -> list[str]:
-        return [str(size or "") for size in found]
+    def texts(*sizes: PhotoSize | None) -> list[str]:
+        return [str(size or "") for size in sizes]
 
-    rows = [[split, *sizes(summary.smallest, summary.median, summary.largest)] for split, summary in summaries.items()]
+    rows = [[split, *texts(summary.smallest, summary.median, summary.largest)] for split, summary in summaries.items()]
     return [["photos (width×height)", "smallest", "median", "largest"], *rows]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Lines up columns, the first to the left, the others to the right."""
+    """Aligns the columns: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(

@@ -1,4 +1,4 @@
-"""`vocseg evaluate` on real SavedModels and a drawn devkit."""
+"""The evaluation of SavedModels, on real models and a drawn devkit."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Evaluate = Callable[..., list[dict[str, Any]]]
 
 @pytest.fixture
 def evaluate(devkit: Path) -> Evaluate:
-    from pipeline.commands.evaluate_models import evaluate_models
     from pipeline.display.live import Display
+    from pipeline.evaluation import evaluate_models
 
     def run(*models: Path | str, **options: Any) -> list[dict[str, Any]]:
         display = Display(Console(file=io.StringIO()))
@@ -42,7 +42,7 @@ def serving_model_dir(model_of: Callable[..., Any]) -> Callable[..., Path]:
     return lambda *arguments, **options: Path(path_utils.serving_model_dir(model_of(*arguments, **options).uri))
 
 
-def test_any_model_gets_the_pipelines_figures(
+def test_models_are_measured_with_the_pipelines_metrics(
     evaluate: Evaluate, serving_model_dir: Callable[..., Path], devkit: Path, tmp_path: Path
 ) -> None:
     for version, always in (("3", 0), ("20", 3)):
@@ -67,7 +67,7 @@ def test_any_model_gets_the_pipelines_figures(
     assert len(list((folder / "examples").iterdir())) == len(together["examples"])
 
 
-def test_images_without_the_classes_can_be_left_out(
+def test_images_without_the_classes_can_be_skipped(
     evaluate: Evaluate, serving_model_dir: Callable[..., Path], devkit: Path
 ) -> None:
     model = serving_model_dir(1, ("background", "bottle"))
@@ -76,10 +76,12 @@ def test_images_without_the_classes_can_be_left_out(
     assert [*with_bottles["candidates"]] == ["Format-Serving"]
 
 
-def test_a_split_without_any_of_the_classes_is_said(evaluate: Evaluate, serving_model_dir: Callable[..., Path]) -> None:
-    from pipeline.commands.evaluate_models import EvaluateError
+def test_a_split_without_any_of_the_classes_is_an_error(
+    evaluate: Evaluate, serving_model_dir: Callable[..., Path]
+) -> None:
+    from pipeline.evaluation import EvaluateError
 
-    with pytest.raises(EvaluateError, match=r"no image of the val split .* holds any of sheep: leave out"):
+    with pytest.raises(EvaluateError, match=r"no image of the val split .* contains any of sheep: omit --drop-empty"):
         evaluate(serving_model_dir(1, ("background", "sheep")), drop_empty=True)
 
 
@@ -90,14 +92,14 @@ def test_a_split_without_any_of_the_classes_is_said(evaluate: Evaluate, serving_
             "nothing",
             "holds no model: name a SavedModel, a publishing folder of versions, or the output folder of a run",
         ),
-        ("strange", "can't be evaluated: .* is not a model of this project"),
-        ("other_classes", "can't be evaluated: unknown class 'zebra'"),
+        ("strange", "cannot be evaluated: .* is not a model of this project"),
+        ("other_classes", "cannot be evaluated: unknown class 'zebra'"),
     ],
 )
-def test_what_can_not_be_evaluated_is_said(
+def test_an_unusable_model_is_named(
     model: str, message: str, evaluate: Evaluate, serving_model_dir: Callable[..., Path], tmp_path: Path
 ) -> None:
-    from pipeline.commands.evaluate_models import EvaluateError
+    from pipeline.evaluation import EvaluateError
 
     shutil.copytree(serving_model_dir(0), tmp_path / "strange")
     (tmp_path / "strange/assets/segmentation.json").unlink()
@@ -106,11 +108,11 @@ def test_what_can_not_be_evaluated_is_said(
         evaluate(tmp_path / model)
 
 
-def test_a_devkit_that_can_not_be_used(
+def test_an_unusable_devkit_is_an_error(
     evaluate: Evaluate, serving_model_dir: Callable[..., Path], own_devkit: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(DevkitError, match="is not a VOC devkit"):
         evaluate(serving_model_dir(0), devkit=str(tmp_path / "nowhere"))
     Path(read_splits(own_devkit)["val"].pairs[0].photo).unlink()
-    with pytest.raises(DevkitError, match=r"the val split .* can't be used:\n .*jpg is missing; restore it"):
+    with pytest.raises(DevkitError, match=r"the val split .* cannot be used:\n .*jpg is missing; restore it"):
         evaluate(serving_model_dir(0), devkit=str(own_devkit))

@@ -1,0 +1,182 @@
+"""Evaluates SavedModels with the pipeline's metrics, without a pipeline: the work of `vocseg evaluate`."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import apache_beam as beam
+import tensorflow as tf
+import tfx.v1  # noqa: F401  (before TFMA: it installs a stand-in that TFMA needs)
+from apache_beam.options.pipeline_options import PipelineOptions
+from etils import epath
+
+from components.progress import Progress
+from components.run_files import EVALUATION_FILE, SERVING_FOLDER
+from components.saved_model.serving_folder import ModelNotFoundError, find_saved_model
+from components.saved_model.signatures import check_model
+from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate
+from components.segmentation_evaluator.summary import evaluation_summary
+from pipeline.config.schema import LOCAL_BEAM_ARGS
+from tfds_voc_seg.devkit.folders import find_devkit
+from tfds_voc_seg.devkit.problems import problems_error
+from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.record_config import RecordConfig
+from tfds_voc_seg.records.encoding import PairEncoder
+from tfds_voc_seg.storage import use_fsspec_for_s3
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from components.saved_model.description import ModelDescription
+    from pipeline.display.live import Display
+
+    Group = tuple[int, tuple[str, ...]]
+    """Image size in pixels, and class names with background first."""
+
+
+class EvaluateError(ValueError):
+    """A model cannot be evaluated; the message says which one and why."""
+
+
+def evaluate_models(
+    models: Sequence[str],
+    devkit: str,
+    display: Display,
+    *,
+    split: str = "val",
+    drop_empty: bool = False,
+    output: str = "",
+) -> list[dict[str, Any]]:
+    """Evaluates SavedModels on a split of a devkit.
+
+    Models with the same input size and the same classes form a group: they share the records, and are compared with
+    each other.
+
+    Args:
+        models: SavedModels, publishing folders (their latest version), or output folders of runs.
+        devkit: a VOC devkit, or a folder above it; a path or a URI.
+        display: shows the progress.
+        split: `train` or `val`.
+        drop_empty: skip images without any of the models' classes.
+        output: gets `evaluation.json`, `images.jsonl` and example pictures, in one subfolder per group if there are
+            several groups. An empty text: nothing is kept.
+
+    Returns:
+        The result of `evaluation_summary` for each group.
+
+    Raises:
+        EvaluateError: a model cannot be evaluated, or no image is left to evaluate it on.
+        DevkitError: the devkit, or one of its pairs, cannot be used.
+    """
+    use_fsspec_for_s3(devkit)
+    devkit_folder = find_devkit(devkit)
+    try:
+        folders = [find_saved_model(model) for model in models]
+    except ModelNotFoundError as error:
+        raise EvaluateError(str(error)) from error
+    groups = _group_models(_name_models(folders))
+    evaluations: list[dict[str, Any]] = []
+    for number, (group, group_models) in enumerate(groups.items(), start=1):
+        image_size, class_names = group
+        config = RecordConfig(image_size, class_names[1:], drop_empty=drop_empty)
+        with tempfile.TemporaryDirectory() as scratch:
+            records = f"{scratch}/records"
+            with display.live():
+                written = _write_records(devkit_folder, split, config, records, display)
+            if not written:
+                raise EvaluateError(
+                    f"no image of the {split} split of {devkit_folder} contains any of {', '.join(config.classes)}: "
+                    "omit --drop-empty"
+                )
+            folder = epath.Path(output or scratch)
+            if output and len(groups) > 1:
+                folder /= f"{image_size}_pixels_{len(class_names)}_classes_{number}"
+            folder.mkdir(parents=True, exist_ok=True)
+            spec = EvaluationSpec([records], group_models, class_names, image_size, (str(devkit_folder), config))
+            with display.busy(f"evaluating {', '.join(group_models)}"):
+                evaluations.append(run_evaluation(spec, folder, split, LOCAL_BEAM_ARGS))
+    return evaluations
+
+
+def run_evaluation(spec: EvaluationSpec, folder: epath.Path, split: str, beam_args: Sequence[str]) -> dict[str, Any]:
+    """Runs the Beam job of an evaluation.
+
+    Args:
+        spec: the models and the records.
+        folder: gets `evaluation.json`, `images.jsonl` and example pictures; it exists.
+        split: the name of the split, for the result.
+        beam_args: Beam's pipeline options.
+
+    Returns:
+        The content of `evaluation.json`.
+    """
+    with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
+        evaluate(pipeline, spec, folder)
+    evaluation = evaluation_summary(spec, folder, split)
+    (folder / EVALUATION_FILE).write_text(json.dumps(evaluation, indent=2))
+    return evaluation
+
+
+def _name_models(folders: Sequence[Path]) -> dict[str, str]:
+    """Gives each model a unique name.
+
+    A model is named after its folder, and a published version after its run and its number. A repeated name gets a
+    number.
+
+    Returns:
+        Name → folder.
+    """
+    named: dict[str, str] = {}
+    for folder in folders:
+        run = folder.parent.parent.name if folder.parent.name == SERVING_FOLDER else folder.parent.name
+        name = f"{run}-{folder.name}" if folder.name.isdigit() and run else folder.name
+        candidates = itertools.chain([name], (f"{name} ({number})" for number in itertools.count(2)))
+        named[next(candidate for candidate in candidates if candidate not in named)] = str(folder)
+    return named
+
+
+def _group_models(models: Mapping[str, str]) -> dict[Group, dict[str, str]]:
+    """Groups models (name → folder) by image size and class names."""
+    groups: dict[Group, dict[str, str]] = {}
+    for name, folder in models.items():
+        description = _checked_description(folder)
+        groups.setdefault((description.image_size, description.class_names), {})[name] = folder
+    return groups
+
+
+def _checked_description(folder: str) -> ModelDescription:
+    """Reads a model's description.
+
+    Raises:
+        EvaluateError: the model cannot be evaluated.
+    """
+    try:
+        description = check_model(folder)
+        RecordConfig(description.image_size, description.class_names[1:])
+    except ValueError as error:
+        raise EvaluateError(f"{folder} cannot be evaluated: {error}") from error
+    return description
+
+
+def _write_records(devkit: Path, split: str, config: RecordConfig, file: str, display: Display) -> int:
+    """Converts the pairs of a split into one file of records.
+
+    Returns:
+        The number of records.
+    """
+    listing, encoder = read_splits(devkit)[split], PairEncoder(config)
+    if listing.problems:
+        raise problems_error(f"the {split} split of {devkit} cannot be used", listing.problems)
+    written = 0
+    with tf.io.TFRecordWriter(file) as writer:
+        for done, pair in enumerate(listing.pairs, start=1):
+            record = encoder(pair)
+            if record is not None:
+                writer.write(record)
+                written += 1
+            display.progress(Progress("reading pairs", done, len(listing.pairs)))
+    return written

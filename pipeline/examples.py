@@ -1,0 +1,181 @@
+"""Draws examples of a devkit or of a prepared dataset as a network sees them: the work of `vocseg data show`."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.display.devkit_report import counted
+from pipeline.display.library_output import import_tensorflow_silently
+from tfds_voc_seg.devkit.folders import find_devkit
+from tfds_voc_seg.devkit.splits import SPLITS, read_splits
+from tfds_voc_seg.record_config import RecordConfig, known_classes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Picture = NDArray[np.uint8]
+    Example = tuple[str, Picture, Picture]
+    """Image id, image [height, width, 3], class map [height, width]."""
+
+DATASET = "voc_seg"
+"""The dataset's name in TFDS."""
+
+DEFAULT_IMAGE_SIZE = 300
+LARGEST_IMAGE_SIZE = 4096
+
+_TFDS_SPLITS = {"train": "train", "val": "validation"}
+"""VOC's name of a split → the dataset's name of it."""
+
+
+class ExamplesError(ValueError):
+    """The examples cannot be shown; the message says why and what to do."""
+
+
+def write_example_pictures(
+    source: str,
+    output: Path,
+    *,
+    warn: Callable[[str], None],
+    count: int = 12,
+    split: str = "train",
+    image_size: int | None = None,
+    classes: Sequence[str] | None = None,
+    force: bool = False,
+) -> int:
+    """Writes one picture per example: the resized photo, the mask over the photo, and a legend.
+
+    All examples are read before the first picture is written.
+
+    Args:
+        source: a devkit folder, or the name of a dataset that TFDS has prepared, such as `voc_seg/person_dog_128`. TFDS
+            looks for it in `TFDS_DATA_DIR`, or in its default folder if that variable is not set.
+        output: gets the pictures, as `<image id>.png`; created if it does not exist.
+        warn: called with a message for each pair of the devkit that cannot be used.
+        count: the number of examples, from the beginning of the split; fewer if the split has fewer.
+        split: `"train"` or `"val"`.
+        image_size: only for a devkit: height and width of the examples in pixels, 300 by default.
+        classes: only for a devkit: the foreground classes of VOC to keep. Images without any of them are skipped. By
+            default all classes and all images.
+        force: overwrite existing pictures.
+
+    Returns:
+        The number of pictures; 0 if the split has no such example.
+
+    Raises:
+        ExamplesError: an argument is invalid, the dataset is not prepared or damaged, or a picture exists already.
+        DevkitError: the source is not a usable devkit.
+        ValueError: a class is unknown.
+        OSError: a file cannot be read or written.
+    """
+    if count < 1 or split not in _TFDS_SPLITS:
+        raise ExamplesError(f"show at least one example, of {' or '.join(_TFDS_SPLITS)}")
+    class_names, examples = _open_examples(source, split, image_size, classes, warn)
+    chosen = {
+        f"{Path(image_id).name}.png": (image, class_map)
+        for image_id, image, class_map in itertools.islice(examples, count)
+    }
+    existing = [name for name in chosen if (output / name).exists()]
+    if existing and not force:
+        raise ExamplesError(f"{output} already holds {', '.join(existing)}; --force overwrites")
+    try:
+        _write_pictures(chosen, output, class_names)
+    except OSError as error:
+        raise OSError(f"{output} cannot be written to: {error}") from error
+    return len(chosen)
+
+
+def _write_pictures(examples: Mapping[str, tuple[Picture, Picture]], output: Path, class_names: Sequence[str]) -> None:
+    from PIL import Image
+
+    from tfds_voc_seg.pictures import example_picture
+
+    if examples:
+        output.mkdir(parents=True, exist_ok=True)
+    for name, (image, class_map) in examples.items():
+        Image.fromarray(example_picture(image, class_map, class_names)).save(output / name)
+
+
+def _open_examples(
+    source: str, split: str, image_size: int | None, classes: Sequence[str] | None, warn: Callable[[str], None]
+) -> tuple[Sequence[str], Iterator[Example]]:
+    """Opens a devkit or a prepared dataset.
+
+    Returns:
+        The names of the mask's channels, and an iterator that reads the examples one by one.
+    """
+    if re.match(rf"{DATASET}([/:]|$)", source):
+        if image_size is not None or classes is not None:
+            raise ExamplesError(
+                f"{source} has its own image size and classes; --image-size and --classes are for a devkit"
+            )
+        return _prepared_dataset(source, split)
+    if not Path(source).exists():
+        raise ExamplesError(
+            f"{source} is neither a folder nor the name of a prepared dataset, such as {DATASET}/person_dog_128"
+        )
+    size = DEFAULT_IMAGE_SIZE if image_size is None else image_size
+    if not 1 <= size <= LARGEST_IMAGE_SIZE:
+        raise ExamplesError(f"an image size of {size} is not in 1 to {LARGEST_IMAGE_SIZE}")
+    config = RecordConfig(size) if classes is None else RecordConfig(size, known_classes(classes), drop_empty=True)
+    return config.class_names, _devkit_examples(find_devkit(source), split, config, warn)
+
+
+def _devkit_examples(devkit: Path, split: str, config: RecordConfig, warn: Callable[[str], None]) -> Iterator[Example]:
+    """Encodes and decodes the pairs of a devkit as the pipeline does; skips the pairs that cannot be used."""
+    import_tensorflow_silently()
+    import tensorflow as tf
+
+    from tfds_voc_seg.devkit.folders import PairError
+    from tfds_voc_seg.records.decoding import class_map_from_one_hot, parse_record
+    from tfds_voc_seg.records.encoding import PairEncoder
+
+    listing = read_splits(devkit, SPLITS)[split]
+    if listing.problems:
+        warn(f"{split}.txt has {counted(len(listing.problems), 'problem')}: see `vocseg data check`")
+    encode = PairEncoder(config)
+    for pair in listing.pairs:
+        try:
+            record = encode(pair)
+        except PairError as error:
+            warn(f"skipped: {error}")
+            continue
+        if record is not None:
+            image, mask = parse_record(tf.constant(record), config.image_size, len(config.class_names))
+            yield pair.image_id, image.numpy(), class_map_from_one_hot(mask).numpy()
+
+
+def _prepared_dataset(name: str, split: str) -> tuple[Sequence[str], Iterator[Example]]:
+    """Opens a dataset that TFDS has on disk, with any configuration name; never prepares one."""
+    import_tensorflow_silently()
+    import tensorflow as tf
+    from tensorflow_datasets.core import read_only_builder, registered
+
+    from tfds_voc_seg.records.decoding import class_map_from_one_hot
+
+    try:
+        builder = read_only_builder.builder_from_files(name, data_dir=os.environ.get("TFDS_DATA_DIR"))
+    except registered.DatasetNotFoundError as error:
+        folder = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+        raise ExamplesError(
+            f"{name} is not prepared in {folder} (TFDS_DATA_DIR names another folder); prepare it by: "
+            f"import tfds_voc_seg; tfds.load({name!r})"
+        ) from error
+    except ValueError as error:
+        raise ExamplesError(f"{name} is not a dataset name of TFDS; a valid one is {DATASET}/person_dog_128") from error
+
+    def examples() -> Iterator[Example]:
+        try:
+            for example in builder.as_dataset(split=_TFDS_SPLITS[split]):
+                class_map = class_map_from_one_hot(example["segmentation_mask"])
+                yield example["filename"].numpy().decode(), example["image"].numpy(), class_map.numpy()
+        except tf.errors.OpError as error:
+            raise ExamplesError(f"{name} cannot be read; prepare it again: {error.message}") from error
+
+    return builder.info.features["classes"].feature.names, examples()

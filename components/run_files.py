@@ -7,7 +7,7 @@ a model's description, because it runs without this project's code.
 
 from __future__ import annotations
 
-# The output folder of a run ------------------------------------------------------------------------------------------
+# The output folder of a run -------------------------------------------------------------------------------------------
 
 ARTIFACTS_FOLDER = "tfx"
 """TFX's artifacts: `<node>/<output key>/<execution>/`."""
@@ -33,12 +33,12 @@ EXPERIMENT_RESULTS_FILE = "experiment.json"
 EXPERIMENT_EVALUATION_FOLDER = "evaluation"
 """In the output folder of each of its runs: the evaluation of all seeds together."""
 
-# The serving folder, which contains one folder per version ------------------------------------------------------------
+# The publishing folder, which contains one folder per version ---------------------------------------------------------
 
 WITHDRAWN_FOLDER = "withdrawn"
 """Versions that a rollback removed from service; TensorFlow Serving ignores this folder."""
 
-# A SavedModel: in a version of the serving folder, and in the Model artifact of SegmentationTrainer -------------------
+# A SavedModel: in a version of the publishing folder, and in the Model artifact of SegmentationTrainer ----------------
 
 SAVED_MODEL_FILE = "saved_model.pb"
 VARIABLES_FOLDER = "variables"

@@ -1,4 +1,4 @@
-"""Loads pretrained weights into the backbone of a network: published ones of keras.applications, or your own file."""
+"""Loads weights into the backbone of a network: of keras.applications, from a file, or from a trained detector."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import keras
 from etils import epath
 
+from components.networks import backbone_blocks
 from components.networks.backbones import BACKBONES, Backbone
+from components.networks.layer_weights import LoadReport, load_by_name, read_layer_weights
+from components.run_files import LAYER_WEIGHTS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,16 +44,46 @@ def attach_backbone(
     network.backbone_blocks = backbone.blocks
     layers = [network.get_layer(name) for block in backbone.blocks for name in block]
     if weights is not None:
-        with_fully_connected = _takes_fully_connected(network)
+        with_fully_connected = _has_fully_connected_of_vgg16(network)
         application = _load_application(backbone, str(weights), top_first=with_fully_connected)
         for layer in layers:
             layer.set_weights(application.get_layer(layer.name).get_weights())
         if with_fully_connected:
-            _load_fully_connected(network, application)
+            load_fully_connected(network, application)
     if freeze_batch_normalization:
         for layer in layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
+
+
+def load_trained_backbone(network: keras.Model, folder: epath.PathLike) -> LoadReport:
+    """Loads the weights of a trained network's layers into the layers of the same names in a network's backbone.
+
+    Args:
+        network: a network with `backbone_blocks`.
+        folder: a Model artifact that contains `LAYER_WEIGHTS_FILE`.
+
+    Raises:
+        ValueError: the network lists no backbone blocks, the artifact lacks the file, or a layer does not fit.
+    """
+    names = [name for block in backbone_blocks(network) for name in block]
+    if not names:
+        raise ValueError("the network lists no backbone blocks, so none can be loaded: set its `backbone_blocks`")
+    file = epath.Path(folder) / LAYER_WEIGHTS_FILE
+    if not file.is_file():
+        raise ValueError(f"{folder} holds no {LAYER_WEIGHTS_FILE}: give a model of a DetectorTrainer")
+    with tempfile.TemporaryDirectory() as scratch:
+        local = Path(scratch) / LAYER_WEIGHTS_FILE
+        file.copy(local)
+        report = load_by_name(network, read_layer_weights(local), names)
+    wrong = [*report.other_shape, *report.missing]
+    if wrong:
+        found = report.other_shape.get(wrong[0], "it is not in the file")
+        raise ValueError(
+            f"the trained backbone does not fit: {len(wrong)} of {len(names)} layers differ, {wrong[0]} first "
+            f"({found}); give both networks the same backbone, width and batch_normalization"
+        )
+    return report
 
 
 def _load_application(backbone: Backbone, weights: str, top_first: bool) -> keras.Model:
@@ -97,13 +130,13 @@ def _local(weights: str) -> Iterator[str]:
         yield str(file.copy(Path(folder) / file.name))
 
 
-def _takes_fully_connected(network: keras.Model) -> bool:
+def _has_fully_connected_of_vgg16(network: keras.Model) -> bool:
     """Tells whether fc6 and fc7 have the shapes of VGG-16's layers, as in Long et al. 2015, section 3.1."""
     kernels = [layer.kernel.shape for layer in network.layers if layer.name in FULLY_CONNECTED]
     return kernels == [(7, 7, 512, 4096), (1, 1, 4096, 4096)]
 
 
-def _load_fully_connected(network: keras.Model, application: keras.Model) -> None:
+def load_fully_connected(network: keras.Model, application: keras.Model) -> None:
     """Reshapes fully connected layers, if the file has them, to convolutions: rows, columns, channels, outputs."""
     sources = {layer.name: layer for layer in application.layers}
     for name, source in FULLY_CONNECTED.items():

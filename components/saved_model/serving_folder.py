@@ -63,8 +63,8 @@ def find_saved_model(model: str | os.PathLike[str]) -> Path:
     """Finds the SavedModel that a user names.
 
     Args:
-        model: a SavedModel, a serving folder (its latest version), or a run's output folder (the latest version that
-            the run's serving folder holds).
+        model: a SavedModel, a publishing folder (its latest version), or a run's output folder (the latest version that
+            the run's publishing folder holds).
 
     Returns:
         The SavedModel's folder, absolute.

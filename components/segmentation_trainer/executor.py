@@ -18,7 +18,7 @@ from tfx.utils import path_utils
 from components.artifacts.local_copies import original_uri, with_local_copies
 from components.artifacts.records import read_records
 from components.networks import create_network
-from components.networks.trained_backbone import load_backbone
+from components.networks.pretrained import load_trained_backbone
 from components.progress import Progress, report
 from components.run_files import BACKBONE_FILE
 from components.saved_model.description import ModelDescription
@@ -102,7 +102,7 @@ class Executor(base_executor.BaseExecutor):
                     **network_settings["options"],
                 )
                 for uri in backbone:
-                    loaded = load_backbone(network, uri)
+                    loaded = load_trained_backbone(network, uri)
                     (model_run / BACKBONE_FILE).write_text(
                         json.dumps({"model": original_uri(uri), **loaded.as_json()}, indent=2)
                     )

@@ -1,9 +1,10 @@
-"""Counts and reductions against their definitions and scikit-learn's versions; intervals."""
+"""Counts and metrics against their definitions and against scikit-learn; confidence intervals."""
 
 from __future__ import annotations
 
 import math
 import warnings
+from typing import TYPE_CHECKING
 
 import hypothesis.strategies as st
 import numpy as np
@@ -14,6 +15,9 @@ from scipy import ndimage
 
 from components.metrics import METRIC_NAMES, bootstrap, boundary, confusion, counts
 from tfds_voc_seg.labels import VOID
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @st.composite
@@ -27,7 +31,7 @@ def mask_pairs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 @given(pair=mask_pairs())
-def test_every_metric_is_its_definition(pair: tuple[np.ndarray, np.ndarray, int]) -> None:
+def test_metrics_match_their_definitions(pair: tuple[np.ndarray, np.ndarray, int]) -> None:
     truth, predicted, classes = pair
     valid = truth != VOID
     counts = confusion.confusion_matrix(truth, predicted, classes)
@@ -54,21 +58,21 @@ def test_counts_add_up(first: tuple[np.ndarray, np.ndarray, int], second: tuple[
     np.testing.assert_array_equal(counts[0] + counts[1], confusion.confusion_matrix(truth, predicted, 6))
 
 
-def test_what_is_predicted_on_void_does_not_count() -> None:
+def test_predictions_on_void_pixels_are_not_counted() -> None:
     truth = np.array([0, 1, VOID], np.uint8)
-    for anything in range(3):
-        predicted = np.array([0, 1, anything], np.uint8)
+    for on_void in range(3):
+        predicted = np.array([0, 1, on_void], np.uint8)
         assert confusion.mean_iou(confusion.confusion_matrix(truth, predicted, 3)) == 1.0
 
 
-def test_a_class_absent_from_the_truth_is_left_out_of_the_mean() -> None:
+def test_the_mean_excludes_classes_absent_from_the_truth() -> None:
     truth, predicted = np.array([0, 0, 0, 1], np.uint8), np.array([0, 0, 2, 1], np.uint8)
     counts = confusion.confusion_matrix(truth, predicted, 3)
     assert np.isnan(confusion.per_class_iou(counts)[2])
     assert confusion.mean_iou(counts) == pytest.approx((2 / 3 + 1) / 2)
 
 
-def test_shapes_and_ids_that_can_not_be() -> None:
+def test_invalid_shapes_and_class_ids_are_rejected() -> None:
     with pytest.raises(ValueError, match=r"the truth has shape \(2,\), the prediction \(3,\)"):
         confusion.confusion_matrix(np.zeros(2, np.uint8), np.zeros(3, np.uint8), 2)
     with pytest.raises(ValueError, match="class id 7 is not below the 2 classes"):
@@ -76,7 +80,7 @@ def test_shapes_and_ids_that_can_not_be() -> None:
 
 
 @given(pair=mask_pairs())
-def test_every_figure_is_scikit_learns(pair: tuple[np.ndarray, np.ndarray, int]) -> None:
+def test_metrics_match_scikit_learn(pair: tuple[np.ndarray, np.ndarray, int]) -> None:
     truth, predicted, classes = pair
     figures = counts.metrics_as_json(
         counts.pixel_counts(truth, predicted, classes), [f"c{index}" for index in range(classes)]
@@ -89,7 +93,7 @@ def test_every_figure_is_scikit_learns(pair: tuple[np.ndarray, np.ndarray, int])
         return
     labels = list(range(classes))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of classes that are absent
+        warnings.simplefilter("ignore")  # about absent classes
         expected = {
             "per_class_iou": sklearn.metrics.jaccard_score(true, guessed, labels=labels, average=None),
             "per_class_dice": sklearn.metrics.f1_score(true, guessed, labels=labels, average=None),
@@ -110,21 +114,22 @@ def test_every_figure_is_scikit_learns(pair: tuple[np.ndarray, np.ndarray, int])
     assert figures["pixel_accuracy"] == pytest.approx(sklearn.metrics.accuracy_score(true, guessed), abs=1e-12)
     assert figures["frequency_weighted_iou"] == pytest.approx(weighted, abs=1e-12)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a single class
+        warnings.simplefilter("ignore")  # about a single class
         matrix = sklearn.metrics.confusion_matrix(true, guessed, labels=labels)
     np.testing.assert_array_equal(figures["confusion_matrix"], matrix)
 
 
 @given(pair=mask_pairs(), block=st.integers(1, 6))
-def test_boundary_iou_is_its_definition(pair: tuple[np.ndarray, np.ndarray, int], block: int) -> None:
-    """Equation 4 of Cheng et al. 2021, class by class: a mask less its erosion, as the authors' code computes it."""
+def test_boundary_iou_matches_its_definition(pair: tuple[np.ndarray, np.ndarray, int], block: int) -> None:
+    """Equation 4 of Cheng et al. 2021, per class: a mask minus its erosion, as in the authors' code."""
     truth, predicted = (np.kron(part, np.ones((block, block), np.uint8)) for part in pair[:2])
     classes = pair[2]
     distance = max(1, round(0.02 * math.hypot(*truth.shape)))
     valid, expected = truth != VOID, []
 
-    def near(mask: np.ndarray) -> np.ndarray:
-        return valid & mask & ~ndimage.binary_erosion(mask, np.ones((3, 3)), iterations=distance, border_value=0)
+    def near(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        eroded = ndimage.binary_erosion(mask, np.ones((3, 3)), iterations=distance, border_value=0)
+        return np.asarray(valid & mask & ~eroded)
 
     for index in range(classes):
         in_truth, in_prediction = near(truth == index), near(predicted == index)
@@ -137,7 +142,7 @@ def test_boundary_iou_is_its_definition(pair: tuple[np.ndarray, np.ndarray, int]
 
 
 @pytest.mark.parametrize("distance", [1, 2, 5])
-def test_boundary_pixels_at_any_distance(distance: int) -> None:
+def test_boundary_pixels_for_several_distances(distance: int) -> None:
     classes = np.kron(np.random.default_rng(distance).integers(0, 3, (4, 3)), np.ones((14, 17))).astype(np.uint8)
     expected = np.zeros(classes.shape, bool)
     for index in range(3):
@@ -147,7 +152,7 @@ def test_boundary_pixels_at_any_distance(distance: int) -> None:
     assert not expected.all()
 
 
-def test_a_shifted_contour_costs_the_boundary_more_than_the_region() -> None:
+def test_a_shifted_contour_reduces_boundary_iou_more_than_iou() -> None:
     truth, shifted = np.zeros((2, 200, 200), np.uint8)
     truth[40:160, 40:160] = 1
     shifted[44:164, 44:164] = 1
@@ -157,47 +162,52 @@ def test_a_shifted_contour_costs_the_boundary_more_than_the_region() -> None:
 
 
 @given(pair=mask_pairs())
-def test_sparse_counts_are_the_same_counts(pair: tuple[np.ndarray, np.ndarray, int]) -> None:
+def test_sparse_counts_restore_the_counts(pair: tuple[np.ndarray, np.ndarray, int]) -> None:
     counted = counts.pixel_counts(*pair)
     np.testing.assert_array_equal(counts.from_sparse(counts.to_sparse(counted), pair[2]), counted)
 
 
 def _images(seed: int, images: int = 60) -> np.ndarray:
-    """Confusion matrices of images of three classes; the third is in few of them."""
+    """Confusion matrices of images with three classes; the third class is rare."""
     random = np.random.default_rng(seed)
     matrices = random.integers(0, 400, (images, 3, 3)) + 500 * np.eye(3, dtype=int)
     matrices[random.random(images) < 0.8, 2] = 0
-    return matrices
+    return np.asarray(matrices)
 
 
-def test_bootstrap_samples_are_the_mean_iou_of_drawn_images() -> None:
+def _interval(samples: NDArray[np.float64]) -> list[float]:
+    interval = bootstrap.interval(samples)
+    assert interval is not None
+    return interval
+
+
+def test_bootstrap_samples_are_the_mean_iou_of_resampled_images() -> None:
     matrices = _images(0, images=5)
     draws = np.random.default_rng(0).multinomial(5, np.full(5, 0.2), size=bootstrap.SAMPLES)
     expected = [confusion.mean_iou((matrices * times[:, None, None]).sum(axis=0)) for times in draws]
     np.testing.assert_allclose(bootstrap.bootstrap_mean_iou(matrices), expected, rtol=1e-12)
 
 
-def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
-    """Splits drawn from one population: about 95 of 100 intervals hold the population's figure."""
+def test_the_interval_covers_the_truth_at_its_confidence_level() -> None:
+    """Of 100 splits drawn from one population, about 95 have an interval that contains the population's mean IoU."""
     population = _images(1, images=4000)
     truth, random = confusion.mean_iou(population.sum(axis=0)), np.random.default_rng(2)
-    ends = [
-        bootstrap.interval(bootstrap.bootstrap_mean_iou(population[random.integers(0, len(population), 60)]))
-        for _ in range(100)
+    intervals = [
+        _interval(bootstrap.bootstrap_mean_iou(population[random.integers(0, len(population), 60)])) for _ in range(100)
     ]
-    covered = sum(low <= truth <= high for low, high in ends)
+    covered = sum(low <= truth <= high for low, high in intervals)
     assert 85 <= covered <= 100
-    assert all(low < high for low, high in ends)
+    assert all(low < high for low, high in intervals)
 
 
 def test_models_are_compared_on_the_same_images() -> None:
-    """A model that is a little better on every image is better beyond luck, though the two intervals overlap."""
+    """A model that is slightly better on every image is significantly better, although the two intervals overlap."""
     one = _images(3)
     better = one + 8 * np.eye(3, dtype=int) * (one.sum(axis=2) > 0)[..., None]
     samples, better_samples = bootstrap.bootstrap_mean_iou(one), bootstrap.bootstrap_mean_iou(better)
-    ends, better_ends = bootstrap.interval(samples), bootstrap.interval(better_samples)
-    assert better_ends[0] < ends[1]
-    assert bootstrap.interval(better_samples - samples)[0] > 0
+    (_, high), (better_low, _) = _interval(samples), _interval(better_samples)
+    assert better_low < high
+    assert _interval(better_samples - samples)[0] > 0
 
 
 def test_a_split_without_valid_pixels_has_no_interval() -> None:

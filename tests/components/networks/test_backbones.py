@@ -1,4 +1,4 @@
-"""Backbones: where their features lie, the layers of their blocks, their published sizes, their options."""
+"""The backbones: positions of their features, layers of their blocks, published sizes, options."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ def small(name: str) -> tuple[Any, Backbone]:
 
 @functools.cache
 def averaging_fcn4(name: str) -> keras.Model:
-    """FCN-4, but each layer averages what it sees: an output's gradient is then where it looks."""
+    """FCN-4 in which each layer averages its inputs: the gradient of an output then shows its receptive field."""
     network = create_network("fcn4", image_size=SIZE, num_classes=1, backbone=name, **SMALL[name] | NO_HEAD)
     network = keras.models.clone_model(network, clone_function=_averaging)
     for layer in network.layers:
         if isinstance(layer, keras.layers.DepthwiseConv2D):
             layer.kernel.assign(np.full(layer.kernel.shape, 1 / np.prod(layer.kernel.shape[:2])))
         elif isinstance(layer, keras.layers.Conv2D):
-            # A gate looks at the whole image: it is left half open everywhere.
-            sees = 0 if layer.name.endswith("se_expand") else 1 / np.prod(layer.kernel.shape[:3])
-            layer.kernel.assign(np.full(layer.kernel.shape, sees))
+            # A squeeze-and-excitation gate depends on the whole image: weights of zero keep it half open everywhere.
+            weight = 0 if layer.name.endswith("se_expand") else 1 / np.prod(layer.kernel.shape[:3])
+            layer.kernel.assign(np.full(layer.kernel.shape, weight))
     return network
 
 
@@ -60,46 +60,46 @@ def _averaging(layer: keras.Layer) -> keras.Layer:
     return type(layer).from_config(config)
 
 
-def centres_of_gradients(
-    network: keras.Model, places: list[tuple[Any, tuple[int, int]]]
-) -> list[tuple[np.floating, np.floating]]:
-    """The centroids, in pixels, of what places of outputs look at, in a white image."""
+def receptive_field_centres(
+    network: keras.Model, positions: list[tuple[Any, tuple[int, int]]]
+) -> list[tuple[float, float]]:
+    """The centroids, in pixels of a white image, of the receptive fields of positions in outputs."""
     white = tf.fill((1, SIZE, SIZE, 3), 255.0)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(white)
-        outputs = keras.Model(network.inputs, [output for output, _ in places])(white)
-        seen = [
-            tf.reduce_sum(output[0, row, column]) for output, (_, (row, column)) in zip(outputs, places, strict=True)
+        outputs = keras.Model(network.inputs, [output for output, _ in positions])(white)
+        values = [
+            tf.reduce_sum(output[0, row, column]) for output, (_, (row, column)) in zip(outputs, positions, strict=True)
         ]
     rows, columns = np.indices((SIZE, SIZE))
-    weights = [tape.gradient(each, white).numpy()[0].sum(axis=-1).astype(np.float64) for each in seen]
+    weights = [tape.gradient(value, white).numpy()[0].sum(axis=-1).astype(np.float64) for value in values]
     return [((weight * rows).sum() / weight.sum(), (weight * columns).sum() / weight.sum()) for weight in weights]
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_features_are_centred_where_the_shift_says(name: str) -> None:
-    _, backbone = small(name)
+def test_features_are_centred_according_to_the_shift(name: str) -> None:
+    images, backbone = small(name)
     network = averaging_fcn4(name)
-    places, expected = [], []
+    positions, expected = [], []
     for stride in STRIDES:
-        layer = backbone.features[stride]._keras_history.operation.name
-        place = (SIZE // 2 // stride, SIZE // 2 // stride - 1)
-        places.append((network.get_layer(layer).output, place))
-        expected.append([stride * index + backbone.shift * (stride - 1) for index in place])
-    errors = np.abs(np.array(centres_of_gradients(network, places)) - expected).max(axis=1)
+        (layer,) = keras.Model(images, backbone.features[stride]).output_names
+        position = (SIZE // 2 // stride, SIZE // 2 // stride - 1)
+        positions.append((network.get_layer(layer).output, position))
+        expected.append([stride * index + backbone.shift * (stride - 1) for index in position])
+    errors = np.abs(np.array(receptive_field_centres(network, positions)) - expected).max(axis=1)
     assert (errors <= 0.02 * np.array(STRIDES)).all(), errors
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_each_pixels_scores_look_at_this_pixel(name: str) -> None:
+def test_the_receptive_field_of_a_pixels_scores_is_centred_on_the_pixel(name: str) -> None:
     network = averaging_fcn4(name)
     pixels = [(SIZE // 2 - 2, SIZE // 2 + 9), (SIZE // 2 - 15, SIZE // 2 - 8)]
-    centres = centres_of_gradients(network, [(network.output, pixel) for pixel in pixels])
+    centres = receptive_field_centres(network, [(network.output, pixel) for pixel in pixels])
     np.testing.assert_allclose(centres, pixels, atol=0.5)
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_the_five_blocks_are_its_layers_in_order(name: str) -> None:
+def test_the_five_blocks_contain_all_layers_in_order(name: str) -> None:
     images, backbone = small(name)
     network = keras.Model(images, [backbone.features[stride] for stride in STRIDES])
 
@@ -121,11 +121,11 @@ def test_the_five_blocks_are_its_layers_in_order(name: str) -> None:
     ("name", "published_millions"),
     [("vgg16", None), ("mobilenet", 4.3), ("mobilenet_v2", 3.5), ("resnet50_v2", 25.6), ("efficientnet_v2_b0", 7.2)],
 )
-def test_parameters_are_those_published(name: str, published_millions: float | None) -> None:
-    """Published with the classifier of 1,000 classes: https://keras.io/api/applications/, "Parameters".
+def test_parameter_counts_are_the_published_ones(name: str, published_millions: float | None) -> None:
+    """The published counts include the classifier of 1,000 classes: https://keras.io/api/applications/, "Parameters".
 
-    VGG-16's classifier has three layers: its 138.4 M are 14,714,688 of convolutions (Simonyan and Zisserman 2015,
-    table 1, column D: the sum of 9 × inputs × outputs + outputs) and those of the fully connected layers.
+    VGG-16 has 138.4 M parameters: 14,714,688 in the convolutions (Simonyan and Zisserman 2015, table 1, column D: the
+    sum of 9 × inputs × outputs + outputs) and the rest in the three fully connected layers of its classifier.
     """
     images = keras.Input((None, None, 3))
     features = make_backbone(name, images).features[32]
@@ -139,7 +139,7 @@ def test_parameters_are_those_published(name: str, published_millions: float | N
     assert round((count + classifier) / 1e6, 1) == published_millions
 
 
-def test_features_have_the_stride_of_the_padded_image() -> None:
+def test_feature_sizes_are_those_of_the_padded_image_over_the_stride() -> None:
     for name in SMALL:
         images, backbone = small(name)
         for stride in STRIDES:
@@ -147,7 +147,7 @@ def test_features_have_the_stride_of_the_padded_image() -> None:
             assert tuple(features.shape[1:3]) == (64 // stride, 96 // stride)
 
 
-def test_vgg16_has_keras_applications_layers() -> None:
+def test_vgg16_has_the_layer_names_of_keras_applications() -> None:
     reference = keras.applications.VGG16(include_top=False, weights=None)
     _, backbone = small("vgg16")
     assert [name for block in backbone.blocks for name in block] == [
@@ -155,7 +155,7 @@ def test_vgg16_has_keras_applications_layers() -> None:
     ]
 
 
-def test_unknown_backbones_and_options_are_refused() -> None:
+def test_unknown_backbones_and_options_are_rejected() -> None:
     make = functools.partial(create_network, "fcn8", image_size=32, num_classes=2)
     with pytest.raises(ValueError, match=r"unknown backbone 'vgg19'; known are vgg16, mobilenet, mobilenet_v2, resnet"):
         make(backbone="vgg19")
@@ -174,24 +174,24 @@ def test_unknown_backbones_and_options_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["fcn8", "unet"])
-def test_networks_tell_their_backbones_blocks(name: str) -> None:
+def test_networks_list_the_blocks_of_their_backbone(name: str) -> None:
     network = create_network(name, image_size=32, num_classes=2, backbone="mobilenet", alpha=0.25)
     assert backbone_blocks(network) == small("mobilenet")[1].blocks
     assert backbone_blocks(create_network("unet", image_size=32, num_classes=2, width=2, depth=1)) == ()
 
 
 @pytest.mark.parametrize("name", ["fcn8", "unet"])
-def test_frozen_normalisation_keeps_its_statistics_also_after_loading(name: str, tmp_path: Any) -> None:
-    def statistics_move(network: keras.Model, layer: str) -> bool:
+def test_frozen_normalisation_keeps_its_statistics_even_after_loading(name: str, tmp_path: Any) -> None:
+    def statistics_change(network: keras.Model, layer: str) -> bool:
         before = network.get_layer(layer).moving_mean.numpy()
         network(np.full((2, 32, 32, 3), 99.0, np.float32), training=True)
         return bool((network.get_layer(layer).moving_mean.numpy() != before).any())
 
-    options = {"backbone": "mobilenet", "alpha": 0.25, **({"width": 4} if name == "unet" else {})}
+    options: dict[str, Any] = {"backbone": "mobilenet", "alpha": 0.25, **({"width": 4} if name == "unet" else {})}
     network = create_network(name, image_size=32, num_classes=2, freeze_batch_normalization=True, **options)
     network.save(tmp_path / "network.keras")
     for frozen in (network, keras.saving.load_model(tmp_path / "network.keras")):
-        assert not statistics_move(frozen, "conv1_bn")
-        assert not statistics_move(frozen, "conv_pw_13_bn")
+        assert not statistics_change(frozen, "conv1_bn")
+        assert not statistics_change(frozen, "conv_pw_13_bn")
         assert frozen.get_layer("conv_pw_13").trainable
-    assert statistics_move(create_network(name, image_size=32, num_classes=2, **options), "conv1_bn")
+    assert statistics_change(create_network(name, image_size=32, num_classes=2, **options), "conv1_bn")

@@ -1,13 +1,17 @@
-"""The public test of the contract: it passes what keeps it, and says what is wrong with what does not."""
+"""The public test of the contract: it accepts networks that keep the contract and says how others break it."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import pytest
 
 from components.networks.contract import check_network
+from components.saved_model.export import export_saved_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OWN_NETWORK = '''
 import keras
@@ -15,7 +19,7 @@ import numpy as np
 
 @keras.saving.register_keras_serializable("tests")
 class Forgetful(keras.layers.Layer):
-    """Has state that is neither a weight nor in its configuration."""
+    """Has state that is neither in a weight nor in its configuration."""
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.factor = np.random.default_rng().uniform(1, 2)
@@ -23,7 +27,7 @@ class Forgetful(keras.layers.Layer):
         return inputs * self.factor
 
 class Demanding(keras.layers.Layer):
-    """Can't be made from its configuration."""
+    """Cannot be created from its configuration."""
     def __init__(self, factor, **kwargs):
         super().__init__(**kwargs)
         self.factor = factor
@@ -60,7 +64,7 @@ def own_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "my_contract_networks:build"
 
 
-def test_a_network_of_ones_own_that_keeps_it(own_network: str) -> None:
+def test_a_users_network_that_keeps_the_contract_passes(own_network: str) -> None:
     policy = keras.config.dtype_policy()
     check_network(own_network, num_classes=3)
     assert keras.config.dtype_policy() == policy
@@ -79,25 +83,22 @@ def test_a_network_of_ones_own_that_keeps_it(own_network: str) -> None:
         ("unit range", "two images have different scores only if their RGB values are from 0 to 1"),
     ],
 )
-def test_what_breaks_the_contract_is_said(own_network: str, flaw: str, sentence: str) -> None:
+def test_the_message_says_how_a_network_breaks_the_contract(own_network: str, flaw: str, sentence: str) -> None:
     with pytest.raises(AssertionError, match=sentence):
         check_network(own_network, flaw=flaw)
 
 
-def test_what_can_not_be_made_is_refused_as_in_a_run(own_network: str) -> None:
+def test_a_network_that_cannot_be_created_is_rejected_as_in_a_run(own_network: str) -> None:
     with pytest.raises(ValueError, match=r"returns scores of shape \(None, 22, 22, 4\), expected \(None, 45, 45, 4\)"):
         check_network(own_network, flaw="stride")
     with pytest.raises(ValueError, match="its options are flaw"):
         check_network(own_network, flow="stride")
 
 
-def test_an_export_that_segments_otherwise_is_found(own_network: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from components.networks import contract as network_contract
+def test_an_export_with_other_results_is_detected(own_network: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def export_negated_scores(network: keras.Model, *arguments: Any) -> None:
+        export_saved_model(keras.Model(network.inputs, -network.outputs[0]), *arguments)
 
-    def export_upside_down(network: keras.Model, *arguments: object) -> None:
-        export(keras.Model(network.inputs, -network.outputs[0]), *arguments)
-
-    export = network_contract.export_saved_model
-    monkeypatch.setattr(network_contract, "export_saved_model", export_upside_down)
+    monkeypatch.setattr("components.networks.contract.export_saved_model", export_negated_scores)
     with pytest.raises(AssertionError, match="of the pixels another class than the network"):
         check_network(own_network)

@@ -1,11 +1,10 @@
-"""Our networks: the contract, alignment with the input at every size, the papers' sizes, options."""
+"""The networks: the contract, alignment with the input for every size, the sizes in the papers, options."""
 
 from __future__ import annotations
 
 import functools
 import itertools
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -18,19 +17,22 @@ from components.networks.alignment import BilinearUpsampling, learned_upsampling
 from components.networks.contract import check_network
 from components.networks.names import NETWORKS
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 FCNS = ("fcn32", "fcn16", "fcn8", "fcn4")
-SMALL = {
+SMALL: dict[str, dict[str, Any]] = {
     "unet": {"width": 4, "depth": 2},
     **{name: {"width": 0.05, "fully_connected_channels": 8} for name in FCNS},
 }
-QUARTER = {"backbone": "mobilenet", "alpha": 0.25}
+QUARTER: dict[str, Any] = {"backbone": "mobilenet", "alpha": 0.25}
 
 
-def test_the_contract_covers_every_network() -> None:
+def test_every_network_is_tested() -> None:
     assert set(SMALL) == set(NETWORKS)
 
 
-# FCN-16 lies between FCN-32 and FCN-8, which have the same layers: what it adds to their tests is slow.
+# FCN-16 is between FCN-32 and FCN-8, which have the same kinds of layers: its own test is only in the slow part.
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow) if name == "fcn16" else name for name in SMALL]
 )
@@ -38,7 +40,7 @@ def test_contract(name: str) -> None:
     check_network(name, **SMALL[name])
 
 
-def test_contract_of_fcn_over_a_backbone() -> None:
+def test_contract_of_fcn_with_a_backbone() -> None:
     check_network("fcn8", **QUARTER, fully_connected_channels=8, image_pooling=True, freeze_batch_normalization=True)
 
 
@@ -48,17 +50,17 @@ def test_contract_of_fcn_over_a_backbone() -> None:
     ("name", "options"),
     [("fcn4", {"fully_connected_channels": 0}), ("unet", {"width": 4, "batch_normalization": True})],
 )
-def test_contract_over_every_backbone(name: str, options: dict[str, Any], backbone: str) -> None:
+def test_contract_with_every_backbone(name: str, options: dict[str, Any], backbone: str) -> None:
     check_network(name, backbone=backbone, **options)
 
 
 @functools.cache
 def of_any_size(name: str, backbone: str) -> keras.Model:
-    options = {"vgg16": {"width": 0.05, "fully_connected_channels": 0}, "mobilenet": QUARTER}[backbone]
+    options: dict[str, Any] = {"vgg16": {"width": 0.05, "fully_connected_channels": 0}, "mobilenet": QUARTER}[backbone]
     network = create_network(name, image_size=None, num_classes=3, **options)
     random = np.random.default_rng(0)
     for layer in network.layers:
-        if layer.name.startswith("score_stride"):  # zero at the start
+        if layer.name.startswith("score_stride"):  # initialised with zero
             layer.kernel.assign(random.normal(0, 0.1, layer.kernel.shape))
     return network
 
@@ -71,21 +73,23 @@ def of_any_size(name: str, backbone: str) -> keras.Model:
     more_width=st.integers(0, 40),
     seed=st.integers(0, 99),
 )
-def test_moving_the_input_by_the_coarsest_stride_moves_an_fcns_scores(
+def test_shifting_the_input_by_the_coarsest_stride_shifts_an_fcns_scores(
     name: str, backbone: str, height: int, more_width: int, seed: int
 ) -> None:
     network = of_any_size(name, backbone)
-    stride, border = 32, 256  # a border as wide as scores see far
+    stride, border = 32, 256  # the border is as wide as the receptive field of the scores
     width = 2 * border + 2 * stride + more_width
     scene = np.random.default_rng(seed).uniform(0, 255, (1, height, width + stride, 3)).astype(np.float32)
     here, moved = (np.asarray(network(scene[:, :, left : left + width])) for left in (0, stride))
     assert here.shape == (1, height, width, 3)
     expected, actual = here[:, :, border + stride : width - border], moved[:, :, border : width - border - stride]
     np.testing.assert_allclose(actual, expected, atol=1e-3 * expected.std())
-    assert np.abs(here[:, :, border : width - border - stride] - actual).max() > 0.1 * expected.std()  # they differ
+    assert (
+        np.abs(here[:, :, border : width - border - stride] - actual).max() > 0.1 * expected.std()
+    )  # without the shift they differ
 
 
-def test_moving_the_input_moves_a_unets_scores() -> None:
+def test_shifting_the_input_shifts_a_unets_scores() -> None:
     network = create_network("unet", image_size=None, num_classes=3, **SMALL["unet"])
     scene = np.random.default_rng(0).uniform(0, 255, (1, 45, 111, 3)).astype(np.float32)
     here, moved = (np.asarray(network(scene[:, :, left : left + 107])) for left in (0, 4))
@@ -97,7 +101,7 @@ def test_moving_the_input_moves_a_unets_scores() -> None:
 )
 @settings(max_examples=30, deadline=None)
 def test_upsampling_is_bilinear_interpolation(stride: int, shift: float, height: int, width: int) -> None:
-    """Learned upsampling starts so, and fades at the edges, where the fixed one stays at the outermost score."""
+    """At the edges, learned upsampling fades to zero; the fixed upsampling repeats the outermost score."""
 
     def centres(size: int) -> np.ndarray:
         return stride * np.arange(size) + shift * (stride - 1)
@@ -115,7 +119,7 @@ def test_upsampling_is_bilinear_interpolation(stride: int, shift: float, height:
     np.testing.assert_allclose(fixed, np.clip(expected, first, last), atol=1e-3)
 
 
-def test_an_fcn_starts_with_equal_scores_and_its_last_upsampling_stays_bilinear() -> None:
+def test_an_fcn_starts_with_equal_scores_and_its_last_upsampling_is_not_trained() -> None:
     """Long et al. 2015, section 4.3."""
     network = create_network("fcn4", image_size=32, num_classes=3, **SMALL["fcn4"])
     photo = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
@@ -124,7 +128,7 @@ def test_an_fcn_starts_with_equal_scores_and_its_last_upsampling_stays_bilinear(
     assert learned == {"upsample_to_stride16", "upsample_to_stride8", "upsample_to_stride4"}
 
 
-def test_fcn_has_the_papers_parameters() -> None:
+def test_fcn_has_as_many_parameters_as_in_the_paper() -> None:
     """Long et al. 2015, table 1: FCN-VGG16 has 134 M parameters; 14,714,688 of them are VGG-16's convolutions."""
     network = create_network("fcn32", image_size=32, num_classes=21)
     by_layer = {layer.name: layer.count_params() for layer in network.layers}
@@ -135,13 +139,13 @@ def test_fcn_has_the_papers_parameters() -> None:
     assert round(sum(by_layer.values()) / 1e6) == 134
 
 
-def test_fc6_and_fc7_over_another_backbone_are_asked_for() -> None:
+def test_fc6_and_fc7_with_another_backbone_are_optional() -> None:
     plain = create_network("fcn32", image_size=32, num_classes=2, **QUARTER)
     assert not [layer for layer in plain.layers if layer.name.startswith("fc")]
     with_them = create_network("fcn32", image_size=32, num_classes=2, **QUARTER, fully_connected_channels=6)
     assert with_them.get_layer("fc6").kernel.shape == (3, 3, 256, 6)
     assert with_them.get_layer("fc7").kernel.shape == (1, 1, 6, 6)
-    assert with_them.get_layer("fc6_bn").gamma.shape == (6,)  # normalised, as the MobileNet is
+    assert with_them.get_layer("fc6_bn").gamma.shape == (6,)  # normalised, like the MobileNet
     larger = create_network(
         "fcn32", image_size=32, num_classes=2, **QUARTER, fully_connected_channels=6, fully_connected_kernel_size=7
     )
@@ -149,19 +153,22 @@ def test_fc6_and_fc7_over_another_backbone_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize("image_pooling", [False, True])
-def test_image_pooling_tells_every_place_what_the_whole_image_shows(image_pooling: bool) -> None:
+def test_image_pooling_adds_global_context_to_every_position(image_pooling: bool) -> None:
     options = {"width": 0.05, "fully_connected_channels": 8, "image_pooling": image_pooling}
     network = create_network("fcn32", image_size=None, num_classes=2, **options)
     features = keras.Model(network.input, network.get_layer("fc7_relu").output)
     photo = np.random.default_rng(0).uniform(0, 255, (1, 32, 512, 3)).astype(np.float32)
     darkened = photo.copy()
     darkened[:, :, :64] = 0
-    first, other = features(photo)[0, 0, -4:], features(darkened)[0, 0, -4:]  # beyond what a place itself sees
+    first, other = (
+        features(photo)[0, 0, -4:],
+        features(darkened)[0, 0, -4:],
+    )  # outside their receptive field without pooling
     assert (np.abs(first - other).max() > 0.01 * np.std(first)) == image_pooling
 
 
 def test_image_pooling_needs_fc6() -> None:
-    with pytest.raises(ValueError, match="image_pooling adds to fc6's output: set fully_connected_channels above 0"):
+    with pytest.raises(ValueError, match="image_pooling needs fc6: set fully_connected_channels above 0"):
         create_network("fcn32", image_size=32, num_classes=2, **QUARTER, image_pooling=True)
 
 
@@ -204,7 +211,7 @@ def test_unet_over_a_backbone_may_end_at_a_coarser_stride() -> None:
         create_network("unet", image_size=32, num_classes=2, output_stride=8)
 
 
-def test_unknown_names_and_options_are_refused() -> None:
+def test_unknown_names_and_options_are_rejected() -> None:
     make = functools.partial(create_network, image_size=32, num_classes=2)
     with pytest.raises(ValueError, match=r"unknown network 'fcn9'; known are fcn32, fcn16, fcn8, fcn4, unet"):
         make("fcn9")

@@ -1,4 +1,4 @@
-"""Weights of backbones: from keras.applications, as it downloads them or from a file, into the layers of that name."""
+"""Pretrained weights of backbones: downloaded by keras.applications or from a file, loaded by layer name."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import functools
 import http.server
 import shutil
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import pytest
 
-from components.networks import backbone_blocks, create_network, pretrained
+from components.networks import backbone_blocks, create_network
+from components.networks.pretrained import load_fully_connected
 
-QUARTER = {"backbone": "mobilenet", "alpha": 0.25}
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+QUARTER: dict[str, Any] = {"backbone": "mobilenet", "alpha": 0.25}
 PHOTO = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.float32)
 
 applications = keras.applications
@@ -46,7 +49,7 @@ make_fcn = functools.partial(create_network, "fcn32", image_size=64, num_classes
 
 
 def application_with_statistics(make: Callable[..., keras.Model], **options: Any) -> keras.Model:
-    """Random weights, and normalisation that is not the identity: as after a training."""
+    """An application with random weights and, as after a training, normalisation that is not the identity."""
     model = make(weights=None, **options)
     random = np.random.default_rng(1)
     for layer in model.layers:
@@ -57,7 +60,7 @@ def application_with_statistics(make: Callable[..., keras.Model], **options: Any
 
 @pytest.fixture(scope="module")
 def quarter(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path]:
-    """A MobileNet of a quarter of the channels, and a folder with its weights in all kinds of file."""
+    """A MobileNet with a quarter of the channels, and a folder with its weights in every kind of file."""
     folder = tmp_path_factory.mktemp("weights")
     whole = application_with_statistics(keras.applications.MobileNet, alpha=0.25, classes=1000)
     headless = keras.applications.MobileNet(weights=None, include_top=False, alpha=0.25, input_shape=(224, 224, 3))
@@ -70,7 +73,7 @@ def quarter(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path
 
 
 def _save_legacy(model: keras.Model, file: Path) -> None:
-    """Writes the older layout, in which keras.applications' own files are."""
+    """Writes the older layout, which the files of keras.applications have."""
     import h5py
     from keras.src.legacy.saving import legacy_h5_format
 
@@ -88,7 +91,7 @@ def assert_backbone_has(network: keras.Model, application: keras.Model) -> None:
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)
-def test_features_are_those_of_the_application_on_its_preprocessed_input(name: str) -> None:
+def test_features_equal_those_of_the_application_on_its_preprocessed_input(name: str) -> None:
     make, preprocess, options, last_layer = APPLICATIONS[name]
     application = application_with_statistics(make, include_top=False, **options)
     network = make_fcn(backbone=name, fully_connected_channels=0, **options)
@@ -101,24 +104,26 @@ def test_features_are_those_of_the_application_on_its_preprocessed_input(name: s
 
 @pytest.mark.parametrize("file", ["whole.weights.h5", "headless.weights.h5", "whole.h5", "headless.h5"])
 @pytest.mark.parametrize("network", ["fcn8", "unet"])
-def test_files_with_and_without_top_in_both_layouts(quarter: tuple[keras.Model, Path], network: str, file: str) -> None:
+def test_files_with_and_without_top_in_both_layouts_load(
+    quarter: tuple[keras.Model, Path], network: str, file: str
+) -> None:
     application, folder = quarter
     options = {**QUARTER, "weights": str(folder / file), **({"width": 2} if network == "unet" else {})}
     assert_backbone_has(create_network(network, image_size=45, num_classes=3, **options), application)
 
 
-def test_a_file_elsewhere_is_copied(quarter: tuple[keras.Model, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_at_a_uri_is_copied(quarter: tuple[keras.Model, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     application, folder = quarter
 
-    class Elsewhere:
-        """A path at a URI: only copying it gives a file to open."""
+    class RemotePath:
+        """A path at a URI, which can be opened only after it is copied."""
 
         name = "quarter.h5"
 
         def __init__(self, uri: str):
             self.exists = uri == "gs://bucket/quarter.h5"
 
-        def expanduser(self) -> Elsewhere:
+        def expanduser(self) -> RemotePath:
             return self
 
         def is_file(self) -> bool:
@@ -127,14 +132,14 @@ def test_a_file_elsewhere_is_copied(quarter: tuple[keras.Model, Path], monkeypat
         def copy(self, target: Path) -> Path:
             return Path(shutil.copy(folder / "headless.h5", target))
 
-    monkeypatch.setattr(pretrained.epath, "Path", Elsewhere)
+    monkeypatch.setattr("components.networks.pretrained.epath.Path", RemotePath)
     network = make_fcn(**QUARTER, weights="gs://bucket/quarter.h5")
     assert_backbone_has(network, application)
 
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Stands for the server of keras.applications, for MobileNet; gives the folder it serves."""
+    """Replaces the server from which keras.applications downloads MobileNet; the value is the folder that it serves."""
     served = tmp_path / "served"
     served.mkdir()
 
@@ -162,14 +167,17 @@ def test_imagenet_downloads_what_keras_applications_publishes(quarter: tuple[ker
     assert_backbone_has(make_fcn(**QUARTER, weights="imagenet"), application)
 
 
-def test_a_download_that_fails_says_what_to_do(server: Path) -> None:
+@pytest.mark.usefixtures("server")
+def test_a_failed_download_says_what_to_do() -> None:
     with pytest.raises(
         ValueError, match=r"'mobilenet' cannot be downloaded \(.*http://localhost.* 404 .*\): give a local .*weights: P"
     ):
         make_fcn(**QUARTER, weights="imagenet")
 
 
-def test_weights_that_are_not_there_or_do_not_fit(quarter: tuple[keras.Model, Path], tmp_path: Path) -> None:
+def test_weights_that_do_not_exist_or_do_not_fit_are_rejected(
+    quarter: tuple[keras.Model, Path], tmp_path: Path
+) -> None:
     _, folder = quarter
     with pytest.raises(ValueError, match=r"weights file .*nowhere\.h5 does not exist: give `imagenet`, or an \.h5"):
         make_fcn(**QUARTER, weights=str(tmp_path / "nowhere.h5"))
@@ -185,14 +193,14 @@ def test_weights_that_are_not_there_or_do_not_fit(quarter: tuple[keras.Model, Pa
         make_fcn(width=0.5, fully_connected_channels=0, weights="imagenet")
 
 
-def test_a_fully_connected_layer_as_a_convolution() -> None:
-    """Long et al. 2015, section 3.1: where the 7×7 kernel sees the whole map, both compute the same."""
+def test_a_fully_connected_layer_becomes_a_convolution() -> None:
+    """Long et al. 2015, section 3.1: where the 7×7 kernel covers the whole map, both compute the same."""
     pixels = keras.Input((7, 7, 3))
     flat = keras.layers.Dense(5, name="fc1", bias_initializer="uniform")(keras.layers.Flatten()(pixels))
     application = keras.Model(pixels, keras.layers.Dense(4, name="fc2", bias_initializer="uniform")(flat))
     maps = keras.layers.Conv2D(5, 7, padding="same", name="fc6")(pixels)
     network = keras.Model(pixels, keras.layers.Conv2D(4, 1, name="fc7")(maps))
-    pretrained._load_fully_connected(network, application)
+    load_fully_connected(network, application)
     inputs = np.random.default_rng(0).uniform(size=(2, 7, 7, 3))
     np.testing.assert_allclose(network(inputs)[:, 3, 3], application(inputs), rtol=1e-4, atol=1e-5)
 

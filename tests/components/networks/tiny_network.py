@@ -1,15 +1,15 @@
-"""A network for tests of the training: all kinds of state that a network may have, in few variables."""
+"""A network for tests of the training: every kind of state that a network can have, in few variables."""
 
 from __future__ import annotations
 
 import keras
 
 TINY = "tests.components.networks.tiny_network:build"
-"""Its name in a configuration."""
+"""The name of the network in a configuration."""
 
 
 def build(image_size: int, num_classes: int, dropout: float = 0.3, batch_normalization: bool = True) -> keras.Model:
-    """Two convolutions: TensorFlow traces its training in a third of the time that the smallest U-Net takes."""
+    """Creates two convolutions; TensorFlow traces their training in a third of the time of the smallest U-Net."""
     images = keras.Input((image_size, image_size, 3))
     features = keras.layers.Rescaling(1 / 127.5, -1)(images)
     features = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(features)

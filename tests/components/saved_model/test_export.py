@@ -1,4 +1,4 @@
-"""The exported SavedModel as its clients see it: every signature, bad requests, the description, the documentation."""
+"""The exported SavedModel from the point of view of a client: signatures, bad requests, description, documentation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ import subprocess
 import sys
 import urllib.request
 import zlib
-from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import keras
@@ -39,6 +38,9 @@ from tfds_voc_seg.photos import decode_photo, resize_photo
 from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.decoding import class_map_from_one_hot, parse_record
 from tfds_voc_seg.records.encoding import PairEncoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SIZE = 32
 NAMES = ("background", *CLASSES)
@@ -103,7 +105,7 @@ def _png_claiming(width: int, height: int) -> bytes:
 
 
 def _jpeg_claiming(width: int, height: int) -> bytes:
-    place = JPEG.index(b"\xff\xc0") + 5  # in the frame header, behind marker, length and precision
+    place = JPEG.index(b"\xff\xc0") + 5  # in the frame header, after marker, length and precision
     return JPEG[:place] + struct.pack(">HH", height, width) + JPEG[place + 4 :]
 
 
@@ -111,7 +113,7 @@ def _gif_claiming(width: int, height: int) -> bytes:
     return GIF[:6] + struct.pack("<HH", width, height) + GIF[10:]
 
 
-def test_images_of_any_format_and_size_in_one_batch(model: Any, network: keras.Model) -> None:
+def test_a_batch_can_mix_formats_and_sizes(model: Any, network: keras.Model) -> None:
     answer = model.signatures["serving_default"](image_bytes=tf.constant(FILES))
     images = tf.stack([resize_photo(decode_photo(tf.constant(file)), SIZE) for file in FILES])
     expected = network(tf.cast(images, tf.float32), training=False)
@@ -119,10 +121,10 @@ def test_images_of_any_format_and_size_in_one_batch(model: Any, network: keras.M
     assert answer["class_map"].shape == (len(FILES), SIZE, SIZE)
     np.testing.assert_allclose(answer["scores"], expected, atol=1e-4)
     np.testing.assert_array_equal(answer["class_map"], np.argmax(answer["scores"], axis=-1))
-    assert len(np.unique(answer["class_map"])) > 2  # it does tell pixels apart
+    assert len(np.unique(answer["class_map"])) > 2  # the network distinguishes pixels
 
 
-def test_the_other_signatures_on_encoded_images(model: Any) -> None:
+def test_the_other_signatures_for_encoded_images(model: Any) -> None:
     answer = model.signatures["serving_default"](image_bytes=tf.constant(FILES))
     alone = model.signatures["class_map"](image_bytes=tf.constant(FILES))
     assert list(alone) == ["class_map"]
@@ -133,7 +135,7 @@ def test_the_other_signatures_on_encoded_images(model: Any) -> None:
     np.testing.assert_allclose(probabilities, exponentials / exponentials.sum(axis=-1, keepdims=True), atol=1e-5)
 
 
-def test_photos_records_and_decoded_images_give_the_same_classes(model: Any, devkit: Path) -> None:
+def test_photos_records_and_decoded_images_get_the_same_classes(model: Any, devkit: Path) -> None:
     ids = (devkit / "ImageSets/Segmentation/val.txt").read_text().split()
     photos = [devkit / f"JPEGImages/{image_id}.jpg" for image_id in ids]
     encode = PairEncoder(RecordConfig(SIZE, CLASSES))
@@ -155,19 +157,23 @@ def test_photos_records_and_decoded_images_give_the_same_classes(model: Any, dev
         np.testing.assert_array_equal(answer["class_map"], same["class_map"])
 
 
-def test_decoded_images_keep_their_own_size(model: Any) -> None:
+def test_class_maps_have_the_size_of_the_decoded_images(model: Any) -> None:
     images = tf.zeros((2, 50, 70, 3), tf.uint8)
     assert model.signatures["segment_images"](images=images)["class_map"].shape == (2, 50, 70)
 
 
-def test_an_empty_batch_gives_empty_answers(model: Any) -> None:
-    shapes = {"class_map": (0, SIZE, SIZE), "label": (0, SIZE, SIZE)}
+def _check_empty_batches(model: Any) -> None:
+    shapes: dict[str, tuple[int, ...]] = {"class_map": (0, SIZE, SIZE), "label": (0, SIZE, SIZE)}
     shapes |= dict.fromkeys(("scores", "probabilities"), (0, SIZE, SIZE, len(NAMES)))
     for name in ("serving_default", "class_map", "probabilities", "segment_examples"):
         for output, values in model.signatures[name](tf.constant([], tf.string)).items():
             assert values.shape == shapes[output]
-    none = model.signatures["segment_images"](images=tf.zeros((0, 5, 6, 3), tf.uint8))
-    assert none["class_map"].shape == (0, 5, 6)
+    empty = model.signatures["segment_images"](images=tf.zeros((0, 5, 6, 3), tf.uint8))
+    assert empty["class_map"].shape == (0, 5, 6)
+
+
+def test_the_answer_to_an_empty_batch_is_empty(model: Any) -> None:
+    _check_empty_batches(model)
 
 
 @pytest.mark.parametrize(
@@ -177,47 +183,47 @@ def test_an_empty_batch_gives_empty_answers(model: Any) -> None:
         ("fcn8", {"width": 0.125, "fully_connected_channels": 0, "batch_normalization": True}),
     ],
 )
-def test_an_empty_batch_does_not_break_the_networks(name: str, options: dict[str, Any], tmp_path: Path) -> None:
-    """oneDNN's convolution gives an empty batch the channels of its input; the layer after it then fails."""
+def test_the_networks_accept_an_empty_batch(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    """For an empty batch, oneDNN's convolution returns the channels of its input, and the next layer would fail."""
     network = create_network(name, image_size=SIZE, num_classes=len(NAMES), **options)
     export_saved_model(network, DESCRIPTION, tmp_path / "1")
-    test_an_empty_batch_gives_empty_answers(tf.saved_model.load(str(tmp_path / "1")))
+    _check_empty_batches(tf.saved_model.load(str(tmp_path / "1")))
 
 
-def _refusal(model: Any, *files: bytes) -> str:
-    """What a request is refused with; a good request is answered afterwards as before."""
+def _error_of(model: Any, *files: bytes) -> str:
+    """The error message for a request; checks that a good request after it is answered as before."""
     segment = model.signatures["serving_default"]
     before = segment(image_bytes=tf.constant([JPEG]))["scores"]
-    with pytest.raises(tf.errors.InvalidArgumentError) as refusal:
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
         segment(image_bytes=tf.constant(files))
     np.testing.assert_array_equal(segment(image_bytes=tf.constant([JPEG]))["scores"], before)
-    return str(refusal.value)
+    return str(error.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"<html>", base64.b64encode(JPEG), b"\x89PNG\r\n", PNG[1:]])
-def test_what_is_no_image_is_refused_by_its_number(model: Any, content: bytes) -> None:
+def test_the_error_for_another_file_names_its_index(model: Any, content: bytes) -> None:
     sentence = "image_bytes[2] is not a JPEG, PNG, GIF or BMP file: send the bytes of an image file"
-    assert sentence in _refusal(model, JPEG, PNG, content, JPEG)
-    assert sentence.replace("[2]", "[0]") in _refusal(model, content)
+    assert sentence in _error_of(model, JPEG, PNG, content, JPEG)
+    assert sentence.replace("[2]", "[0]") in _error_of(model, content)
 
 
 @pytest.mark.parametrize("length", [9, 30, 0.5, 0.9])
 @pytest.mark.parametrize("file", [JPEG, PNG, GIF, BMP], ids=["jpeg", "png", "gif", "bmp"])
-def test_a_damaged_image_is_refused(model: Any, file: bytes, length: float) -> None:
-    cut = file[: length if length > 1 else int(len(file) * length)]
-    assert "image_bytes[" not in _refusal(model, JPEG, cut)  # the decoder's words
+def test_a_corrupt_image_is_rejected(model: Any, file: bytes, length: float) -> None:
+    cut = file[: int(length if length > 1 else len(file) * length)]
+    assert "image_bytes[" not in _error_of(model, JPEG, cut)  # the decoder's own message
 
 
 @pytest.mark.parametrize("claiming", [_png_claiming, _jpeg_claiming, _gif_claiming])
-def test_a_decompression_bomb_is_refused_by_its_header(model: Any, claiming: Callable[[int, int], bytes]) -> None:
+def test_a_decompression_bomb_is_rejected_from_its_header(model: Any, claiming: Callable[[int, int], bytes]) -> None:
     sentence = "image_bytes[1] unpacks to 50001000 pixels, and 50000000 are allowed: make the image smaller"
-    for _ in range(50):  # the check comes first every time: it does not race with the decoder
-        assert sentence in _refusal(model, PNG, claiming(50_001, 1_000))
-    assert "unpacks to 4290250000 pixels" in _refusal(model, claiming(65_500, 65_500))
+    for _ in range(50):  # every time: the check never races with the decoder
+        assert sentence in _error_of(model, PNG, claiming(50_001, 1_000))
+    assert "unpacks to 4290250000 pixels" in _error_of(model, claiming(65_500, 65_500))
 
 
 def test_the_largest_images_pass_the_check(model: Any) -> None:
-    assert "unpacks" not in _refusal(model, _png_claiming(50_000, 1_000))  # there is nothing behind the header
+    assert "unpacks" not in _error_of(model, _png_claiming(50_000, 1_000))  # there are no data after the header
     written = io.BytesIO()
     Image.new("L", (50_000, 1_000)).save(written, "PNG")
     assert model.signatures["class_map"](image_bytes=tf.constant([written.getvalue()]))["class_map"].shape[0] == 1
@@ -225,20 +231,20 @@ def test_the_largest_images_pass_the_check(model: Any) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(file=st.sampled_from([b"", *FILES[:4]]), place=st.integers(0, 60), noise=st.binary(max_size=40))
-def test_any_bytes_get_an_answer_or_a_refusal(model: Any, file: bytes, place: int, noise: bytes) -> None:
+def test_any_bytes_get_an_answer_or_an_error(model: Any, file: bytes, place: int, noise: bytes) -> None:
     content = file[:place] + noise + file[place + len(noise) :]
     with contextlib.suppress(tf.errors.InvalidArgumentError):
         assert model.signatures["class_map"](image_bytes=tf.constant([content]))["class_map"].shape == (1, SIZE, SIZE)
 
 
-def test_what_is_no_record_is_refused(model: Any) -> None:
+def test_invalid_records_are_rejected(model: Any) -> None:
     for content in (b"no record", b"", tf.train.Example().SerializeToString()):
         with pytest.raises(tf.errors.InvalidArgumentError):
             model.signatures["segment_examples"](examples=tf.constant([content]))
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision_stays_inside(policy: str, tmp_path: Path) -> None:
+def test_outputs_are_float32_under_mixed_precision(policy: str, tmp_path: Path) -> None:
     network = _network(policy)
     assert network.output.dtype != "float32"
     export_saved_model(network, DESCRIPTION, tmp_path / "1")
@@ -250,7 +256,7 @@ def test_mixed_precision_stays_inside(policy: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(tf.reduce_sum(probabilities, axis=-1), 1, atol=1e-5)
 
 
-def test_a_network_made_under_a_strategy_is_exported_outside_of_it(model: Any, tmp_path: Path) -> None:
+def test_a_network_created_under_a_strategy_is_exported_outside_of_it(model: Any, tmp_path: Path) -> None:
     with tf.distribute.MirroredStrategy(["/cpu:0"]).scope():
         network = _network()
     export_saved_model(network, DESCRIPTION, tmp_path / "1")
@@ -259,7 +265,7 @@ def test_a_network_made_under_a_strategy_is_exported_outside_of_it(model: Any, t
     np.testing.assert_allclose(answer["scores"], expected["scores"], atol=1e-5)
 
 
-def test_no_device_is_written_into_the_functions(network: keras.Model, tmp_path: Path) -> None:
+def test_the_functions_contain_no_device(network: keras.Model, tmp_path: Path) -> None:
     with tf.device("/cpu:0"):
         export_saved_model(network, DESCRIPTION, tmp_path / "1")
     content = saved_model_pb2.SavedModel.FromString((tmp_path / "1/saved_model.pb").read_bytes())
@@ -269,7 +275,7 @@ def test_no_device_is_written_into_the_functions(network: keras.Model, tmp_path:
         assert {node.device for node in nodes if node.op == op} == {""}
 
 
-def test_the_description_travels_with_the_model(model: Any, folder: Path, tmp_path: Path) -> None:
+def test_the_description_is_part_of_the_model(model: Any, folder: Path, tmp_path: Path) -> None:
     assert read_description(folder) == DESCRIPTION
     written = json.loads((folder / "assets/segmentation.json").read_text())
     assert written["training"] == {"epochs": 3, "rate": 0.5}
@@ -282,7 +288,7 @@ def test_the_description_travels_with_the_model(model: Any, folder: Path, tmp_pa
     assert "serving_default" in tf.saved_model.load(str(tmp_path / "again")).signatures
 
 
-def test_every_class_has_a_colour_of_its_own() -> None:
+def test_every_class_has_a_different_colour() -> None:
     def palette(*names: str) -> list[tuple[int, int, int]]:
         return ModelDescription(names, SIZE, "small", {}, {}, 1, 1.0).palette
 
@@ -293,7 +299,7 @@ def test_every_class_has_a_colour_of_its_own() -> None:
     assert len({*mixed, *voc}) == len(mixed) + len(voc) - 1  # background is in both
 
 
-def test_a_description_that_can_not_be_read_is_refused_with_a_sentence(tmp_path: Path) -> None:
+def test_an_unreadable_description_is_rejected_with_a_reason(tmp_path: Path) -> None:
     file = tmp_path / "assets/segmentation.json"
     file.parent.mkdir()
     for content in (None, "", "[]", "7", "{", '{"class_names": ["background"]}'):
@@ -307,7 +313,7 @@ def test_a_description_that_can_not_be_read_is_refused_with_a_sentence(tmp_path:
     assert read_description(tmp_path) == DESCRIPTION
 
 
-def test_loading_needs_tensorflow_alone(folder: Path, tmp_path: Path) -> None:
+def test_loading_needs_only_tensorflow(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(JPEG)
     program = f"""
 import sys
@@ -322,7 +328,7 @@ print([name for name in sys.modules if name.split(".")[0] in ("components", "tfd
 
 
 class _Server(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Answers as TensorFlow Serving does."""
+    """Answers like TensorFlow Serving."""
 
     def __init__(self, model: Any):
         self._model = model
@@ -337,13 +343,14 @@ class _Server(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def rest(self, request: urllib.request.Request) -> io.BytesIO:
         assert request.full_url == "http://localhost:8501/v1/models/vocseg:predict"
+        assert isinstance(request.data, bytes)
         body = json.loads(request.data)
         batch = [base64.b64decode(instance["image_bytes"]["b64"]) for instance in body["instances"]]
         (values,) = self._model.signatures[body["signature_name"]](image_bytes=tf.constant(batch)).values()
         return io.BytesIO(json.dumps({"predictions": values.numpy().tolist()}).encode())
 
 
-def test_the_guide_says_the_truth(
+def test_the_examples_of_the_guide_work(
     model: Any, folder: Path, devkit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo = next((devkit / "JPEGImages").iterdir())

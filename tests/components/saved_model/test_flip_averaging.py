@@ -1,10 +1,8 @@
-"""A network that averages over an image and its mirror image, and the model that a training exports of it."""
+"""A network that averages over an image and its mirror image, and the model that a training exports with it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -15,13 +13,18 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components.networks import create_network
+from components.networks.precision import dtype_policy
 from components.saved_model.export import with_flip_averaging
 from components.segmentation_trainer import executor
 from components.segmentation_trainer.component import SegmentationTrainer
 from components.training.config import TrainingConfig
 from tests.conftest import IMAGE_SIZE
 
-OPTIONS = {"width": 4, "depth": 1, "dropout": 0.0}
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+OPTIONS: dict[str, Any] = {"width": 4, "depth": 1, "dropout": 0.0}
 
 
 def _mirrored(batch: Any) -> Any:
@@ -29,13 +32,10 @@ def _mirrored(batch: Any) -> Any:
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-def test_probabilities_are_the_average_and_their_logarithms_are_the_scores(policy: str) -> None:
+def test_the_scores_are_the_logarithms_of_the_averaged_probabilities(policy: str) -> None:
     keras.utils.set_random_seed(0)
-    keras.config.set_dtype_policy(policy)
-    try:
+    with dtype_policy(policy):
         network = create_network("unet", image_size=40, num_classes=3, **OPTIONS)
-    finally:
-        keras.config.set_dtype_policy("float32")
     averaging = with_flip_averaging(network)
     photos = np.random.default_rng(0).uniform(0, 255, (2, 40, 40, 3)).astype(np.float32)
     straight, mirrored = tf.nn.softmax(network(photos)), _mirrored(tf.nn.softmax(network(_mirrored(photos))))
@@ -54,7 +54,7 @@ def test_large_scores_do_not_overflow() -> None:
     np.testing.assert_array_equal(scores.argmax(axis=-1), 0)
 
 
-def test_the_exported_model_answers_a_mirrored_photo_with_the_mirrored_scores(
+def test_the_exported_model_returns_mirrored_scores_for_a_mirrored_photo(
     examples: Any, tmp_path: Path, make_artifact: Callable[..., Any]
 ) -> None:
     outputs = {"model": [make_artifact("Model", tmp_path / "model")]}

@@ -1,6 +1,8 @@
+"""Augmentation: photo and class map stay aligned, colours change as in torchvision, results are reproducible."""
+
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
 import numpy as np
@@ -13,13 +15,16 @@ from components.training.augmentation import PADDING_COLOUR, augment, change_col
 from components.training.augmentation_config import AugmentationConfig
 from tfds_voc_seg.labels import VOID
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 HEIGHT, WIDTH = 40, 56
 EVERYTHING = AugmentationConfig(scale=(0.5, 2.0), brightness=0.5, contrast=0.5, saturation=0.5, hue=0.5)
-seeds = st.integers(0, 2**31 - 1).map(lambda seed: np.array([seed, 7], np.int64))
+SEEDS = st.integers(0, 2**31 - 1).map(lambda seed: np.array([seed, 7], np.int64))
 
 
 def ramp() -> tuple[np.ndarray, np.ndarray]:
-    """A photo whose red is four times the column and whose green is four times the row, and the columns as classes."""
+    """A photo whose red is 4 × column and whose green is 4 × row, and a class map whose classes are the columns."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     photo = np.stack([4 * columns, 4 * rows, np.zeros_like(rows)], axis=-1)
     return photo.astype(np.uint8), columns.astype(np.uint8)
@@ -48,27 +53,27 @@ def test_a_flip_moves_photo_and_classes_together() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=seeds)
+@given(seed=SEEDS)
 def test_photo_and_classes_stay_aligned_to_a_fraction_of_a_pixel(seed: np.ndarray) -> None:
     image, classes = augment(*ramp(), tf.constant(seed), AugmentationConfig(scale=(0.5, 2.0)))
     image, classes = image.numpy().astype(float), classes.numpy()
     padding = (image == PADDING_COLOUR).all(axis=-1)
     np.testing.assert_array_equal(padding, classes == VOID)
-    edge = np.isin(classes, [0, WIDTH - 1])  # where the antialiasing has one side only
+    edge = np.isin(classes, [0, WIDTH - 1])  # where the antialiasing kernel is cut off
     off = (image[..., 0] / 4 - classes)[~padding & ~edge]
-    assert np.abs(off).max() <= 0.5 + 0.25  # the nearest pixel is half a pixel away at most; colours are rounded
-    assert abs(off.mean()) < 0.27  # at exactly half the size the nearest pixel is a quarter away on the average
+    assert np.abs(off).max() <= 0.5 + 0.25  # the nearest pixel is at most half a pixel away; colours are rounded
+    assert abs(off.mean()) < 0.27  # at exactly half the size, the nearest pixel is a quarter of a pixel away on average
 
 
 @settings(max_examples=40, deadline=None)
 @given(
-    seed=seeds,
+    seed=SEEDS,
     shape=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     scale=st.tuples(st.floats(0.05, 20), st.floats(0.05, 20)).map(sorted),
 )
 def test_any_size_and_scale_keeps_shape_and_dtype(seed: Any, shape: tuple[int, int], scale: list[float]) -> None:
     classes = np.full(shape, 3, np.uint8)
-    config = AugmentationConfig(scale=scale, brightness=1.0, contrast=1.0, saturation=1.0, hue=0.5)
+    config = AugmentationConfig(scale=(scale[0], scale[1]), brightness=1.0, contrast=1.0, saturation=1.0, hue=0.5)
     new_image, new_classes = augment(np.full((*shape, 3), 90, np.uint8), classes, tf.constant(seed), config)
     assert (new_image.dtype, new_image.shape) == (tf.uint8, (*shape, 3))
     assert (new_classes.dtype, new_classes.shape) == (tf.uint8, shape)
@@ -78,7 +83,7 @@ def test_any_size_and_scale_keeps_shape_and_dtype(seed: Any, shape: tuple[int, i
 
 @settings(max_examples=30, deadline=None)
 @given(scale=st.floats(0.5, 2.0), place=st.tuples(st.floats(0, 0.999), st.floats(0, 0.999)))
-def test_rescaling_by_a_factor_at_a_place(scale: float, place: tuple[float, float]) -> None:
+def test_rescaling_uses_the_factor_and_the_position(scale: float, place: tuple[float, float]) -> None:
     _, classes = rescale(*ramp(), tf.constant(scale), tf.constant(place))
     columns = np.unique(classes.numpy()[classes.numpy() != VOID])
     if scale > 1:
@@ -90,8 +95,7 @@ def test_rescaling_by_a_factor_at_a_place(scale: float, place: tuple[float, floa
         assert (~padded).argmax() == pytest.approx(place[1] * (WIDTH - WIDTH * scale), abs=1.5)
 
 
-def test_every_place_comes_up() -> None:
-    """Crops and paddings reach all four borders."""
+def test_crops_and_paddings_reach_all_four_borders() -> None:
     scale_up, scale_down = AugmentationConfig(scale=(1.2, 1.2)), AugmentationConfig(scale=(0.8, 0.8))
     red_seen, borders = set(), np.zeros(4, bool)
     for seed in range(60):
@@ -108,14 +112,14 @@ def test_every_place_comes_up() -> None:
 @settings(max_examples=30, deadline=None)
 @given(draws=st.tuples(*[st.floats(-1, 1)] * 3), seed=st.integers(0, 99))
 def test_brightness_contrast_and_saturation_as_in_torchvision(draws: tuple[float, ...], seed: int) -> None:
-    image = noise(seed)[0] // 4 + 64  # so that nothing has to be clipped
+    image = noise(seed)[0] // 4 + 64  # so that nothing is clipped
     config = AugmentationConfig(brightness=0.3, contrast=0.2, saturation=0.2)
     brightness, contrast, saturation = (
         1 + strength * draw for strength, draw in zip((0.3, 0.2, 0.2), draws, strict=True)
     )
 
-    def grey(photo: np.ndarray) -> np.ndarray:
-        return photo @ np.array([[0.299], [0.587], [0.114]])
+    def grey(photo: NDArray[Any]) -> NDArray[np.float64]:
+        return np.asarray(photo @ np.array([[0.299], [0.587], [0.114]]))
 
     expected = image * brightness
     expected = contrast * expected + (1 - contrast) * grey(expected).mean()
@@ -123,7 +127,7 @@ def test_brightness_contrast_and_saturation_as_in_torchvision(draws: tuple[float
     np.testing.assert_allclose(change_colours(image, [*draws, 0.0], config), expected, atol=0.05)
 
 
-def test_a_turned_hue_keeps_grey_and_half_a_turn_is_the_opposite_colour() -> None:
+def test_a_rotated_hue_keeps_grey_and_half_a_rotation_is_the_opposite_colour() -> None:
     image = noise()[0] // 4 + 96
     grey = np.array([0.299, 0.587, 0.114])
     turned = change_colours(image, [0.0, 0.0, 0.0, 1.0], AugmentationConfig(hue=0.5)).numpy()
@@ -135,7 +139,7 @@ def test_a_turned_hue_keeps_grey_and_half_a_turn_is_the_opposite_colour() -> Non
     assert np.argmax(red_to_green) != 0
 
 
-def test_colours_leave_classes_and_padding_alone() -> None:
+def test_colour_changes_do_not_affect_classes_and_padding() -> None:
     image, classes = noise()
     config = AugmentationConfig(horizontal_flip=False, brightness=1.0, contrast=1.0, saturation=1.0, hue=0.5)
     new_image, new_classes = augment(image, classes, tf.constant([3, 4]), config)
@@ -146,20 +150,20 @@ def test_colours_leave_classes_and_padding_alone() -> None:
         assert (new_image.numpy()[new_classes == VOID] == PADDING_COLOUR).all()
 
 
-def test_the_same_in_a_dataset_as_outside_and_for_the_same_seed_only() -> None:
+def test_results_depend_on_the_seed_and_are_the_same_inside_a_dataset() -> None:
     image, classes = noise()
     mapped = tf.data.Dataset.range(12).map(lambda number: augment(image, classes, tf.stack([5, number]), EVERYTHING))
     assert mapped.element_spec[0].shape == (HEIGHT, WIDTH, 3)
-    seen = set()
+    different = set()
     for number, (new_image, new_classes) in enumerate(mapped):
         expected_image, expected_classes = augment(image, classes, tf.constant([5, number]), EVERYTHING)
         np.testing.assert_allclose(new_image.numpy().astype(int), expected_image.numpy().astype(int), atol=1)
         np.testing.assert_array_equal(new_classes, expected_classes)
-        seen.add(new_image.numpy().tobytes())
-    assert len(seen) == 12
+        different.add(new_image.numpy().tobytes())
+    assert len(different) == 12
 
 
-def test_nothing_on_changes_nothing() -> None:
+def test_without_any_setting_the_image_is_unchanged() -> None:
     image, classes = noise()
     for config in (AugmentationConfig(horizontal_flip=False), AugmentationConfig(horizontal_flip=False, scale=(1, 1))):
         new_image, new_classes = augment(image, classes, tf.constant([1, 2]), config)
@@ -170,7 +174,7 @@ def test_nothing_on_changes_nothing() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"scale": [2.0, 0.5]}, {"scale": [0, 1]}, {"scale": [1]}, {"brightness": 1.5}, {"hue": 0.6}]
 )
-def test_wrong_settings_are_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_settings_are_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(pydantic.ValidationError):
         AugmentationConfig(**wrong)
     assert AugmentationConfig.model_validate_json(EVERYTHING.model_dump_json()) == EVERYTHING

@@ -1,3 +1,5 @@
+"""The input pipeline: each epoch contains every record once, in an order that depends on the seed and the epoch."""
+
 from __future__ import annotations
 
 import functools
@@ -25,7 +27,7 @@ def files(examples: Any) -> list[str]:
 
 
 def as_bytes(batches: Any) -> list[bytes]:
-    """Each image and class map, in the order they came; those that only fill a batch left out."""
+    """Each image and class map in order, without those that only fill a batch."""
     return [
         image.tobytes() + classes.tobytes()
         for images, class_maps in batches.as_numpy_iterator()
@@ -45,20 +47,20 @@ def batches(files: list[str], epochs: range, **settings: Any) -> Any:
     return training_batches(files, DECODE, epochs=epochs, **options)
 
 
-def stored(files: list[str]) -> list[bytes]:
+def unchanged(files: list[str]) -> list[bytes]:
     return as_bytes(evaluation_batches(files, DECODE, batch_size=3, records=TRAIN_IMAGES))
 
 
-def test_every_record_is_seen_once_an_epoch(files: list[str]) -> None:
+def test_every_epoch_contains_each_record_once(files: list[str]) -> None:
     assert count_records(files) == TRAIN_IMAGES
     plain = batches(files, range(1), augmentation=AugmentationConfig(horizontal_flip=False))
-    seen = as_bytes(plain)
-    assert len(seen) == TRAIN_IMAGES  # the last, filled batch too
-    assert sorted(seen) == sorted(stored(files)) != seen
+    found = as_bytes(plain)
+    assert len(found) == TRAIN_IMAGES  # including the last batch, which is filled up
+    assert sorted(found) == sorted(unchanged(files)) != found
     assert [len(images) for images, _ in plain] == [BATCH] * steps_per_epoch(TRAIN_IMAGES, BATCH)
 
 
-def test_an_epoch_follows_from_its_number_and_the_seed(files: list[str]) -> None:
+def test_an_epoch_depends_on_its_number_and_the_seed(files: list[str]) -> None:
     whole = as_bytes(batches(files, range(3)))
     first, second, third = (whole[start : start + TRAIN_IMAGES] for start in range(0, 3 * TRAIN_IMAGES, TRAIN_IMAGES))
     assert first != second != third
@@ -66,7 +68,7 @@ def test_an_epoch_follows_from_its_number_and_the_seed(files: list[str]) -> None
     assert as_bytes(batches(files, range(1), seed=1)) != first
 
 
-def test_workers_share_every_batch_between_them(files: list[str]) -> None:
+def test_every_batch_is_split_over_the_workers(files: list[str]) -> None:
     alone = [set(as_bytes_of(batch)) for batch in batches(files, range(2)).as_numpy_iterator()]
     halves = [
         [set(as_bytes_of(batch)) for batch in batches(files, range(2), context=context).as_numpy_iterator()]

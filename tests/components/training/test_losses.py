@@ -1,9 +1,11 @@
+"""The losses against their definitions, with void, on several replicas, compiled; and their settings."""
+
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import multiprocessing
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
 import keras
@@ -14,9 +16,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 
 from components.training.loss_config import LOSSES, ClassWeights, LossWeights, resolve_class_weights
-from components.training.losses import cross_entropy, dice, focal, lovasz_softmax, make_loss
+from components.training.losses import cross_entropy, dice, focal, make_loss
+from components.training.lovasz import lovasz_softmax
 from components.training.metrics import TrainingMetrics
 from tfds_voc_seg.labels import VOID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 CLASSES = 4
 CLASS_WEIGHTS = (0.5, 1.0, 2.0, 7.0)
@@ -81,7 +87,7 @@ def expected_lovasz(batch: Batch) -> float:
 @settings(max_examples=40, deadline=None)
 @given(batch=batches())
 def test_cross_entropy_is_the_mean_over_valid_pixels(batch: Batch) -> None:
-    expected = expected_focal(batch, 0.0, np.ones(CLASSES))
+    expected = expected_focal(batch, 0.0, [1.0] * CLASSES)
     assert float(cross_entropy(*batch)) == pytest.approx(expected, rel=1e-4, abs=1e-5)
     expected = expected_focal(batch, 0.0, CLASS_WEIGHTS)
     assert float(cross_entropy(*batch, CLASS_WEIGHTS)) == pytest.approx(expected, rel=1e-4, abs=1e-5)
@@ -89,7 +95,7 @@ def test_cross_entropy_is_the_mean_over_valid_pixels(batch: Batch) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(batch=batches(), smoothing=st.sampled_from([0.0, 0.1, 0.5, 0.9]))
-def test_label_smoothing_spreads_a_share_of_the_label_and_none_of_void(batch: Batch, smoothing: float) -> None:
+def test_label_smoothing_spreads_a_share_of_the_label_and_ignores_void(batch: Batch, smoothing: float) -> None:
     labels, probabilities = valid_pixels(batch)
     targets = (1 - smoothing) * np.eye(CLASSES)[labels] + smoothing / CLASSES
     weights = np.take(CLASS_WEIGHTS, labels)
@@ -108,7 +114,7 @@ def test_focal_loss(batch: Batch, gamma: float) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(batch=batches())
-def test_dice_loss_is_over_the_classes_that_occur(batch: Batch) -> None:
+def test_dice_loss_is_the_mean_over_the_classes_that_occur(batch: Batch) -> None:
     assert float(dice(*batch)) == pytest.approx(expected_dice(batch), abs=1e-5)
 
 
@@ -118,7 +124,7 @@ def test_lovasz_softmax_is_the_lovasz_extension_of_the_jaccard_loss(batch: Batch
     assert float(lovasz_softmax(*batch)) == pytest.approx(expected_lovasz(batch), abs=1e-5)
 
 
-def test_lovasz_softmax_of_sure_scores_is_one_minus_the_mean_iou() -> None:
+def test_lovasz_softmax_of_confident_scores_is_one_minus_the_mean_iou() -> None:
     classes = np.array([[[0, 0, 0, 1, 1, VOID]]], np.uint8)
     scores = 1e3 * np.eye(CLASSES, dtype=np.float32)[np.array([[[0, 0, 1, 1, 1, 3]]])]
     assert float(lovasz_softmax(classes, scores)) == pytest.approx(1 - (2 / 3 + 2 / 3) / 2)
@@ -126,7 +132,7 @@ def test_lovasz_softmax_of_sure_scores_is_one_minus_the_mean_iou() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(batch=batches(), weights=st.tuples(st.floats(0.1, 5), st.floats(0.1, 5)))
-def test_a_made_loss_is_the_weighted_sum(batch: Batch, weights: tuple[float, float]) -> None:
+def test_several_losses_are_added_up_with_their_weights(batch: Batch, weights: tuple[float, float]) -> None:
     loss = make_loss({"dice": weights[0], "focal": weights[1]}, class_weights=None, focal_gamma=3.0)
     expected = weights[0] * dice(*batch) + weights[1] * focal(*batch, gamma=3.0)
     assert float(loss(*batch)) == pytest.approx(float(expected), rel=1e-5)
@@ -155,7 +161,7 @@ def test_void_pixels_change_neither_loss_nor_gradient(loss: Callable[..., Any]) 
 
 
 @every_loss
-def test_a_batch_of_void_gives_zero_and_no_gradient(loss: Callable[..., Any]) -> None:
+def test_loss_and_gradient_of_a_void_batch_are_zero(loss: Callable[..., Any]) -> None:
     value, gradient = value_and_gradient(loss, np.full((1, 2, 2), VOID, np.uint8), np.ones((1, 2, 2, CLASSES)))
     assert float(value) == 0
     assert not gradient.numpy().any()
@@ -172,16 +178,16 @@ def test_loss_and_gradient_stay_finite(loss: Callable[..., Any], dtype: str, siz
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
-def test_the_focal_loss_of_a_sure_and_right_pixel_has_a_finite_gradient(gamma: float) -> None:
+def test_the_focal_loss_of_a_confident_right_pixel_has_a_finite_gradient(gamma: float) -> None:
     scores = np.array([[[[100, 0, 0, 0]]]], np.float32)
-    value, gradient = value_and_gradient(lambda *batch: focal(*batch, gamma=gamma), np.zeros((1, 1, 1)), scores)
+    value, gradient = value_and_gradient(functools.partial(focal, gamma=gamma), np.zeros((1, 1, 1)), scores)
     assert float(value) == pytest.approx(0, abs=1e-6)
     np.testing.assert_allclose(gradient, 0, atol=1e-6)
 
 
 @every_loss
 @pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
-def test_compiled_for_any_batch_size(loss: Callable[..., Any], xla: bool) -> None:
+def test_a_compiled_loss_accepts_any_batch_size(loss: Callable[..., Any], xla: bool) -> None:
     signature = [tf.TensorSpec([None, 3, 5], tf.uint8), tf.TensorSpec([None, 3, 5, CLASSES], tf.float32)]
     compiled = tf.function(
         lambda classes, scores: value_and_gradient(loss, classes, scores), input_signature=signature, jit_compile=xla
@@ -195,11 +201,11 @@ def test_compiled_for_any_batch_size(loss: Callable[..., Any], xla: bool) -> Non
 
 
 def trained_on_replicas(replicas: int, losses: dict[str, float]) -> tuple[list[np.ndarray], dict[str, list[float]]]:
-    """Trains a layer on the CPU as one or two devices; weights and history."""
+    """Trains a layer on one or two virtual CPU devices; returns weights and history."""
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     classes = rng.integers(0, CLASSES, (12, 5, 5)).astype(np.uint8)
-    for image, void in enumerate([0, 0, 1, 0.9, 0.2, 0, 1, 1, 0.9, 0.5, 0, 0]):  # halves of a batch of 4 differ
+    for image, void in enumerate([0, 0, 1, 0.9, 0.2, 0, 1, 1, 0.9, 0.5, 0, 0]):  # the two halves of a batch of 4 differ
         classes[image, rng.random((5, 5)) < void] = VOID
     images = rng.normal(0, 1, (12, 5, 5, 3)).astype(np.float32)
     devices = [f"CPU:{number}" for number in range(replicas)]
@@ -221,8 +227,8 @@ def train_on_one_and_two_replicas(losses: dict[str, float]) -> list[Any]:
     return [trained_on_replicas(replicas, losses) for replicas in (1, 2)]
 
 
-def test_two_replicas_train_as_one_process_does() -> None:
-    """In a process of its own: a CPU is made into two devices before TensorFlow starts, or not at all."""
+def test_two_replicas_train_like_one() -> None:
+    """Runs in a new process, because a CPU can be split into two devices only before TensorFlow starts."""
     losses = {"cross_entropy": 1.0, "focal": 2.0, "dice": 3.0}
     with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         (weights, history), (weights_of_two, history_of_two) = process.submit(
@@ -237,7 +243,7 @@ def test_two_replicas_train_as_one_process_does() -> None:
 
 
 @every_loss
-def test_descending_the_gradient_learns_what_colours_tell(loss: Callable[..., Any]) -> None:
+def test_gradient_descent_learns_the_classes_from_colours(loss: Callable[..., Any]) -> None:
     rng = np.random.default_rng(0)
     classes = rng.integers(0, CLASSES, (2, 8, 8)).astype(np.uint8)
     colours = np.eye(CLASSES, dtype=np.float32)[classes] + rng.normal(0, 0.1, (2, 8, 8, CLASSES)).astype(np.float32)
@@ -254,9 +260,14 @@ class Settings(pydantic.BaseModel):
     class_weights: ClassWeights = None
 
 
-def test_settings_in_short_and_in_full() -> None:
-    assert Settings(loss="dice").loss == {"dice": 1.0}
-    assert Settings(loss={"cross_entropy": 1, "dice": "5e-1"}).loss == {"cross_entropy": 1.0, "dice": 0.5}
+def settings_of(**values: Any) -> Settings:
+    """Settings from values of any type, as a configuration file has them."""
+    return Settings(**values)
+
+
+def test_settings_have_a_short_and_a_long_form() -> None:
+    assert settings_of(loss="dice").loss == {"dice": 1.0}
+    assert settings_of(loss={"cross_entropy": 1, "dice": "5e-1"}).loss == {"cross_entropy": 1.0, "dice": 0.5}
     for weights in (None, "median_frequency", {"person": 2.0}):
         assert Settings(class_weights=weights).class_weights == weights
     full = Settings(loss={"focal": 2}, class_weights={"person": 3})
@@ -266,18 +277,18 @@ def test_settings_in_short_and_in_full() -> None:
 @pytest.mark.parametrize(
     "wrong", ["hinge", {}, {"hinge": 1}, {"dice": 0}, {"dice": True}, {"dice": "much"}, {"dice": float("nan")}, None, 3]
 )
-def test_wrong_losses_are_refused_by_one_sentence(wrong: Any) -> None:
-    with pytest.raises(pydantic.ValidationError) as refused:
-        Settings(loss=wrong)
-    (problem,) = refused.value.errors()
+def test_invalid_losses_are_rejected_with_one_message(wrong: Any) -> None:
+    with pytest.raises(pydantic.ValidationError) as rejected:
+        settings_of(loss=wrong)
+    (problem,) = rejected.value.errors()
     assert "cross_entropy, focal, dice, lovasz_softmax" in problem["msg"]
 
 
 @pytest.mark.parametrize("wrong", ["often", {}, {"person": 0}, {"person": None}, [1.0, 2.0], True])
-def test_wrong_class_weights_are_refused_by_one_sentence(wrong: Any) -> None:
-    with pytest.raises(pydantic.ValidationError) as refused:
-        Settings(class_weights=wrong)
-    (problem,) = refused.value.errors()
+def test_invalid_class_weights_are_rejected_with_one_message(wrong: Any) -> None:
+    with pytest.raises(pydantic.ValidationError) as rejected:
+        settings_of(class_weights=wrong)
+    (problem,) = rejected.value.errors()
     assert "median_frequency" in problem["msg"]
 
 
@@ -285,7 +296,7 @@ def test_class_weights_by_name_and_by_median_frequency() -> None:
     names = ("background", "cat", "person")
     assert resolve_class_weights(None, names, None) is None
     assert resolve_class_weights({"person": 2.0}, names, None) == [1.0, 1.0, 2.0]
-    assert resolve_class_weights("median_frequency", names, np.array([1000, 10, 100])) == [0.1, 10.0, 1.0]
+    assert resolve_class_weights("median_frequency", names, [1000, 10, 100]) == [0.1, 10.0, 1.0]
     assert resolve_class_weights("median_frequency", names, [400, 0, 100]) == [0.625, 1.0, 2.5]
     assert resolve_class_weights("median_frequency", names, [0, 0, 0]) == [1.0, 1.0, 1.0]
     with pytest.raises(ValueError, match=r"unknown class 'dog'; allowed are background, cat, person"):

@@ -1,7 +1,8 @@
+"""Optimisers and learning-rate schedules: equal to Keras' own, with warm-up, factors, decay and clipping."""
+
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 import numpy as np
@@ -11,16 +12,22 @@ import tensorflow as tf
 from components.training.config import TrainingConfig
 from components.training.optimizers import make_optimizer, make_schedule
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
 STEPS = 10
 
 
-def rates(steps: list[int], **settings: object) -> list[float]:
-    schedule = make_schedule(TrainingConfig(epochs=4, learning_rate=0.1, **settings), STEPS)  # type: ignore[arg-type]
+def rates(steps: list[int], **settings: Any) -> list[float]:
+    schedule = make_schedule(TrainingConfig(epochs=4, learning_rate=0.1, **settings), STEPS)
     return [float(schedule(step)) for step in steps]
 
 
-def compiled_step(optimizer: keras.optimizers.Optimizer, weight: keras.Variable) -> Callable[[np.ndarray], None]:
-    return tf.function(lambda gradient: optimizer.apply([gradient], [weight]))
+def compiled_step(optimizer: keras.optimizers.Optimizer, weight: keras.Variable) -> Callable[[NDArray[Any]], None]:
+    step: Callable[[NDArray[Any]], None] = tf.function(lambda gradient: optimizer.apply([gradient], [weight]))
+    return step
 
 
 @pytest.mark.parametrize(
@@ -33,15 +40,13 @@ def compiled_step(optimizer: keras.optimizers.Optimizer, weight: keras.Variable)
         ({"schedule": "poly", "warmup_epochs": 2}, [19, 30], [0.1, 0.1 * 0.5**0.9]),
     ],
 )
-def test_learning_rates_follow_the_schedule(
-    settings: dict[str, object], steps: list[int], expected: list[float]
-) -> None:
+def test_learning_rates_follow_the_schedule(settings: dict[str, Any], steps: list[int], expected: list[float]) -> None:
     assert rates(steps, **settings) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_the_backbones_rate_is_its_share(optimizer: str) -> None:
-    """With constant gradients both optimisers move a weight in proportion to its learning rate."""
+def test_the_backbones_learning_rate_has_its_factor(optimizer: Literal["sgd", "adamw"]) -> None:
+    """With constant gradients, both optimisers change a weight in proportion to its learning rate."""
     config = TrainingConfig(
         optimizer=optimizer,
         learning_rate=0.1,
@@ -57,7 +62,7 @@ def test_the_backbones_rate_is_its_share(optimizer: str) -> None:
     assert head.numpy().max() < 0
 
 
-def test_sgd_is_nesterovs() -> None:
+def test_sgd_has_nesterov_momentum() -> None:
     """Sutskever et al., ICML 2013: the first step is (1 + momentum) × rate × gradient."""
     config = TrainingConfig(optimizer="sgd", learning_rate=0.01, schedule="constant", weight_decay=0)
     weight = keras.Variable(np.zeros(1, np.float32))
@@ -68,35 +73,35 @@ def test_sgd_is_nesterovs() -> None:
 @pytest.mark.parametrize(
     "settings", [{"optimizer": "sgd"}, {"optimizer": "sgd", "momentum": 0}, {"optimizer": "adamw"}]
 )
-def test_steps_are_keras_own(settings: dict[str, Any]) -> None:
-    """With decay, over several steps and inside a compiled function, as a training takes them."""
+def test_steps_equal_those_of_keras(settings: dict[str, Any]) -> None:
+    """With weight decay, over several steps and inside a compiled function, as in a training."""
     config = TrainingConfig(learning_rate=0.1, weight_decay=0.3, warmup_epochs=1, epochs=2, **settings)
     arguments = {"learning_rate": make_schedule(config, STEPS), "weight_decay": 0.3}
     if config.optimizer == "adamw":
-        kerass: keras.optimizers.Optimizer = keras.optimizers.AdamW(**arguments)
+        reference: keras.optimizers.Optimizer = keras.optimizers.AdamW(**arguments)
     else:
-        kerass = keras.optimizers.SGD(**arguments, momentum=config.momentum, nesterov=config.momentum > 0)
+        reference = keras.optimizers.SGD(**arguments, momentum=config.momentum, nesterov=config.momentum > 0)
     draws = np.random.default_rng(0)
     start, gradients = draws.normal(size=(3, 4)), draws.normal(size=(6, 3, 4))
-    ends = []
-    for optimizer in (make_optimizer(config, STEPS), kerass):
+    weights = []
+    for optimizer in (make_optimizer(config, STEPS), reference):
         weight = keras.Variable(start.astype(np.float32), name="kernel")
         optimizer.build([weight])
         step = compiled_step(optimizer, weight)
         for gradient in gradients.astype(np.float32):
             step(gradient)
-        ends.append(weight.numpy())
-    np.testing.assert_allclose(*ends, rtol=1e-5, atol=1e-6)
+        weights.append(weight.numpy())
+    np.testing.assert_allclose(weights[0], weights[1], rtol=1e-5, atol=1e-6)
 
 
-def test_decay_leaves_biases_and_normalisation_alone() -> None:
+def test_decay_does_not_change_biases_and_normalisation() -> None:
     config = TrainingConfig(learning_rate=0.1, schedule="constant", weight_decay=0.5)
     variables = [keras.Variable(np.ones(2, np.float32), name=name) for name in ("kernel", "bias", "gamma", "beta")]
     make_optimizer(config, STEPS).apply([np.zeros(2, np.float32)] * 4, variables)
     assert [round(float(variable.numpy()[0]), 6) for variable in variables] == [0.95, 1, 1, 1]
 
 
-def test_clipping_bounds_the_norm_of_all_gradients_together() -> None:
+def test_clipping_limits_the_global_norm_of_the_gradients() -> None:
     config = TrainingConfig(
         optimizer="sgd", momentum=0, learning_rate=1, schedule="constant", weight_decay=0, clip_norm=1
     )

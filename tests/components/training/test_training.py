@@ -12,9 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -32,10 +30,15 @@ from components.training.resumption import TrainingFolder
 from tests.components.networks.tiny_network import TINY
 from tests.conftest import VAL_IMAGES
 from tfds_voc_seg.records.decoding import image_and_class_map
-from tfds_voc_seg.records.files import Records
 
-OPTIONS = {"width": 4, "depth": 1, "dropout": 0.3, "batch_normalization": True}
-TRAINING = {
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tfds_voc_seg.records.files import Records
+
+OPTIONS: dict[str, Any] = {"width": 4, "depth": 1, "dropout": 0.3, "batch_normalization": True}
+TRAINING: dict[str, Any] = {
     "epochs": 4,
     "batch_size": 4,
     "learning_rate": 0.01,
@@ -44,7 +47,7 @@ TRAINING = {
 
 
 class Killed(BaseException):
-    """Stands for a kill where a test needs no process of its own."""
+    """Simulates a kill in tests that run in the test's own process."""
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +88,10 @@ def run(records: Records, tmp_path: Path) -> Callable[..., tuple[Any, TrainingRe
 
 
 @pytest.mark.parametrize("ema_momentum", [None, 0.9])
-def test_a_training_goes_on_as_if_it_had_never_stopped(run: Any, tmp_path: Path, ema_momentum: float | None) -> None:
-    settings = {"network": TINY, "options": {}, "ema_momentum": ema_momentum}
+def test_a_resumed_training_equals_an_uninterrupted_one(run: Any, tmp_path: Path, ema_momentum: float | None) -> None:
+    settings: dict[str, Any] = {"network": TINY, "options": {}, "ema_momentum": ema_momentum}
     network, result = run("whole", **settings)
-    for kill_at in (6, 3):  # in the second epoch; then, resumed, in the third
+    for kill_at in (6, 3):  # in the second epoch; then, after the resumption, in the third
         with pytest.raises(Killed):
             run("killed", kill_at=kill_at, **settings)
     assert TrainingFolder(tmp_path / "killed/state").read().epochs in (1, 2)  # type: ignore[union-attr]
@@ -96,7 +99,7 @@ def test_a_training_goes_on_as_if_it_had_never_stopped(run: Any, tmp_path: Path,
     assert resumed_result.history == result.history
     for one, other in zip(network.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    # A finished one is not trained again.
+    # A finished training is not repeated.
     again, again_result = run("killed", kill_at=1, **settings)
     assert again_result.history == result.history
     np.testing.assert_array_equal(again.get_weights()[0], network.get_weights()[0])
@@ -104,8 +107,8 @@ def test_a_training_goes_on_as_if_it_had_never_stopped(run: Any, tmp_path: Path,
     assert events
 
 
-def test_what_is_validated_and_exported_is_the_average_of_the_weights(run: Any, records: Records) -> None:
-    settings = {"network": TINY, "options": {"dropout": 0.0, "batch_normalization": False}, "epochs": 2}
+def test_the_average_of_the_weights_is_validated_and_exported(run: Any, records: Records) -> None:
+    settings: dict[str, Any] = {"network": TINY, "options": {"dropout": 0.0, "batch_normalization": False}, "epochs": 2}
     plain, _ = run("plain", **settings)
     averaged, result = run("averaged", **settings, ema_momentum=0.5)
     assert any(not np.array_equal(*pair) for pair in zip(plain.get_weights(), averaged.get_weights(), strict=True))
@@ -117,7 +120,7 @@ def test_what_is_validated_and_exported_is_the_average_of_the_weights(run: Any, 
     assert float(metrics.result()["mean_iou"]) == pytest.approx(max(result.history["val_mean_iou"]), abs=1e-6)
 
 
-def test_the_history_is_there_as_json_csv_and_picture(run: Any, records: Records, tmp_path: Path) -> None:
+def test_the_history_is_written_as_json_csv_and_picture(run: Any, records: Records, tmp_path: Path) -> None:
     _, result = run(network=TINY, options={}, epochs=2)
     folder = tmp_path / "a/run"
     history = json.loads((folder / HISTORY_JSON).read_text(), parse_constant=lambda name: pytest.fail(name))
@@ -136,13 +139,15 @@ def test_the_history_is_there_as_json_csv_and_picture(run: Any, records: Records
 
 
 def test_early_stopping_counts_epochs_before_a_resumption(run: Any) -> None:
-    settings = {"epochs": 12, "early_stopping_patience": 2, "learning_rate": 1e-12}
+    settings: dict[str, Any] = {"epochs": 12, "early_stopping_patience": 2, "learning_rate": 1e-12}
     settings |= {"augmentation": {"horizontal_flip": False}, "network": TINY, "options": {}}
     _, whole = run("whole", **settings)
     epochs = len(whole.history["loss"])
     assert epochs < 12
     with pytest.raises(Killed):
-        run("killed", kill_at=4 * (epochs - 1) + 1, **settings)  # three steps and an end an epoch
+        run(
+            "killed", kill_at=4 * (epochs - 1) + 1, **settings
+        )  # an epoch calls on_step for three steps and once at its end
     _, resumed = run("killed", **settings)
     assert len(resumed.history["loss"]) == epochs
 
@@ -213,17 +218,17 @@ def weights(folder: Path) -> Iterator[np.ndarray]:
 
 
 @pytest.mark.slow
-def test_ten_kills_at_random_moments_change_nothing(settings_file: Any, tmp_path: Path) -> None:
+def test_ten_kills_at_random_times_do_not_change_the_result(settings_file: Any, tmp_path: Path) -> None:
     settings = settings_file(epochs=8)
     finish(start(settings, tmp_path / "whole"))
-    moments = random.Random(0)
+    times = random.Random(0)
     for kill in range(10):
         folder = tmp_path / f"killed{kill}"
         process = start(settings, folder)
         deadline = time.monotonic() + 120
         while not (folder / "state" / STATE_FILE).exists() and time.monotonic() < deadline:
             time.sleep(0.01)
-        time.sleep(moments.uniform(0, 1.0))
+        time.sleep(times.uniform(0, 1.0))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert not (folder / "result.npz").exists()
@@ -233,8 +238,8 @@ def test_ten_kills_at_random_moments_change_nothing(settings_file: Any, tmp_path
 
 
 @pytest.mark.slow
-def test_two_workers_train_as_one(settings_file: Any, tmp_path: Path) -> None:
-    """Without normalisation over the batch and dropout, which each worker does for its own half."""
+def test_two_workers_train_like_one(settings_file: Any, tmp_path: Path) -> None:
+    """Without batch normalisation and dropout, which each worker computes for its own half of the batch."""
     options = {"width": 4, "depth": 1, "dropout": 0.0}
     settings = settings_file(options=options)
     finish(start(settings, tmp_path / "one"))

@@ -1,3 +1,5 @@
+"""The metrics during training, against the confusion matrix."""
+
 from __future__ import annotations
 
 import math
@@ -29,7 +31,7 @@ def batches(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 @settings(max_examples=40, deadline=None)
 @given(first=batches(), second=batches(), dtype=st.sampled_from(["float32", "float16", "bfloat16"]))
-def test_metrics_over_batches_are_those_of_one_confusion_matrix(
+def test_metrics_over_batches_equal_those_of_one_confusion_matrix(
     first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray], dtype: str
 ) -> None:
     metrics, counts = TrainingMetrics(NAMES), np.zeros((CLASSES, CLASSES), np.int64)
@@ -50,7 +52,7 @@ def test_metrics_over_batches_are_those_of_one_confusion_matrix(
     assert float(metrics.result()["mean_iou"]) == 0
 
 
-def test_counts_stay_exact_beyond_what_float32_holds() -> None:
+def test_counts_are_exact_beyond_the_range_of_float32() -> None:
     metrics = TrainingMetrics(NAMES[:2])
     (pixels,) = metrics.variables
     pixels.assign(np.array([[2.0**24, 0], [0, 0]]))
@@ -59,7 +61,7 @@ def test_counts_stay_exact_beyond_what_float32_holds() -> None:
 
 
 def test_the_metrics_compile_with_xla() -> None:
-    """Keras turns XLA on by itself where there is a GPU, and computes the result in the step."""
+    """Keras uses XLA automatically if there is a GPU, and computes the result in the step."""
     metrics, classes = TrainingMetrics(NAMES), np.array([[[0, 1, VOID]]], np.uint8)
     scores = np.eye(CLASSES, dtype=np.float32)[[[[0, 1, 2]]]]
     result = tf.function(metrics, jit_compile=True)(tf.constant(classes), tf.constant(scores))
@@ -67,7 +69,7 @@ def test_the_metrics_compile_with_xla() -> None:
     assert math.isnan(float(result["iou_dog"]))
 
 
-def test_the_history_has_each_metric_under_its_own_key() -> None:
+def test_the_history_has_one_key_per_metric() -> None:
     rng = np.random.default_rng(0)
     images, classes = rng.normal(0, 1, (6, 4, 4, 3)), rng.integers(0, 3, (6, 4, 4)).astype(np.uint8)
     network = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Conv2D(CLASSES, 1)])

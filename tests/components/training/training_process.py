@@ -1,10 +1,10 @@
-"""A training in a process of its own, which a test can kill, or start several of.
+"""A training as a program, which a test can kill or start several times.
 
     python -m tests.components.training.training_process SETTINGS.json FOLDER
 
-SETTINGS.json holds `files` (split → shards), `class_names`, `image_size`, `training`, `options`, and `kill_at`, the
-number of the step at which the process kills itself, or null. Writes FOLDER/result.npz with the final weights, and
-FOLDER/run.
+SETTINGS.json contains `files` (split → shards), `class_names`, `image_size`, `training`, `options`, and `kill_at`: the
+number of the step at which the process kills itself, or null. The program writes FOLDER/result.npz with the final
+weights, and FOLDER/run.
 """
 
 from __future__ import annotations

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SELF = {"host": "127.0.0.1:8640"}
-
 
 def encoded(pixels: NDArray[np.uint8], kind: str = "PNG") -> bytes:
     file = io.BytesIO()
@@ -95,15 +93,11 @@ def test_unusable_files_are_refused(client: TestClient, content: bytes, status: 
 
 
 def test_a_body_without_content_length_is_read_up_to_the_limit(client: TestClient) -> None:
-    sent = 0
-
-    def endless() -> Iterator[bytes]:
-        nonlocal sent
+    def chunks() -> Iterator[bytes]:
         for _ in range(100):
-            sent += 1
             yield bytes(100_000)
 
-    assert client.post("/segment/0", content=endless()).status_code == 413
+    assert client.post("/segment/0", content=chunks()).status_code == 413
 
 
 def test_requests_from_other_pages_are_refused(client: TestClient) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ from scipy import ndimage
 
 from components.metrics.boundary import valid_boundary
 from components.run_files import PHOTO_FILE, TRUTH_FILE
-from pipeline.report.example_pictures import data_uri, difference
+from pipeline.report.example_pictures import data_uri, difference, read_picture
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.pictures import classes_seen, overlay
 
@@ -81,9 +80,10 @@ def border_crop(folder: epath.Path, models: Mapping[str, str], class_names: Sequ
 
     Raises:
         OSError: a picture is missing or damaged.
+        ValueError: a picture is not a class map.
     """
-    photo, truth = _read(folder / PHOTO_FILE, "RGB"), _read(folder / TRUTH_FILE)
-    predicted = {name: _read(folder / f"{model}.png") for name, model in models.items()}
+    photo, truth = read_picture(folder / PHOTO_FILE, "RGB"), read_picture(folder / TRUTH_FILE)
+    predicted = {name: read_picture(folder / f"{model}.png") for name, model in models.items()}
     window = crop_window(truth, list(predicted.values()))
 
     cropped = {name: predicted[name][window] for name in predicted}
@@ -102,8 +102,3 @@ def border_crop(folder: epath.Path, models: Mapping[str, str], class_names: Sequ
 def _enlarged_uri(picture: np.ndarray) -> str:
     side = (SHOWN_SIZE, SHOWN_SIZE)
     return data_uri(np.asarray(Image.fromarray(picture).resize(side, Image.Resampling.NEAREST)))
-
-
-def _read(file: epath.Path, mode: str | None = None) -> np.ndarray:
-    with Image.open(io.BytesIO(file.read_bytes())) as image:
-        return np.asarray(image.convert(mode) if mode else image)

@@ -103,7 +103,7 @@ class _Execution:
 def _monitored_launcher(monitor: NodeMonitor) -> type[Any]:
     """Makes a class of launchers that report to a monitor."""
 
-    class MonitoredLauncher(launcher.Launcher):  # type: ignore[misc]  # TFX has no types
+    class MonitoredLauncher(launcher.Launcher):
         def __init__(self, **settings: Any):
             super().__init__(**settings)
             # The executor has received its Beam options by now. The launcher's own copy goes into the cache key; the

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image
-
 from components.run_files import DETECTION_FILE, DETECTIONS_FOLDER, HISTORY_JSON
-from pipeline.report.example_pictures import data_uri
+from pipeline.report.example_pictures import data_uri, read_picture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,10 +48,5 @@ def read_detector(folder: epath.Path) -> Detector:
     return Detector(
         figures=json.loads((folder / DETECTION_FILE).read_text()),
         epochs=len(history.get("loss", [])),
-        pictures=[_data_uri(picture) for picture in pictures],
+        pictures=[data_uri(read_picture(picture, "RGB")) for picture in pictures],
     )
-
-
-def _data_uri(file: epath.Path) -> str:
-    with Image.open(io.BytesIO(file.read_bytes())) as image:
-        return data_uri(np.asarray(image.convert("RGB")))

@@ -68,10 +68,12 @@ def example_view(folder: epath.Path, example: Mapping[str, Any], class_names: Se
         ValueError: a class map does not fit the photo or the names.
     """
     files = folder / str(example["image_id"])
-    photo = enlarge(_read(files / PHOTO_FILE, "RGB"))
-    truth = enlarge(_read(files / TRUTH_FILE))
+    photo = enlarge(read_picture(files / PHOTO_FILE, "RGB"))
+    truth = enlarge(read_picture(files / TRUTH_FILE))
     predicted = {
-        name: enlarge(_read(files / f"{name}.png")) for name in example["mean_iou"] if (files / f"{name}.png").is_file()
+        name: enlarge(read_picture(files / f"{name}.png"))
+        for name in example["mean_iou"]
+        if (files / f"{name}.png").is_file()
     }
     maps = [truth, *predicted.values()]
     seen = {name for class_map in maps for name in classes_seen(class_map, class_names)}
@@ -115,12 +117,19 @@ def data_uri(picture: np.ndarray) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(encoded[kind].getvalue()).decode()}"
 
 
-def _read(file: epath.Path, mode: str | None = None) -> np.ndarray:
+def read_picture(file: epath.Path, mode: str | None = None) -> np.ndarray:
     """Reads a picture.
 
     Args:
         file: the picture.
         mode: Pillow's mode to convert it to; `None` for a class map, which must have the mode P or L.
+
+    Returns:
+        Pixels, uint8 [height, width, channels]; class ids, uint8 [height, width], of a class map.
+
+    Raises:
+        OSError: the picture is missing or damaged.
+        ValueError: it is not a class map.
     """
     with Image.open(io.BytesIO(file.read_bytes())) as image:
         if mode is None and image.mode not in ("P", "L"):

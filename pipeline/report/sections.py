@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from components.metrics import CLASS_METRIC_NAMES, METRIC_NAMES
-from pipeline.report.charts import Line, axis_end, line_chart
+from pipeline.report.charts import NUM_SERIES, Line, axis_end, line_chart
 from pipeline.report.contents import RunContents, Training, known
 from pipeline.report.example_pictures import RANKS, ExampleView, example_view
 from pipeline.report.heat_map import heat_map_rows
@@ -141,7 +141,7 @@ def curve_charts(trainings: Mapping[str, Training], models: Sequence[Model]) -> 
     charts = []
     for metric, title in CURVES.items():
         lines = [
-            Line(name, series.get(name, 1 + number % 6), training.history[key], dashed)
+            Line(name, series.get(name, 1 + number % NUM_SERIES), training.history[key], dashed)
             for number, (name, training) in enumerate(trainings.items())
             for key, dashed in ((metric, True), (f"val_{metric}", False))
             if training.history.get(key)

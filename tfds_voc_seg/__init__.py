@@ -1,7 +1,7 @@
-"""PASCAL VOC semantic segmentation as sharded one-hot records. Needs TFDS and Beam, never TFX.
+"""PASCAL VOC for semantic segmentation, as sharded records with one-hot masks. Needs TFDS and Beam, but not TFX.
 
-Importing this package makes the dataset `voc_seg` known to TFDS; the builder itself is imported when it is asked for,
-so that a tool that needs only the palette or the drawn sample does not wait for TensorFlow.
+Importing this package registers the dataset `voc_seg` with TFDS. The builder is imported only when TFDS needs it, so
+that a tool that uses only the palette or the embedded sample does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ _DATASET = "voc_seg"
 
 
 class _LazyBuilder:
-    """TFDS's way to a builder that is imported on demand."""
+    """Tells TFDS about the dataset and imports its builder on demand; TFDS calls the two methods by these names."""
 
     def has_dataset(self, name: str) -> bool:
         return name == _DATASET
 
-    def get_builder_cls(self, name: str) -> Any:
+    def get_builder_cls(self, name: str) -> Any:  # noqa: ARG002 (the one dataset that it has)
         from tfds_voc_seg.voc_seg_dataset_builder import Builder
 
         return Builder

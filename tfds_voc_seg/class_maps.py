@@ -1,17 +1,23 @@
-"""Class maps and one-hot masks: pure functions on arrays."""
+"""Converts VOC masks to class maps and one-hot masks. All functions are pure: arrays in, arrays out."""
 
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
-from tfds_voc_seg.record_config import RecordConfig
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tfds_voc_seg.record_config import RecordConfig
 
 
 @functools.lru_cache(maxsize=32)
-def _channel_table(config: RecordConfig) -> np.ndarray:
+def _channel_table(config: RecordConfig) -> NDArray[np.uint8]:
+    """Returns the channel of each possible mask value: uint8 [256]."""
     table = np.zeros(256, np.uint8)
     for channel, name in enumerate(config.classes, start=1):
         table[VOC_CLASSES.index(name)] = channel
@@ -19,36 +25,39 @@ def _channel_table(config: RecordConfig) -> np.ndarray:
     return table
 
 
-def class_map(mask: np.ndarray, config: RecordConfig) -> np.ndarray:
+def class_map(mask: NDArray[np.uint8], config: RecordConfig) -> NDArray[np.uint8]:
     """Maps VOC's class ids to the configured channels.
 
     Args:
         mask: uint8 [height, width], VOC class ids and `VOID`.
-        config: the classes to keep and what becomes of void.
+        config: the classes to keep and the treatment of void.
 
     Returns:
-        uint8 [height, width], channel indices and, where void is kept, `VOID`.
+        uint8 [height, width], channel indices and, if the configuration keeps void, `VOID`.
     """
-    return _channel_table(config)[mask]
+    classes: NDArray[np.uint8] = _channel_table(config)[mask]
+    return classes
 
 
-def background_class_map(mask: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Tells what the background consists of.
+def background_class_map(mask: NDArray[np.uint8], classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns VOC's own class of each background pixel.
 
     Args:
         mask: uint8 [height, width], VOC class ids and `VOID`.
-        classes: uint8 [height, width], what `class_map` makes of it.
+        classes: uint8 [height, width], the class map of this mask, from `class_map`.
 
     Returns:
-        uint8 [height, width]: VOC's class id where it is none of the classes to keep; elsewhere, void too, 0.
+        uint8 [height, width]: VOC's class id for pixels that the class map counts as background; 0 for all other
+        pixels, void included.
     """
     return np.where((mask != VOID) & (classes == 0), mask, np.uint8(0))
 
 
-def resize_class_map(classes: np.ndarray, size: int) -> np.ndarray:
-    """Resizes a class map by nearest neighbour at pixel centres, which invents no class.
+def resize_class_map(classes: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Resizes a class map to a square by nearest neighbour at pixel centres, which creates no new class.
 
-    In whole numbers: libraries' own floating-point coordinates go astray where a centre falls between two pixels.
+    The coordinates are integers: floating-point coordinates, as in the usual libraries, are rounded inconsistently
+    where a centre falls exactly between two pixels.
 
     Args:
         classes: uint8 [height, width].
@@ -58,11 +67,12 @@ def resize_class_map(classes: np.ndarray, size: int) -> np.ndarray:
         uint8 [size, size].
     """
     rows, columns = ((2 * np.arange(size) + 1) * side // (2 * size) for side in classes.shape)
-    return classes[np.ix_(rows, columns)]
+    resized: NDArray[np.uint8] = classes[np.ix_(rows, columns)]
+    return resized
 
 
-def one_hot_mask(classes: np.ndarray, channels: int) -> np.ndarray:
-    """Spreads a class map over channels; void becomes an all-zero row.
+def one_hot_mask(classes: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """Converts a class map to a one-hot mask; a void pixel becomes an all-zero row.
 
     Args:
         classes: uint8 [height, width], channel indices and `VOID`.
@@ -71,11 +81,12 @@ def one_hot_mask(classes: np.ndarray, channels: int) -> np.ndarray:
     Returns:
         uint8 [height, width, channels] of zeros and ones.
     """
-    return (classes[..., np.newaxis] == np.arange(channels, dtype=np.uint8)).view(np.uint8)
+    one_hot: NDArray[np.uint8] = (classes[..., np.newaxis] == np.arange(channels, dtype=np.uint8)).view(np.uint8)
+    return one_hot
 
 
-def holds_any_class(mask: np.ndarray, config: RecordConfig) -> bool:
-    """Tells whether a mask, at its own size, holds any of the configured foreground classes.
+def contains_any_class(mask: NDArray[np.uint8], config: RecordConfig) -> bool:
+    """Returns whether a mask contains any of the configured foreground classes.
 
     Args:
         mask: uint8 [height, width], VOC class ids and `VOID`.

@@ -1,4 +1,4 @@
-"""The official archive: downloaded in as many goes as it takes, verified, then unpacked, each whole or not at all."""
+"""Downloads the official archive, verifies it and unpacks it. An interrupted download is resumed by the next call."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import shutil
 import tarfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfds_voc_seg.storage import written_whole
 
-_BLOCK = 1 << 20  # bytes
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BLOCK_BYTES = 1 << 20
 
 
 class DownloadError(RuntimeError):
-    """An archive that can't be had, or is not the one that was meant."""
+    """An archive cannot be downloaded or unpacked, or its content is not the expected one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,9 +28,9 @@ class Archive:
     """A tar file on the web.
 
     Attributes:
-        url: where it is.
-        size: its bytes.
-        sha256: its digest, hexadecimal.
+        url: its address.
+        size: its size in bytes.
+        sha256: its SHA-256 digest, hexadecimal.
     """
 
     url: str
@@ -43,19 +46,19 @@ VOC2012_ARCHIVE = Archive(
 
 
 def fetch_archive(archive: Archive, folder: str | Path, on_bytes: Callable[[int, int], None] | None = None) -> Path:
-    """Downloads and unpacks an archive; what an earlier call has done already is not done again.
+    """Downloads and unpacks an archive, and skips the steps that an earlier call has finished.
 
     Args:
-        archive: what to fetch.
-        folder: where the tar file and the unpacked folder go.
-        on_bytes: called with the bytes here so far and the archive's size.
+        archive: the archive to download.
+        folder: the folder for the tar file and the unpacked folder.
+        on_bytes: called with the number of bytes downloaded so far and the size of the archive.
 
     Returns:
-        The folder that holds what was in the archive.
+        The folder with the content of the archive.
 
     Raises:
-        DownloadError: the server can't be reached or ends early (call again to go on), the file is not the one that
-            was meant, or it would write outside its folder.
+        DownloadError: the server cannot be reached or stops early (the next call resumes the download), the content of
+            the file is not the expected one, or the file contains links or paths outside its folder.
     """
     folder = Path(folder)
     name = archive.url.rpartition("/")[2]
@@ -73,47 +76,49 @@ def fetch_archive(archive: Archive, folder: str | Path, on_bytes: Callable[[int,
 
 def _download(archive: Archive, file: Path, on_bytes: Callable[[int, int], None] | None) -> None:
     partial = file.with_name(f"{file.name}.part")
-    have = partial.stat().st_size if partial.exists() else 0
-    if have < archive.size:
-        request = urllib.request.Request(archive.url, headers={"Range": f"bytes={have}-"} if have else {})
+    downloaded = partial.stat().st_size if partial.exists() else 0
+    if downloaded < archive.size:
+        request = urllib.request.Request(archive.url, headers={"Range": f"bytes={downloaded}-"} if downloaded else {})
         try:
             with urllib.request.urlopen(request, timeout=60) as response:
-                goes_on = response.status == 206
-                have = have if goes_on else 0  # a server that knows no ranges starts anew
-                with partial.open("ab" if goes_on else "wb") as output:
-                    while block := response.read(_BLOCK):
+                resumed = response.status == 206
+                downloaded = downloaded if resumed else 0  # a server that ignores ranges sends the whole file again
+                with partial.open("ab" if resumed else "wb") as output:
+                    while block := response.read(_BLOCK_BYTES):
                         output.write(block)
-                        have += len(block)
+                        downloaded += len(block)
                         if on_bytes:
-                            on_bytes(have, archive.size)
+                            on_bytes(downloaded, archive.size)
         except (OSError, urllib.error.URLError) as error:
             raise DownloadError(
-                f"{archive.url}: {error}; {have:,} of {archive.size:,} bytes are here, the next try goes on. "
-                "Or unpack the devkit yourself and name its folder."
+                f"{archive.url}: {error}; {downloaded:,} of {archive.size:,} bytes are downloaded. Try again to resume "
+                "the download, or unpack the devkit yourself and pass its folder."
             ) from error
-    if have < archive.size:
+    if downloaded < archive.size:
         raise DownloadError(
-            f"{archive.url}: the server stopped after {have:,} of {archive.size:,} bytes; try again to go on from there"
+            f"{archive.url}: the server stopped after {downloaded:,} of {archive.size:,} bytes; try again to resume "
+            "the download"
         )
     partial.replace(file)
 
 
 def _verify(archive: Archive, file: Path) -> None:
+    """Compares size and digest of the downloaded file with the expected ones; deletes the file if they differ."""
     digest = hashlib.sha256()
     with file.open("rb") as content:
-        while block := content.read(_BLOCK):
+        while block := content.read(_BLOCK_BYTES):
             digest.update(block)
     size = file.stat().st_size
     if (size, digest.hexdigest()) != (archive.size, archive.sha256):
         file.unlink()
         raise DownloadError(
-            f"{archive.url}: not the archive that was meant: {size:,} bytes with SHA-256 {digest.hexdigest()} "
-            f"instead of {archive.size:,} with {archive.sha256}. It was removed; try again, or another address."
+            f"{archive.url}: not the expected archive: {size:,} bytes with SHA-256 {digest.hexdigest()} instead of "
+            f"{archive.size:,} bytes with {archive.sha256}. The file was deleted; try again, or use another address."
         )
 
 
 def _unpack(file: Path, folder: Path) -> None:
-    """Unpacks beside the folder and renames; refuses anything but files and folders that stay inside."""
+    """Unpacks a tar file; rejects links and all paths outside the folder. The folder appears once it is complete."""
     with written_whole(folder, flushed=False) as unfinished:
         target = Path(unfinished)
         target.mkdir()
@@ -123,7 +128,7 @@ def _unpack(file: Path, folder: Path) -> None:
                     inside = (target / member.name).resolve().is_relative_to(target.resolve())
                     if not inside or not (member.isfile() or member.isdir()):
                         raise DownloadError(
-                            f"{file} holds {member.name!r}, which leaves its folder or is a link: not unpacked"
+                            f"{file} contains {member.name!r}, a link or a path outside its folder: not unpacked"
                         )
                     if member.isdir():
                         (target / member.name).mkdir(parents=True, exist_ok=True)
@@ -132,6 +137,6 @@ def _unpack(file: Path, folder: Path) -> None:
                     content = tar.extractfile(member)
                     assert content is not None
                     with (target / member.name).open("wb") as output:
-                        shutil.copyfileobj(content, output, _BLOCK)
+                        shutil.copyfileobj(content, output, _BLOCK_BYTES)
         except tarfile.TarError as error:
-            raise DownloadError(f"{file} can't be unpacked: {error}; remove it and try again") from error
+            raise DownloadError(f"{file} cannot be unpacked: {error}; delete it and try again") from error

@@ -1,4 +1,4 @@
-"""The 21 classes of PASCAL VOC, the colours its masks are painted in, and the void label.
+"""The 21 classes of PASCAL VOC, the colours of its masks, and the void label.
 
 Source: Everingham et al., "The PASCAL Visual Object Classes Challenge 2012 (VOC2012) Development Kit", sections 3 and
 8.2; the palette is the devkit's `VOClabelcolormap.m`.
@@ -33,16 +33,17 @@ VOC_CLASSES: tuple[str, ...] = (
 )
 
 VOID = 255
-"""The mask value of pixels that belong to no class: object borders and objects too hard to label."""
+"""Mask value of pixels without a class: object borders, and objects that were too hard to label."""
 
 
 def voc_palette() -> list[int]:
-    """VOC's colour map, as PIL's `Image.putpalette` takes it.
+    """Returns VOC's colour map in the format of PIL's `Image.putpalette`.
 
-    Each class id's bits are spread over the high bits of red, green and blue, so that the colours of near ids differ.
+    The bits of a class id are distributed over the high bits of red, green and blue, so that consecutive ids have
+    different colours.
 
     Returns:
-        768 values in 0..255: red, green and blue of the 256 palette entries in turn.
+        768 values from 0 to 255: red, green and blue of palette entry 0, then of entry 1, and so on to entry 255.
     """
     palette = []
     for index in range(256):

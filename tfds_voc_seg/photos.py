@@ -1,11 +1,11 @@
-"""Photos as tensors: decoding and resizing, the same for records, training and serving."""
+"""Decodes and resizes photos with TensorFlow; records, training and serving use the same functions."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
 MAX_PIXELS = 50_000_000
-"""More pixels than any photo of VOC by far: a larger image is taken for a decompression bomb."""
+"""Largest number of pixels that is accepted, far above any photo of VOC: a larger image may be a decompression bomb."""
 
 
 def decode_photo(encoded: tf.Tensor) -> tf.Tensor:
@@ -23,7 +23,7 @@ def decode_photo(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def resize_photo(photo: tf.Tensor, size: int) -> tf.Tensor:
-    """Resizes a photo to a square by antialiased bilinear interpolation.
+    """Resizes a photo to a square with antialiased bilinear interpolation.
 
     Args:
         photo: uint8 [..., height, width, 3].

@@ -7,10 +7,12 @@ classes here. The module imports neither TensorFlow nor Beam, so that a configur
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tfds_voc_seg.labels import BACKGROUND, VOC_CLASSES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 VoidTreatment = Literal["ignore", "background"]
 ImageEncoding = Literal["png", "jpeg"]

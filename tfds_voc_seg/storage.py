@@ -1,54 +1,58 @@
-"""Files and folders in any storage that epath opens: a local disk, `gs://`, `s3://`."""
+"""Reads, copies and writes files and folders on a local disk or in an object store (`gs://`, `s3://`), with epath."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from etils import epath
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 OBJECT_STORES = ("gs://", "s3://")
-"""How the URIs begin of what TensorFlow or fsspec opens in every container."""
+"""Prefixes of the URIs that TensorFlow or fsspec can open in every container."""
 
 
 class StorageError(ValueError):
-    """A storage that cannot be opened; the message says which and what to name instead."""
+    """A URI of a storage that is not supported; the message names it and lists what is supported."""
 
 
 def storage_path(place: str | Path) -> Path:
-    """A path on this machine, or of an object store where `place` is a URI such as `gs://bucket/VOC2012`.
+    """Returns a local path, or a path in an object store if `place` is a URI such as `gs://bucket/VOC2012`.
 
     Raises:
-        StorageError: a URI of a storage that cannot be opened.
+        StorageError: the URI's storage is not supported.
     """
     if "://" not in str(place):
         return Path(place)
     try:
-        return epath.Path(place)
+        path: Path = epath.Path(place)
     except KeyError as error:
         raise StorageError(
-            f"{place}: storage of this kind can't be opened; name a folder, or gs:// or s3://"
+            f"{place}: this kind of storage is not supported; use a local folder, or a gs:// or s3:// URI"
         ) from error
+    return path
 
 
 def absolute_place(place: str) -> str:
-    """Makes a path on this machine absolute; a URI already is."""
+    """Makes a local path absolute; returns a URI unchanged."""
     return place if "://" in place else str(Path(place).resolve())
 
 
 def use_fsspec_for_s3(text: str) -> None:
-    """Has fsspec open `s3://`, which TensorFlow can't, where a text names such a place.
+    """Makes epath open `s3://` URIs with fsspec if the text contains one, because TensorFlow cannot open them.
 
-    It has to be said before anything in the process, or in those that it starts, opens a URI.
+    Call it before this process or one of its child processes opens the first URI.
     """
     if "s3://" in text:
         os.environ.setdefault("EPATH_USE_TF", "false")
 
 
 def files_below(folder: epath.PathLike) -> Iterator[epath.Path]:
-    """Lists the files of a folder and of the folders in it, by name."""
+    """Yields all files below a folder, sorted by name within each folder."""
     for path in sorted(epath.Path(folder).iterdir()):
         if path.is_dir():
             yield from files_below(path)
@@ -57,24 +61,24 @@ def files_below(folder: epath.PathLike) -> Iterator[epath.Path]:
 
 
 def copy_folder(
-    source: epath.PathLike, target: epath.PathLike, *, last: Callable[[epath.Path], bool] = lambda file: False
+    source: epath.PathLike, target: epath.PathLike, *, last: Callable[[epath.Path], bool] = lambda _: False
 ) -> None:
-    """Copies a folder's files, from one storage to another if need be.
+    """Copies all files of a folder; source and target may be in different storages.
 
     Args:
-        source: the folder.
-        target: gets them; made where it is missing.
-        last: the files that are to come last, so that whoever looks for them finds the rest.
+        source: the folder to copy.
+        target: the folder to copy to; it is created if it does not exist.
+        last: true for the files to copy last, so that a reader that finds these files finds all others as well.
     """
     source, target = epath.Path(source), epath.Path(target)
-    for file in sorted(files_below(source), key=last):  # stable
+    for file in sorted(files_below(source), key=last):  # a stable sort keeps the order by name
         copy = target / file.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy_file(file, copy)
 
 
 def copy_file(source: epath.Path, target: epath.Path) -> None:
-    """Copies a file; over its bytes where the two lie in different storages, which epath can't copy between."""
+    """Copies a file; between two storages by reading and writing its bytes, because epath cannot copy between them."""
     if source.as_uri().partition("://")[0] == target.as_uri().partition("://")[0]:
         source.copy(target)
     else:
@@ -83,20 +87,21 @@ def copy_file(source: epath.Path, target: epath.Path) -> None:
 
 @contextlib.contextmanager
 def written_whole(target: epath.PathLike, *, flushed: bool = True) -> Iterator[epath.Path]:
-    """Yields a temporary path for a file or folder; at the end of the `with` block it gets its own name.
+    """Yields a temporary path to write a file or folder to, and renames it to `target` after the `with` block.
 
-    A reader finds all of the content or none. After an error nothing is left behind.
+    A reader sees either the whole content or none of it. After an error the temporary file or folder is removed.
 
     Args:
-        target: the file, replaced if it exists, or the folder, which must not exist. Its parent folder exists.
-        flushed: wait until the disk holds the content, so that a crash of the machine after the rename loses nothing.
+        target: the file, which is replaced if it exists, or the folder, which must not exist. Its parent folder must
+            exist.
+        flushed: wait until the disk holds the content, so that it survives a crash of the machine after the rename.
 
     Raises:
         OSError: the content cannot be written or renamed.
     """
     target = epath.Path(target)
     unfinished = target.parent / f".{target.name}.incomplete"
-    _remove(unfinished)  # of a process that was killed
+    _remove(unfinished)  # left over from a process that was killed
     try:
         yield unfinished
         if flushed:
@@ -123,7 +128,7 @@ def write_text_whole(file: epath.PathLike, text: str, *, flushed: bool = True) -
 
 
 def flush(path: epath.PathLike) -> None:
-    """Waits until the disk holds a file, or a folder with all that it contains; an object store always does."""
+    """Waits until the disk holds a file, or a folder with its whole content. Does nothing for an object store."""
     if "://" in os.fspath(path):
         return
     for entry in (Path(path), *Path(path).rglob("*")):
@@ -131,7 +136,7 @@ def flush(path: epath.PathLike) -> None:
 
 
 def flush_entry(path: epath.PathLike) -> None:
-    """Waits until the disk holds one file, or the names in one folder."""
+    """Waits until the disk holds one file, or the list of names in one folder. Does nothing for an object store."""
     if "://" in os.fspath(path):
         return
     descriptor = os.open(path, os.O_RDONLY)

@@ -1,26 +1,28 @@
-"""The dataset in `tfds.visualization.show_examples`: the mask over the photo, in VOC's palette, with a legend."""
+"""Makes `tfds.visualization.show_examples` draw the masks of `voc_seg` over the photos, with a legend."""
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
-import tensorflow_datasets as tfds
 from tensorflow_datasets.core.visualization import image_visualizer
 
 from tfds_voc_seg.pictures import example_picture
 from tfds_voc_seg.records.decoding import class_map_from_one_hot
 
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
 
 class SegmentationVisualizer(image_visualizer.ImageGridVisualizer):
-    """Shows photo and mask side by side."""
+    """Draws each photo, next to it the photo with its mask, and a legend."""
 
     def match(self, ds_info: tfds.core.DatasetInfo) -> bool:  # noqa: D102
-        return ds_info.name == "voc_seg"
+        return str(ds_info.name) == "voc_seg"
 
     def show(self, ds: tf.data.Dataset, ds_info: tfds.core.DatasetInfo, **options: Any) -> Any:
-        """Draws a grid of examples. Arguments and result as `ImageGridVisualizer.show`."""
+        """Draws a grid of examples. Arguments and result are those of `ImageGridVisualizer.show`."""
         class_names = ds_info.features["classes"].feature.names
 
         def draw(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -36,9 +38,9 @@ class SegmentationVisualizer(image_visualizer.ImageGridVisualizer):
 
 
 def register() -> None:
-    """Puts the visualizer before TFDS's own, which would show the photo alone."""
-    # By its name: the package has a function of the same name in the module's place.
+    """Registers the visualizer before those of TFDS, which draw only the photo."""
+    # `import_module`, because the package's attribute of this name is a function, not the module.
     module = importlib.import_module("tensorflow_datasets.core.visualization.show_examples")
-    visualizers = module._ALL_VISUALIZERS
+    visualizers = module._ALL_VISUALIZERS  # noqa: SLF001 (TFDS has no public way to register one)
     if not any(isinstance(known, SegmentationVisualizer) for known in visualizers):
         visualizers.insert(0, SegmentationVisualizer())

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow_datasets as tfds
 
 from tfds_voc_seg.download import VOC2012_ARCHIVE, Archive
 from tfds_voc_seg.labels import VOC_CLASSES
 from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class VocSegConfig(tfds.core.BuilderConfig):

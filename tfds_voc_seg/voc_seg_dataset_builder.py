@@ -1,4 +1,4 @@
-"""PASCAL VOC2012 segmentation as a TFDS dataset.
+"""The TFDS builder of the dataset `voc_seg`: PASCAL VOC2012 for semantic segmentation.
 
 import tfds_voc_seg
 dataset, info = tfds.load("voc_seg/voc2012_300", split="train", with_info=True, as_supervised=True)
@@ -6,7 +6,9 @@ dataset, info = tfds.load("voc_seg/voc2012_300", split="train", with_info=True, 
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import tensorflow_datasets as tfds
@@ -30,26 +32,30 @@ __all__ = ["Builder", "VocSegConfig"]
 _TRAIN_AUG = "train_aug"
 _SPLITS = {"train": tfds.Split.TRAIN, "val": tfds.Split.VALIDATION}
 
-_IN_PROCESS = ("--runner=DirectRunner", "--allow_unsafe_triggers")
-"""Beam's options where none are given: in this process, with nothing to download."""
+_DEFAULT_BEAM_ARGS = ("--runner=DirectRunner", "--allow_unsafe_triggers")
+"""Beam's options by default: run in this process, without downloading a runner."""
 
 _DESCRIPTION = """
 Photos and one-hot segmentation masks of PASCAL VOC2012, with its official train and validation splits.
 
-The mask is uint8 [height, width, classes]; a void pixel (VOC's value 255: object borders and what is too hard to label)
-is an all-zero row, so `reduce_max` over the classes gives the weight of each pixel in a loss or metric.
+The mask is uint8 [height, width, classes]. A void pixel (VOC's value 255: object borders, and objects that were too
+hard to label) is an all-zero row, so `reduce_max` over the classes gives the weight of each pixel in a loss or metric.
 """
 
 
 register()
 
 
+def _show_progress(bar: tqdm[Any], done: int, _total: int) -> None:
+    bar.update(done - bar.n)
+
+
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """PASCAL VOC2012 segmentation; see the module's docstring."""
+    """Builds the dataset; the module's docstring shows how to load it."""
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "VOC2012's official train and validation splits."}  # noqa: RUF012 (TFDS's own form)
-    MANUAL_DOWNLOAD_INSTRUCTIONS = "Put an unpacked VOCdevkit here to use it in place of the download."
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "Put an unpacked VOCdevkit here to use it instead of the download."
 
     BUILDER_CONFIGS = NAMED_CONFIGS
 
@@ -63,36 +69,34 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _devkit(self, dl_manager: tfds.download.DownloadManager) -> Path:
-        """The devkit: the configuration's, else one in `manual_dir`, else the official download."""
+        """Returns the devkit of the configuration, else one in `manual_dir`, else the downloaded one."""
         if self.builder_config.devkit is not None:
             return find_devkit(self.builder_config.devkit)
         try:
             return find_devkit(Path(dl_manager.manual_dir))
-        except (AssertionError, DevkitError):  # TFDS asserts that the folder exists and holds something
+        except (AssertionError, DevkitError):  # TFDS asserts that the folder exists and is not empty
             return find_devkit(self._download(Path(dl_manager.download_dir)))
 
     def _download(self, folder: Path) -> Path:
         archive = self.builder_config.archive
         bar = tqdm(total=archive.size, unit="B", unit_scale=True, desc="Downloading VOC2012", leave=False)
 
-        def advance(have: int, size: int) -> None:
-            bar.update(have - bar.n)
-
         with bar:
-            return fetch_archive(archive, folder / "voc_seg", advance)
+            return fetch_archive(archive, folder / "voc_seg", functools.partial(_show_progress, bar))
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, None]:
-        raise NotImplementedError("the splits are written by `_generate_splits`, whole shards at a time")
+        raise NotImplementedError("`_generate_splits` writes the splits, one shard at a time")
 
     def _generate_examples(self) -> None:
-        raise NotImplementedError("the examples are written by `_generate_splits`, whole shards at a time")
+        raise NotImplementedError("`_generate_splits` writes the examples, one shard at a time")
 
     def _generate_splits(
         self, dl_manager: tfds.download.DownloadManager, download_config: tfds.download.DownloadConfig
     ) -> list[tfds.core.SplitInfo]:
-        """Writes the shards by the same job as the pipeline's VocExampleGen.
+        """Writes the shards with the same Beam transform as the pipeline's VocExampleGen.
 
-        TFDS's own writer shuffles through one process's memory; this one stays flat (one element a shard).
+        TFDS's own writer shuffles the records in the memory of one process. Here only the list of pairs is shuffled, so
+        that memory use does not grow with the number of records.
         """
         config: VocSegConfig = self.builder_config
         devkit = self._devkit(dl_manager)
@@ -105,16 +109,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             split: plan_shards(listing.pairs, templates[split], config.conversion)
             for split, listing in listings.items()
         }
-        options = download_config.beam_options or PipelineOptions(list(_IN_PROCESS))
+        options = download_config.beam_options or PipelineOptions(list(_DEFAULT_BEAM_ARGS))
         all_shards = [shard for split_shards in shards.values() for shard in split_shards]
         bar = tqdm(total=sum(len(shard.pairs) for shard in all_shards), unit="pair", desc="Converting", leave=False)
-
-        def advance(done: int, total: int) -> None:
-            bar.update(done - bar.n)
-
         with (
             bar,
-            report_progress(all_shards, advance),
+            report_progress(all_shards, functools.partial(_show_progress, bar)),
             beam.Pipeline(runner=download_config.beam_runner, options=options) as pipeline,
         ):
             _ = pipeline | WriteShards(all_shards, config.record)

@@ -320,7 +320,7 @@ def test_damaged_files_are_named_and_the_last_summary_stays(workspace: Workspace
     status, output = refused.damaged_photos
     assert status == 1
     assert "2 problem(s) with the devkit's pairs" in output
-    for shown in ("can't be decoded as a photo", "restore the file", "what to do"):
+    for shown in ("cannot be decoded as a photo", "restore the file", "what to do"):
         assert shown in output
     assert "Traceback" not in output
     assert (workspace.output / "summary.json").read_text() == refused.summary_before

@@ -163,7 +163,7 @@ def test_a_devkit_in_manual_dir(devkit: Path, tmp_path: Path) -> None:
 def test_a_bad_pair_leaves_no_data_set(own_devkit: Path, tmp_path: Path) -> None:
     next(iter((own_devkit / "SegmentationClass").iterdir())).write_bytes(b"no mask")
     builder = tfds.builder("voc_seg", data_dir=tmp_path / "data", config=config(own_devkit))
-    with pytest.raises(DevkitError, match="can't be read as a mask"):
+    with pytest.raises(DevkitError, match="cannot be read as a mask"):
         builder.download_and_prepare()
     assert not Path(builder.data_dir).exists()
     skipping = config(own_devkit, on_bad_pair="skip", max_bad_fraction=0.5)

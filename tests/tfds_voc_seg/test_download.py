@@ -102,7 +102,7 @@ def test_a_server_without_ranges_starts_anew(server: Server, tmp_path: Path) -> 
 def test_another_file_than_was_meant_is_refused_before_it_is_unpacked(server: Server, tmp_path: Path) -> None:
     meant = server.archive
     server.content = server.content[:-1] + b"x"
-    with pytest.raises(DownloadError, match="not the archive that was meant"):
+    with pytest.raises(DownloadError, match="not the expected archive"):
         fetch_archive(meant, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -113,7 +113,7 @@ def test_paths_that_leave_the_folder_are_refused(name: str, server: Server, tmp_
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         tar.addfile(tarfile.TarInfo(name), io.BytesIO())
     server.content = buffer.getvalue()
-    with pytest.raises(DownloadError, match="leaves its folder"):
+    with pytest.raises(DownloadError, match="a path outside its folder"):
         fetch_archive(server.archive, tmp_path / "downloads")
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["devkit.tar"]
 
@@ -125,18 +125,18 @@ def test_links_are_refused(server: Server, tmp_path: Path) -> None:
         link.type, link.linkname = tarfile.SYMTYPE, "/etc"
         tar.addfile(link)
     server.content = buffer.getvalue()
-    with pytest.raises(DownloadError, match="is a link"):
+    with pytest.raises(DownloadError, match="a link or"):
         fetch_archive(server.archive, tmp_path)
 
 
 def test_what_is_no_archive_is_refused(server: Server, tmp_path: Path) -> None:
     server.content = b"no archive" * 100
-    with pytest.raises(DownloadError, match="can't be unpacked"):
+    with pytest.raises(DownloadError, match="cannot be unpacked"):
         fetch_archive(server.archive, tmp_path)
 
 
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match="Or unpack the devkit yourself"):
+    with pytest.raises(DownloadError, match="or unpack the devkit yourself"):
         fetch_archive(Archive("http://127.0.0.1:9/devkit.tar", 10, "0" * 64), tmp_path)
 
 

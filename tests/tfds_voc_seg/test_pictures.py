@@ -56,9 +56,9 @@ def test_void_is_hatched() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     image = np.zeros((1, 2, 3), np.uint8)
-    with pytest.raises(ValueError, match="don't match"):
+    with pytest.raises(ValueError, match="do not match"):
         overlay(image, _map([0]), NAMES)
-    with pytest.raises(ValueError, match="holds 3, but there are 3 class names"):
+    with pytest.raises(ValueError, match="contains 3, but there are 3 class names"):
         overlay(image, _map([0, 3]), NAMES)
     with pytest.raises(ValueError, match="unknown class 'dgo'; VOC has colours for background, aeroplane"):
         overlay(image, _map([0, 1]), ("background", "dgo"))

@@ -1,1 +1,1 @@
-"""Converts the pairs of a devkit to sharded records, on Beam."""
+"""Converts the photos and masks of a devkit to sharded records, with Beam."""

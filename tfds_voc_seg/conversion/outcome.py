@@ -1,31 +1,35 @@
-"""Checks what a conversion wrote against its plan."""
+"""Checks the files of a finished conversion against its plan, and reports the bad pairs."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from etils import epath
 
-from tfds_voc_seg.conversion.shards import Shard
 from tfds_voc_seg.conversion.write_shards import ConversionError
 from tfds_voc_seg.devkit.problems import DevkitError, Problem, problems_error
-from tfds_voc_seg.devkit.splits import Listing
-from tfds_voc_seg.record_config import ConversionConfig
 from tfds_voc_seg.records.files import REJECTS_FILE
 from tfds_voc_seg.storage import write_text_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tfds_voc_seg.conversion.shards import Shard
+    from tfds_voc_seg.devkit.splits import Listing
+    from tfds_voc_seg.record_config import ConversionConfig
 
 
 @dataclasses.dataclass(frozen=True)
 class ConvertedSplit:
-    """What became of a split.
+    """The result of converting one split.
 
     Attributes:
-        shard_lengths: records in each file, counted in the file.
-        num_bytes: bytes of the records.
-        rejected: the pairs that were left out because something is wrong with them.
-        dropped: pairs left out because they hold none of the classes.
+        shard_lengths: number of records in each file, counted in the file.
+        num_bytes: total size of the records in bytes.
+        rejected: the problems of the bad pairs, which are not in the records.
+        dropped: number of pairs that were skipped because they contain none of the classes.
     """
 
     shard_lengths: tuple[int, ...]
@@ -40,20 +44,21 @@ def finish_conversion(
     folder: epath.PathLike,
     config: ConversionConfig,
 ) -> dict[str, ConvertedSplit]:
-    """Counts the records in the files against the plan, writes `rejects.jsonl` and judges the bad pairs.
+    """Compares the number of records in the files with the plan, and writes the bad pairs to `rejects.jsonl`.
 
     Args:
-        listings: split → what its list held.
+        listings: split → the content of its list.
         shards: split → its shards, written by `WriteShards`.
-        folder: where `rejects.jsonl` goes; it is written where there is any bad pair.
-        config: what becomes of bad pairs.
+        folder: folder of `rejects.jsonl`, which is written only if there are bad pairs.
+        config: how to treat bad pairs.
 
     Returns:
-        Split → what became of it.
+        Split → its result.
 
     Raises:
-        ConversionError: a file is missing, or holds another number of records than its worker wrote.
-        DevkitError: bad pairs, and the configuration says to fail or there are too many; or a split without a record.
+        ConversionError: a file is missing, or its number of records differs from what its worker reported.
+        DevkitError: there are bad pairs, and the configuration does not allow any or allows fewer; or a split has no
+            record.
     """
     reports = {split: _finish_split(listings[split], shards[split]) for split in listings}
     rejected = [(split, problem) for split, report in reports.items() for problem in report.rejected]
@@ -63,7 +68,7 @@ def finish_conversion(
     if rejected and config.on_bad_pair == "fail":
         problems = [problem for _, problem in rejected]
         raise problems_error(
-            f"{len(problems)} problem(s) with the devkit's pairs; mend them, or leave them out with on_bad_pair=skip",
+            f"{len(problems)} problem(s) with the devkit's pairs; fix them, or skip these pairs with on_bad_pair=skip",
             problems,
         )
     for split, report in reports.items():
@@ -77,13 +82,14 @@ def finish_conversion(
             )
         if not sum(report.shard_lengths):
             raise DevkitError(
-                f"no image of split {split!r} is left to convert: none holds any of the classes; "
-                "choose other classes or turn drop_empty off"
+                f"no image of split {split!r} contains any of the classes: "
+                "choose other classes or set drop_empty to false"
             )
     return reports
 
 
 def _finish_split(listing: Listing, shards: Sequence[Shard]) -> ConvertedSplit:
+    """Counts the records of a split's shards, and deletes the files that the workers left for this check."""
     lengths, num_bytes, dropped = [], 0, 0
     rejected = list(listing.problems)
     for shard in shards:
@@ -92,7 +98,9 @@ def _finish_split(listing: Listing, shards: Sequence[Shard]) -> ConvertedSplit:
         report = json.loads(shard.report_file.read_text())
         count = shard.adapter.num_examples(shard.path)
         if count != report["records"]:
-            raise ConversionError(f"{shard.path} holds {count} records instead of {report['records']}; run again.")
+            raise ConversionError(
+                f"{shard.path} contains {count} records instead of {report['records']}; run the conversion again."
+            )
         lengths.append(count)
         num_bytes += report["num_bytes"]
         rejected += [Problem(**problem) for problem in report["rejected"]]

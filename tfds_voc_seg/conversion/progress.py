@@ -1,20 +1,23 @@
-"""Reports how many pairs the workers have converted."""
+"""Reports how many pairs the workers have converted so far."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from etils import epath
 
-from tfds_voc_seg.conversion.shards import Shard
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from tfds_voc_seg.conversion.shards import Shard
 
 _POLL_SECONDS = 0.3
 
 
 def count_converted_pairs(shards: Iterable[Shard]) -> int:
-    """Counts the pairs that workers, in whatever process, are through with so far."""
+    """Counts the pairs that the workers of all processes have converted so far, from the files that they write."""
     done = 0
     for shard in shards:
         if epath.Path(shard.path).exists():
@@ -26,7 +29,7 @@ def count_converted_pairs(shards: Iterable[Shard]) -> int:
 
 @contextlib.contextmanager
 def report_progress(shards: Sequence[Shard], on_progress: Callable[[int, int], None]) -> Iterator[None]:
-    """Calls `on_progress` with the pairs done and of all while the `with` block runs the job, and at its end."""
+    """Calls `on_progress` with the numbers of converted and of all pairs, during and after the `with` block."""
     total = sum(len(shard.pairs) for shard in shards)
     finished = threading.Event()
 

@@ -1,22 +1,32 @@
-"""Assigns a split's pairs to shards."""
+"""Plans the shards of a split: which file holds which pairs."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow_datasets as tfds
 from etils import epath
 from tensorflow_datasets.core import file_adapters
 
-from tfds_voc_seg.devkit.folders import Pair
-from tfds_voc_seg.record_config import ConversionConfig
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import tensorflow_datasets as tfds
+
+    from tfds_voc_seg.devkit.folders import Pair
+    from tfds_voc_seg.record_config import ConversionConfig
 
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """One file to write and the pairs that go into it, in order; the format is TFDS's `tfrecord` or `array_record`."""
+    """A record file to write.
+
+    Attributes:
+        path: path of the file.
+        pairs: the pairs that the file holds, in order.
+        file_format: TFDS's name of the format, `tfrecord` or `array_record`.
+    """
 
     path: str
     pairs: tuple[Pair, ...]
@@ -24,28 +34,31 @@ class Shard:
 
     @property
     def progress_file(self) -> epath.Path:
-        """In which a worker says how many pairs of this shard it is through with."""
+        """The file in which a worker writes how many pairs of this shard it has converted."""
         return epath.Path(f"{self.path}.progress")
 
     @property
     def adapter(self) -> type[file_adapters.FileAdapter]:
         """TFDS's writer and reader of the format."""
-        return file_adapters.ADAPTER_FOR_FORMAT[file_adapters.FileFormat(self.file_format)]
+        adapter: type[file_adapters.FileAdapter] = file_adapters.ADAPTER_FOR_FORMAT[
+            file_adapters.FileFormat(self.file_format)
+        ]
+        return adapter
 
     @property
     def report_file(self) -> epath.Path:
-        """In which a worker says what it wrote once the shard is whole."""
+        """The file in which a worker reports what it wrote, once the shard is complete."""
         return epath.Path(f"{self.path}.report")
 
 
 def plan_shards(
     pairs: Sequence[Pair], template: tfds.core.ShardedFileTemplate, config: ConversionConfig
 ) -> tuple[Shard, ...]:
-    """Shuffles the pairs and deals them out to shards, the same way whatever number of workers writes them.
+    """Shuffles the pairs and distributes them evenly over shards; the result does not depend on the number of workers.
 
     Args:
-        pairs: the split's pairs.
-        template: TFDS's naming of a split's files; its suffix is the files' format.
+        pairs: the pairs of the split.
+        template: TFDS's template of the file names; its suffix is the file format.
         config: number of shards and seed.
     """
     order = np.random.default_rng(config.seed).permutation(len(pairs))

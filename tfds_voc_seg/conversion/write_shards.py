@@ -1,36 +1,39 @@
-"""The Beam job that writes pairs as sharded records: one element per shard, so that memory use stays flat."""
+"""The Beam transform that writes pairs as sharded records; one element per shard keeps memory use constant."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions
 
-from tfds_voc_seg.conversion.shards import Shard
 from tfds_voc_seg.devkit.folders import PairError
-from tfds_voc_seg.devkit.problems import Problem
-from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.storage import write_text_whole, written_whole
 
-_PROGRESS_EVERY = 8  # pairs
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tfds_voc_seg.conversion.shards import Shard
+    from tfds_voc_seg.devkit.problems import Problem
+    from tfds_voc_seg.record_config import RecordConfig
+
+_PROGRESS_INTERVAL = 8  # pairs
 
 
 class ConversionError(RuntimeError):
-    """A conversion that did not write what it was asked to."""
+    """A conversion cannot run, or did not write all records."""
 
 
 class WriteShards(beam.PTransform):
-    """Writes shards, each whole or not at all, and yields the paths written.
+    """Writes shards and yields the paths of the written files. A shard is written completely or not at all.
 
-    Input: the pipeline's begin. Output: a PCollection of str.
+    Input: the root of a pipeline. Output: a PCollection of str.
 
     Raises:
-        ConversionError: the pipeline's options ask for threads, which lose elements.
+        ConversionError: the pipeline's options select multi-threading, which loses elements.
     """
 
     def __init__(self, shards: Iterable[Shard], config: RecordConfig):
@@ -46,7 +49,7 @@ class WriteShards(beam.PTransform):
         return (
             pipeline
             | "Shards" >> beam.Create(self._shards)
-            | "OneShardAWorker" >> beam.Reshuffle()
+            | "DistributeShards" >> beam.Reshuffle()
             | "WriteShard" >> beam.ParDo(_WriteShard(self._config))
         )
 
@@ -72,7 +75,7 @@ class _WriteShard(beam.DoFn):
         yield shard.path
 
     def _records(self, shard: Shard, sizes: list[int], problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
-        """Yields each good pair's id and record; notes the records' sizes and the bad pairs."""
+        """Yields the id and the record of each valid pair; appends to `sizes` and `problems`."""
         for done, pair in enumerate(shard.pairs, start=1):
             try:
                 record = self._encode(pair)
@@ -82,5 +85,5 @@ class _WriteShard(beam.DoFn):
             if record is not None:
                 sizes.append(len(record))
                 yield pair.image_id, record
-            if done % _PROGRESS_EVERY == 0:
+            if done % _PROGRESS_INTERVAL == 0:
                 write_text_whole(shard.progress_file, str(done), flushed=False)

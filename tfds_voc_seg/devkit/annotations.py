@@ -1,51 +1,56 @@
-"""The boxes of a devkit's annotations.
+"""Reads the objects and their boxes from a devkit's annotations.
 
-Source: Everingham et al., "The PASCAL Visual Object Classes Challenge 2012 (VOC2012) Development Kit", section 8.1: an
-XML file an image, pixel coordinates that begin at 1, a box's last row and column included.
+Source: Everingham et al., "The PASCAL Visual Object Classes Challenge 2012 (VOC2012) Development Kit", section 8.1: one
+XML file per image; pixel coordinates start at 1, and a box includes its last row and column.
 """
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfds_voc_seg.devkit.folders import Pair, PairError
 from tfds_voc_seg.labels import VOC_CLASSES
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
 OBJECT_KEYS = ("bbox", "label", "difficult", "truncated")
-"""What a record tells of each object."""
+"""The features of each object in a record."""
 
 _CORNERS = ("ymin", "xmin", "ymax", "xmax")
 
 
-def read_objects(pair: Pair, classes: Sequence[str], height: int, width: int) -> dict[str, np.ndarray]:
+def read_objects(pair: Pair, classes: Sequence[str], height: int, width: int) -> dict[str, NDArray[Any]]:
     """Reads the objects of an image that are of the given classes.
 
     Args:
-        pair: the image; its annotation lies in `Annotations`, beside the folder of its photo.
+        pair: the image; its annotation is in the folder `Annotations`, next to the folder of its photo.
         classes: the classes to keep.
-        height: of the photo, pixels.
-        width: of the photo, pixels.
+        height: height of the photo in pixels.
+        width: width of the photo in pixels.
 
     Returns:
-        `bbox` float32 [N, 4], ymin, xmin, ymax and xmax as shares of the photo's sides, cut off at them; `label` int64
-        [N], 1 for the first of `classes`; `difficult` and `truncated` bool [N].
+        `bbox` float32 [N, 4]: ymin, xmin, ymax and xmax as fractions of the photo's height and width, clipped to the
+        photo; `label` int64 [N]: 1 for the first of `classes`; `difficult` and `truncated` bool [N].
 
     Raises:
-        PairError: the annotation is missing or damaged.
+        PairError: the annotation is missing or invalid.
     """
     boxes, labels, flags = [], [], []
     for element in _root(pair).iterfind("object"):
         name = (element.findtext("name") or "").strip()
         if name not in VOC_CLASSES[1:]:
-            what = f"names the class {name!r}, which VOC does not have"
+            what = f"contains the class {name!r}, which is not a class of VOC"
             raise PairError(pair, pair.annotation, what, f"allowed are {', '.join(VOC_CLASSES[1:])}")
         box = _box(element, height, width)
         if box is None:
-            what = f"holds a box of a {name} that has no area in the photo of {width}×{height} pixels"
-            raise PairError(pair, pair.annotation, what, "mend xmin, ymin, xmax and ymax in its bndbox")
+            what = f"contains a box of class {name!r} that has no area in the photo of {width}×{height} pixels"
+            raise PairError(pair, pair.annotation, what, "correct xmin, ymin, xmax and ymax in its bndbox")
         if name in classes:
             boxes.append(box)
             labels.append(1 + list(classes).index(name))
@@ -59,27 +64,25 @@ def _root(pair: Pair) -> ElementTree.Element:
     try:
         return ElementTree.parse(pair.annotation).getroot()
     except FileNotFoundError as error:
-        advice = "restore it, take the id off the list, or convert without boxes"
+        advice = "restore it, remove the id from the list, or convert without boxes"
         raise PairError(pair, pair.annotation, "is missing: the image has no annotation", advice) from error
     except (OSError, ElementTree.ParseError, UnicodeDecodeError) as error:
-        raise PairError(pair, pair.annotation, f"can't be read as XML ({error})", "restore the file") from error
+        raise PairError(pair, pair.annotation, f"cannot be read as XML ({error})", "restore the file") from error
 
 
 def _box(element: ElementTree.Element, height: int, width: int) -> list[float] | None:
-    """The box as shares of the sides; `None` where there is none or nothing of it lies in the photo."""
+    """Returns ymin, xmin, ymax and xmax as fractions of the photo; `None` if the box has no area in it."""
     try:
         top, left, bottom, right = (float(element.findtext(f"bndbox/{corner}") or "") for corner in _CORNERS)
     except ValueError:
         return None
-    rows, columns = (
-        np.clip([(top - 1) / height, bottom / height], 0, 1),
-        np.clip([(left - 1) / width, right / width], 0, 1),
-    )
+    rows = np.clip([(top - 1) / height, bottom / height], 0, 1)
+    columns = np.clip([(left - 1) / width, right / width], 0, 1)
     if not (rows[0] < rows[1] and columns[0] < columns[1]):
         return None
     return [rows[0], columns[0], rows[1], columns[1]]
 
 
 def _flag(element: ElementTree.Element, name: str) -> bool:
-    """A mark that some annotations leave out where it does not apply."""
+    """Returns a flag of an object; annotations may omit a flag that is not set."""
     return (element.findtext(name) or "0").strip() == "1"

@@ -1,23 +1,29 @@
-"""Reads every pair of a devkit: what is wrong with it, and what it holds."""
+"""Checks every photo and mask of a devkit, and counts what the devkit contains."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfds_voc_seg.devkit.folders import PairError
 from tfds_voc_seg.devkit.pairs import read_pair
-from tfds_voc_seg.devkit.problems import Problem
 from tfds_voc_seg.devkit.splits import SPLITS, read_splits
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from tfds_voc_seg.devkit.problems import Problem
 
 
 @dataclasses.dataclass(frozen=True)
 class PhotoSize:
-    """Width and height of a photo, pixels."""
+    """Size of a photo in pixels."""
 
     width: int
     height: int
@@ -32,8 +38,8 @@ class ClassCount:
 
     Attributes:
         name: VOC's name of the class.
-        images: the number of images that hold it.
-        pixel_share: its share of the pixels that are not void, 0 to 1.
+        images: number of images that contain the class.
+        pixel_share: fraction of the non-void pixels that belong to the class, 0 to 1.
     """
 
     name: str
@@ -43,15 +49,15 @@ class ClassCount:
 
 @dataclasses.dataclass(frozen=True)
 class SplitSummary:
-    """What the good pairs of a split hold.
+    """Statistics of the valid pairs of a split.
 
     Attributes:
-        images: their number.
-        classes: all of VOC's classes, in the order of their ids.
-        void_share: void's share of all pixels, 0 to 1.
-        smallest: size of the photo with the fewest pixels, here and below `None` where there is no image.
-        median: size of the photo in the middle, by pixels.
-        largest: size of the photo with the most pixels.
+        images: number of valid pairs.
+        classes: counts of all of VOC's classes, in the order of their ids.
+        void_share: fraction of all pixels that are void, 0 to 1.
+        smallest: size of the photo with the fewest pixels; `None` if there is no image.
+        median: size of the photo with the median number of pixels; `None` if there is no image.
+        largest: size of the photo with the most pixels; `None` if there is no image.
     """
 
     images: int
@@ -64,7 +70,13 @@ class SplitSummary:
 
 @dataclasses.dataclass(frozen=True)
 class SplitReport:
-    """A split's summary, and the problems of the images that are not in it."""
+    """The result of checking one split.
+
+    Attributes:
+        split: name of the split.
+        summary: statistics of its valid pairs.
+        problems: problems of the other images, which the summary does not count.
+    """
 
     split: str
     summary: SplitSummary
@@ -73,11 +85,11 @@ class SplitReport:
 
 @dataclasses.dataclass(frozen=True)
 class DevkitReport:
-    """What a check found.
+    """The result of checking a devkit.
 
     Attributes:
         devkit: the folder that was checked.
-        splits: a report a split, in the order asked for.
+        splits: one report per split, in the requested order.
     """
 
     devkit: str
@@ -92,15 +104,15 @@ class DevkitReport:
 def check_devkit(
     devkit: str | Path, splits: Iterable[str] = SPLITS, on_pair: Callable[[int, int], None] | None = None
 ) -> DevkitReport:
-    """Reads every photo and mask of the splits.
+    """Reads and checks every photo and mask of the splits.
 
     Args:
-        devkit: the folder that holds `JPEGImages`.
-        splits: names of lists without `.txt`.
-        on_pair: called after each pair with the number done and the number in all.
+        devkit: the folder that contains `JPEGImages`.
+        splits: names of the split lists, without `.txt`.
+        on_pair: called after each pair with the number of checked pairs and the total number.
 
     Returns:
-        All problems, those of the lists first, and a summary of the good pairs.
+        Per split, all problems (those of its list first) and a summary of the valid pairs.
 
     Raises:
         DevkitError: a list is missing or empty.
@@ -125,17 +137,17 @@ def check_devkit(
     return DevkitReport(str(devkit), tuple(reports))
 
 
-def summarize(sizes: Sequence[PhotoSize], counts: Sequence[np.ndarray]) -> SplitSummary:
+def summarize(sizes: Sequence[PhotoSize], counts: Sequence[NDArray[np.int64]]) -> SplitSummary:
     """Summarizes a split.
 
     Args:
-        sizes: a size an image.
-        counts: int64 [256] an image: its pixels of each mask value.
+        sizes: one size per image.
+        counts: one int64 [256] array per image: its number of pixels of each mask value.
 
     Returns:
-        The summary; all shares are 0 where there is nothing to share.
+        The summary; all fractions are 0 if there are no pixels.
     """
-    values = np.array(counts, np.int64).reshape(-1, 256)  # the shape holds for no image, too
+    values = np.array(counts, np.int64).reshape(-1, 256)  # [0, 256] if there is no image
     pixels, images = values.sum(axis=0), (values > 0).sum(axis=0)
     valid = int(pixels.sum() - pixels[VOID])
     by_area: list[PhotoSize | None] = [*sorted(sizes, key=lambda size: size.width * size.height)] or [None]

@@ -1,22 +1,24 @@
-"""Where a VOC devkit keeps its photos, masks, annotations and split lists."""
+"""The folders of a VOC devkit: its photos, masks, annotations and split lists."""
 
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfds_voc_seg.devkit.problems import DevkitError, Problem
 from tfds_voc_seg.storage import StorageError, storage_path
 
-_FOLDERS = ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation")
+if TYPE_CHECKING:
+    from pathlib import Path
 
-
-MASKS_FOLDER, SBD_MASKS_FOLDER = "SegmentationClass", "SegmentationClassAug"
-
-
+PHOTOS_FOLDER = "JPEGImages"
+MASKS_FOLDER = "SegmentationClass"
+SBD_MASKS_FOLDER = "SegmentationClassAug"
+"""The masks of the Semantic Boundaries Dataset, which some devkits contain in addition."""
 ANNOTATIONS_FOLDER = "Annotations"
+SPLIT_LISTS_FOLDER = "ImageSets/Segmentation"
 
-
+_REQUIRED_FOLDERS = (PHOTOS_FOLDER, MASKS_FOLDER, SPLIT_LISTS_FOLDER)
 _NESTED_DEVKITS = ("", "VOC2012", "VOCdevkit/VOC2012")
 
 
@@ -25,7 +27,7 @@ class Pair:
     """A photo and its segmentation mask.
 
     Attributes:
-        image_id: the image's name in the split lists, e.g. `2007_000033`.
+        image_id: name of the image in the split lists, e.g. `2007_000033`.
         photo: path of the JPEG file.
         mask: path of the palette-mode PNG file.
     """
@@ -36,12 +38,12 @@ class Pair:
 
     @property
     def annotation(self) -> str:
-        """Path of the XML file with the image's boxes; it lies beside the photo's folder, where there is one."""
+        """Path of the XML file with the image's objects; the file may not exist."""
         return str(storage_path(self.photo).parent.parent / ANNOTATIONS_FOLDER / f"{self.image_id}.xml")
 
 
 class PairError(DevkitError):
-    """A pair that can't be used; `problems` holds the one problem."""
+    """A pair that cannot be used; `problems` contains exactly one problem."""
 
     def __init__(self, pair: Pair, file: str, what: str, advice: str):
         problem = Problem(pair.image_id, file, what, advice)
@@ -49,10 +51,10 @@ class PairError(DevkitError):
 
 
 def devkit_path(place: str | Path) -> Path:
-    """The path of a devkit on this machine or, for a URI, in an object store; existence is not checked.
+    """Returns the path of a devkit on this machine or, for a URI, in an object store, without checking that it exists.
 
     Raises:
-        DevkitError: a URI of a storage that cannot be opened.
+        DevkitError: the URI's storage is not supported.
     """
     try:
         return storage_path(place)
@@ -61,19 +63,19 @@ def devkit_path(place: str | Path) -> Path:
 
 
 def find_devkit(folder: str | Path) -> Path:
-    """Finds the VOC folder in `folder`: the folder itself, its `VOC2012` or its `VOCdevkit/VOC2012`.
+    """Returns the devkit in `folder`: the folder itself, its `VOC2012` or its `VOCdevkit/VOC2012`.
 
     Raises:
-        DevkitError: none of them holds photos, masks and split lists, or an object store can't be opened.
+        DevkitError: none of them contains photos, masks and split lists, or the object store cannot be opened.
     """
     for nested in _NESTED_DEVKITS:
         candidate = devkit_path(folder) / nested
-        if all(_is_folder(candidate / name) for name in _FOLDERS):
+        if all(_is_folder(candidate / name) for name in _REQUIRED_FOLDERS):
             return candidate if "://" in str(candidate) else candidate.resolve()
-    missing = [name for name in _FOLDERS if not _is_folder(devkit_path(folder) / name)]
+    missing = [name for name in _REQUIRED_FOLDERS if not _is_folder(devkit_path(folder) / name)]
     raise DevkitError(
         f"{folder} is not a VOC devkit: it has no {', '.join(missing)}. "
-        "Name the folder that holds them, usually VOCdevkit/VOC2012."
+        "Use the folder that contains them, usually VOCdevkit/VOC2012."
     )
 
 
@@ -83,16 +85,16 @@ def _is_folder(path: Path) -> bool:
     except Exception as error:
         if "://" not in str(path):
             raise
-        # Each object store's library has errors of its own, for credentials, hosts and names.
-        raise DevkitError(f"{path} can't be opened ({type(error).__name__}: {error})") from error
+        # The libraries of the object stores raise different errors for wrong credentials, hosts and names.
+        raise DevkitError(f"{path} cannot be opened ({type(error).__name__}: {error})") from error
 
 
 def pair_of(devkit: str | Path, image_id: str, masks: str = MASKS_FOLDER) -> Pair:
-    """Where photo and mask of an image lie; whether they do is not looked at."""
+    """Returns the photo and mask of an image, without checking that the two files exist."""
     folder = storage_path(devkit)
-    return Pair(image_id, str(folder / "JPEGImages" / f"{image_id}.jpg"), str(folder / masks / f"{image_id}.png"))
+    return Pair(image_id, str(folder / PHOTOS_FOLDER / f"{image_id}.jpg"), str(folder / masks / f"{image_id}.png"))
 
 
 def split_list_file(devkit: str | Path, split: str) -> Path:
-    """The path of a split's list; existence is not checked."""
-    return storage_path(devkit) / "ImageSets" / "Segmentation" / f"{split}.txt"
+    """Returns the path of a split's list, without checking that it exists."""
+    return storage_path(devkit) / SPLIT_LISTS_FOLDER / f"{split}.txt"

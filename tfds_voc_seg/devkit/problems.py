@@ -1,20 +1,23 @@
-"""What can be wrong with a devkit, as data and as errors."""
+"""The problems of a devkit, as data and as errors."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """What is wrong with one image of a split.
+    """A problem of one image of a split.
 
     Attributes:
-        image_id: as it stands in the split's list.
-        file: the file that is at fault.
-        what: what is wrong with it.
-        advice: what to do.
+        image_id: the image id in the split's list.
+        file: the file that has the problem.
+        what: what is wrong with the file.
+        advice: how to fix it.
     """
 
     image_id: str
@@ -23,15 +26,15 @@ class Problem:
     advice: str
 
     def __str__(self) -> str:
-        """The problem in one line."""
+        """Returns the problem as one line."""
         return f"{self.image_id}: {self.file} {self.what}; {self.advice}"
 
 
 class DevkitError(ValueError):
-    """A devkit, or files of it, that can't be used; the message says which and what to do.
+    """A devkit, or some of its files, cannot be used; the message names them and says what to do.
 
     Attributes:
-        problems: the images at fault, where it is about images.
+        problems: the problems of single images, if the error is about images.
     """
 
     def __init__(self, message: str, problems: Sequence[Problem] = ()):
@@ -40,7 +43,7 @@ class DevkitError(ValueError):
 
 
 def problems_error(heading: str, problems: Sequence[Problem], shown: int = 20) -> DevkitError:
-    """Makes an error of a heading and its problems, at most `shown` of them in the message."""
+    """Returns an error whose message has the heading and at most `shown` of the problems."""
     lines = [f"  {problem}" for problem in problems[:shown]]
     if len(problems) > shown:
         lines.append(f"  … and {len(problems) - shown} more")

@@ -1,42 +1,56 @@
-"""The split lists of a devkit and the pairs that they name."""
+"""Reads the split lists of a devkit and the pairs that they list."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from tfds_voc_seg.devkit.folders import MASKS_FOLDER, SBD_MASKS_FOLDER, Pair, pair_of, split_list_file
+from tfds_voc_seg.devkit.folders import (
+    MASKS_FOLDER,
+    SBD_MASKS_FOLDER,
+    SPLIT_LISTS_FOLDER,
+    Pair,
+    pair_of,
+    split_list_file,
+)
 from tfds_voc_seg.devkit.problems import DevkitError, Problem
 from tfds_voc_seg.storage import storage_path
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 TrainMasks = Literal["voc", "sbd", "sbd_if_present"]
-"""Whose masks the split train has, see `read_training_splits`."""
+"""Where the masks of the training split come from; see `read_training_splits`."""
 
 SPLITS = ("train", "val")
-"""The official segmentation splits, by the names of their list files."""
-
+"""The official segmentation splits: the names of their list files."""
 
 _SBD_LISTS = ("train_aug", "trainaug")
 
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """A split's pairs whose files are there, in the list's order, and the problems of the rest."""
+    """The content of a split's list.
+
+    Attributes:
+        pairs: the images whose photo and mask exist, in the list's order.
+        problems: the problems of the other images.
+    """
 
     pairs: tuple[Pair, ...]
     problems: tuple[Problem, ...]
 
 
 def read_splits(devkit: str | Path, splits: Iterable[str] = SPLITS) -> dict[str, Listing]:
-    """Reads the splits' lists and pairs each image id with its two files.
+    """Reads the lists of the splits and finds the photo and mask of each image id.
 
-    An image that is in several splits is a problem of all but the last, so that validation images never train.
+    An image that several lists contain stays only in the last of these splits and is a problem of the others, so that
+    no validation image is used for training.
 
     Args:
-        devkit: the folder that holds `JPEGImages`.
-        splits: names of lists without `.txt`.
+        devkit: the folder that contains `JPEGImages`.
+        splits: names of the split lists, without `.txt`.
 
     Returns:
         Split → its pairs and problems.
@@ -53,8 +67,8 @@ def read_splits(devkit: str | Path, splits: Iterable[str] = SPLITS) -> dict[str,
             Problem(
                 pair.image_id,
                 str(split_list_file(devkit, split)),
-                f"lists an image that {taken[pair.image_id]}.txt lists too",
-                "take it off one of the two",
+                f"lists an image that {taken[pair.image_id]}.txt also lists",
+                "remove it from one of the two",
             )
             for pair in doubles
         ]
@@ -65,14 +79,14 @@ def read_splits(devkit: str | Path, splits: Iterable[str] = SPLITS) -> dict[str,
 
 
 def read_train_aug(devkit: str | Path) -> Listing | None:
-    """Reads VOC's train split enlarged by the Semantic Boundaries Dataset, where the devkit holds it.
+    """Reads VOC's train split enlarged by the Semantic Boundaries Dataset (SBD), if the devkit contains SBD's masks.
 
-    Source: Hariharan et al., "Semantic Contours from Inverse Detectors", ICCV 2011. Its masks lie in
-    `SegmentationClassAug`, its list is `train_aug.txt` or `trainaug.txt`. An image of the val split is left out,
-    whatever the list says.
+    Source: Hariharan et al., "Semantic Contours from Inverse Detectors", ICCV 2011. Its masks are in
+    `SegmentationClassAug`, its list is `train_aug.txt` or `trainaug.txt`. Images of the val split are left out even if
+    the list contains them.
 
     Returns:
-        The pairs and problems, or `None` where the devkit has no such masks or list.
+        The pairs and problems; `None` if the devkit has no such masks or no such list.
 
     Raises:
         DevkitError: the list is empty.
@@ -86,82 +100,81 @@ def read_train_aug(devkit: str | Path) -> Listing | None:
 
 
 def read_training_splits(devkit: str | Path, train_masks: TrainMasks) -> dict[str, Listing]:
-    """Reads the splits for a training: `train` and `val`, as `read_splits`, where SBD's masks may enlarge `train`.
+    """Reads the splits `train` and `val` as `read_splits` does; SBD's masks can enlarge `train`.
 
     Args:
-        devkit: the folder that holds `JPEGImages`.
-        train_masks: `voc` takes VOC's own train split, `sbd` that of `read_train_aug`, `sbd_if_present` the latter
-            where the devkit holds it.
+        devkit: the folder that contains `JPEGImages`.
+        train_masks: `voc` uses VOC's own train split, `sbd` that of `read_train_aug`, and `sbd_if_present` that of
+            `read_train_aug` if the devkit contains it, else VOC's own.
 
     Raises:
-        DevkitError: a list is missing or empty, or SBD's masks are asked for and not there.
+        DevkitError: a list is missing or empty, or `train_masks` is `sbd` and SBD's masks or list are missing.
     """
     listings = read_splits(devkit)
     enlarged = None if train_masks == "voc" else read_train_aug(devkit)
     if enlarged is None and train_masks == "sbd":
         raise DevkitError(
-            f"{devkit} holds no masks of the Semantic Boundaries Dataset: put them into {SBD_MASKS_FOLDER}, and "
-            f"their list into ImageSets/Segmentation/{_SBD_LISTS[0]}.txt, or set data.train_masks to voc"
+            f"{devkit} contains no masks of the Semantic Boundaries Dataset: put them into {SBD_MASKS_FOLDER} and "
+            f"their list into {SPLIT_LISTS_FOLDER}/{_SBD_LISTS[0]}.txt, or set data.train_masks to voc"
         )
     return {**listings, "train": enlarged or listings["train"]}
 
 
 def sbd_list_name(devkit: str | Path) -> str | None:
-    """The name of SBD's list; `None` where the devkit has none, or no masks of SBD."""
+    """Returns the name of SBD's list; `None` if the devkit has no such list or no masks of SBD."""
     lists = [name for name in _SBD_LISTS if split_list_file(devkit, name).is_file()]
     return lists[0] if lists and (storage_path(devkit) / SBD_MASKS_FOLDER).is_dir() else None
 
 
 def read_image_ids(devkit: str | Path, split: str) -> list[str]:
-    """Reads the image ids of a split's list, in its order.
+    """Reads the image ids of a split's list, in the list's order.
 
     Raises:
         DevkitError: the list is missing, empty or not a text file.
     """
     list_file = split_list_file(devkit, split)
+    advice = f"it must list the image ids of split {split!r}, one per line"
     if not list_file.is_file():
-        raise DevkitError(f"{list_file} is missing: it lists the image ids of split {split!r}, one a line.")
+        raise DevkitError(f"{list_file} is missing: {advice}.")
     try:
         image_ids = list_file.read_text(encoding="utf-8").split()
     except UnicodeDecodeError as error:
-        raise DevkitError(f"{list_file} is not a text file; write the image ids into it, one a line.") from error
+        raise DevkitError(f"{list_file} is not a text file: {advice}.") from error
     if not image_ids:
-        raise DevkitError(f"{list_file} is empty: write the image ids of split {split!r} into it, one a line.")
+        raise DevkitError(f"{list_file} is empty: {advice}.")
     return image_ids
 
 
 def _read_split(devkit: Path, split: str, masks: str) -> Listing:
-    list_file = str(split_list_file(devkit, split))
+    list_file = split_list_file(devkit, split)
     pairs: list[Pair] = []
     problems: list[Problem] = []
     seen: set[str] = set()
     for image_id in read_image_ids(devkit, split):
         if image_id in seen:
-            problems.append(Problem(image_id, list_file, "lists it twice", "remove one of the lines"))
+            problems.append(Problem(image_id, str(list_file), "lists it twice", "remove one of the two lines"))
             continue
         seen.add(image_id)
         if Path(image_id).name != image_id:
-            problems.append(
-                Problem(
-                    image_id, list_file, "lists a path, not an image id", "write the file's name alone, without .jpg"
-                )
-            )
+            advice = "write the name of the file without its folder and without .jpg"
+            problems.append(Problem(image_id, str(list_file), "lists a path, not an image id", advice))
             continue
         pair = pair_of(devkit, image_id, masks)
-        missing = [
-            Problem(image_id, file, what, f"restore it or take the id off {list_file}")
+        file_problems = [
+            Problem(image_id, file, what, f"restore it or remove the id from {list_file}")
             for file in (pair.photo, pair.mask)
             if (what := _file_problem(storage_path(file)))
         ]
-        if missing:
-            problems += missing
+        if file_problems:
+            problems += file_problems
         else:
             pairs.append(pair)
     return Listing(tuple(pairs), tuple(problems))
 
 
 def _file_problem(file: Path) -> str | None:
+    """Returns what is wrong with a file that must exist and have content; `None` if nothing is."""
     if not file.is_file():
         return "is missing"
-    size = getattr(file.stat(), "length" if "://" in str(file) else "st_size")  # epath names it otherwise
+    size = getattr(file.stat(), "length" if "://" in str(file) else "st_size")  # epath uses another name
     return None if size else "is an empty file"

@@ -1,1 +1,1 @@
-"""The record contract: configuration, features, encoding and decoding."""
+"""The records: their features, encoding and decoding. `tfds_voc_seg.record_config` has their settings."""

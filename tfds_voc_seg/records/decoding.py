@@ -1,4 +1,4 @@
-"""Serialized record → tensors, for tf.data and serving graphs: faster than TFDS's decoder, with the same result."""
+"""Decodes serialized records to tensors, for tf.data; the result is that of TFDS's own decoder, which is slower."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def parse_record(serialized: tf.Tensor, image_size: int | None, channels: int) -
 
     Args:
         serialized: string scalar, a `tf.train.Example`.
-        image_size: height and width of image and mask, pixels; `None` where each record has its own.
-        channels: the mask's number of channels.
+        image_size: height and width of image and mask in pixels; `None` if each record has its own size.
+        channels: number of channels of the mask.
 
     Returns:
-        image uint8 [image_size, image_size, 3] and mask uint8 [image_size, image_size, channels], one-hot with
-        all-zero rows where void.
+        image uint8 [image_size, image_size, 3] and mask uint8 [image_size, image_size, channels], one-hot; void pixels
+        are all-zero rows.
     """
     mask_key = "segmentation_mask" if image_size else "segmentation_mask/value"
     features = tf.io.parse_single_example(
@@ -32,13 +32,13 @@ def parse_record(serialized: tf.Tensor, image_size: int | None, channels: int) -
 
 
 def parse_origin(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Reads which photo a record was made of.
+    """Reads the id and the original size of a record's photo.
 
     Args:
         serialized: string scalar, a `tf.train.Example`.
 
     Returns:
-        The VOC image id, string scalar; the photo's own height and width, int64 scalars, pixels.
+        VOC's image id, string scalar; height and width of the original photo in pixels, int64 scalars.
     """
     features = tf.io.parse_single_example(
         serialized,
@@ -52,7 +52,7 @@ def parse_origin(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor
 
 
 def parse_image(serialized: tf.Tensor, image_size: int | None) -> tf.Tensor:
-    """Decodes the image of a record alone. Arguments and result as `parse_record`."""
+    """Decodes only the image of a record. Arguments and result are those of `parse_record`."""
     features = tf.io.parse_single_example(serialized, {"image": tf.io.FixedLenFeature([], tf.string)})
     return _decode_image(features["image"], image_size)
 
@@ -63,14 +63,14 @@ def _decode_image(encoded: tf.Tensor, image_size: int | None) -> tf.Tensor:
 
 
 def parse_objects(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Reads the objects of a record that was made with boxes.
+    """Reads the objects of a record that was written with `boxes`.
 
     Args:
         serialized: string scalar, a `tf.train.Example`.
 
     Returns:
-        boxes float32 [N, 4], ymin, xmin, ymax and xmax as shares of the image's sides; labels int64 [N], from 1;
-        difficult bool [N].
+        boxes float32 [N, 4]: ymin, xmin, ymax and xmax as fractions of the image's height and width; labels int64 [N],
+        from 1; difficult bool [N].
     """
     features = tf.io.parse_single_example(
         serialized,
@@ -84,14 +84,15 @@ def parse_objects(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tenso
 
 
 def parse_background_classes(serialized: tf.Tensor, image_size: int) -> tf.Tensor:
-    """Reads what the background consists of, from a record that was made with `background_classes`.
+    """Reads the original class of each background pixel of a record that was written with `background_classes`.
 
     Args:
         serialized: string scalar, a `tf.train.Example`.
-        image_size: height and width, pixels, the same in all records.
+        image_size: height and width in pixels, the same in all records.
 
     Returns:
-        uint8 [image_size, image_size]: VOC's class id where the background is one of VOC's other classes, else 0.
+        uint8 [image_size, image_size]: VOC's class id of background pixels that belong to another class of VOC; 0 for
+        all other pixels.
     """
     features = tf.io.parse_single_example(serialized, {"background_classes": tf.io.FixedLenFeature([], tf.string)})
     return tf.reshape(_decompress(features["background_classes"]), [image_size, image_size])
@@ -102,7 +103,7 @@ def _decompress(compressed: tf.Tensor) -> tf.Tensor:
 
 
 def void_weights(mask: tf.Tensor) -> tf.Tensor:
-    """Weighs each pixel of a one-hot mask: 1 where it has a class, 0 where it is void.
+    """Returns the weight of each pixel of a one-hot mask in losses and metrics: 0 for void, 1 for all other pixels.
 
     Args:
         mask: uint8 [..., channels], one-hot.
@@ -114,7 +115,7 @@ def void_weights(mask: tf.Tensor) -> tf.Tensor:
 
 
 def class_map_from_one_hot(mask: tf.Tensor) -> tf.Tensor:
-    """Folds a one-hot mask back to class ids, with `VOID` for all-zero rows.
+    """Converts a one-hot mask to channel indices, with `VOID` for all-zero rows.
 
     Args:
         mask: uint8 [..., channels], one-hot.
@@ -128,12 +129,12 @@ def class_map_from_one_hot(mask: tf.Tensor) -> tf.Tensor:
 
 
 def image_and_class_map(serialized: tf.Tensor, image_size: int, channels: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes a record for training.
+    """Decodes a record to an image and a class map.
 
     Args:
-        serialized: string scalar, a `tf.train.Example` of the record contract.
-        image_size: height and width, pixels.
-        channels: the mask's number of channels.
+        serialized: string scalar, a `tf.train.Example`.
+        image_size: height and width in pixels.
+        channels: number of channels of the mask.
 
     Returns:
         image uint8 [image_size, image_size, 3] and class map uint8 [image_size, image_size] with `VOID`.

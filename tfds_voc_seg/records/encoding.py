@@ -1,42 +1,49 @@
-"""Encodes a pair of photo and mask as a serialized record."""
+"""Encodes a photo and its mask as a serialized record.
+
+`encode_arrays` is a pure function. `PairEncoder` also reads the files of a pair.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from zlib_ng import zlib_ng
 
-from tfds_voc_seg.class_maps import background_class_map, class_map, holds_any_class, one_hot_mask, resize_class_map
+from tfds_voc_seg.class_maps import background_class_map, class_map, contains_any_class, one_hot_mask, resize_class_map
 from tfds_voc_seg.devkit.annotations import read_objects
-from tfds_voc_seg.devkit.folders import Pair
 from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.photos import resize_photo
-from tfds_voc_seg.record_config import ImageEncoding, RecordConfig
 from tfds_voc_seg.records.features import record_features
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tfds_voc_seg.devkit.folders import Pair
+    from tfds_voc_seg.record_config import ImageEncoding, RecordConfig
 
 
 def encode_arrays(
-    photo: np.ndarray,
-    mask: np.ndarray,
+    photo: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
     filename: str,
     config: RecordConfig,
-    objects: dict[str, np.ndarray] | None = None,
+    objects: dict[str, NDArray[Any]] | None = None,
 ) -> dict[str, Any]:
-    """Encodes a decoded pair as a record's features.
+    """Encodes a photo and its mask as the features of a record.
 
     Args:
         photo: uint8 [height, width, 3].
         mask: uint8 [height, width], VOC class ids and `VOID`.
-        filename: the VOC image id.
-        config: what the record holds.
-        objects: as from `annotations.read_objects`, where the record holds boxes.
+        filename: VOC's image id.
+        config: what a record holds.
+        objects: from `tfds_voc_seg.devkit.annotations.read_objects`, if records hold boxes.
 
     Returns:
-        The record's features as TFDS's example serializer takes them: image and mask already encoded to bytes.
+        The features in the form that TFDS's example serializer expects: image and mask are encoded to bytes.
     """
     size, channels = config.image_size, len(config.class_names)
     image = tf.constant(photo)
@@ -59,20 +66,20 @@ def encode_arrays(
     }
 
 
-def _compress(array: np.ndarray, config: RecordConfig) -> Any:
+def _compress(array: NDArray[np.uint8], config: RecordConfig) -> Any:
     compressed = zlib_ng.compress(array.tobytes(), config.mask_compression_level)
-    # TFDS keeps the shape beside the bytes where it is not fixed.
+    # TFDS stores the shape with the bytes if it differs between records.
     return {"value": compressed, "shape": array.shape} if config.image_size is None else compressed
 
 
 def _encode_image(image: tf.Tensor, encoding: ImageEncoding) -> tf.Tensor:
     if encoding == "jpeg":
         return tf.io.encode_jpeg(image, quality=95)
-    return tf.io.encode_png(image, compression=1)  # a quarter of the default level's time, 4 % more bytes
+    return tf.io.encode_png(image, compression=1)  # a quarter of the time of the default level, 4 % more bytes
 
 
 class PairEncoder:
-    """Turns pairs into serialized `tf.train.Example`s of the record contract."""
+    """Reads pairs and serializes them as `tf.train.Example` records."""
 
     def __init__(self, config: RecordConfig):
         self._config = config
@@ -83,20 +90,25 @@ class PairEncoder:
         """Reads, resizes and serializes one pair.
 
         Returns:
-            The record; `None` for an image with none of the classes where the configuration drops those.
+            The record; `None` if the image contains none of the classes and the configuration has `drop_empty`.
 
         Raises:
-            PairError: photo or mask, or the annotation where there are to be boxes, can't be read or used.
+            PairError: the photo, the mask or, with `boxes`, the annotation cannot be read or is invalid.
         """
         photo, mask = read_pair(pair)
-        if self._config.drop_empty and not holds_any_class(mask, self._config):
+        if self._config.drop_empty and not contains_any_class(mask, self._config):
             return None
         objects = read_objects(pair, self._config.classes, *mask.shape) if self._config.boxes else None
         return self.serialize(photo, mask, pair.image_id, objects)
 
     def serialize(
-        self, photo: np.ndarray, mask: np.ndarray, filename: str, objects: dict[str, np.ndarray] | None = None
+        self,
+        photo: NDArray[np.uint8],
+        mask: NDArray[np.uint8],
+        filename: str,
+        objects: dict[str, NDArray[Any]] | None = None,
     ) -> bytes:
-        """Serializes a decoded pair. Arguments as `encode_arrays`."""
+        """Serializes a photo and its mask. The arguments are those of `encode_arrays`."""
         example = self._serializer.get_tf_example(encode_arrays(photo, mask, filename, self._config, objects))
-        return example.SerializeToString(deterministic=True)  # the same order of features in every process
+        record: bytes = example.SerializeToString(deterministic=True)  # the same order of features in every process
+        return record

@@ -1,15 +1,18 @@
-"""The record contract as TFDS features."""
+"""The features of a record, in TFDS's terms."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tfds_voc_seg.record_config import RecordConfig
+if TYPE_CHECKING:
+    from tfds_voc_seg.record_config import RecordConfig
 
 
 def record_features(config: RecordConfig) -> tfds.features.FeaturesDict:
-    """The record contract as TFDS features; TFDS alone can decode what `encode_pair` writes."""
+    """Returns the TFDS features of the records that `PairEncoder` writes; TFDS can decode them without this package."""
     size, channels = config.image_size, len(config.class_names)
     objects = {
         "objects": tfds.features.Sequence(

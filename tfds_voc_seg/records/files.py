@@ -1,4 +1,4 @@
-"""The files of a data set's records."""
+"""Names the record files of a dataset and the splits that they belong to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 from tfds_voc_seg.devkit.splits import SPLITS
 
 REJECTS_FILE = "rejects.jsonl"
-"""Beside the records: the images that were skipped because something is wrong with them, one line per problem."""
+"""A file in the folder of the records that lists the skipped bad pairs, one JSON object per problem and line."""
 
 TRAIN_SPLIT, VAL_SPLIT = SPLITS
 
@@ -18,9 +18,9 @@ class Records:
 
     Attributes:
         files: split → the paths of its shards, in order.
-        class_names: the names of the mask's channels, background first.
-        image_size: height and width of image and mask, pixels.
-        background_classes: whether they tell what the background consists of.
+        class_names: names of the mask's channels, background first.
+        image_size: height and width of image and mask in pixels.
+        background_classes: whether the records store the original class of each background pixel.
     """
 
     files: dict[str, list[str]]

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 CLASS_PIXELS = "class_pixels"
+"""The feature of a record with its number of pixels per class."""
+
+_BATCH = 256  # records
 
 
 @dataclasses.dataclass(frozen=True)
 class PixelCounts:
-    """The pixels of a split's masks.
+    """The number of pixels of each class in a split.
 
     Attributes:
-        images: the number of records.
-        class_pixels: pixels of each class, over all records; void is in none.
-        without_foreground: the VOC image ids of the masks that hold no class but background.
+        images: number of records.
+        class_pixels: number of pixels of each class over all records; void pixels are not counted.
+        without_foreground: VOC's image ids of the masks that contain only background.
     """
 
     images: int
@@ -26,26 +32,23 @@ class PixelCounts:
     without_foreground: tuple[str, ...]
 
 
-_BATCH = 256  # records
-
-
 def count_pixels(files: Sequence[str], channels: int) -> PixelCounts:
-    """Adds up the pixels of a split's masks.
+    """Counts the pixels of each class in a split.
 
-    TFDV pools the values of `class_pixels` over its elements, so that its statistics hold no sum of one class, and TFX
-    hands it neither generators nor slicing functions of one's own. Nor can a schema say that a mask has to hold
-    something besides background. Hence this pass over the records, which parses two small features and decodes neither
-    image nor mask.
+    TFDV's statistics do not contain these sums: TFDV pools the values of `class_pixels` over all classes, and TFX
+    cannot pass it custom generators or slicing functions. Nor can a schema require that a mask contains more than
+    background. This function therefore reads all records once; it parses two small features and decodes neither image
+    nor mask.
 
     Args:
-        files: the split's shards; their records keep to the curated schema.
-        channels: the number of classes, background included.
+        files: the shards of the split; their records conform to the curated schema.
+        channels: number of classes, including background.
 
     Returns:
-        The counts, summed in int64.
+        The counts, summed as int64.
 
     Raises:
-        tf.errors.InvalidArgumentError: a record does not keep to the schema.
+        tf.errors.InvalidArgumentError: a record does not conform to the schema.
     """
     features = {
         CLASS_PIXELS: tf.io.FixedLenFeature([channels], tf.int64),

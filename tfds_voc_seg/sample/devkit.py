@@ -6,16 +6,20 @@ It lets every step run with nothing to download, and any tool that reads VOC rea
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from tfds_voc_seg.labels import VOC_CLASSES, VOID, voc_palette
 from tfds_voc_seg.sample.scenes import DEFAULT_STYLE, SAMPLE_CLASSES, Scene, SceneStyle, draw_scene
 from tfds_voc_seg.storage import written_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 DEFAULT_TRAIN_IMAGES = 480
 DEFAULT_VAL_IMAGES = 60
@@ -128,6 +132,8 @@ def write_sample_devkit(
         lists.mkdir(parents=True)
         for split, numbers in {"train": train, "val": val, "trainval": train + val}.items():
             (lists / f"{split}.txt").write_text("".join(f"{_image_id(number)}\n" for number in numbers))
+        if folder.exists():
+            folder.rmdir()  # it is empty; the finished devkit is renamed to it
 
 
 def _image_id(number: int) -> str:

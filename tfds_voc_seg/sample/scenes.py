@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from tfds_voc_seg.sample.shapes import BODY, PAINTS, SHAPES, Part, Points
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 SAMPLE_CLASSES: tuple[str, ...] = tuple(SHAPES)
 """The foreground classes of the sample, in VOC's order."""

@@ -66,7 +66,7 @@ def test_images_without_the_classes_can_be_left_out(devkit: Path, convert: Conve
 
 
 def test_no_image_with_the_classes_is_an_error(devkit: Path, convert: Convert) -> None:
-    with pytest.raises(DevkitError, match=r"no image of split 'train' is left to convert"):
+    with pytest.raises(DevkitError, match=r"no image of split 'train' contains any of the classes"):
         convert(devkit, RecordConfig(IMAGE_SIZE, ("sheep",), drop_empty=True))
 
 

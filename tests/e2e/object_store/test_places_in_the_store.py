@@ -49,7 +49,7 @@ def test_a_run_on_this_machine_takes_its_devkit_from_the_store(
         photo.write_bytes(content)
     for place, problem in {
         f"{BUCKET}/nothing": "s3://voc-seg/nothing is not a VOC devkit",
-        "ftp://host/VOC2012": "ftp://host/VOC2012: storage of this kind can't be opened",
+        "ftp://host/VOC2012": "ftp://host/VOC2012: this kind of storage is not supported",
         "s3://no-such-bucket/VOC2012": "s3://no-such-bucket/VOC2012 is not a VOC devkit",
     }.items():
         with pytest.raises(DevkitError, match=problem):

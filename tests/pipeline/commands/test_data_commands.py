@@ -84,7 +84,7 @@ def test_problems_are_listed_with_advice(own_devkit: Path, capsys: pytest.Captur
     assert check(own_devkit) == EXIT_FAILED
     printed = capsys.readouterr().out
     assert f"train {train[1].image_id}: SegmentationClass/{train[1].image_id}.png\n  is a mask in mode RGB" in printed
-    assert f"val {val[0].image_id}: JPEGImages/{val[0].image_id}.jpg\n  is missing\n  → restore it or take" in printed
+    assert f"val {val[0].image_id}: JPEGImages/{val[0].image_id}.jpg\n  is missing\n  → restore it or remove" in printed
     assert printed.endswith("3 train and 1 val images are good; 2 problems, listed above\n")
 
 
@@ -175,7 +175,7 @@ def test_bad_pairs_are_reported_and_skipped(
     assert {file.stem for file in (tmp_path / "pictures").iterdir()} == {pair.image_id for pair in pairs[2:]}
     messages = capsys.readouterr().err
     assert "vocseg: train.txt has 1 problem: see `vocseg data check`" in messages
-    assert f"vocseg: skipped: {pairs[0].image_id}: {pairs[0].photo} can't be decoded as a photo" in messages
+    assert f"vocseg: skipped: {pairs[0].image_id}: {pairs[0].photo} cannot be decoded as a photo" in messages
 
 
 def test_pictures_of_a_prepared_dataset(

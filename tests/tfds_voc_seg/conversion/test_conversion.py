@@ -97,7 +97,7 @@ def _spoil(devkit: Path) -> tuple[str, str]:
 def test_bad_pairs_fail_the_job_with_all_of_them_listed(own_devkit: Path, tmp_path: Path) -> None:
     bad = _spoil(own_devkit)
     job = Job(own_devkit, tmp_path / "out")
-    with pytest.raises(DevkitError, match=r"2 problem\(s\) with the devkit's pairs; mend them") as caught:
+    with pytest.raises(DevkitError, match=r"2 problem\(s\) with the devkit's pairs; fix them") as caught:
         job.finish()
     assert {problem.image_id for problem in caught.value.problems} == set(bad)
     rejects = [json.loads(line) for line in (job.folder / REJECTS_FILE).read_text().splitlines()]
@@ -127,7 +127,7 @@ def test_a_missing_or_short_file_fails_the_job(devkit: Path, tmp_path: Path) -> 
     first = Path(job.shards["train"][0].path)
     with tf.io.TFRecordWriter(str(first)) as writer:
         writer.write(b"only one")
-    with pytest.raises(ConversionError, match=r"00000-of-00002 holds 1 records instead of 5"):
+    with pytest.raises(ConversionError, match=r"00000-of-00002 contains 1 records instead of 5"):
         job.finish()
     first.unlink()
     with pytest.raises(ConversionError, match="was not written"):

@@ -68,7 +68,7 @@ def test_no_object_of_the_classes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "what"),
     [
-        ({"name": "unicorn"}, "names the class 'unicorn'"),
+        ({"name": "unicorn"}, "contains the class 'unicorn'"),
         ({"xmax": 0}, "has no area in the photo of 10×10"),
         ({"xmin": "left"}, "has no area"),
         ({"ymin": "nan"}, "has no area"),
@@ -82,7 +82,7 @@ def test_damaged_annotations_are_named(tmp_path: Path, wrong: dict[str, Any], wh
 def test_what_is_no_xml_is_named(tmp_path: Path) -> None:
     pair = annotated(tmp_path)
     Path(pair.annotation).write_text("<annotation>")
-    with pytest.raises(PairError, match=r"one\.xml can't be read as XML"):
+    with pytest.raises(PairError, match=r"one\.xml cannot be read as XML"):
         read_objects(pair, ["dog"], 10, 10)
 
 

@@ -19,7 +19,7 @@ def test_finds_the_devkit_from_its_parents(own_devkit: Path) -> None:
 
 
 def test_a_folder_that_is_no_devkit(tmp_path: Path) -> None:
-    with pytest.raises(DevkitError, match=r"is not a VOC devkit: it has no JPEGImages.*Name the folder"):
+    with pytest.raises(DevkitError, match=r"is not a VOC devkit: it has no JPEGImages.*Use the folder that contains"):
         find_devkit(tmp_path)
 
 
@@ -47,7 +47,7 @@ def test_problems_of_a_list_are_named_and_the_rest_is_kept(own_devkit: Path) -> 
         f"{photo[2].stem}: {mask[2]} is missing",
         f"{photo[3].stem}: {list_file} lists it twice",
         f"sub/folder: {list_file} lists a path, not an image id",
-        f"{val_id}: {list_file} lists an image that val.txt lists too",
+        f"{val_id}: {list_file} lists an image that val.txt also lists",
     ]
     assert [pair.image_id for pair in listings["train"].pairs] == [photo[3].stem]
     assert val_id in [pair.image_id for pair in listings["val"].pairs]  # validation images stay validation images

@@ -91,8 +91,8 @@ def test_all_problems_are_collected_and_their_images_not_counted(own_devkit: Pat
     ]
     assert [problem.what.split(" (")[0] for problem in report.problems] == [
         "is missing",
-        "is a mask in mode RGB, not of class ids",
-        "can't be decoded as a photo",
+        "is a mask in mode RGB, not P or L",
+        "cannot be decoded as a photo",
     ]
 
 

@@ -124,10 +124,8 @@ def read_contents(output: Path) -> RunContents:
             # A cached result has the time of the execution that made it.
             made = producer(store, node.outputs["model_run"]) or node
             trainings[str(node.parameters.get("candidate", node.id))] = _training(node, made, output)
-    folders = {
-        key: _folder(run, key, output) for key in ("evaluation", "blessing", "smoke_test", "validation", "detector_run")
-    }
-    folders["examples"] = _folder(run, "examples", output)
+    output_keys = ("examples", "validation", "detector_run", "smoke_test", "evaluation", "blessing")
+    folders = {key: _folder(run, key, output) for key in output_keys}
     examples_folder = folders["evaluation"] / EXAMPLES_FOLDER if folders["evaluation"] else None
     data, pusher = run.node_with_output("examples"), run.node_with_output(PUSHED_MODEL_KEY)
     pushed = _properties(pusher.outputs[PUSHED_MODEL_KEY]) if pusher else {}
@@ -205,7 +203,7 @@ def _read_lines(folder: epath.Path | None, file: str) -> list[Any]:
     return [json.loads(line) for line in (folder / file).read_text().splitlines()]
 
 
-def known(values: Mapping[str, Any] | None, *keys: str) -> Any:
+def value_at(values: Mapping[str, Any] | None, *keys: str) -> Any:
     """Returns the value at a path of keys; `None` if a key is missing."""
     found: Any = values
     for key in keys:

@@ -7,7 +7,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.charts import NUM_SERIES
-from pipeline.report.contents import RunContents, known
+from pipeline.report.contents import RunContents, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class Model:
 
     def figure(self, *keys: str) -> Any:
         """Returns the figure at a path of keys; `None` if the evaluation does not have it."""
-        return known(self.figures, *keys)
+        return value_at(self.figures, *keys)
 
     @property
     def interval(self) -> Sequence[float] | None:
@@ -70,9 +70,9 @@ class Difference:
 def compared_models(contents: RunContents) -> list[Model]:
     """Returns the candidates in descending order of mean IoU, then the model in service."""
     evaluation = contents.evaluation or {}
-    candidates = known(evaluation, "candidates") or {}
-    outcomes = {known(contents.selection, "selected"): "published" if contents.published else "best"}
-    outcomes |= dict.fromkeys(known(contents.selection, "refused") or (), "refused")
+    candidates = value_at(evaluation, "candidates") or {}
+    outcomes = {value_at(contents.selection, "selected"): "published" if contents.published else "best"}
+    outcomes |= dict.fromkeys(value_at(contents.selection, "refused") or (), "refused")
     models = [
         Model(name, name, 1 + number % NUM_SERIES, figures, outcomes.get(name, ""))
         for number, (name, figures) in enumerate(candidates.items())
@@ -85,10 +85,10 @@ def compared_models(contents: RunContents) -> list[Model]:
 
 def model_differences(evaluation: Mapping[str, Any] | None, models: Sequence[Model]) -> list[Difference]:
     """Returns the difference for each pair of models; empty if the evaluation has no differences."""
-    table = known(evaluation, "differences")
+    table = value_at(evaluation, "differences")
     found = []
     for one, other in itertools.combinations(models, 2):
-        entry, reversed_entry = known(table, one.name, other.name), known(table, other.name, one.name)
+        entry, reversed_entry = value_at(table, one.name, other.name), value_at(table, other.name, one.name)
         if entry is None and reversed_entry is not None:
             entry = _negated(reversed_entry)
         if entry is None or entry.get("mean_iou") is None:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from components.metrics import METRIC_NAMES
 from components.run_files import REPORT_FILE
 from pipeline.report import charts, sections
-from pipeline.report.contents import RunContents, known, read_contents
+from pipeline.report.contents import RunContents, read_contents, value_at
 from pipeline.report.heat_map import STEPS
 from pipeline.report.models import Model, compared_models, model_differences
 from tfds_voc_seg.storage import write_text_whole
@@ -49,7 +49,7 @@ def write_report(output: Path) -> Path:
 def make_page(contents: RunContents) -> str:
     """Renders the page: HTML that needs no other file and no network. It names missing contents."""
     models = compared_models(contents)
-    class_names = list(known(contents.evaluation, "class_names") or [])
+    class_names = list(value_at(contents.evaluation, "class_names") or [])
     absent = sections.absent_classes(models, class_names)
     data_rows = sections.data_rows(contents.data_summary or {}, _data_classes(contents))
     environment = report_environment()
@@ -57,7 +57,7 @@ def make_page(contents: RunContents) -> str:
         run=contents,
         evaluation=contents.evaluation or {},
         models=models,
-        best=next((model for model in models if model.name == known(contents.selection, "selected")), None),
+        best=next((model for model in models if model.name == value_at(contents.selection, "selected")), None),
         iou_end=charts.axis_end([value for model in models for value in _ends(model)]),
         differences=model_differences(contents.evaluation, models),
         figures=METRIC_NAMES,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.metrics import CLASS_METRIC_NAMES, METRIC_NAMES
 from pipeline.report.charts import NUM_SERIES, Line, axis_end, line_chart
-from pipeline.report.contents import RunContents, Training, known
+from pipeline.report.contents import RunContents, Training, value_at
 from pipeline.report.example_pictures import RANKS, ExampleView, example_view
 from pipeline.report.heat_map import heat_map_rows
 from tfds_voc_seg.labels import BACKGROUND, VOC_CLASSES
@@ -123,7 +123,7 @@ def slice_tables(models: Sequence[Model]) -> dict[str, list[dict[str, Any]]]:
 def example_groups(contents: RunContents, class_names: Sequence[str]) -> dict[str, list[ExampleView]]:
     """Returns the best, median and worst images. An image whose pictures cannot be read is skipped and logged."""
     groups: dict[str, list[ExampleView]] = {rank: [] for rank in RANKS}
-    for example in known(contents.evaluation, "examples") or []:
+    for example in value_at(contents.evaluation, "examples") or []:
         if contents.examples_folder is None:
             break
         try:
@@ -184,7 +184,7 @@ def data_rows(data_summary: Mapping[str, Any], class_names: Sequence[str]) -> li
             pixels = split.get("class_pixels")
             total = sum(pixels.values()) if pixels else 0
             share = pixels.get(name, 0) / total if pixels and total else None
-            cells.append({"images": known(split, "class_images", name), "share": share})
+            cells.append({"images": value_at(split, "class_images", name), "share": share})
         rows.append({"name": name, "cells": cells})
     return rows
 

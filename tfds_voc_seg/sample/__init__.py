@@ -1,1 +1,1 @@
-"""The embedded sample: a devkit of drawn scenes."""
+"""The embedded sample: a small devkit of drawn scenes."""

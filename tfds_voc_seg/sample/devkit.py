@@ -1,6 +1,6 @@
-"""Writes the embedded sample: a small devkit in VOC2012's own layout, with drawn scenes in place of photos.
+"""Writes the embedded sample: a small devkit in the layout of VOC2012, with drawn scenes instead of photos.
 
-It lets every step run with nothing to download, and any tool that reads VOC reads it.
+With the sample, every step runs without a download. Any tool that reads VOC can read it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from tfds_voc_seg.labels import VOC_CLASSES, VOID, voc_palette
-from tfds_voc_seg.sample.scenes import DEFAULT_STYLE, SAMPLE_CLASSES, Scene, SceneStyle, draw_scene
+from tfds_voc_seg.sample.scenes import SAMPLE_CLASSES, Scene, draw_scene
+from tfds_voc_seg.sample.style import DEFAULT_STYLE, SceneStyle
 from tfds_voc_seg.storage import written_whole
 
 if TYPE_CHECKING:
@@ -26,22 +27,24 @@ DEFAULT_VAL_IMAGES = 60
 
 FIRST_TRAIN_NUMBER = 1
 FIRST_VAL_NUMBER = 100_001
-"""Each split numbers its images from its own start, so that either can grow and change no image of the other."""
+"""Each split has its own first number, so that a larger split does not change the images of the other."""
 
 _JPEG_QUALITY = 90
 _PALETTE = voc_palette()
 
 
 def _void_border(instances: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """The band round every outline, bool [height, width]: as thick for the image's size as VOC's 5 pixels in 500."""
+    """Returns the void border around every object: bool [height, width]."""
     border = np.zeros(instances.shape, bool)
     border[1:] |= instances[1:] != instances[:-1]
     border[:, 1:] |= instances[:, 1:] != instances[:, :-1]
+    # In relation to the image, the border is as wide as in VOC: 5 pixels in 500.
     radius = max(1, round((max(instances.shape) / 100 - 1) / 2))
     return np.asarray(Image.fromarray(border).convert("L").filter(ImageFilter.MaxFilter(2 * radius + 1))) > 0
 
 
 def _annotation(image_id: str, scene: Scene) -> bytes:
+    """Returns the XML annotation of an image, in VOC's format."""
     root = ElementTree.Element("annotation")
 
     def add(parent: ElementTree.Element, **texts: object) -> None:
@@ -65,6 +68,7 @@ def _annotation(image_id: str, scene: Scene) -> bytes:
 
 
 def _write_image(devkit: Path, image_id: str, scene: Scene) -> None:
+    """Writes photo, class mask, instance mask and annotation of an image."""
     Image.fromarray(scene.image).save(devkit / "JPEGImages" / f"{image_id}.jpg", quality=_JPEG_QUALITY)
     class_ids = np.array([0, *(VOC_CLASSES.index(item.name) for item in scene.objects)], np.uint8)
     void = _void_border(scene.instances)
@@ -87,30 +91,30 @@ def write_sample_devkit(
 ) -> None:
     """Writes a devkit of drawn scenes: photos, class and instance masks, annotations and split lists.
 
-    An image depends only on the seed, its number and the style, so that a split can grow without changing what it
-    held. Five images in a row hold every class. The devkit appears under its name once it is complete.
+    An image depends only on the seed, its number and the style, so that a larger split contains the images of a smaller
+    one. Any five consecutive images contain every class. The folder appears once it is complete.
 
     Args:
-        folder: What VOC calls `VOCdevkit/VOC2012`. Made if it is not there; must be empty if it is.
-        train_images: Images in the train list, at least 1.
-        val_images: Images in the val list, at least 1.
-        seed: Not negative. The same seed gives the same bytes with the same versions of numpy and Pillow.
-        on_image: Called after each image with the number of images written so far and of all images.
-        style: How the scenes look and how hard they are.
+        folder: the folder to write, which VOC calls `VOCdevkit/VOC2012`; it must be empty if it exists.
+        train_images: number of images in the train list, at least 1.
+        val_images: number of images in the val list, at least 1.
+        seed: at least 0. The same seed gives the same bytes with the same versions of numpy and Pillow.
+        on_image: called after each image with the number of written images and the total number.
+        style: how difficult the scenes are.
 
     Raises:
-        ValueError: `folder` holds something or is a file, or a number is out of range.
+        ValueError: `folder` is a file or is not empty, or a number is out of range.
     """
     largest = FIRST_VAL_NUMBER - FIRST_TRAIN_NUMBER
     if not (1 <= train_images <= largest and 1 <= val_images <= largest):
         raise ValueError(
-            f"Ask for 1 to {largest} images a split, not {train_images} for train and {val_images} for val."
+            f"Each split must have 1 to {largest} images, not {train_images} for train and {val_images} for val."
         )
     if seed < 0:
-        raise ValueError(f"The seed cannot be negative, and {seed} is.")
+        raise ValueError(f"The seed must not be negative, but is {seed}.")
     folder = folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} already holds something: name a folder that is empty or not there yet.")
+        raise ValueError(f"{folder} is not an empty folder: use an empty folder, or one that does not exist.")
     folder.parent.mkdir(parents=True, exist_ok=True)
 
     train = [FIRST_TRAIN_NUMBER + index for index in range(train_images)]
@@ -122,7 +126,7 @@ def write_sample_devkit(
         for written, number in enumerate(train + val, start=1):
             rng = np.random.default_rng([seed, number])
             count = 1 + int(rng.choice(len(style.object_count_odds), p=style.object_count_odds))
-            # The number decides the first class, so that every class occurs even in a very short list.
+            # The number determines the first class, so that every class occurs even in a short list.
             kinds = [number % len(SAMPLE_CLASSES), *rng.integers(len(SAMPLE_CLASSES), size=count - 1)]
             names = [SAMPLE_CLASSES[kind] for kind in kinds]
             _write_image(devkit, _image_id(number), draw_scene(rng, names, style))

@@ -1,9 +1,9 @@
-"""The five kinds of object that the embedded sample draws, as flat coloured polygons.
+"""The shapes of the five classes that the embedded sample draws, as polygons.
 
-Each function takes a random generator and returns the parts of one instance, back to front, with proportions of its
-own. A part names a paint (an entry of the instance's palette), never a colour, so that colour tells nothing of class.
-Coordinates are float64 [points, 2], x to the right and y down; a whole object is about one unit high, upright, and
-looks to the right where it has a front.
+Each function takes a random generator and returns the parts of one object, from back to front, with random
+proportions. A part has the index of a paint in the object's palette instead of a colour, so that colours carry no
+information about the class. Coordinates are float64 [points, 2], x to the right and y down. An object is upright, about
+one unit high, and faces right if it has a front.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 Points = NDArray[np.float64]
 
 PAINTS = 4
-"""The colours an instance has: of its body, of what lies on it, of its details, and of its extremities."""
+"""The number of colours of an object: one each for its body, trim, details and extremities."""
+
 BODY, TRIM, DETAIL, EXTREMITY = range(PAINTS)
 
 
@@ -30,9 +31,9 @@ class Part:
     """One filled polygon of an object.
 
     Attributes:
-        points: Corners, float64 [points, 2] in object units.
-        paint: Which of the instance's `PAINTS` colours fills it.
-        outlined: Whether a darker line runs round it; too much ink for the smallest details.
+        points: corners, float64 [points, 2] in object units.
+        paint: index of the colour that fills it, 0 to `PAINTS` - 1.
+        outlined: whether it has a darker outline; small details have none, because the outline would cover them.
     """
 
     points: Points
@@ -50,7 +51,7 @@ def _ellipse(x: float, y: float, radius_x: float, radius_y: float, corners: int 
 
 
 def _rounded_box(left: float, top: float, right: float, bottom: float, radius: float) -> Points:
-    """A rectangle whose four corners are quarter circles of `radius`."""
+    """Returns a rectangle whose corners are quarter circles of this radius."""
     quarter = np.linspace(0, math.pi / 2, 5)
     inner_left, inner_top, inner_right, inner_bottom = left + radius, top + radius, right - radius, bottom - radius
     centres = [
@@ -67,7 +68,7 @@ def _rounded_box(left: float, top: float, right: float, bottom: float, radius: f
 
 
 def _limb(start: tuple[float, float], end: tuple[float, float], start_width: float, end_width: float) -> Points:
-    """A line from `start` to `end` with round ends, as wide as told at each of them."""
+    """Returns a line from `start` to `end` with round ends, whose width changes from `start_width` to `end_width`."""
     heading = math.atan2(end[1] - start[1], end[0] - start[0])
     half_turn = np.linspace(-math.pi / 2, math.pi / 2, 8)
     caps = []
@@ -86,7 +87,7 @@ def aeroplane(rng: np.random.Generator) -> list[Part]:
     chord = rng.uniform(0.42, 0.54)
     fin = rng.uniform(0.42, 0.52)
     angle = np.linspace(0, 2 * math.pi, 40, endpoint=False)
-    # A superellipse: blunt at the nose, and narrowing towards the tail from the middle on.
+    # A superellipse with a blunt nose; its rear half becomes narrower towards the tail.
     along = np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** 0.8
     narrowing = np.where(along < -0.2, 1 + 0.6 * (along + 0.2), 1.0)
     fuselage = np.stack([half * along, thick * np.sin(angle) * narrowing], axis=1)
@@ -112,8 +113,10 @@ def aeroplane(rng: np.random.Generator) -> list[Part]:
     parts = [Part(far_wing, TRIM), Part(tail_fin, TRIM), Part(fuselage, BODY)]
     parts.append(Part(_polygon((half * 0.66, -thick * 0.62), (half * 0.92, -0.03), (half * 0.66, -0.03)), DETAIL))
     windows = int(rng.integers(6, 10))
-    for x in np.linspace(-half * 0.5, half * 0.5, windows):
-        parts.append(Part(_ellipse(float(x), -thick * 0.3, 0.032, 0.042, 10), DETAIL, outlined=False))
+    parts += [
+        Part(_ellipse(float(x), -thick * 0.3, 0.032, 0.042, 10), DETAIL, outlined=False)
+        for x in np.linspace(-half * 0.5, half * 0.5, windows)
+    ]
     parts += [Part(tailplane, EXTREMITY), Part(near_wing, EXTREMITY)]
     engine = root - sweep * 0.45
     parts.append(Part(_rounded_box(engine - 0.17, thick * 1.3, engine + 0.17, thick * 1.3 + 0.17, 0.08), TRIM))
@@ -144,8 +147,10 @@ def bottle(rng: np.random.Generator) -> list[Part]:
     if rng.random() < 0.5:
         parts.append(Part(_ellipse(0, middle, radius * 0.55, (label_bottom - top) * 0.3), DETAIL))
     else:
-        for y in (middle - 0.07, middle + 0.05):
-            parts.append(Part(_rounded_box(-radius * 0.7, y, radius * 0.7, y + 0.045, 0.01), DETAIL, outlined=False))
+        parts += [
+            Part(_rounded_box(-radius * 0.7, y, radius * 0.7, y + 0.045, 0.01), DETAIL, outlined=False)
+            for y in (middle - 0.07, middle + 0.05)
+        ]
     return parts
 
 
@@ -202,7 +207,7 @@ def person(rng: np.random.Generator) -> list[Part]:
         parts.append(Part(_ellipse(foot[0] + side * 0.03, 0.965, 0.085, 0.045, 16), EXTREMITY))
     parts.append(Part(_rounded_box(-0.05, neck_y - 0.06, 0.05, neck_y + 0.05, 0.02), EXTREMITY))
     for side in (-1, 1):
-        # An arm hangs, is held out, or is raised: the elbow bends from the upper arm's direction.
+        # The angle of the upper arm is random, from hanging to raised; `bend` is the angle of the elbow.
         upper, bend = rng.uniform(-0.2, 1.3), rng.uniform(-0.3, 0.9)
         start = (side * (shoulder - 0.02), neck_y + 0.06)
         elbow = (start[0] + side * 0.17 * math.sin(upper + 0.2), start[1] + 0.17 * math.cos(upper + 0.2))
@@ -227,7 +232,7 @@ def person(rng: np.random.Generator) -> list[Part]:
 
 
 def tvmonitor(rng: np.random.Generator) -> list[Part]:
-    """A monitor from the front: stand, frame, and a screen that shows windows of a program or a landscape."""
+    """A monitor from the front: stand, frame, and a screen that shows the windows of a program or a landscape."""
     half = rng.uniform(0.56, 0.74)
     bottom = rng.uniform(0.72, 0.8)
     frame = rng.uniform(0.05, 0.08)
@@ -273,4 +278,4 @@ SHAPES: dict[str, Callable[[np.random.Generator], list[Part]]] = {
     "person": person,
     "tvmonitor": tvmonitor,
 }
-"""VOC class name to the function that draws one instance of it."""
+"""VOC's class name → the function that draws one object of the class."""

@@ -46,7 +46,7 @@ def test_data_sample_writes_a_devkit(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "3 train and 2 val images" in capsys.readouterr().out
     assert len(list((folder / "JPEGImages").iterdir())) == 5
     assert cli.main(["data", "sample", str(folder)]) == EXIT_USAGE
-    assert "already holds something" in capsys.readouterr().err
+    assert "is not an empty folder" in capsys.readouterr().err
 
 
 def test_an_output_that_cannot_be_written_to(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

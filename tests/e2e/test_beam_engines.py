@@ -1,4 +1,4 @@
-"""The conversion on Beam engines with processes of their own writes the bytes that it writes in-process."""
+"""Beam engines with several processes write the same bytes as the in-process conversion."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ import tarfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from tests.tfds_voc_seg.conversion.test_conversion import BEAM_ARGS, Job
+from tests.tfds_voc_seg.conversion.conversion_job import BEAM_ARGS, Job
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.records.files import REJECTS_FILE
+
+if TYPE_CHECKING:
+    from tfds_voc_seg.conversion.outcome import ConvertedSplit
 
 pytestmark = pytest.mark.slow
 
@@ -30,15 +33,17 @@ NUM_SHARDS = 3
 START_SECONDS, JOB_SECONDS, STOP_SECONDS = 60, 180, 10
 
 Start = Callable[..., subprocess.Popen[bytes]]
+Result = tuple["dict[str, ConvertedSplit]", dict[str, bytes]]
+"""The report of each split, and the content of each file."""
 
 
 def run_job(devkit: Path, folder: Path, *beam_args: str) -> Job:
-    """Converts; an engine that hangs is an error."""
+    """Runs the conversion; raises TimeoutError if the engine hangs."""
 
-    def too_long(*_: object) -> NoReturn:
+    def raise_timeout(*_: object) -> NoReturn:
         raise TimeoutError(f"the job took more than {JOB_SECONDS} s")
 
-    previous = signal.signal(signal.SIGALRM, too_long)
+    previous = signal.signal(signal.SIGALRM, raise_timeout)
     signal.alarm(JOB_SECONDS)
     try:
         return Job(devkit, folder, beam_args or BEAM_ARGS, num_shards=NUM_SHARDS)
@@ -51,37 +56,34 @@ def multi_processing(workers: int) -> tuple[str, ...]:
     return (*BEAM_ARGS, "--direct_running_mode=multi_processing", f"--direct_num_workers={workers}")
 
 
-def records(job: Job) -> dict[str, bytes]:
-    return {Path(s.path).name: Path(s.path).read_bytes() for shards in job.shards.values() for s in shards}
-
-
 @pytest.fixture(scope="module")
-def in_process(devkit: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], Any]:
-    """The files and the reports that every engine has to arrive at."""
+def in_process(devkit: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """The expected result of every engine."""
     job = run_job(devkit, tmp_path_factory.mktemp("in_process"))
-    reports = job.finish()
-    assert len(records(job)) == 2 * NUM_SHARDS
-    return records(job), reports
+    assert len(job.files()) == 2 * NUM_SHARDS
+    return job.finish(), job.files()
 
 
 @pytest.fixture
-def not_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes the conversion of a pair fail in this process, so that other processes must be the ones that do it."""
+def other_processes_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the conversion of a pair fail in the test's own process, so that other processes must convert it."""
 
     def refuse(_: object) -> NoReturn:
-        raise AssertionError("the pair was converted by the test's own process")
+        raise AssertionError("the test's own process converted the pair")
 
     monkeypatch.setattr("tfds_voc_seg.conversion.write_shards.PairEncoder", refuse)
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts Python modules as processes, each with a log in the test's folder, and ends them all after the test."""
+    """A function that starts a Python module as a process with a log file; the process ends after the test."""
     with contextlib.ExitStack() as processes:
 
         def start(name: str, *arguments: str) -> subprocess.Popen[bytes]:
             log = processes.enter_context((tmp_path / f"{name}.log").open("wb"))
-            path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # the pool calls `python`
+            path = os.pathsep.join(
+                [str(Path(sys.executable).parent), os.environ["PATH"]]
+            )  # the worker pool runs `python`
             process = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
                 cwd=tmp_path,
@@ -97,7 +99,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process and what it has started."""
+    """Ends a process and the processes that it has started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -110,8 +112,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
     limit = time.monotonic() + START_SECONDS
     while not ready():
-        assert process.poll() is None, f"{process.args} ended with status {process.returncode}"
-        assert time.monotonic() < limit, f"{process.args} was not ready in {START_SECONDS} s"
+        assert process.poll() is None, f"{process.args!r} ended with status {process.returncode}"
+        assert time.monotonic() < limit, f"{process.args!r} was not ready in {START_SECONDS} s"
         time.sleep(0.1)
 
 
@@ -127,30 +129,30 @@ def _listens(port: int) -> bool:
     return False
 
 
-@pytest.mark.usefixtures("not_here")
+@pytest.mark.usefixtures("other_processes_only")
 @pytest.mark.parametrize("workers", [1, 2])
-def test_several_processes_on_one_machine(devkit: Path, tmp_path: Path, in_process: Any, workers: int) -> None:
+def test_multi_processing_writes_the_same_bytes(devkit: Path, tmp_path: Path, in_process: Result, workers: int) -> None:
     job = run_job(devkit, tmp_path / "out", *multi_processing(workers))
-    assert (job.finish(), records(job)) == (in_process[1], in_process[0])
+    assert (job.finish(), job.files()) == in_process
 
 
-def test_bad_pairs_are_reported_from_other_processes_too(own_devkit: Path, tmp_path: Path) -> None:
+def test_other_processes_report_bad_pairs_in_the_same_way(own_devkit: Path, tmp_path: Path) -> None:
     damaged = read_splits(own_devkit)["train"].pairs[1]
     Path(damaged.mask).write_bytes(b"no mask")
-    told = []
+    results = []
     for name, beam_args in (("in_process", BEAM_ARGS), ("processes", multi_processing(2))):
         job = run_job(own_devkit, tmp_path / name, *beam_args)
         with pytest.raises(DevkitError) as caught:
             job.finish()
         rejects = (job.folder / REJECTS_FILE).read_text()
-        told.append((str(caught.value), caught.value.problems, rejects, records(job)))
-    assert told[0] == told[1]
-    assert [problem.image_id for problem in told[0][1]] == [damaged.image_id]
+        results.append((str(caught.value), caught.value.problems, rejects, job.files()))
+    assert results[0] == results[1]
+    assert [problem.image_id for problem in results[0][1]] == [damaged.image_id]
 
 
 @pytest.fixture
 def dask_address(tmp_path: Path, start: Start) -> Iterator[str]:
-    """A Dask scheduler's address, once both of its workers have reported to it."""
+    """The address of a Dask scheduler with two connected workers."""
     distributed = pytest.importorskip("distributed")
     scheduler_file = tmp_path / "scheduler.json"
     local = ("--host", "127.0.0.1", "--no-dashboard")
@@ -163,12 +165,14 @@ def dask_address(tmp_path: Path, start: Start) -> Iterator[str]:
     with distributed.Client(address, timeout=START_SECONDS) as client:
         client.wait_for_workers(2, timeout=START_SECONDS)
     yield address
-    with contextlib.suppress(ValueError):  # there is none where the job failed early
-        distributed.default_client().close(STOP_SECONDS)  # the runner leaves its own open
+    with contextlib.suppress(ValueError):  # no client: the job failed early
+        distributed.default_client().close(STOP_SECONDS)  # the runner does not close its client
 
 
-@pytest.mark.usefixtures("not_here")
-def test_a_dask_cluster(devkit: Path, tmp_path: Path, in_process: Any, dask_address: str) -> None:
+@pytest.mark.usefixtures("other_processes_only")
+def test_a_dask_cluster_writes_the_same_bytes(
+    devkit: Path, tmp_path: Path, in_process: Result, dask_address: str
+) -> None:
     runner = "--runner=apache_beam.runners.dask.dask_runner.DaskRunner"
     job = run_job(
         devkit,
@@ -177,14 +181,14 @@ def test_a_dask_cluster(devkit: Path, tmp_path: Path, in_process: Any, dask_addr
         f"--dask_client_address={dask_address}",
         f"--dask_npartitions={2 * NUM_SHARDS}",
     )
-    assert (job.finish(), records(job)) == (in_process[1], in_process[0])
+    assert (job.finish(), job.files()) == in_process
 
 
 @pytest.fixture
 def portable_args(tmp_path: Path, start: Start) -> tuple[str, ...]:
-    """Options for a job service and a pool of workers that know each other only by their addresses."""
+    """Beam options for a job service and a worker pool, which know each other only by their addresses."""
     port_file, pool_port = tmp_path / "port", _free_port()
-    project = tmp_path / "project"  # a copy: packing it leaves files beside setup.py
+    project = tmp_path / "project"  # a copy, because packing it leaves files beside setup.py
     for name in ("tfds_voc_seg", "components", "pipeline"):
         shutil.copytree(PROJECT / name, project / name)
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
@@ -207,14 +211,16 @@ def portable_args(tmp_path: Path, start: Start) -> tuple[str, ...]:
     )
 
 
-@pytest.mark.usefixtures("not_here")
-def test_the_portable_protocol(devkit: Path, tmp_path: Path, in_process: Any, portable_args: tuple[str, ...]) -> None:
+@pytest.mark.usefixtures("other_processes_only")
+def test_the_portable_protocol_writes_the_same_bytes(
+    devkit: Path, tmp_path: Path, in_process: Result, portable_args: tuple[str, ...]
+) -> None:
     job = run_job(devkit, tmp_path / "out", *portable_args)
-    assert (job.finish(), records(job)) == (in_process[1], in_process[0])
+    assert (job.finish(), job.files()) == in_process
     (package,) = (file for file in (tmp_path / "staging").rglob("*") if file.is_file() and tarfile.is_tarfile(file))
     with tarfile.open(package) as archive:
         shipped = {name.partition("/")[2] for name in archive.getnames()}
-    # What --setup_file hands to the job service for its workers.
+    # The package that --setup_file sends to the job service for its workers.
     assert shipped >= {
         "tfds_voc_seg/conversion/write_shards.py",
         "components/__init__.py",

@@ -3,64 +3,31 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import apache_beam as beam
 import hypothesis.strategies as st
 import pytest
 import tensorflow as tf
-import tensorflow_datasets as tfds
 from hypothesis import given
 
-from tfds_voc_seg.conversion.outcome import ConvertedSplit, finish_conversion
+from tests.tfds_voc_seg.conversion.conversion_job import BEAM_ARGS, Job, shard_template
 from tfds_voc_seg.conversion.progress import count_converted_pairs
 from tfds_voc_seg.conversion.shards import plan_shards
-from tfds_voc_seg.conversion.write_shards import ConversionError, WriteShards
+from tfds_voc_seg.conversion.write_shards import ConversionError
 from tfds_voc_seg.devkit.folders import Pair
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
-from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
-from tfds_voc_seg.records.features import record_features
+from tfds_voc_seg.record_config import ConversionConfig
 from tfds_voc_seg.records.files import REJECTS_FILE
-
-CONFIG = RecordConfig(32, ("car", "person"))
-BEAM_ARGS = ("--runner=DirectRunner", "--allow_unsafe_triggers")
-
-
-def template(folder: Path, split: str) -> tfds.core.ShardedFileTemplate:
-    return tfds.core.ShardedFileTemplate(folder, dataset_name="voc_seg", split=split, filetype_suffix="tfrecord")
-
-
-class Job:
-    """A conversion of a devkit's two splits into one folder, in the steps that both doors take."""
-
-    def __init__(self, devkit: Path, folder: Path, beam_args: tuple[str, ...] = BEAM_ARGS, **settings: object):
-        folder.mkdir(exist_ok=True)
-        self.folder, self.config = folder, ConversionConfig(**settings)  # type: ignore[arg-type]
-        self.listings = read_splits(devkit)
-        self.shards = {
-            split: plan_shards(listing.pairs, template(folder, split), self.config)
-            for split, listing in self.listings.items()
-        }
-        with beam.Pipeline(argv=list(beam_args)) as pipeline:
-            _ = pipeline | WriteShards([s for shards in self.shards.values() for s in shards], CONFIG)
-
-    def finish(self) -> dict[str, ConvertedSplit]:
-        return finish_conversion(self.listings, self.shards, self.folder, self.config)
-
-    def names(self, split: str) -> list[str]:
-        features = record_features(CONFIG)
-        records = tf.data.TFRecordDataset([shard.path for shard in self.shards[split]])
-        return [features.deserialize_example(record)["filename"].numpy().decode() for record in records]
 
 
 @given(count=st.integers(1, 60), num_shards=st.integers(1, 80), seed=st.integers(0, 99))
 def test_every_pair_is_in_exactly_one_shard(count: int, num_shards: int, seed: int) -> None:
     pairs = [Pair(str(index), "photo", "mask") for index in range(count)]
     config = ConversionConfig(num_shards, seed)
-    shards = plan_shards(pairs, template(Path("folder"), "train"), config)
+    shards = plan_shards(pairs, shard_template(Path("folder"), "train"), config)
     assert len(shards) == min(num_shards, count)
     assert sorted((pair for shard in shards for pair in shard.pairs), key=pairs.index) == pairs
     assert max(len(shard.pairs) for shard in shards) - min(len(shard.pairs) for shard in shards) <= 1
-    assert shards == plan_shards(pairs, template(Path("folder"), "train"), config)
+    assert shards == plan_shards(pairs, shard_template(Path("folder"), "train"), config)
 
 
 def test_the_records_are_the_pairs_in_the_planned_order(devkit: Path, tmp_path: Path) -> None:
@@ -136,7 +103,7 @@ def test_a_missing_or_short_file_fails_the_job(devkit: Path, tmp_path: Path) -> 
 
 def test_progress_counts_finished_and_unfinished_shards(devkit: Path, tmp_path: Path) -> None:
     config = ConversionConfig(num_shards=2)
-    shards = plan_shards(read_splits(devkit)["train"].pairs, template(tmp_path, "train"), config)
+    shards = plan_shards(read_splits(devkit)["train"].pairs, shard_template(tmp_path, "train"), config)
     assert count_converted_pairs(shards) == 0
     shards[0].progress_file.write_text("3")
     Path(shards[1].path).touch()

@@ -1,4 +1,4 @@
-"""The wheel in a clean environment: the dataset alone, without TFX."""
+"""The wheel in a clean environment: the dataset works without TFX."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_the_bare_install_has_the_dataset_and_no_tfx(tmp_path: Path) -> None:
+def test_an_install_without_extras_has_the_dataset_and_no_tfx(tmp_path: Path) -> None:
     environment = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     subprocess.run([environment / "bin/python", "-m", "pip", "install", "--quiet", PROJECT], check=True)

@@ -1,182 +1,120 @@
-"""Whole runs on LocalDagRunner: what is published, what is cached, what a change makes run again."""
+"""Whole runs on LocalDagRunner: what they publish, which nodes are cached, and what a change executes again."""
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import io
 import json
-import os
-import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
 import tensorflow as tf
-import yaml
 from PIL import Image
 from rich.console import Console
 
-from pipeline.config.loading import load_config
-from pipeline.config.schema import RunConfig
-from tests.conftest import NODES_BESIDE_TRAINERS
+from tests.e2e.run_workspace import CLASSES, NODES, SIZE, TRAINERS, Run, Workspace
 from tfds_voc_seg.labels import VOID
-from tfds_voc_seg.sample.devkit import write_sample_devkit
 
-TRAINERS = {"SegmentationTrainer.own", "SegmentationTrainer.unet"}
-NODES = {*NODES_BESIDE_TRAINERS, *TRAINERS}
-CLASSES = ("car", "person")
-SIZE = 32
-FIGURES = ("mean_iou", "pixel_accuracy", "per_class_iou", "parameters", "train_seconds")
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
+
+METRICS = ("mean_iou", "pixel_accuracy", "per_class_iou", "parameters", "train_seconds")
 VOC_IDS = {"car": 7, "person": 15}
 
-IMPOSSIBLE_RUNS = {
+INVALID_RUNS = {
     "data.devkit=/no/such/devkit": "/no/such/devkit is not a VOC devkit: it has no JPEGImages",
     "candidates.own.network=no_nets:build": "candidates.own: network 'no_nets:build' cannot be imported",
     "candidates.unet.options.wdth=3": (
         "candidates.unet: network 'unet' cannot be created: unknown option 'wdth'; its options are width"
     ),
 }
-"""A setting → what the run says."""
-
-RUNS = """
-import json, sys
-from pipeline.cli import main
-for arguments in json.loads(sys.argv[1]):
-    print("status", main(["run", *arguments]), flush=True)
-"""
-"""A program that runs the command line several times: loading TFX for each takes longer than what they do."""
+"""A setting → the error message of the run."""
 
 
-class Workspace:
-    """A devkit, a network of one's own and a preset, with one output folder that the tests share, in order."""
+@dataclasses.dataclass(frozen=True)
+class History:
+    """Four runs in a row with one output folder.
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.devkit = folder / "VOC2012"
-        write_sample_devkit(self.devkit, train_images=20, val_images=6)
-        self.network = folder / "lab_nets.py"
-        self.network.write_text(
-            "import keras\n\n\n"
-            "def build(image_size, num_classes):\n"
-            "    images = keras.Input((image_size, image_size, 3))\n"
-            "    scores = keras.layers.Rescaling(1 / 127.5, -1)(images)\n"
-            "    return keras.Model(images, keras.layers.Conv2D(num_classes, 3, padding='same')(scores))\n"
-        )
-        self.preset = folder / "tiny.yaml"
-        settings = {
-            "name": "tiny",
-            "data": {"image_size": SIZE, "classes": list(CLASSES), "drop_empty": True, "num_shards": 2},
-            "training": {"epochs": 2, "batch_size": 4, "learning_rate": 0.01},
-            "candidates": {
-                "own": {"network": "lab_nets:build"},
-                "unet": {"network": "unet", "options": {"width": 4, "depth": 1, "dropout": 0.0}},
-            },
-            "selection": {"publish_background_only": True},  # two epochs teach nothing
-        }
-        self.preset.write_text(yaml.safe_dump(settings))
-        self.preset_of_one = folder / "tiny_of_one.yaml"
-        one = {"own": settings["candidates"]["own"]}
-        self.preset_of_one.write_text(yaml.safe_dump({**settings, "candidates": one}))
-        self.output = folder / "output"
-        self.runs = 0
+    Attributes:
+        command: the first run, from the command line.
+        summary: its summary.
+        page: its report.
+        contents: the names of the files and folders in its output folder.
+        versions: the versions that it has published.
+        model: a copy of the published model.
+        second: a run without changes.
+        third: another run without changes.
+        renamed: a run with other Beam options and the devkit under another name.
+    """
 
-    def config(self, *overrides: str, preset: Path | None = None) -> RunConfig:
-        settings = [f"data.devkit={self.devkit}", f"output={self.output}", *overrides]
-        return load_config(str(preset or self.preset), overrides=settings)
-
-    @property
-    def arguments(self) -> list[str]:
-        """What `vocseg run` is started with."""
-        return ["--preset", str(self.preset), "--devkit", str(self.devkit), "--output", str(self.output)]
-
-    def command_line(self, **variables: str) -> subprocess.CompletedProcess[str]:
-        return self._started([Path(sys.executable).with_name("vocseg"), "run", *self.arguments], variables)
-
-    def command_lines(self, *lines: list[str], **variables: str) -> list[tuple[int, str]]:
-        """Does so several times in one process; gives the status and the output of each."""
-        finished = self._started([sys.executable, "-c", RUNS, json.dumps(lines)], variables)
-        assert finished.returncode == 0, finished.stdout + finished.stderr
-        assert "Traceback" not in finished.stderr
-        outputs = re.split(r"^status (\d+)\n", finished.stdout, flags=re.MULTILINE)
-        assert outputs.pop() == ""
-        return [(int(status), output) for output, status in zip(outputs[::2], outputs[1::2], strict=True)]
-
-    def _started(self, command: list[Any], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        """Runs a program in this folder, where the network lies too."""
-        environment = {**os.environ, **variables}
-        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, env=environment)
-
-    @contextlib.contextmanager
-    def damaged_photos(self) -> Iterator[list[Path]]:
-        """Two photos are damaged for a while."""
-        photos = sorted((self.devkit / "JPEGImages").iterdir())[:2]
-        contents = [photo.read_bytes() for photo in photos]
-        try:
-            for photo, content in zip(photos, contents, strict=True):
-                photo.write_bytes(content[:100])
-            yield photos
-        finally:
-            for photo, content in zip(photos, contents, strict=True):
-                photo.write_bytes(content)
-
-    def run(self, *overrides: str, preset: Path | None = None) -> tuple[set[str], dict[str, Any]]:
-        """Runs in this process; gives the nodes that were executed and the summary."""
-        from pipeline.display.live import Display
-        from pipeline.local.runner import run_locally
-
-        summary = run_locally(self.config(*overrides, preset=preset), Display(Console(file=io.StringIO())))
-        assert summary == json.loads((self.output / "summary.json").read_text())
-        return NODES - set(summary["cached"]), summary
-
-    def settle(self) -> None:
-        """Runs until nothing but the pusher has anything to do: all is cached, the model in service too."""
-        assert any(self.run()[0] == {"Pusher"} for _ in range(4))
-
-    @property
-    def versions(self) -> list[str]:
-        return sorted(path.name for path in (self.output / "serving").iterdir())
+    command: subprocess.CompletedProcess[str]
+    summary: dict[str, Any]
+    page: str
+    contents: set[str]
+    versions: list[str]
+    model: Path
+    second: Run
+    third: Run
+    renamed: Run
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     folder = tmp_path_factory.mktemp("workspace")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         yield Workspace(folder)
 
 
-def test_first_run_from_the_command_line(workspace: Workspace) -> None:
-    finished = workspace.command_line(FORCE_COLOR="1", COLUMNS="200")  # as on a terminal
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert finished.stderr == ""
-    for shown in (*NODES, "epoch 2/2", "mIoU", "published to", "summary.json", "report/index.html"):
-        assert shown in finished.stdout
-    assert "warning" not in finished.stdout.lower()
-
+@pytest.fixture(scope="module")
+def history(workspace: Workspace) -> History:
+    """The first runs. All other runs come later, since they use this fixture."""
+    command = workspace.command_line(FORCE_COLOR="1", COLUMNS="200")  # as on a terminal
+    assert command.returncode == 0, command.stdout + command.stderr
     summary = json.loads((workspace.output / "summary.json").read_text())
+    model = workspace.folder / "published_model"
+    shutil.copytree(summary["published"], model)
     page = (workspace.output / "report" / "index.html").read_text()
+    contents = {path.name for path in workspace.output.iterdir()}
+    versions = workspace.versions
+    second, third = workspace.run(), workspace.run()
+    renamed_devkit = workspace.folder / "VOCdevkit"
+    renamed_devkit.mkdir()
+    (renamed_devkit / "VOC2012").symlink_to(workspace.devkit)
+    renamed = workspace.run("beam.args=[--runner=FnApiRunner]", f"data.devkit={renamed_devkit}")
+    return History(command, summary, page, contents, versions, model, second, third, renamed)
+
+
+def test_the_first_run_shows_its_progress(history: History) -> None:
+    assert history.command.stderr == ""
+    for shown in (*NODES, "epoch 2/2", "mIoU", "published to", "summary.json", "report/index.html"):
+        assert shown in history.command.stdout
+    assert "warning" not in history.command.stdout.lower()
+
+
+def test_the_first_run_writes_its_summary_and_report(history: History, workspace: Workspace) -> None:
+    summary, output = history.summary, workspace.output
     for missing in ("not put to a smoke test", "left no pictures", "holds no intervals"):
-        assert missing not in page
-    assert summary["report"] == str(workspace.output / "report" / "index.html")
-    assert f"{summary['selected']} was published" in page
-    assert "Not recorded" not in page
+        assert missing not in history.page
+    assert summary["report"] == str(output / "report" / "index.html")
+    assert f"{summary['selected']} was published" in history.page
+    assert "Not recorded" not in history.page
     assert set(summary) >= {"candidates", "baseline", "selected", "published", "reason", "seconds"}
     assert set(summary["candidates"]) == {"own", "unet"}
-    for figures in summary["candidates"].values():
-        assert set(figures) == {*FIGURES, "smoke_test", "refused", "reason"}
-        assert figures["smoke_test"]["passed"]
-        assert figures["smoke_test"]["latency_seconds"] > 0
-        assert list(figures["per_class_iou"]) == ["background", *CLASSES]
+    for metrics in summary["candidates"].values():
+        assert set(metrics) == {*METRICS, "smoke_test", "refused", "reason"}
+        assert metrics["smoke_test"]["passed"]
+        assert metrics["smoke_test"]["latency_seconds"] > 0
+        assert list(metrics["per_class_iou"]) == ["background", *CLASSES]
     assert summary["baseline"] is None
     assert set(summary["seconds"]) == NODES
     assert summary["cached"] == []
-    assert summary["published"] == str(workspace.output / "serving" / workspace.versions[0])
-    assert {path.name for path in workspace.output.iterdir()} == {
+    assert summary["published"] == str(output / "serving" / history.versions[0])
+    assert history.contents == {
         "tfx",
         "metadata.sqlite",
         "serving",
@@ -188,10 +126,9 @@ def test_first_run_from_the_command_line(workspace: Workspace) -> None:
     }
 
 
-def test_mean_iou_is_that_of_the_published_model_on_the_masks(workspace: Workspace) -> None:
-    """Worked out with numpy alone from the devkit's own files."""
-    summary = json.loads((workspace.output / "summary.json").read_text())
-    model = tf.saved_model.load(summary["published"])
+def test_mean_iou_is_that_of_the_published_model_on_the_masks(history: History, workspace: Workspace) -> None:
+    """Computes the metrics with numpy alone from the devkit's own files."""
+    model = tf.saved_model.load(str(history.model))
     intersection, union, correct, valid = np.zeros(3), np.zeros(3), 0, 0
     used = 0
     for image_id in (workspace.devkit / "ImageSets/Segmentation/val.txt").read_text().split():
@@ -204,46 +141,49 @@ def test_mean_iou_is_that_of_the_published_model_on_the_masks(workspace: Workspa
         truth = np.select([mask == VOC_IDS[name] for name in CLASSES] + [mask == VOID], [1, 2, VOID], 0)
         photo = (workspace.devkit / f"JPEGImages/{image_id}.jpg").read_bytes()
         predicted = model.signatures["serving_default"](image_bytes=tf.constant([photo]))["class_map"].numpy()[0]
-        seen = truth != VOID
-        correct, valid = correct + (truth == predicted)[seen].sum(), valid + seen.sum()
+        not_void = truth != VOID
+        correct, valid = correct + (truth == predicted)[not_void].sum(), valid + not_void.sum()
         for index in range(3):
-            intersection[index] += ((truth == index) & (predicted == index) & seen).sum()
-            union[index] += (((truth == index) | (predicted == index)) & seen).sum()
+            intersection[index] += ((truth == index) & (predicted == index) & not_void).sum()
+            union[index] += (((truth == index) | (predicted == index)) & not_void).sum()
     assert used
-    figures = summary["candidates"][summary["selected"]]
-    assert figures["mean_iou"] == pytest.approx((intersection / union).mean(), abs=1e-6)
-    assert figures["pixel_accuracy"] == pytest.approx(correct / valid, abs=1e-6)
-    assert list(figures["per_class_iou"].values()) == pytest.approx(intersection / union, abs=1e-6)
+    metrics = history.summary["candidates"][history.summary["selected"]]
+    assert metrics["mean_iou"] == pytest.approx((intersection / union).mean(), abs=1e-6)
+    assert metrics["pixel_accuracy"] == pytest.approx(correct / valid, abs=1e-6)
+    assert list(metrics["per_class_iou"].values()) == pytest.approx(intersection / union, abs=1e-6)
 
 
-def test_a_second_run_trains_nothing_and_publishes_nothing(workspace: Workspace) -> None:
-    before = workspace.versions
-    executed, summary = workspace.run()
+def test_a_second_run_trains_nothing_and_publishes_nothing(history: History) -> None:
+    executed, summary, versions = history.second
     assert executed == {"PublishedModel", "SegmentationEvaluator", "ModelSelector", "Pusher"}
-    assert workspace.versions == before
+    assert versions == history.versions
     assert summary["published"] is None
     assert "nothing new published" in summary["reason"]
     assert "does not beat the model in service" in summary["reason"]
     best = summary["candidates"][summary["selected"]]
-    assert summary["baseline"] == {name: best[name] for name in FIGURES}
+    assert summary["baseline"] == {name: best[name] for name in METRICS}
 
 
-def test_a_third_run_executes_nothing_but_the_pusher(workspace: Workspace) -> None:
-    executed, summary = workspace.run()
-    assert executed == {"Pusher"}
-    assert summary["published"] is None
+def test_a_third_run_executes_only_the_pusher(history: History) -> None:
+    assert history.third.executed == {"Pusher"}
+    assert history.third.summary["published"] is None
 
 
-def test_a_report_that_can_not_be_written_is_said_and_the_run_stands(
+def test_beam_options_and_the_devkits_name_do_not_change_the_cache_key(history: History) -> None:
+    assert history.renamed.executed == {"Pusher"}
+
+
+@pytest.mark.usefixtures("history")
+def test_an_error_of_the_report_is_shown_and_does_not_fail_the_run(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipeline.display.live import Display
     from pipeline.local.runner import run_locally
 
-    def full(output: Path) -> Path:
+    def disk_full(_: Path) -> Path:
         raise OSError("no space left")
 
-    monkeypatch.setattr("pipeline.local.runner.write_report", full)
+    monkeypatch.setattr("pipeline.local.runner.write_report", disk_full)
     shown = io.StringIO()
     summary = run_locally(workspace.config(), Display(Console(file=shown, width=200)))
     assert summary["report"] is None
@@ -251,85 +191,89 @@ def test_a_report_that_can_not_be_written_is_said_and_the_run_stands(
     assert (workspace.output / "summary.json").is_file()
 
 
-def test_where_beam_runs_and_how_the_devkit_is_named_change_nothing(workspace: Workspace) -> None:
-    moved = workspace.devkit.parent / "VOCdevkit"
-    moved.mkdir()
-    (moved / "VOC2012").symlink_to(workspace.devkit)
-    executed, _ = workspace.run("beam.args=[--runner=FnApiRunner]", f"data.devkit={moved}")
-    assert executed == {"Pusher"}
-
-
+@pytest.mark.usefixtures("history")
 def test_an_emptied_publishing_folder_is_filled_again_without_training(workspace: Workspace) -> None:
     shutil.rmtree(workspace.output / "serving")
-    executed, summary = workspace.run()
+    executed, summary, versions = workspace.run()
     assert not executed & {*TRAINERS, "VocExampleGen"}
-    assert summary["published"] == str(workspace.output / "serving" / workspace.versions[0])
+    assert summary["published"] == str(workspace.output / "serving" / versions[0])
 
 
-@pytest.mark.slow  # the fingerprint itself: test_code_fingerprint.py
-def test_a_changed_line_of_a_network_trains_that_one_alone(workspace: Workspace) -> None:
-    workspace.settle()
+@pytest.mark.slow  # test_code_fingerprint.py tests the fingerprint itself
+@pytest.mark.usefixtures("history")
+def test_a_changed_network_is_the_only_one_trained_again(workspace: Workspace) -> None:
+    workspace.run_until_cached()
     workspace.network.write_text(workspace.network.read_text() + "# one line more\n")
-    executed, _ = workspace.run()
     after = {"SegmentationEvaluator", "ModelSmokeTest", "ModelSelector", "Pusher"}
-    assert executed == {"SegmentationTrainer.own", *after}
+    assert workspace.run().executed == {"SegmentationTrainer.own", *after}
 
 
-@pytest.mark.slow  # the fingerprint itself: test_devkit.py
-def test_a_changed_mask_converts_and_trains_again(workspace: Workspace) -> None:
-    workspace.settle()
-    mask_file = sorted((workspace.devkit / "SegmentationClass").iterdir())[0]
+@pytest.mark.slow  # test_fingerprint.py tests the fingerprint itself
+@pytest.mark.usefixtures("history")
+def test_a_changed_mask_is_converted_and_trained_again(workspace: Workspace) -> None:
+    workspace.run_until_cached()
+    first_image = (workspace.devkit / "ImageSets/Segmentation/train.txt").read_text().split()[0]
+    mask_file = workspace.devkit / f"SegmentationClass/{first_image}.png"
     with Image.open(mask_file) as image:
         mask = image.copy()
     mask.putpixel((0, 0), 7)
     mask.save(mask_file)
-    executed, _ = workspace.run()
-    assert executed == NODES - {"CuratedSchema", "PublishedModel"}
-    executed, _ = workspace.run()
-    assert "VocExampleGen" not in executed
+    assert workspace.run().executed == NODES - {"CuratedSchema", "PublishedModel"}
+    assert "VocExampleGen" not in workspace.run().executed
 
 
-class Refused(NamedTuple):
-    """Runs that can not be, from the command line: the status and the output of each."""
+class FailedRuns(NamedTuple):
+    """Invalid runs from the command line.
+
+    Attributes:
+        damaged_photos: status and output of a run whose devkit has two damaged photos.
+        by_setting: setting → status and output of a run with it.
+        summaries: the content of `summary.json` before and after the runs.
+    """
 
     damaged_photos: tuple[int, str]
     by_setting: dict[str, tuple[int, str]]
-    summary_before: str
+    summaries: tuple[str, str]
 
 
 @pytest.fixture(scope="module")
-def refused(workspace: Workspace) -> Refused:
-    summary_before = (workspace.output / "summary.json").read_text()
-    elsewhere = ["--preset", str(workspace.preset), "--output", str(workspace.folder / "other")]
+def failed_runs(workspace: Workspace, history: History) -> FailedRuns:  # noqa: ARG001 (runs first)
+    summary_file = workspace.output / "summary.json"
+    summary_before = summary_file.read_text()
+    other_output = ["--preset", str(workspace.preset), "--output", str(workspace.folder / "other")]
     devkit = ["--set", f"data.devkit={workspace.devkit}"]
-    lines = {setting: [*elsewhere, *devkit, "--set", setting] for setting in IMPOSSIBLE_RUNS}
+    lines = {setting: [*other_output, *devkit, "--set", setting] for setting in INVALID_RUNS}
     with workspace.damaged_photos():
         damaged, *others = workspace.command_lines(workspace.arguments, *lines.values(), COLUMNS="200")
-    return Refused(damaged, dict(zip(lines, others, strict=True)), summary_before)
+    by_setting = dict(zip(lines, others, strict=True))
+    return FailedRuns(damaged, by_setting, (summary_before, summary_file.read_text()))
 
 
-@pytest.mark.parametrize("setting", IMPOSSIBLE_RUNS)
-def test_a_run_that_can_not_be_says_why(refused: Refused, setting: str) -> None:
-    status, output = refused.by_setting[setting]
+@pytest.mark.parametrize("setting", INVALID_RUNS)
+def test_an_invalid_run_prints_the_reason(failed_runs: FailedRuns, setting: str) -> None:
+    status, output = failed_runs.by_setting[setting]
     assert status == 1
-    assert f"error: {IMPOSSIBLE_RUNS[setting]}" in output
+    assert f"error: {INVALID_RUNS[setting]}" in output
     assert "Traceback" not in output
 
 
-def test_damaged_files_are_named_and_the_last_summary_stays(workspace: Workspace, refused: Refused) -> None:
-    status, output = refused.damaged_photos
+def test_damaged_photos_are_named_and_the_last_summary_is_kept(failed_runs: FailedRuns) -> None:
+    status, output = failed_runs.damaged_photos
     assert status == 1
     assert "2 problem(s) with the devkit's pairs" in output
     for shown in ("cannot be decoded as a photo", "restore the file", "what to do"):
         assert shown in output
     assert "Traceback" not in output
-    assert (workspace.output / "summary.json").read_text() == refused.summary_before
+    before, after = failed_runs.summaries
+    assert before == after
 
+
+def test_damaged_photos_can_be_skipped(workspace: Workspace, failed_runs: FailedRuns) -> None:
     with workspace.damaged_photos() as damaged:
         skipping = ("data.on_bad_pair=skip", "data.max_bad_fraction=0.5")
-        executed, summary = workspace.run(*skipping, preset=workspace.preset_of_one)
+        executed, summary, _ = workspace.run(*skipping, preset=workspace.preset_of_one)
     assert "VocExampleGen" in executed
     names = {photo.stem for photo in damaged}
     assert {problem["image_id"] for problem in summary["rejected"]} == names
     for name in names:
-        assert name in output
+        assert name in failed_runs.damaged_photos[1]

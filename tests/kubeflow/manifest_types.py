@@ -1,7 +1,8 @@
-"""Checks a manifest against the types that a project publishes for its own resources.
+"""Checks a manifest against the Python classes that a project publishes for its resources.
 
-Kubernetes' own kinds have JSON schemas (kubernetes-validate). Those of KServe and of the Training Operator come as
-generated Python classes, which name every field and its type, but ignore what they do not know: this does not.
+For Kubernetes' own resources there are JSON schemas (kubernetes-validate). KServe and the Training Operator publish
+generated Python classes with the name and type of every field. These classes ignore unknown fields; this check reports
+them.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ import importlib.util
 import re
 import sys
 import types
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PLAIN = {"str": (str,), "int": (int,), "bool": (bool,), "float": (int, float), "datetime": (str,)}
 _OPAQUE = ("ResourceQuantity", "IntstrIntOrString", "K8sIoApimachineryPkgApiResourceQuantity")
-"""Texts and numbers that have a grammar of their own."""
+"""Types of strings and numbers with their own syntax, which is not checked."""
 
 
 def _without_init(package: str) -> str:
-    """Makes a package's modules importable without its __init__, which imports a web server and a cluster client."""
+    """Makes a package's modules importable without running its __init__, which imports servers and clients."""
     parent, _, _ = package.rpartition(".")
     if package not in sys.modules:
         spec = importlib.util.find_spec(parent) if parent else importlib.util.find_spec(package)
@@ -33,17 +37,17 @@ def _without_init(package: str) -> str:
 
 
 def published_type(package: str, name: str) -> Any:
-    """A class by its name, such as `V1beta1InferenceService` of kserve."""
+    """Returns a class by its name, such as `V1beta1InferenceService` of kserve."""
     module = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
     try:
         return getattr(importlib.import_module(f"{_without_init(package)}.models.{module}"), name)
-    except ModuleNotFoundError:  # a part that is Kubernetes' own
+    except ModuleNotFoundError:  # one of Kubernetes' own types
         pass
     return getattr(importlib.import_module("kubernetes.client"), name)
 
 
 def problems(value: Any, kind: str, package: str, place: str = "") -> Iterator[str]:
-    """What a value has that its type does not: unknown fields, wrong types, missing required fields."""
+    """Yields the unknown fields and wrong types of a value."""
     listed = re.fullmatch(r"list\[(.*)\]", kind)
     keyed = re.fullmatch(r"dict\(str, (.*)\)", kind)
     if listed:

@@ -1,4 +1,4 @@
-"""kubeflow/README.md: its commands are commands, its settings are settings, its files are there."""
+"""The commands, settings and files in kubeflow/README.md exist."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_is_one(command: str) -> None:
-    options = cli._parser().parse_args(shlex.split(command, comments=True)[1:])
+def test_every_command_is_valid(command: str) -> None:
+    options = cli._parser().parse_args(shlex.split(command, comments=True)[1:])  # noqa: SLF001 (main would run it)
     assert callable(options.command)
 
 
 @pytest.mark.parametrize("block", blocks("yaml"))
-def test_every_setting_is_one(block: str) -> None:
+def test_every_setting_is_valid(block: str) -> None:
     settings = yaml.safe_load(block)
     assert list(settings) == ["kubeflow"]
     KubeflowConfig.model_validate(settings["kubeflow"])
 
 
-def test_files_that_are_named_are_there() -> None:
+def test_every_named_file_exists() -> None:
     for path in {*re.findall(r"\]\(((?!http)[^)#]+)", README), *re.findall(r"kubeflow/(manifests/\S+\.yaml)", README)}:
         assert (FOLDER / path).exists(), path
 
 
-def test_the_commands_help_imports_nothing_heavy() -> None:
+def test_help_imports_no_heavy_libraries() -> None:
     program = (
         "import sys\n"
         "from pipeline import cli\n"

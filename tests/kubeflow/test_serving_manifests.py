@@ -1,4 +1,4 @@
-"""The manifests in kubeflow/manifests against the schemas that Kubernetes and KServe publish."""
+"""The manifests in kubeflow/manifests match the schemas that Kubernetes and KServe publish."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KUBERNETES_VERSIONS = ("1.29", kubernetes_validate.latest_version())
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)
-def test_a_manifest_fits_its_published_schema(manifest: dict[str, Any]) -> None:
+def test_a_manifest_matches_its_published_schema(manifest: dict[str, Any]) -> None:
     if manifest["apiVersion"].startswith("serving.kserve.io/"):
         assert list(problems(manifest, "V1beta1InferenceService", "kserve")) == []
         return
@@ -30,12 +30,12 @@ def test_a_manifest_fits_its_published_schema(manifest: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)
-def test_secrets_are_named_only(manifest: dict[str, Any]) -> None:
+def test_manifests_contain_no_secrets(manifest: dict[str, Any]) -> None:
     assert manifest["kind"] != "Secret"
     assert "stringData" not in yaml.safe_dump(manifest)
 
 
-def test_the_check_finds_what_is_wrong() -> None:
+def test_the_check_finds_unknown_fields() -> None:
     service = yaml.safe_load((FOLDER / "kserve-volume.yaml").read_text())
     service["spec"]["predictor"]["model"]["storageURI"] = "pvc://claim"
     (problem,) = problems(service, "V1beta1InferenceService", "kserve")
@@ -46,7 +46,7 @@ def test_the_check_finds_what_is_wrong() -> None:
         kubernetes_validate.validate(deployment, KUBERNETES_VERSIONS[-1], strict=True)
 
 
-def test_names_agree_between_manifests() -> None:
+def test_manifests_refer_to_each_other_by_the_same_names() -> None:
     found = {file.stem: list(yaml.safe_load_all(file.read_text())) for file in FOLDER.glob("*.yaml")}
     claim = found["storage"][0]["metadata"]["name"]
     model = found["kserve-volume"][0]["spec"]["predictor"]["model"]

@@ -1,20 +1,23 @@
-"""An object store: S3, served on localhost by moto."""
+"""An object store for tests: moto serves S3 on localhost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tfds_voc_seg.storage import copy_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 BUCKET = "s3://voc-seg"
 
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
-    """One server for all tests, since s3fs keeps the address that it has seen first."""
+    """The address of one server for all tests: s3fs keeps the first address that it has used."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -26,7 +29,7 @@ def endpoint() -> Iterator[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def object_store(endpoint: str) -> Iterator[None]:
-    """The tests of this folder alone see the store."""
+    """Lets the tests of this folder, and no other tests, use the object store."""
     import boto3
 
     with pytest.MonkeyPatch.context() as patch:
@@ -35,16 +38,16 @@ def object_store(endpoint: str) -> Iterator[None]:
             "AWS_ACCESS_KEY_ID": "key",
             "AWS_SECRET_ACCESS_KEY": "secret",
             "AWS_DEFAULT_REGION": "us-east-1",
-            "EPATH_USE_TF": "false",  # what runs say themselves; here it goes again with the store
+            "EPATH_USE_TF": "false",  # commands set it themselves; here it is removed after the tests
         }.items():
             patch.setenv(name, value)
-        patch.setattr("etils.epath.gpath._is_tf_installed", lambda: False)  # it may have looked before
-        boto3.client("s3").create_bucket(Bucket=BUCKET.removeprefix("s3://"))  # which may be there
+        patch.setattr("etils.epath.gpath._is_tf_installed", lambda: False)  # etils caches the answer
+        boto3.client("s3").create_bucket(Bucket=BUCKET.removeprefix("s3://"))  # it may exist already
         yield
 
 
 @pytest.fixture(scope="module")
-def remote_devkit(devkit: Path, object_store: None) -> str:
-    """The drawn devkit in the store."""
+def remote_devkit(devkit: Path, object_store: None) -> str:  # noqa: ARG001 (the store must exist first)
+    """The URI of a copy of the sample devkit in the object store."""
     copy_folder(devkit, f"{BUCKET}/VOCdevkit/VOC2012")
     return f"{BUCKET}/VOCdevkit/VOC2012"

@@ -1,12 +1,11 @@
-"""Artifacts may lie in an object store that TensorFlow can't open: no os.path, no disk but a scratch folder."""
+"""Artifacts can be in an object store that TensorFlow cannot open; the only local files are in a scratch folder."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from etils import epath
@@ -15,11 +14,14 @@ from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tests.e2e.object_store.conftest import BUCKET
 from tfds_voc_seg.storage import copy_folder
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def test_models_are_tested_evaluated_selected_and_published_in_the_store(
+
+def test_models_in_the_store_are_tested_evaluated_selected_and_published(
     remote_devkit: str, model_of: Callable[..., Any], make_artifact: Callable[..., Any], tmp_path: Path
 ) -> None:
-    """One process, and no artifact on a disk: what TensorFlow can't open is copied, used and copied back."""
+    """No artifact is on the local disk: the nodes copy what TensorFlow cannot open to the disk and back."""
     from tfx import types
     from tfx.types import standard_artifacts
 
@@ -37,24 +39,31 @@ def test_models_are_tested_evaluated_selected_and_published_in_the_store(
     from components.voc_example_gen.component import VocExampleGen
     from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
 
-    def at(folder: str, artifact_type: str, artifact_id: int = 1) -> Any:
+    def stored_artifact(folder: str, artifact_type: str, artifact_id: int = 1) -> Any:
         artifact = make_artifact(artifact_type, Path(), artifact_id)
-        artifact.uri = f"{BUCKET}/run/{folder}"  # pathlib would drop a slash
+        artifact.uri = f"{BUCKET}/run/{folder}"  # a pathlib path would drop a slash of the URI
         return artifact
 
     record_config, channel = RecordConfig(IMAGE_SIZE, CLASSES), types.Channel(type=standard_artifacts.Model)
     candidates, evaluations = {"ground": channel}, types.Channel(type=standard_artifacts.ModelEvaluation)
     records = types.Channel(type=standard_artifacts.Examples)
-    examples = at("examples", "Examples")
+    examples = stored_artifact("examples", "Examples")
     gen = VocExampleGen(remote_devkit, record_config, conversion_config=ConversionConfig(num_shards=2))
     example_gen.Executor().Do({}, {"examples": [examples]}, gen.exec_properties)
 
-    ground, in_service, serving = at("ground", "Model", 7), at("in_service", "Model"), f"{BUCKET}/run/serving"
+    ground, in_service, serving = (
+        stored_artifact("ground", "Model", 7),
+        stored_artifact("in_service", "Model"),
+        f"{BUCKET}/run/serving",
+    )
     copy_folder(model_of(0).uri, ground.uri)
     copy_folder(f"{model_of(1).uri}/Format-Serving", f"{serving}/1")
     published_model.Executor().Do({}, {"model": [in_service]}, {"serving_folder": serving})
 
-    tested, evaluation = at("smoke_test", "ModelEvaluation"), at("evaluation", "ModelEvaluation")
+    tested, evaluation = (
+        stored_artifact("smoke_test", "ModelEvaluation"),
+        stored_artifact("evaluation", "ModelEvaluation"),
+    )
     test = ModelSmokeTest(records, candidates, SmokeTestConfig(records=2, latency_requests=1))
     inputs = {"examples": [examples], "model_ground": [ground]}
     smoke_test.Executor().Do(inputs, {"smoke_test": [tested]}, test.exec_properties)
@@ -73,7 +82,11 @@ def test_models_are_tested_evaluated_selected_and_published_in_the_store(
     (best, *_) = result["examples"]
     assert (epath.Path(evaluation.uri) / "examples" / best["image_id"] / "ground.png").is_file()
 
-    blessing, selected, pushed = at("blessing", "ModelBlessing"), at("selected", "Model"), at("pushed", "PushedModel")
+    blessing, selected, pushed = (
+        stored_artifact("blessing", "ModelBlessing"),
+        stored_artifact("selected", "Model"),
+        stored_artifact("pushed", "PushedModel"),
+    )
     select = ModelSelector(evaluations, evaluations, candidates, SelectionConfig(publish_background_only=True))
     inputs = {"evaluation": [evaluation], "smoke_test": [tested], "model_ground": [ground]}
     selector.Executor().Do(inputs, {"model": [selected], "blessing": [blessing]}, select.exec_properties)
@@ -89,7 +102,7 @@ def test_models_are_tested_evaluated_selected_and_published_in_the_store(
     assert (epath.Path(pushed.uri) / "assets.extra/model_card.md").is_file()
 
 
-def test_a_network_is_trained_from_the_store_into_it(examples: Any, make_artifact: Callable[..., Any]) -> None:
+def test_a_training_reads_from_and_writes_to_the_store(examples: Any, make_artifact: Callable[..., Any]) -> None:
     from tfx import types
     from tfx.types import standard_artifacts
 
@@ -111,7 +124,7 @@ def test_a_network_is_trained_from_the_store_into_it(examples: Any, make_artifac
         state_folder=f"{BUCKET}/trained/state",
     )
     folders = []
-    with pytest.MonkeyPatch.context() as patch:  # a training that is killed and begun again finds its state
+    with pytest.MonkeyPatch.context() as patch:  # a training that was killed and restarted finds its state
         patch.setattr(TrainingFolder, "remove", lambda self: folders.append(self._folder))
         for _ in range(2):
             outputs = {"model": [model], "model_run": [run]}
@@ -122,20 +135,20 @@ def test_a_network_is_trained_from_the_store_into_it(examples: Any, make_artifac
     assert len(json.loads((epath.Path(run.uri) / "history.json").read_text())["loss"]) == 1
 
 
-def test_what_a_failing_node_wrote_does_not_reach_the_store(make_artifact: Callable[..., Any]) -> None:
+def test_the_output_of_a_failed_node_is_not_copied_to_the_store(make_artifact: Callable[..., Any]) -> None:
     from components.artifacts.local_copies import with_local_copies
 
     class Failing:
         @with_local_copies
-        def Do(self, input_dict: Any, output_dict: Any, exec_properties: Any) -> None:  # noqa: N802 (TFX's name)
+        def Do(self, input_dict: Any, output_dict: Any, exec_properties: Any) -> None:  # noqa: ARG002, N802 (TFX's)
             folder = Path(output_dict["model"][0].uri)
             (folder / "half.txt").write_text("half")
             if exec_properties["fails"]:
-                raise ValueError("no more disk")
+                raise ValueError("no space left")
 
     model = make_artifact("Model", Path())
     model.uri = place = f"{BUCKET}/half"
-    with pytest.raises(ValueError, match="no more disk"):
+    with pytest.raises(ValueError, match="no space left"):
         Failing().Do({}, {"model": [model]}, {"fails": True})
     assert model.uri == place
     assert not epath.Path(place).exists()
@@ -144,7 +157,7 @@ def test_what_a_failing_node_wrote_does_not_reach_the_store(make_artifact: Calla
     assert (epath.Path(place) / "half.txt").read_text() == "half"
 
 
-def test_the_report_of_a_run_whose_artifacts_are_in_the_store(tmp_path: Path) -> None:
+def test_the_report_is_the_same_if_the_artifacts_are_in_the_store(tmp_path: Path) -> None:
     from pipeline.report.page import write_report
     from tests.pipeline.made_run import write_whole_run
 

@@ -1,10 +1,9 @@
-"""Places that nodes open themselves may lie in an object store: devkit, publishing folder, training state."""
+"""Devkit, publishing folder and training state, which nodes open themselves, can be in an object store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from etils import epath
@@ -16,8 +15,11 @@ from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def test_a_devkit_is_found_and_read(devkit: Path, remote_devkit: str) -> None:
+
+def test_a_devkit_in_the_store_is_found_and_read(devkit: Path, remote_devkit: str) -> None:
     assert str(find_devkit(f"{BUCKET}/VOCdevkit")) == remote_devkit
     local, remote = read_splits(devkit), read_splits(remote_devkit)
     for split, listing in local.items():
@@ -29,9 +31,7 @@ def test_a_devkit_is_found_and_read(devkit: Path, remote_devkit: str) -> None:
         find_devkit(f"{BUCKET}/nothing")
 
 
-def test_a_run_on_this_machine_takes_its_devkit_from_the_store(
-    devkit: Path, remote_devkit: str, tmp_path: Path
-) -> None:
+def test_a_local_run_reads_its_devkit_from_the_store(devkit: Path, remote_devkit: str, tmp_path: Path) -> None:
     from pipeline.config.loading import load_config
     from pipeline.places import local_places
 
@@ -56,7 +56,9 @@ def test_a_run_on_this_machine_takes_its_devkit_from_the_store(
             local_places(load_config("demo", devkit=place, output=str(tmp_path)))
 
 
-def test_the_local_runner_converts_it_and_knows_it_again(remote_devkit: str, tmp_path: Path) -> None:
+def test_the_local_runner_converts_a_devkit_in_the_store_and_caches_the_records(
+    remote_devkit: str, tmp_path: Path
+) -> None:
     from rich.console import Console
 
     from pipeline.config.loading import load_config
@@ -65,15 +67,15 @@ def test_the_local_runner_converts_it_and_knows_it_again(remote_devkit: str, tmp
     from pipeline.pipeline import trainer_id
 
     config = load_config("demo", devkit=remote_devkit, output=str(tmp_path / "run"))
-    left_out = {*NODES_BESIDE_TRAINERS, *map(trainer_id, config.candidates)} - {"VocExampleGen"}
+    other_nodes = {*NODES_BESIDE_TRAINERS, *map(trainer_id, config.candidates)} - {"VocExampleGen"}
     for cached in ([], ["VocExampleGen"]):
-        run = run_nodes(config, Display(Console(quiet=True)), without=left_out)
+        run = run_nodes(config, Display(Console(quiet=True)), without=other_nodes)
         assert (list(run.seconds), run.cached) == (["VocExampleGen"], cached)
     (examples,) = run.store.get_artifacts_by_type("Examples")
     assert len(list(Path(examples.uri, "Split-val").iterdir())) == config.data.num_shards
 
 
-def test_records_are_those_of_the_devkit_on_disk(
+def test_records_are_the_same_as_from_the_devkit_on_disk(
     remote_devkit: str, examples: Any, make_artifact: Callable[..., Any], tmp_path: Path
 ) -> None:
     from components.voc_example_gen import executor
@@ -128,23 +130,23 @@ def test_a_model_is_published_and_read_back(
     assert written.name == read.name
 
 
-def test_a_training_keeps_its_state() -> None:
+def test_a_training_stores_and_reads_its_state() -> None:
     import keras
     import numpy as np
 
     from components.training.resumption import TrainingFolder
 
-    def network() -> keras.Model:
-        made = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        made.compile("adam", "mse")
-        made.optimizer.build(made.trainable_variables)
-        return made
+    def new_network() -> keras.Model:
+        network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        network.compile("adam", "mse")
+        network.optimizer.build(network.trainable_variables)
+        return network
 
-    folder, trained = TrainingFolder(f"{BUCKET}/training/unet"), network()
+    folder, trained = TrainingFolder(f"{BUCKET}/training/unet"), new_network()
     assert folder.read() is None
     folder.write(trained, {"loss": [1.0]}, is_best=True, finished=False)
     folder.write(trained, {"loss": [1.0, 0.5]}, is_best=True, finished=False)
-    state, resumed = folder.read(), network()
+    state, resumed = folder.read(), new_network()
     assert state is not None
     assert len(state.history["loss"]) == 2
     folder.resume(resumed, state)

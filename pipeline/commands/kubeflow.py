@@ -1,73 +1,77 @@
-"""`vocseg kubeflow`: the pipeline on Kubeflow Pipelines."""
+"""`vocseg kubeflow`: the pipeline on Kubeflow Pipelines. This module has `compile`, `check` and `emulate`."""
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import importlib.util
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, not_installed
+from pipeline.commands import kubeflow_recurring, kubeflow_runs, kubeflow_training_job
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, add_override_option, fail, not_installed
 from pipeline.display.library_output import libraries_to_log
 
+if TYPE_CHECKING:
+    import argparse
 
-def add_parser(commands: Any) -> None:
+    from pipeline.commands.terminal import CommandGroup
+
+
+def add_parser(commands: CommandGroup) -> None:
     """Adds `kubeflow` and its commands."""
     kubeflow = commands.add_parser("kubeflow", help="run the pipeline on Kubeflow Pipelines")
     kubeflow_commands = kubeflow.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_compile(kubeflow_commands)
     check = kubeflow_commands.add_parser(
         "check",
-        help="say what the open-source backend could not run",
-        description="Look for what the open-source Kubeflow Pipelines can't run, for paths of this machine and for "
-        "secrets. Prints a line a problem; exits with 1 where there is one, with 2 if FILE is no specification.",
+        help="find what the open-source backend cannot run",
+        description="Find what the open-source Kubeflow Pipelines cannot run, local paths and secrets in a "
+        "specification. Prints one line per problem; exits with 1 if there is a problem, with 2 if FILE is not a "
+        "specification.",
     )
-    check.add_argument("file", type=Path, metavar="FILE", help="what `vocseg kubeflow compile` wrote")
+    check.add_argument("file", type=Path, metavar="FILE", help="a specification written by `vocseg kubeflow compile`")
     check.set_defaults(command=_check, interrupted="interrupted")
 
     emulate = kubeflow_commands.add_parser(
         "emulate",
-        help="run a specification on this machine, as the backend would",
-        description="Run each node's own command in a fresh process, in the order of the pipeline, with what Kubeflow "
-        "Pipelines would tell it. No container, no cluster: the command `python` is that of this environment.",
+        help="run a specification on this machine, as the backend would run it",
+        description="Run each node's own command in a new process, in the order of the pipeline, with the input that "
+        "Kubeflow Pipelines would give it. Needs no container and no cluster: the command `python` is the Python of "
+        "this environment.",
     )
-    emulate.add_argument("file", type=Path, metavar="FILE", help="what `vocseg kubeflow compile` wrote")
+    emulate.add_argument("file", type=Path, metavar="FILE", help="a specification written by `vocseg kubeflow compile`")
     emulate.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="gets artifacts and logs; missing or empty"
+        "--output", type=Path, required=True, metavar="DIR", help="new or empty folder for artifacts and logs"
     )
     emulate.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="parameters", help="a parameter of the run"
     )
-    emulate.set_defaults(command=_emulate, interrupted="interrupted; artifacts and logs so far stay")
-    if importlib.util.find_spec("pipeline.commands.kubeflow_runs"):
-        importlib.import_module("pipeline.commands.kubeflow_runs").add_parsers(kubeflow_commands)
+    emulate.set_defaults(command=_emulate, interrupted="interrupted; the artifacts and logs so far are kept")
+    kubeflow_runs.add_parsers(kubeflow_commands)
+    kubeflow_training_job.add_parser(kubeflow_commands)
+    kubeflow_recurring.add_parser(kubeflow_commands)
 
 
-def _add_compile(kubeflow_commands: Any) -> None:
+def _add_compile(kubeflow_commands: CommandGroup) -> None:
     compiling = kubeflow_commands.add_parser(
         "compile",
-        help="write the pipeline's specification",
-        description="Compile the pipeline for Kubeflow Pipelines or Vertex AI. Where data are on the cluster, how many "
-        "epochs are trained and where models are published stay parameters of each run.",
+        help="compile the pipeline to a specification",
+        description="Compile the pipeline for Kubeflow Pipelines or Vertex AI. The devkit's location, the number of "
+        "epochs and the publishing folder are parameters of each run.",
     )
     compiling.add_argument(
         "--preset", default="demo", metavar="NAME|FILE.yaml", help="the configuration (default: demo)"
     )
-    compiling.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="override a setting"
-    )
+    add_override_option(compiling, "override a setting")
     compiling.add_argument("--image", required=True, metavar="IMAGE", help="the containers' image, with tag or digest")
     compiling.add_argument(
-        "--pipeline-root", required=True, metavar="URI", help="where artifacts go: gs://, s3:// or minio://"
+        "--pipeline-root", required=True, metavar="URI", help="where artifacts are stored: gs://, s3:// or minio://"
     )
-    compiling.add_argument("--devkit", metavar="URI", help="default of the parameter devkit")
+    compiling.add_argument("--devkit", metavar="URI", help="default value of the parameter devkit")
     compiling.add_argument(
         "--publish-to",
         metavar="URI",
-        help="default of the parameter publish_to (default: serving below the pipeline root, if gs:// or s3://)",
+        help="default value of the parameter publish_to (default: serving below a gs:// or s3:// pipeline root)",
     )
     compiling.add_argument(
         "--target",
@@ -88,24 +92,33 @@ def _compile(options: argparse.Namespace) -> int:
         from pipeline.config.problems import ConfigError
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
-    sys.path += [str(Path.cwd()), str(Path(options.preset).resolve().parent)]  # a network of one's own
+    sys.path += [str(Path.cwd()), str(Path(options.preset).resolve().parent)]  # for the user's own networks
     try:
         config = load_config(options.preset, overrides=options.overrides)
-    except ConfigError as error:
-        return fail(str(error), EXIT_USAGE)
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
-            with libraries_to_log(Path(scratch)):
-                from pipeline.kubeflow.compile.compiled_file import compile_to_file
+        with tempfile.TemporaryDirectory() as scratch, libraries_to_log(Path(scratch)):
+            from pipeline.kubeflow.compile.compiler import compile_spec
+            from pipeline.kubeflow.compile.spec_check import check_spec
+            from pipeline.kubeflow.compile.specification import parse_spec
+            from tfds_voc_seg.storage import write_text_whole
 
-                problems = compile_to_file(config, options)
-        except ModuleNotFoundError as error:
-            return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
-        except (ConfigError, OSError) as error:
-            return fail(str(error), EXIT_USAGE)
-    if problems:
-        fail("\n".join(problems), EXIT_FAILED)
-        return fail(f"{options.output} was not written", EXIT_FAILED)
+            text = compile_spec(
+                config,
+                image=options.image,
+                pipeline_root=options.pipeline_root,
+                target=options.target,
+                devkit=options.devkit,
+                publish_to=options.publish_to,
+            )
+            problems = check_spec(parse_spec(text, options.output)) if options.target == "kubeflow" else []
+        if problems:
+            fail("\n".join(problems), EXIT_FAILED)
+            return fail(f"{options.output} was not written", EXIT_FAILED)
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        write_text_whole(options.output, text)
+    except ModuleNotFoundError as error:
+        return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
+    except (ConfigError, OSError) as error:
+        return fail(str(error), EXIT_USAGE)
     print(f"wrote {options.output}")  # noqa: T201
     return 0
 
@@ -113,7 +126,7 @@ def _compile(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     try:
         from pipeline.kubeflow.compile.spec_check import check_spec
-        from pipeline.kubeflow.compile.spec_file import SpecError, read_spec
+        from pipeline.kubeflow.compile.specification import SpecError, read_spec
 
         problems = check_spec(read_spec(options.file))
     except ModuleNotFoundError as error:
@@ -122,18 +135,18 @@ def _check(options: argparse.Namespace) -> int:
         return fail(str(error), EXIT_USAGE)
     for problem in problems:
         print(problem)  # noqa: T201
-    print(f"{options.file}: {len(problems)} problem(s)" if problems else f"{options.file}: nothing is wrong")  # noqa: T201
+    print(f"{options.file}: {len(problems)} problem(s)" if problems else f"{options.file}: no problems found")  # noqa: T201
     return EXIT_FAILED if problems else 0
 
 
 def _emulate(options: argparse.Namespace) -> int:
     if options.output.exists() and any(options.output.iterdir()):
-        return fail(f"{options.output} is not empty; name a folder that is missing or empty", EXIT_USAGE)
+        return fail(f"{options.output} is not empty; give a new or empty folder", EXIT_USAGE)
     try:
         from pipeline.config.assignments import AssignmentError, split_assignment
-        from pipeline.kubeflow.compile.spec_file import SpecError, read_spec
+        from pipeline.kubeflow.compile.specification import SpecError, read_spec
+        from pipeline.kubeflow.node.backend import BackendError
         from pipeline.kubeflow.node.emulation import EmulationError, emulate
-        from pipeline.kubeflow.node.executor_input import BackendError
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
     parameters: dict[str, str] = {}
@@ -149,7 +162,7 @@ def _emulate(options: argparse.Namespace) -> int:
     except (SpecError, BackendError) as error:
         return fail(str(error), EXIT_USAGE)
     except EmulationError as error:
-        return fail(f"{error}\nthe whole output is in {error.log}", EXIT_FAILED)
-    print(f"all {len(run.seconds)} nodes are through, in {sum(run.seconds.values()):.0f} s")  # noqa: T201
+        return fail(f"{error}\nits whole output is in {error.log}", EXIT_FAILED)
+    print(f"all {len(run.seconds)} nodes finished in {sum(run.seconds.values()):.0f} s")  # noqa: T201
     print(f"artifacts and logs are in {options.output}")  # noqa: T201
     return 0

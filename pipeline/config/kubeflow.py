@@ -92,3 +92,12 @@ class KubeflowConfig(StrictConfig):
         """Returns the keys of `nodes` that match no node."""
         known = {DEFAULT_NODE, *node_ids, *(node_id.partition(".")[0] for node_id in node_ids)}
         return sorted(set(self.nodes) - known)
+
+    def in_volume(self, path: str) -> bool:
+        """Whether a path lies in one of the volumes."""
+        return any(path == mount or path.startswith(f"{mount}/") for mount in self.volumes)
+
+    @property
+    def volume_paths(self) -> str:
+        """The volumes' mount paths as text for messages."""
+        return ", ".join(self.volumes) or "none are configured"

@@ -1,1 +1,1 @@
-"""The pipeline on Kubeflow Pipelines: its specification compiled, checked and emulated, and what containers run."""
+"""The pipeline on Kubeflow Pipelines: compile, check, emulate and submit it, and the commands of its containers."""

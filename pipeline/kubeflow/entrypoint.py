@@ -1,22 +1,27 @@
-"""The command of the containers on the open-source Kubeflow Pipelines.
+"""The command that containers run on the open-source Kubeflow Pipelines.
 
-python -m pipeline.kubeflow.entrypoint --executor_class_path … --json_serialized_invocation_args '{{$}}' …
+Compiled specifications contain the name of this module:
+
+    python -m pipeline.kubeflow.entrypoint --executor_class_path … --json_serialized_invocation_args '{{$}}' …
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tfds_voc_seg.storage import use_fsspec_for_s3
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs one node; `pipeline.kubeflow.node.run` says what is done.
+    """Runs one node, through `pipeline.kubeflow.node.run`.
 
     Args:
-        arguments: TFX's own, as its compiler writes them; what is not known goes to Beam.
+        arguments: the arguments that TFX's compiler writes; unknown ones are passed to Beam.
     """
     parser = argparse.ArgumentParser(prog="python -m pipeline.kubeflow.entrypoint", allow_abbrev=False)
     parser.add_argument("--executor_class_path", required=True)

@@ -1,8 +1,9 @@
-"""A training of one candidate outside the pipeline, on one machine or as one of several workers.
+"""Trains one candidate outside the pipeline, on one machine or as one of several workers.
 
-What the containers of `vocseg kubeflow training-job` run. TF_CONFIG names the workers; TFJob sets it, and the manifest
-of a TrainJob holds it. All run SegmentationTrainer's own executor, and the first worker writes OUTPUT/model (a
-SavedModel under Format-Serving, as the pipeline's Model artifacts have it) and OUTPUT/model_run.
+The containers of `vocseg kubeflow training-job` run this module; its name is part of the manifests. The environment
+variable TF_CONFIG lists the workers: TFJob sets it, and the manifest of a TrainJob contains it. Every worker runs the
+executor of SegmentationTrainer. The first worker writes OUTPUT/model (a SavedModel in Format-Serving, like the
+pipeline's Model artifacts) and OUTPUT/model_run.
 """
 
 from __future__ import annotations
@@ -10,24 +11,30 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etils import epath
 
 from components.run_files import SAVED_MODEL_FILE
 from tfds_voc_seg.storage import use_fsspec_for_s3
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 MODEL_FOLDER, MODEL_RUN_FOLDER = "model", "model_run"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Trains; returns 2 where the output is taken, and lets a training's own errors through."""
+    """Trains the candidate.
+
+    Returns:
+        0, or 2 if the output folder already contains a model. Errors of the training are raised.
+    """
     options = _parser().parse_args(arguments)
     use_fsspec_for_s3(f"{options.examples} {options.output} {options.state_folder}")
     model = epath.Path(options.output) / MODEL_FOLDER
     if (model / "Format-Serving" / SAVED_MODEL_FILE).exists():
-        print(f"{model} holds a model already: name another --output", file=sys.stderr)  # noqa: T201
+        print(f"{model} already contains a model: choose another --output", file=sys.stderr)  # noqa: T201
         return 2
     _train(options)
     return 0
@@ -35,7 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _train(options: argparse.Namespace) -> None:
     import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
-    from tfx import types
     from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
     from components.networks.names import network_path
@@ -45,10 +51,10 @@ def _train(options: argparse.Namespace) -> None:
     from pipeline.code_fingerprint import code_fingerprint
     from tfds_voc_seg.devkit.splits import SPLITS
 
-    def artifact(kind: type[types.Artifact], uri: epath.Path) -> types.Artifact:
-        made = kind()
-        made.uri = str(uri)
-        return made
+    def artifact(artifact_type: Any, uri: epath.Path) -> Any:
+        created = artifact_type()
+        created.uri = str(uri)
+        return created
 
     examples = artifact(standard_artifacts.Examples, epath.Path(options.examples))
     examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
@@ -74,15 +80,17 @@ def _train(options: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="train_candidate", description=__doc__, allow_abbrev=False)
     for name, explanation in (
-        ("candidate", "the candidate's name"),
-        ("network", "a known network's name, or one's own as module:function"),
-        ("options", "the network's options, JSON"),
-        ("training", "how to train, JSON of TrainingConfig"),
-        ("examples", "the folder of an Examples artifact of this project"),
-        ("output", "gets model and model_run"),
+        ("candidate", "name of the candidate"),
+        ("network", "name of a network of this project, or module:function of your own network"),
+        ("options", "options of the network, as JSON"),
+        ("training", "the TrainingConfig, as JSON"),
+        ("examples", "folder of an Examples artifact of this project"),
+        ("output", "folder for the results, model and model_run"),
     ):
         parser.add_argument(f"--{name}", required=True, help=explanation)
-    parser.add_argument("--state-folder", default="", help="keeps the state after each epoch, so that a retry goes on")
+    parser.add_argument(
+        "--state-folder", default="", help="folder for the state after each epoch, so that a retry resumes"
+    )
     return parser
 
 

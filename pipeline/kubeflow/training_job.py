@@ -1,31 +1,36 @@
-"""Manifests that train one candidate on several workers: Kubeflow's TFJob, or its successor's TrainJob.
+"""Creates manifests that train one candidate on several workers: a TFJob or a TrainJob.
 
-TensorFlow's workers find each other by TF_CONFIG. The Training Operator writes it into a TFJob's pods. Kubeflow Trainer
-has no runtime for TensorFlow: there the manifest holds it, made of the host names that a JobSet gives its pods and of
-the index that Kubernetes gives each pod of an indexed job.
+TensorFlow's workers find each other through the environment variable TF_CONFIG. Kubeflow's Training Operator adds it to
+the pods of a TFJob. Kubeflow Trainer, its successor, has no runtime for TensorFlow: the manifest of a TrainJob contains
+TF_CONFIG itself, built from the host names that a JobSet gives its pods and from the index that Kubernetes gives each
+pod of an indexed job.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
 from pipeline.config.problems import ConfigError
-from pipeline.config.schema import CandidateConfig, RunConfig
 from tfds_voc_seg.storage import OBJECT_STORES
 
+if TYPE_CHECKING:
+    from pipeline.config.kubeflow import KubeflowConfig, NodeConfig
+    from pipeline.config.schema import CandidateConfig, RunConfig
+
+Manifest = dict[str, Any]
 Kind = Literal["tfjob", "trainjob"]
 
 WORKER_PORT = 2222
-CONTAINER_OF = {"tfjob": "tensorflow", "trainjob": "node"}
-"""What the operators call the container that trains."""
+CONTAINER_NAMES = {"tfjob": "tensorflow", "trainjob": "node"}
+"""The container names that the operators require for the training container."""
 WORKER_MODULE = "pipeline.kubeflow.train_candidate"
 
 _INDEX_FIELD = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
-_LONGEST_NAME = 40
-"""Characters, so that the operators' own additions stay within Kubernetes' 63."""
+_MAX_NAME_LENGTH = 40
+"""Characters; with the operators' additions a name stays within Kubernetes' limit of 63."""
 
 
 def training_job(
@@ -38,75 +43,80 @@ def training_job(
     examples: str,
     output: str,
     namespace: str | None = None,
-) -> list[dict[str, Any]]:
-    """Makes the manifests.
+) -> list[Manifest]:
+    """Creates the manifests.
 
-    The candidate's node in `kubeflow.nodes` gives image, resources and retries; volumes, secrets and environment
-    variables are those of `kubeflow`. Secrets stand in them by name alone.
+    Image, resources and retries are those of the candidate's node in `kubeflow.nodes`; volumes, secrets and environment
+    variables are those of `kubeflow`. The manifests contain only the names of secrets.
 
     Args:
         config: the whole run.
-        candidate: which of its candidates.
-        kind: for which operator.
+        candidate: name of the candidate to train.
+        kind: `tfjob` for the Training Operator, `trainjob` for Kubeflow Trainer.
         image: the containers' image.
-        workers: how many; each has the resources of the node.
-        examples: where all workers find this project's Examples artifact: `gs://…`, `s3://…`, or a path in a volume.
+        workers: number of workers; each has the resources of the candidate's node.
+        examples: location of an Examples artifact that all workers can reach: `gs://…`, `s3://…`, or a path in a
+            volume.
         output: where the first worker writes the model.
-        namespace: of the job; by default the one that it is applied to.
+        namespace: namespace of the job; by default that of `kubectl apply`.
 
     Returns:
-        The documents to apply, one for a TFJob and two for a TrainJob.
+        The documents to apply: one for a TFJob, two for a TrainJob.
 
     Raises:
-        ConfigError: an unknown candidate, a place that workers can't reach, or a batch that can't be split over them.
+        ConfigError: an unknown candidate, a location that workers cannot reach, or a batch that cannot be split evenly.
     """
     if candidate not in config.candidates:
-        raise ConfigError(f"candidate {candidate!r} is not in {config.name}; it has {', '.join(config.candidates)}")
-    settings, node = config.candidates[candidate], config.kubeflow.node(f"SegmentationTrainer.{candidate}")
-    replicas = workers * (node.accelerators if node.accelerator else 1)
-    if settings.training.batch_size % replicas:
         raise ConfigError(
-            f"a batch of {settings.training.batch_size} can't be split over {replicas} devices: set "
-            f"training.batch_size to a multiple of {replicas}"
+            f"candidate {candidate!r} is not in {config.name}; the candidates are {', '.join(config.candidates)}"
         )
-    if workers > 1 and settings.training.distribute == "none":
-        raise ConfigError("training.distribute is none: each worker would train by itself; set it to auto")
+    settings, node = config.candidates[candidate], config.kubeflow.node(f"SegmentationTrainer.{candidate}")
+    _check_distribution(settings, node, workers)
     for option, place in (("--examples", examples), ("--model-to", output)):
-        if not (
-            place.startswith(OBJECT_STORES)
-            or any(f"{place}/".startswith(f"{path}/") for path in config.kubeflow.volumes)
-        ):
+        if not (place.startswith(OBJECT_STORES) or config.kubeflow.in_volume(place)):
             raise ConfigError(
-                f"{option} {place}: all workers have to reach it: give gs://…, s3://…, or a path below one of "
-                f"kubeflow.volumes ({', '.join(config.kubeflow.volumes) or 'there are none'})"
+                f"{option} {place}: not all workers can reach it: give gs://…, s3://…, or a path below one of "
+                f"kubeflow.volumes ({config.kubeflow.volume_paths})"
             )
-    name = f"{config.name}-{candidate}".replace("_", "-")[:_LONGEST_NAME].rstrip("-")
+    name = f"{config.name}-{candidate}".replace("_", "-")[:_MAX_NAME_LENGTH].rstrip("-")
     metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
     container = {
-        "name": CONTAINER_OF[kind],
+        "name": CONTAINER_NAMES[kind],
         "image": node.image or image,
         "command": ["python", "-m", WORKER_MODULE],
-        "args": _arguments(config, candidate, settings, examples, output),
-        **_environment(config),
-        **_resources(config, candidate),
+        "args": _arguments(config, candidate, examples, output),
+        **_environment(config.kubeflow),
+        **_resources(node),
     }
-    volumes = _volumes(config, with_shared_memory=bool(node.accelerator))
+    volumes = _volumes(config.kubeflow, with_shared_memory=bool(node.accelerator))
     if volumes:
         container["volumeMounts"] = [{"name": volume["name"], "mountPath": path} for path, volume in volumes.items()]
     pod = {"securityContext": {"runAsNonRoot": True}, "containers": [container]}
     if volumes:
         pod["volumes"] = list(volumes.values())
-    make = _tf_job if kind == "tfjob" else _train_job
-    return make(metadata, pod, workers, node.retries)
+    create = _tf_job if kind == "tfjob" else _train_job
+    return create(metadata, pod, workers, node.retries)
 
 
-def as_yaml(manifests: list[dict[str, Any]]) -> str:
-    """Manifests as a file for `kubectl apply`."""
-    return yaml.safe_dump_all(manifests, sort_keys=False, width=120, allow_unicode=True)
+def as_yaml(manifests: list[Manifest]) -> str:
+    """Returns manifests as the text of a file for `kubectl apply`."""
+    text: str = yaml.safe_dump_all(manifests, sort_keys=False, width=120, allow_unicode=True)
+    return text
 
 
-def _arguments(config: RunConfig, candidate: str, settings: CandidateConfig, examples: str, output: str) -> list[str]:
-    state_folder = config.kubeflow.training_state
+def _check_distribution(settings: CandidateConfig, node: NodeConfig, workers: int) -> None:
+    replicas = workers * (node.accelerators if node.accelerator else 1)
+    if settings.training.batch_size % replicas:
+        raise ConfigError(
+            f"a batch of {settings.training.batch_size} cannot be split evenly over {replicas} devices: set "
+            f"training.batch_size to a multiple of {replicas}"
+        )
+    if workers > 1 and settings.training.distribute == "none":
+        raise ConfigError("training.distribute is none, so each worker would train alone; set it to auto")
+
+
+def _arguments(config: RunConfig, candidate: str, examples: str, output: str) -> list[str]:
+    settings, state_folder = config.candidates[candidate], config.kubeflow.training_state
     values = {
         "candidate": candidate,
         "network": settings.network,
@@ -119,20 +129,20 @@ def _arguments(config: RunConfig, candidate: str, settings: CandidateConfig, exa
     return [f"--{name}={value}" for name, value in values.items()]
 
 
-def _environment(config: RunConfig) -> dict[str, Any]:
-    plain = [{"name": name, "value": value} for name, value in sorted(config.kubeflow.env.items())]
-    secret = [
+def _environment(settings: KubeflowConfig) -> Manifest:
+    plain: list[Manifest] = [{"name": name, "value": value} for name, value in sorted(settings.env.items())]
+    secret: list[Manifest] = [
         {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": key}}}
-        for secret in config.kubeflow.secrets
+        for secret in settings.secrets
         for variable, key in sorted(secret.env.items())
     ]
     return {"env": [*plain, *secret]} if plain or secret else {}
 
 
-def _resources(config: RunConfig, candidate: str) -> dict[str, Any]:
-    node = config.kubeflow.node(f"SegmentationTrainer.{candidate}")
-    requests = {"cpu": _number(node.cpu), "memory": _gigabytes(node.memory)}
-    limits = {"cpu": _number(node.cpu_limit), "memory": _gigabytes(node.memory_limit or node.memory)}
+def _resources(node: NodeConfig) -> Manifest:
+    memory_limit = node.memory_limit or node.memory
+    requests = {"cpu": _quantity(node.cpu), "memory": _quantity(node.memory, "G")}
+    limits = {"cpu": _quantity(node.cpu_limit), "memory": _quantity(memory_limit, "G")}
     if node.accelerator:
         limits[node.accelerator] = str(node.accelerators)
     both = {
@@ -143,33 +153,33 @@ def _resources(config: RunConfig, candidate: str) -> dict[str, Any]:
     return {"resources": resources} if resources else {}
 
 
-def _number(value: float | None) -> str | None:
-    return None if value is None else f"{value:g}"
+def _quantity(value: float | None, unit: str = "") -> str | None:
+    return None if value is None else f"{value:g}{unit}"
 
 
-def _gigabytes(value: float | None) -> str | None:
-    return None if value is None else f"{value:g}G"
+def _volumes(settings: KubeflowConfig, *, with_shared_memory: bool) -> dict[str, Manifest]:
+    """Maps each mount path to its volume.
 
-
-def _volumes(config: RunConfig, *, with_shared_memory: bool) -> dict[str, dict[str, Any]]:
-    """Mount path → volume. NCCL moves data between GPUs through shared memory, of which a container has 64 MB."""
-    volumes: dict[str, dict[str, Any]] = {
+    NCCL moves data between GPUs through shared memory, and a container has only 64 MB of it by default.
+    """
+    volumes: dict[str, Manifest] = {
         path: {"name": f"volume-{index}", "persistentVolumeClaim": {"claimName": claim}}
-        for index, (path, claim) in enumerate(sorted(config.kubeflow.volumes.items()))
+        for index, (path, claim) in enumerate(sorted(settings.volumes.items()))
     }
     if with_shared_memory:
         volumes["/dev/shm"] = {"name": "shared-memory", "emptyDir": {"medium": "Memory"}}
     return volumes
 
 
-def _tf_job(metadata: dict[str, Any], pod: dict[str, Any], workers: int, retries: int) -> list[dict[str, Any]]:
+def _tf_job(metadata: Manifest, pod: Manifest, workers: int, retries: int) -> list[Manifest]:
     worker = {"replicas": workers, "restartPolicy": "OnFailure", "template": {"spec": pod}}
     return [
         {
             "apiVersion": "kubeflow.org/v1",
             "kind": "TFJob",
             "metadata": metadata,
-            # The first worker is the chief: done when it is, whose files count, and the others end with it.
+            # The first worker is the chief, which writes the model. When it ends, the job is complete and the other
+            # workers are stopped.
             "spec": {
                 "runPolicy": {"cleanPodPolicy": "Running", "backoffLimit": retries},
                 "tfReplicaSpecs": {"Worker": worker},
@@ -178,12 +188,12 @@ def _tf_job(metadata: dict[str, Any], pod: dict[str, Any], workers: int, retries
     ]
 
 
-def _train_job(metadata: dict[str, Any], pod: dict[str, Any], workers: int, retries: int) -> list[dict[str, Any]]:
+def _train_job(metadata: Manifest, pod: Manifest, workers: int, retries: int) -> list[Manifest]:
     name = metadata["name"]
     (container,) = pod["containers"]
     if workers > 1:
         hosts = [f"{name}-node-0-{index}.{name}:{WORKER_PORT}" for index in range(workers)]
-        task = '"task": {"type": "worker", "index": $(WORKER_INDEX)}'  # Kubernetes puts the variable in
+        task = '"task": {"type": "worker", "index": $(WORKER_INDEX)}'  # Kubernetes replaces the variable
         container["env"] = [
             *container.get("env", []),
             {"name": "WORKER_INDEX", "valueFrom": {"fieldRef": {"fieldPath": _INDEX_FIELD}}},
@@ -193,7 +203,8 @@ def _train_job(metadata: dict[str, Any], pod: dict[str, Any], workers: int, retr
         "metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}},
         "spec": {
             "completionMode": "Indexed",
-            "backoffLimit": 0,  # a worker can't join the others again: all begin anew, from the last finished epoch
+            # A single worker cannot rejoin the others: after a failure all restart, from the last finished epoch.
+            "backoffLimit": 0,
             "template": {"spec": {**pod, "restartPolicy": "Never"}},
         },
     }

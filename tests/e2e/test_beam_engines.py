@@ -14,17 +14,15 @@ import tarfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import pytest
 
 from tests.tfds_voc_seg.conversion.conversion_job import BEAM_ARGS, Job
+from tfds_voc_seg.conversion.outcome import ConvertedSplit
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.records.files import REJECTS_FILE
-
-if TYPE_CHECKING:
-    from tfds_voc_seg.conversion.outcome import ConvertedSplit
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +31,7 @@ NUM_SHARDS = 3
 START_SECONDS, JOB_SECONDS, STOP_SECONDS = 60, 180, 10
 
 Start = Callable[..., subprocess.Popen[bytes]]
-Result = tuple["dict[str, ConvertedSplit]", dict[str, bytes]]
+Result = tuple[dict[str, ConvertedSplit], dict[str, bytes]]
 """The report of each split, and the content of each file."""
 
 

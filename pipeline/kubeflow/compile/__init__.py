@@ -1,1 +1,1 @@
-"""Compiles a run for Kubeflow Pipelines and checks the result."""
+"""Compiles a run's configuration to a specification for Kubeflow Pipelines and checks the specification."""

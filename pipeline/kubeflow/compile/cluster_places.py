@@ -1,15 +1,19 @@
-"""Where a run's data are on a cluster, and which of the places are parameters of the run."""
+"""The locations of a run's data on a cluster, and which of them are parameters of the run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tfx.orchestration.data_types import RuntimeParameter
 
+from components.run_files import SERVING_FOLDER, TRAINING_FOLDER
 from pipeline.config.problems import ConfigError
-from pipeline.config.schema import RunConfig
 from pipeline.places import Places
 from tfds_voc_seg.storage import OBJECT_STORES
+
+if TYPE_CHECKING:
+    from pipeline.config.kubeflow import KubeflowConfig
+    from pipeline.config.schema import RunConfig
 
 DEVKIT_PARAMETER = "devkit"
 PUBLISH_PARAMETER = "publish_to"
@@ -20,41 +24,42 @@ DESCRIPTIONS = {
     PUBLISH_PARAMETER: "The folder of model versions: a URI, or a path in a mounted volume.",
     EPOCHS_PARAMETER: "How many epochs each candidate trains; 0 for what the configuration says.",
 }
-"""What the web page says of each parameter."""
+"""The description of each parameter on KFP's web page."""
 
 
 def cluster_places(
     config: RunConfig, pipeline_root: str, *, devkit: str | None = None, publish_to: str | None = None
 ) -> Places:
-    """The places of a run on a cluster. Nothing of this machine goes into them.
+    """Returns the locations of a run's data on a cluster. They contain no path of the compiling machine.
 
     Args:
         config: the whole run.
-        pipeline_root: the URI where the backend keeps the artifacts.
-        devkit: the parameter's default; without one the configuration's, if it is a URI or lies in a volume. Else it
-            has none, and a run has to name it.
-        publish_to: the parameter's default; without one `serving` below the pipeline root where containers can write
-            there. Else it has none.
+        pipeline_root: the URI where the backend stores the artifacts.
+        devkit: default value of the parameter `devkit`. If None, the configured devkit is the default, provided that
+            it is a URI or a path in a volume; otherwise the parameter has no default and each run must set it.
+        publish_to: default value of the parameter `publish_to`. If None, it is `serving` below the pipeline root,
+            provided that containers can write there; otherwise each run must set it.
 
     Raises:
-        ConfigError: a place that no container could reach.
+        ConfigError: a location that containers cannot reach.
     """
-    reachable = is_reachable(config.kubeflow.volumes, config.data.devkit)
-    devkit = devkit or (config.data.devkit if reachable else None)
-    below_root = pipeline_root.rstrip("/") if pipeline_root.startswith(OBJECT_STORES) else None  # minio:// is KFP's own
-    publish_to = publish_to or (f"{below_root}/serving" if below_root else None)
+    configured_devkit = config.data.devkit if _is_reachable(config.kubeflow, config.data.devkit) else None
+    devkit = devkit or configured_devkit
+    # Only KFP's launcher can open minio://, so containers cannot write below such a root.
+    writable_root = pipeline_root.rstrip("/") if pipeline_root.startswith(OBJECT_STORES) else None
+    publish_to = publish_to or (f"{writable_root}/{SERVING_FOLDER}" if writable_root else None)
     training_state = config.kubeflow.training_state
     if training_state is None:
-        training_state = f"{below_root}/training" if below_root else ""
+        training_state = f"{writable_root}/{TRAINING_FOLDER}" if writable_root else ""
     for name, place in (("devkit", devkit), ("publish-to", publish_to), ("training state", training_state)):
-        if place and not is_reachable(config.kubeflow.volumes, place):
+        if place and not _is_reachable(config.kubeflow, place):
             raise ConfigError(
-                f"{name}: {place} is a path of this machine; give a URI (gs://, s3://), or a path below one of "
-                f"kubeflow.volumes ({', '.join(config.kubeflow.volumes) or 'there are none'})"
+                f"{name}: {place} is a path on this machine; give a URI (gs://, s3://), or a path below one of "
+                f"kubeflow.volumes ({config.kubeflow.volume_paths})"
             )
     return Places(
         devkit=RuntimeParameter(DEVKIT_PARAMETER, ptype=str, default=devkit),
-        devkit_fingerprint="",  # of a place that may change with each run
+        devkit_fingerprint="",  # unknown when compiling: each run may use another devkit
         pipeline_root=pipeline_root,
         serving_folder=RuntimeParameter(PUBLISH_PARAMETER, ptype=str, default=publish_to),
         serving_state="",
@@ -64,14 +69,14 @@ def cluster_places(
     )
 
 
-def is_reachable(volumes: Mapping[str, str], place: str) -> bool:
-    """Whether a container can reach a place: a URI other than `file://`, or a path in a volume."""
+def _is_reachable(settings: KubeflowConfig, place: str) -> bool:
+    """Whether containers can reach a location: a URI other than `file://`, or a path in a volume."""
     if "://" in place:
         return not place.startswith("file://")
-    return any(place == path or place.startswith(f"{path}/") for path in volumes)
+    return settings.in_volume(place)
 
 
 def parameter_defaults(places: Places) -> dict[str, str | int | None]:
-    """Parameter → its default; `None` where a run has to name it."""
+    """Maps each parameter to its default value; `None` means that each run must set it."""
     parameters = (places.devkit, places.serving_folder, places.epochs)
     return {parameter.name: parameter.default for parameter in parameters if isinstance(parameter, RuntimeParameter)}

@@ -1,6 +1,6 @@
-"""What stands in a specification's parameters and arguments that should not: local paths and secrets.
+"""Finds local paths and secrets in the parameters, arguments and environment variables of a specification.
 
-Parameters are kept in the backend's database and shown on its web page, for everybody who may see the run.
+The backend stores parameters in its database and shows them on its web page to everybody who may see the run.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.kubeflow.compile.spec_file import SpecFile
-from pipeline.kubeflow.node.storage_mounts import MOUNTS
+from pipeline.kubeflow.node.backend import MOUNTS
+
+if TYPE_CHECKING:
+    from pipeline.kubeflow.compile.specification import SpecFile
 
 _SECRET_NAME = re.compile(
     r"(password|passwd|passphrase|secret|api_?key|access_?key|private_?key|credential|auth_?token|(?<![a-z])token$)",
@@ -26,38 +28,36 @@ _SECRET_VALUE = re.compile(
     r"|\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\."  # a JSON web token
     r"|://[^/\s:@]+:[^/\s:@]+@"  # user:password in a URL
 )
-_ABSOLUTE = re.compile(r"(?:file://)?/[^\s/][^\s]*")
-_WITH_FOLDER = re.compile(r"[\w.~-]+(?:/[\w.-]+)+")
+_ABSOLUTE_PATH = re.compile(r"(?:file://)?/[^\s/][^\s]*")
+_RELATIVE_PATH = re.compile(r"[\w.~-]+(?:/[\w.-]+)+")
 _OPTION = re.compile(r"--([\w-]+)=(.*)", re.DOTALL)
 
 
 def parameter_problems(file: SpecFile) -> Iterator[str]:
-    """Looks through parameters, their defaults, arguments and environment variables.
+    """Searches parameters, their default values, arguments and environment variables.
 
-    A path is taken for one of the cluster where it lies in a volume that the specification mounts, or in one of the
-    launcher's own folders; any other absolute path, and a relative one that exists here, is taken for one of this
-    machine.
+    A path is a path on the cluster if it lies in a volume that every executor mounts, or in a folder of the launcher.
+    Any other absolute path, and any relative path that exists on this machine, is reported as a local path.
 
     Yields:
-        A sentence a problem.
+        One sentence per problem.
     """
-    mounts = _mounts(file)
-    for place, name, text in _texts(file.spec):
+    mounts = _common_mounts(file)
+    for place, name, text in _all_strings(file.spec):
         if _SECRET_VALUE.search(text) or (_SECRET_NAME.search(name) and text):
             yield (
-                f"{place}: looks like a secret, which everybody who sees the run could read; put it into a Kubernetes "
-                "secret and name that under kubeflow.secrets"
+                f"{place}: looks like a secret, and everybody who can see the run could read it; store it in a "
+                "Kubernetes secret and name that secret under kubeflow.secrets"
             )
         elif _is_local_path(text, mounts):
-            known = ", ".join(sorted(mounts)) or "none"
             yield (
-                f"{place}: {text} exists on this machine at most; give a URI, or a path in a mounted volume "
-                f"(mounted are: {known}; see kubeflow.volumes)"
+                f"{place}: {text} is a local path, which containers cannot reach; give a URI, or a path in a mounted "
+                f"volume (mounted paths: {', '.join(sorted(mounts)) or 'none'}; see kubeflow.volumes)"
             )
 
 
-def _mounts(file: SpecFile) -> set[str]:
-    """The paths that every executor mounts."""
+def _common_mounts(file: SpecFile) -> set[str]:
+    """Returns the paths of the volumes that every executor mounts."""
     paths = [
         {mount["mountPath"].rstrip("/") for mount in file.platform.get(name, {}).get("pvcMount", [])}
         for name in file.spec["deploymentSpec"].get("executors", {})
@@ -65,28 +65,28 @@ def _mounts(file: SpecFile) -> set[str]:
     return set.intersection(*paths) if paths else set()
 
 
-def _texts(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Every text that a person has set: where it stands, the innermost name, the text."""
+def _all_strings(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yields every string that a user can set, as (its place in the specification, the innermost key, the string)."""
     for name, parameter in spec["root"].get("inputDefinitions", {}).get("parameters", {}).items():
-        yield from _within(f"parameter {name}", name, parameter.get("defaultValue"))
+        yield from _strings_in(f"parameter {name}", name, parameter.get("defaultValue"))
     for task, values in spec["root"].get("dag", {}).get("tasks", {}).items():
         for name, source in values.get("inputs", {}).get("parameters", {}).items():
             constant = source.get("runtimeValue", {}).get("constant")
-            yield from _within(f"task {task}, parameter {name}", name, constant)
+            yield from _strings_in(f"task {task}, parameter {name}", name, constant)
     for label, executor in spec["deploymentSpec"].get("executors", {}).items():
         container = executor.get("container", {})
         for entry in container.get("env", []):
-            yield from _within(f"executor {label}, variable {entry['name']}", entry["name"], entry.get("value"))
+            yield from _strings_in(f"executor {label}, variable {entry['name']}", entry["name"], entry.get("value"))
         words = [word for word in container.get("args", []) if word != "{{$}}"]
-        for before, word in zip(["", *words], words, strict=False):
+        for previous, word in zip(["", *words], words, strict=False):
             option = _OPTION.fullmatch(word)
-            name, value = option.groups() if option else (before.lstrip("-"), word)
-            if name != "json_serialized_inputs_spec_args":  # types, no values
-                yield from _within(f"executor {label}, argument --{name}", name, value)
+            name, value = option.groups() if option else (previous.lstrip("-"), word)
+            if name != "json_serialized_inputs_spec_args":  # contains types, not values
+                yield from _strings_in(f"executor {label}, argument --{name}", name, value)
 
 
-def _within(place: str, name: str, value: Any) -> Iterator[tuple[str, str, str]]:
-    """The texts in a value, also where it is JSON as text."""
+def _strings_in(place: str, name: str, value: Any) -> Iterator[tuple[str, str, str]]:
+    """Yields the strings in a value; a string that contains JSON is parsed first."""
     if isinstance(value, str):
         if value.lstrip().startswith(("{", "[", '"')):
             try:
@@ -94,22 +94,22 @@ def _within(place: str, name: str, value: Any) -> Iterator[tuple[str, str, str]]
             except ValueError:
                 inner = None
             if inner is not None and inner != value:
-                yield from _within(place, name, inner)
+                yield from _strings_in(place, name, inner)
                 return
         yield place, name, value
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _within(f"{place}, {key}", str(key), inner)
+            yield from _strings_in(f"{place}, {key}", str(key), inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _within(place, name, inner)
+            yield from _strings_in(place, name, inner)
 
 
 def _is_local_path(text: str, mounts: set[str]) -> bool:
-    if _ABSOLUTE.fullmatch(text):
+    if _ABSOLUTE_PATH.fullmatch(text):
         path = text.removeprefix("file://")
-        on_cluster = (*mounts, *(f"/{folder}" for folder in MOUNTS.values()))
-        return text != path or not any(path == mount or path.startswith(f"{mount}/") for mount in on_cluster)
+        cluster_folders = (*mounts, *(f"/{folder}" for folder in MOUNTS.values()))
+        return text != path or not any(path == mount or path.startswith(f"{mount}/") for mount in cluster_folders)
     if text.startswith(("~/", "./", "../")):
         return True
-    return bool(_WITH_FOLDER.fullmatch(text)) and Path(text).exists()
+    return bool(_RELATIVE_PATH.fullmatch(text)) and Path(text).exists()

@@ -1,1 +1,1 @@
-"""Runs one node of a compiled pipeline, on a cluster or emulated."""
+"""Runs the nodes of a compiled pipeline: in a container of a cluster, or emulated on this machine."""

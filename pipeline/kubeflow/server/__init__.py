@@ -1,1 +1,1 @@
-"""Talks to the API server of Kubeflow Pipelines."""
+"""Submits and watches runs through the API server of Kubeflow Pipelines."""

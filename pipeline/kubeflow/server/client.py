@@ -1,4 +1,4 @@
-"""A connection to a Kubeflow Pipelines server, through kfp's own client, with errors that say what to do."""
+"""Connects to a Kubeflow Pipelines server through kfp's own client, with error messages that say what to do."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import kfp_server_api
 import urllib3
 from kfp.client import Client
 from kfp.client.set_volume_credentials import ServiceAccountTokenVolumeCredentials
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
 HOST_VARIABLE = "KF_PIPELINES_ENDPOINT"
-"""The server's address where no `--host` is given; kfp's own variable."""
+"""Environment variable with the server's address, used without `--host`; kfp reads it too."""
 TOKEN_VARIABLE = "KF_PIPELINES_TOKEN"
-"""The token itself, where no `--token-file` is given."""
+"""Environment variable with the token, used without `--token-file`."""
 TOKEN_FILE_VARIABLE = "KF_PIPELINES_SA_TOKEN_PATH"
-"""The file of a Kubernetes service account's token; kfp's own variable."""
+"""Environment variable with the path of a Kubernetes service account's token; kfp reads it too."""
 
 CONNECT_SECONDS, ANSWER_SECONDS = 10, 60
-"""How long a request waits for a connection and for an answer; kfp's client by itself waits for ever."""
+"""Timeouts of a request, for the connection and for the answer; kfp's client has no timeout of its own."""
 
 
 class ServerError(Exception):
-    """What a server did not do, as a message for people.
+    """A request to the server failed.
 
     Attributes:
-        status: the HTTP status, None where there was no answer.
+        status: the HTTP status; None if there was no answer.
     """
 
     def __init__(self, message: str, status: int | None = None):
@@ -41,17 +43,17 @@ class ServerError(Exception):
 
 
 class UsageError(ValueError):
-    """An address, token file or name that can't be used."""
+    """An invalid address, token file, name or schedule."""
 
 
-class _NoAPIError(Exception):
-    """An HTML page came back where the API should have answered."""
+class _WebPageError(Exception):
+    """The answer is an HTML page, not an answer of the API."""
 
 
 class _Client(Client):
-    """kfp's client, which asks once whether a server has several users, not five times over half a minute."""
+    """kfp's client without retries of its first request: kfp itself repeats it five times, over half a minute."""
 
-    def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:
+    def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:  # noqa: ARG002 (kfp passes it)
         return self._healthz_api.healthz_service_get_healthz(_request_timeout=(CONNECT_SECONDS, ANSWER_SECONDS))
 
 
@@ -60,8 +62,8 @@ class Server:
 
     Attributes:
         host: its address, `http://…` or `https://…`.
-        namespace: the Kubernetes namespace of a server with several users; empty on one without.
-        has_token: whether requests carry a token.
+        namespace: the user's Kubernetes namespace on a multi-user server; empty on a single-user server.
+        has_token: whether requests contain a token.
     """
 
     def __init__(self, host: str, client: Client, namespace: str, has_token: bool):
@@ -70,22 +72,26 @@ class Server:
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Client]:
-        """Gives kfp's client; what goes wrong meanwhile is a ServerError. kfp's own printing is kept off the output."""
-        with _errors_for_people(self.host, self.namespace, self.has_token), contextlib.redirect_stdout(io.StringIO()):
+        """Yields kfp's client; discards what kfp prints.
+
+        Raises:
+            ServerError: a request in the `with` block failed.
+        """
+        with _server_errors(self.host, self.namespace, self.has_token), contextlib.redirect_stdout(io.StringIO()):
             yield self._client
 
     def run_url(self, run_id: str) -> str:
-        """The web page of a run."""
+        """Returns the address of a run's web page."""
         return f"{self.host}/#/runs/details/{run_id}"
 
     def get_text(self, path: str, query: Mapping[str, str] | None = None) -> str:
-        """Reads a path that kfp's client has no method for, with the client's token and certificates.
+        """Reads a path for which kfp's client has no method, with the client's token and certificates.
 
         Raises:
-            ServerError: the server did not give it.
+            ServerError: the request failed.
         """
         with self.client() as client:
-            response = client._run_api.api_client.call_api(
+            response = client._run_api.api_client.call_api(  # noqa: SLF001 (kfp has no public access to it)
                 path,
                 "GET",
                 query_params=list((query or {}).items()),
@@ -93,7 +99,8 @@ class Server:
                 _preload_content=False,
                 _return_http_data_only=True,
             )
-            return response.read().decode(errors="replace")
+            content: bytes = response.read()
+        return content.decode(errors="replace")
 
 
 def connect(
@@ -101,53 +108,53 @@ def connect(
 ) -> Server:
     """Connects to a server.
 
-    A token never comes from an argument, which would stay in the shell's history and be shown to every process: it is
-    in a file, read again for each request, so that a renewed token is used at once, or in the environment.
+    A token is never an argument: arguments stay in the shell's history and are visible to all processes. The token is
+    in a file, which is read again for each request so that a renewed token is used at once, or in the environment.
 
     Args:
-        host: the server's address; from `KF_PIPELINES_ENDPOINT` by default.
-        token_file: a file with a bearer token; by default the variable `KF_PIPELINES_TOKEN` holds the token or
-            `KF_PIPELINES_SA_TOKEN_PATH` the path of its file, and without either none is sent.
-        namespace: for servers with several users.
-        ca_file: certificates that an https server's own is checked with; the system's by default.
+        host: the server's address; by default the value of `KF_PIPELINES_ENDPOINT`.
+        token_file: a file with a bearer token. By default the token is the value of `KF_PIPELINES_TOKEN`, or is read
+            from the file whose path is in `KF_PIPELINES_SA_TOKEN_PATH`; without either, requests contain no token.
+        namespace: the user's namespace on a multi-user server.
+        ca_file: CA certificates to verify an https server with; by default those of the system.
 
     Raises:
-        UsageError: no address, or a token that can't be read.
-        ServerError: the server can't be reached or refuses the token.
+        UsageError: no address, or a token that cannot be read.
+        ServerError: the server cannot be reached or refuses the token.
     """
     host = _address(host)
     credentials, token = _token(token_file)
     if ca_file is not None and not ca_file.is_file():
         raise UsageError(f"--ca-file {ca_file}: no such file")
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it tells of each try
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns about each retry
     has_token = bool(credentials or token)
-    with _errors_for_people(host, namespace or "", has_token), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # kfp says of itself that it needs KFP 2
+    with _server_errors(host, namespace or "", has_token), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # kfp warns that it needs KFP 2
         client = _Client(
             host=host,
-            namespace=namespace or "kubeflow",  # kfp's word for "not given"
+            namespace=namespace or "kubeflow",  # kfp's default, which means "not given"
             existing_token=token,
             credentials=credentials,
             ssl_ca_cert=str(ca_file) if ca_file else None,
         )
     if namespace:
-        client._context_setting["namespace"] = namespace
-    rest = client._run_api.api_client.rest_client
-    rest.request = _impatient(rest.request)
+        client._context_setting["namespace"] = namespace  # noqa: SLF001 (kfp's setter writes to the home folder)
+    rest = client._run_api.api_client.rest_client  # noqa: SLF001 (kfp has no public access to it)
+    rest.request = _with_timeout(rest.request)
     return Server(host, client, client.get_user_namespace(), has_token)
 
 
 def _address(host: str | None) -> str:
     host = (host or os.environ.get(HOST_VARIABLE, "")).rstrip("/")
     if not host:
-        raise UsageError(f"which server? Give --host URL or set {HOST_VARIABLE}")
+        raise UsageError(f"no server address: give --host URL or set {HOST_VARIABLE}")
     if not host.startswith(("http://", "https://")):
-        raise UsageError(f"--host {host}: write http:// or https:// before it")
+        raise UsageError(f"--host {host}: the address must start with http:// or https://")
     return host
 
 
 def _token(token_file: Path | None) -> tuple[ServiceAccountTokenVolumeCredentials | None, str | None]:
-    """A token's file as kfp's client reads it, or the token of the environment."""
+    """Returns the credentials of a token file and None, or None and the token of the environment, if there is one."""
     given = token_file is not None
     if not given:
         token = os.environ.get(TOKEN_VARIABLE, "").strip()
@@ -161,7 +168,7 @@ def _token(token_file: Path | None) -> tuple[ServiceAccountTokenVolumeCredential
         token = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
-        raise UsageError(f"{name}: the token can't be read ({reason})") from error
+        raise UsageError(f"{name}: the token cannot be read ({reason})") from error
     if not token:
         raise UsageError(f"{name}: the file is empty; write the token into it")
     _header_text(token, name)
@@ -170,73 +177,74 @@ def _token(token_file: Path | None) -> tuple[ServiceAccountTokenVolumeCredential
 
 def _header_text(token: str, name: str) -> str:
     if not token.isascii() or len(token.split()) != 1:
-        raise UsageError(f"{name}: a token is one word of ASCII letters, digits and signs; is this another file?")
+        raise UsageError(f"{name}: invalid token; a token is one word of ASCII characters")
     return token
 
 
-def _impatient(request: Any) -> Any:
-    """Has requests end in time, and refuses web pages, which a login in front of the API answers with."""
+def _with_timeout(request: Any) -> Any:
+    """Wraps a request function: adds a timeout and refuses web pages, such as a login page in front of the API."""
 
-    def ask(*arguments: Any, **options: Any) -> Any:
+    def limited_request(*arguments: Any, **options: Any) -> Any:
         options["_request_timeout"] = options.get("_request_timeout") or (CONNECT_SECONDS, ANSWER_SECONDS)
         response = request(*arguments, **options)
         headers = getattr(response, "urllib3_response", response).headers
         if headers.get("Content-Type", "").startswith("text/html"):
-            raise _NoAPIError
+            raise _WebPageError
         return response
 
-    return ask
+    return limited_request
 
 
 @contextlib.contextmanager
-def _errors_for_people(host: str, namespace: str, has_token: bool) -> Iterator[None]:
+def _server_errors(host: str, namespace: str, has_token: bool) -> Iterator[None]:
+    """Turns errors of kfp and urllib3 in the `with` block into ServerError, with a message that says what to do."""
     try:
         yield
     except kfp_server_api.ApiException as error:
         raise ServerError(_refusal(error, host, namespace, has_token), error.status or None) from error
-    except _NoAPIError as error:
+    except _WebPageError as error:
         raise ServerError(
-            f"{host} answers with a web page, not with the API: a login page, where the token is missing or not what "
-            "it takes, or the wrong address (behind Kubeflow's dashboard it ends in /pipeline)"
+            f"{host} answered with a web page instead of the API: either a login page, because the token is missing or "
+            "of the wrong kind, or the wrong address (behind Kubeflow's dashboard it ends in /pipeline)"
         ) from error
     except urllib3.exceptions.HTTPError as error:
         cause = getattr(error, "reason", None) or error
         raise ServerError(
-            f"no answer from {host}: {_cause(cause)}. Is the server up and the address right? "
-            "For one inside a cluster: kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80"
+            f"no answer from {host}: {_cause(cause)}. Check that the server runs and that the address is correct. "
+            "To reach a server in a cluster: kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80"
         ) from error
-    except OSError as error:  # the token's file is read again for each request
-        raise ServerError(f"the token's file can't be read any more: {error}") from error
+    except OSError as error:  # the token file is read again for each request
+        raise ServerError(f"the token file can no longer be read: {error}") from error
 
 
 def _refusal(error: kfp_server_api.ApiException, host: str, namespace: str, has_token: bool) -> str:
-    said = _message(error)
+    reason = _reason(error)
     if error.status == 401 and has_token:
-        return f"{host} did not accept the token (401): {said}. It may have expired: get a new one"
+        return f"{host} refused the token (401): {reason}. If the token has expired, get a new one"
     if error.status == 401:
-        return f"{host} asks for a token (401): give --token-file FILE, or set {TOKEN_VARIABLE}"
+        return f"{host} needs a token (401): give --token-file FILE, or set {TOKEN_VARIABLE}"
     if error.status == 403:
         where = f" in namespace {namespace}" if namespace else ""
-        hint = "" if namespace else "; where several people share the server, give --namespace"
-        return f"{host} knows who you are, but does not let you do this{where} (403): {said}{hint}"
+        hint = "" if namespace else "; on a multi-user server, give --namespace"
+        return f"{host} accepted the login, but you lack the permission for this request{where} (403): {reason}{hint}"
     if error.status == 0:
-        return f"no safe connection to {host}: {_cause(error.reason)}"
+        return f"no secure connection to {host}: {_cause(error.reason)}"
     if error.status and error.status >= 500:
-        return f"{host} failed ({error.status}): {said}"
-    return f"{host} refused ({error.status}): {said}"
+        return f"{host} failed ({error.status}): {reason}"
+    return f"{host} refused the request ({error.status}): {reason}"
 
 
-def _message(error: kfp_server_api.ApiException) -> str:
-    """The server's own words, from the JSON that KFP answers with."""
+def _reason(error: kfp_server_api.ApiException) -> str:
+    """Returns the error message in the JSON of the server's answer."""
     try:
         body = json.loads(error.body or "")
-        said = body.get("message") or body.get("error_message") or body.get("error") or ""
+        message = body.get("message") or body.get("error_message") or body.get("error") or ""
     except (TypeError, ValueError, AttributeError):
-        said = ""
-    return " ".join(str(said or error.reason or "no reason given").split()).rstrip(".")
+        message = ""
+    return " ".join(str(message or error.reason or "no reason given").split()).rstrip(".")
 
 
 def _cause(error: object) -> str:
-    """The last part of urllib3's text, which is what the system said."""
+    """Returns the last part of urllib3's message, which is the operating system's message."""
     text = " ".join(str(error).split())
     return text.rsplit("): ", 1)[-1].rsplit("] ", 1)[-1] if "Errno" in text else text

@@ -1,37 +1,39 @@
-"""What the containers of a run printed.
+"""Reads what the containers of a run printed.
 
-KFP's v2beta1 API has no method for it and kfp's client none either (kubeflow/pipelines#12388). The API server has an
-older path, `/apis/v1alpha1/runs/RUN/nodes/POD/log`, which reads the pod's log, or the archived one where the pod is
-gone and the cluster archives logs. The web page in front of it has `/k8s/pod/logs` and hands the older path on to
-nobody. Both want the pod's name, which v2beta1 does not tell: it is in the Argo workflow that
-`/apis/v1beta1/runs/RUN` gives.
+Neither KFP's v2beta1 API nor kfp's client has a method for logs (kubeflow/pipelines#12388). The API server has an older
+path, `/apis/v1alpha1/runs/RUN/nodes/POD/log`. It returns the pod's log, or the archived log if the pod no longer exists
+and the cluster archives logs. The web server in front of the API server has `/k8s/pod/logs` and does not forward the
+older path. Both need the pod's name, which v2beta1 does not report: it is in the Argo workflow that
+`/apis/v1beta1/runs/RUN` returns.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.kubeflow.compile.task_names import task_name
+from pipeline.kubeflow.compile.specification import task_name
 from pipeline.kubeflow.server.client import Server, ServerError, UsageError
 from pipeline.kubeflow.server.runs import NOT_FOUND, get_run
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
 _EXECUTOR = "executor"
-"""Argo's name of the step that runs a node's own container; the others are KFP's drivers."""
-_FAILED = ("Failed", "Error")
-_REFUSED = (401, 403)
+"""Argo's name of the step that runs a node's own container; the other steps are KFP's drivers."""
+_FAILED_PHASES = ("Failed", "Error")
+_UNAUTHORIZED = (401, 403)
 
 
 @dataclasses.dataclass(frozen=True)
 class PodLog:
-    """What one container printed.
+    """The log of one container.
 
     Attributes:
-        node: the pipeline's node.
-        pod: the Kubernetes pod's name.
-        text: what it printed.
+        node: the task's name of the pipeline's node.
+        pod: name of the Kubernetes pod.
+        text: the log.
     """
 
     node: str
@@ -47,48 +49,50 @@ class _Pod:
 
 
 def read_logs(server: Server, run_id: str, node: str | None = None) -> Iterator[PodLog]:
-    """Reads a node's logs, one a try where it was tried again; without a node those of all that failed.
+    """Yields the logs of a node, one per attempt; without a node, the logs of all failed nodes.
 
     Args:
-        server: where it runs.
-        run_id: the run.
+        server: the server that runs it.
+        run_id: the run's id.
         node: a node's id (`SegmentationTrainer.fcn8`) or its task's name (`SegmentationTrainer-fcn8`).
 
     Raises:
-        UsageError: the run has no such node, or none that failed.
-        ServerError: no such run, or the server has no log.
+        UsageError: the run has no such node, no container for it, or no failed node.
+        ServerError: the run is unknown, or the server has no log.
     """
-    names = [part.name for part in get_run(server, run_id).nodes]
+    names = [status.name for status in get_run(server, run_id).nodes]
     workflow = _workflow(server, run_id)
     pods = list(_pods(workflow, names))
-    which = ", ".join(names) or "none that the server tells of"
+    nodes = ", ".join(names) or "not reported by the server"
     if node is None:
         wanted = [pod for pod in pods if pod.failed]
         if not wanted:
-            raise UsageError(f"no node of the run has failed; name one: {which}")
+            raise UsageError(f"no node of the run has failed; name a node to read its log. The nodes are {nodes}")
     elif task_name(node) not in names:
-        raise UsageError(f"the run has no node {node!r}; it has {which}")
+        raise UsageError(f"the run has no node {node!r}; the nodes are {nodes}")
     else:
         wanted = [pod for pod in pods if pod.node == task_name(node)]
         if not wanted:
-            raise UsageError(f"{node} has no container: it has not begun, or its result came from the cache")
+            raise UsageError(f"{node} has no container: it has not started, or its output came from the cache")
     for pod in wanted:
-        yield PodLog(pod.node, pod.name, _text(server, run_id, pod.name, workflow))
+        yield PodLog(pod.node, pod.name, _read_log(server, run_id, pod.name, workflow))
 
 
 def _workflow(server: Server, run_id: str) -> dict[str, Any]:
-    """The Argo workflow of a run."""
+    """Returns the Argo workflow of a run."""
     answer = json.loads(server.get_text(f"/apis/v1beta1/runs/{run_id}"))
     manifest = (answer.get("pipeline_runtime") or {}).get("workflow_manifest")
     if not manifest:
         raise ServerError(
-            f"{server.host} does not tell which pods the run has; kubectl get pods -l pipeline/runid={run_id}"
+            f"{server.host} does not report the pods of the run; list them with: "
+            f"kubectl get pods -l pipeline/runid={run_id}"
         )
-    return json.loads(manifest)
+    workflow: dict[str, Any] = json.loads(manifest)
+    return workflow
 
 
 def _pods(workflow: Mapping[str, Any], nodes: list[str]) -> Iterator[_Pod]:
-    """The pods of nodes' own containers, in the pipeline's order."""
+    """Yields the pods of the nodes' own containers, in the pipeline's order."""
     statuses: dict[str, Any] = (workflow.get("status") or {}).get("nodes") or {}
     by_name = {status.get("displayName"): status for status in statuses.values()}
     for node in nodes:
@@ -101,34 +105,34 @@ def _pods(workflow: Mapping[str, Any], nodes: list[str]) -> Iterator[_Pod]:
             seen.add(status["id"])
             waiting += status.get("children") or []
             if status.get("type") == "Pod":
-                yield _Pod(node, _pod_name(workflow, status), status.get("phase") in _FAILED)
+                yield _Pod(node, _pod_name(workflow, status), status.get("phase") in _FAILED_PHASES)
 
 
 def _pod_name(workflow: Mapping[str, Any], status: Mapping[str, Any]) -> str:
-    """A pod's name after Argo's rule since 3.4: the workflow's, the template's, and the last part of the id."""
+    """Returns a pod's name by Argo's rule since 3.4: workflow name, template name and the last part of the id."""
     template = status.get("templateName") or (status.get("templateRef") or {}).get("template")
     name = workflow["metadata"]["name"]
     annotations = workflow["metadata"].get("annotations") or {}
     if annotations.get("workflows.argoproj.io/pod-name-format") == "v1" or not template:
-        return status["id"]
+        return str(status["id"])
     return f"{name}-{template}-{status['id'].rsplit('-', 1)[-1]}"
 
 
-def _text(server: Server, run_id: str, pod: str, workflow: Mapping[str, Any]) -> str:
-    """A pod's log: from the API server, or from the web page in front of it."""
+def _read_log(server: Server, run_id: str, pod: str, workflow: Mapping[str, Any]) -> str:
+    """Reads a pod's log from the API server, or else from the web server in front of it."""
     try:
         return server.get_text(f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log")
     except ServerError as error:
-        if error.status in _REFUSED:
+        if error.status in _UNAUTHORIZED:
             raise
-        first = error
+        api_error = error
     namespace = server.namespace or workflow["metadata"].get("namespace", "")
     try:
         return server.get_text("/k8s/pod/logs", {"podname": pod, "runid": run_id, "podnamespace": namespace})
     except ServerError as error:
-        said = error if first.status in (None, NOT_FOUND) else first
+        shown = error if api_error.status in (None, NOT_FOUND) else api_error
         raise ServerError(
-            f"{said}\nthe pod {pod} may be gone and its log not archived; the store of archived logs, or "
-            f"`kubectl logs -n {namespace or 'NAMESPACE'} {pod} -c main`, may have it",
-            said.status,
+            f"{shown}\nthe pod {pod} may no longer exist, without an archived log; look for the log in the cluster's "
+            f"log archive, or try `kubectl logs -n {namespace or 'NAMESPACE'} {pod} -c main`",
+            shown.status,
         ) from error

@@ -1,14 +1,16 @@
-"""Runs that a Kubeflow Pipelines server starts by itself, by the clock."""
+"""Creates, lists, changes and deletes recurring runs, which a Kubeflow Pipelines server starts on a schedule."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.kubeflow.server.client import Server, ServerError, UsageError
-from pipeline.kubeflow.server.runs import NOT_FOUND, Settings, latest
+from pipeline.kubeflow.server.runs import NOT_FOUND, RunSettings, list_latest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _CRON_FIELDS = 6
@@ -16,11 +18,11 @@ _CRON_FIELDS = 6
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
-    """When runs begin: one of the two.
+    """When runs start. Exactly one of the two attributes is set.
 
     Attributes:
-        cron: six fields, seconds first, in the server's time zone, which is UTC by default.
-        every_seconds: from one start to the next.
+        cron: six cron fields, seconds first, in the server's time zone, which is UTC by default.
+        every_seconds: time from one start to the next.
     """
 
     cron: str | None = None
@@ -36,9 +38,9 @@ class RecurringRun:
 
     Attributes:
         recurring_id: the server's id.
-        name: for people.
+        name: the display name.
         schedule: when it starts runs.
-        enabled: whether it does.
+        enabled: whether it starts runs at present.
     """
 
     recurring_id: str
@@ -48,44 +50,44 @@ class RecurringRun:
 
 
 def parse_schedule(cron: str | None, every: str | None) -> Schedule:
-    """Reads a schedule.
+    """Parses a schedule.
 
     Args:
-        cron: six fields, as in `0 30 2 * * *`: every day at half past two.
-        every: a number with s, m, h, d or w, as in `12h`.
+        cron: six cron fields; for example `0 30 2 * * *` is every day at 2:30.
+        every: a number followed by s, m, h, d or w, for example `12h`.
 
     Raises:
-        UsageError: neither, or not of that form.
+        UsageError: both are missing, or the format is invalid.
     """
     if cron:
         fields = cron.split()
         if len(fields) == _CRON_FIELDS - 1 and not cron.startswith("@"):
-            raise UsageError(f"--cron {cron!r}: KFP's cron has six fields, seconds first: '0 {cron}'")
+            raise UsageError(f"--cron {cron!r}: KFP needs six fields, with seconds first: '0 {cron}'")
         if len(fields) != _CRON_FIELDS and not cron.startswith("@"):
-            raise UsageError(f"--cron {cron!r}: write six fields, as in '0 30 2 * * *', every day at 2:30")
+            raise UsageError(f"--cron {cron!r}: needs six fields, for example '0 30 2 * * *' for every day at 2:30")
         return Schedule(cron=cron)
     match = re.fullmatch(r"([1-9]\d*)([smhdw])", every or "")
     if not match:
-        raise UsageError(f"--every {every}: write a number and s, m, h, d or w, such as 12h")
+        raise UsageError(f"--every {every}: needs a number followed by s, m, h, d or w, for example 12h")
     return Schedule(every_seconds=int(match[1]) * _UNIT_SECONDS[match[2]])
 
 
-def create(server: Server, file: Path, settings: Settings, schedule: Schedule, *, catch_up: bool = False) -> str:
-    """Makes a recurring run and returns its id; one run at a time.
+def create(server: Server, file: Path, settings: RunSettings, schedule: Schedule, *, catch_up: bool = False) -> str:
+    """Creates a recurring run that executes at most one run at a time, and returns its id.
 
     Args:
-        server: where it is made.
-        file: the specification that runs, in YAML.
-        settings: how.
-        schedule: when.
-        catch_up: start the runs that were missed while it was disabled.
+        server: the server.
+        file: the specification to run, in YAML.
+        settings: settings of each run.
+        schedule: when runs start.
+        catch_up: after it was disabled, start the missed runs later.
 
     Raises:
-        ServerError: the server did not take it.
+        ServerError: the request failed.
     """
     with server.client() as client:
         experiment = client.create_experiment(settings.experiment, namespace=server.namespace or None)
-        made = client.create_recurring_run(
+        created = client.create_recurring_run(
             experiment.experiment_id,
             settings.name,
             interval_second=schedule.every_seconds,
@@ -98,29 +100,29 @@ def create(server: Server, file: Path, settings: Settings, schedule: Schedule, *
             enable_caching=settings.caching,
             service_account=settings.service_account,
         )
-    return made.recurring_run_id
+    return str(created.recurring_run_id)
 
 
 def list_recurring(server: Server, *, experiment: str | None = None, count: int = 20) -> list[RecurringRun]:
-    """The latest recurring runs, of one experiment or all.
+    """Returns the latest recurring runs of one experiment or of all, newest first.
 
     Raises:
-        UsageError: no such experiment.
-        ServerError: the server did not answer.
+        UsageError: the experiment does not exist.
+        ServerError: the request failed.
     """
-    return [_recurring(raw) for raw in latest(server, "recurring_runs", experiment, count)]
+    return [_recurring_run(run) for run in list_latest(server, "recurring_runs", experiment, count)]
 
 
 def change(server: Server, recurring_id: str, action: str) -> None:
-    """Enables, disables or deletes a recurring run; runs that it has started go on.
+    """Enables, disables or deletes a recurring run; runs that it has started continue.
 
     Args:
-        server: where it is.
-        recurring_id: which.
+        server: the server.
+        recurring_id: the id of the recurring run.
         action: `enable`, `disable` or `delete`.
 
     Raises:
-        ServerError: there is none of that id, or the server did not do it.
+        ServerError: the recurring run is unknown, or the request failed.
     """
     try:
         with server.client() as client:
@@ -128,19 +130,20 @@ def change(server: Server, recurring_id: str, action: str) -> None:
     except ServerError as error:
         if error.status == NOT_FOUND:
             raise ServerError(
-                f"recurring run {recurring_id!r} is unknown to {server.host}; `vocseg kubeflow recurring list` shows "
-                "those that there are",
+                f"recurring run {recurring_id!r} does not exist on {server.host}; `vocseg kubeflow recurring list` "
+                "lists the recurring runs",
                 NOT_FOUND,
             ) from error
         raise
 
 
-def _recurring(raw: Any) -> RecurringRun:
-    trigger = raw.trigger
+def _recurring_run(run: Any) -> RecurringRun:
+    """Converts kfp's recurring run object."""
+    trigger = run.trigger
     cron = trigger.cron_schedule.cron if trigger and trigger.cron_schedule else None
     periodic = trigger.periodic_schedule if trigger else None
     every = int(periodic.interval_second) if periodic and periodic.interval_second else None
-    return RecurringRun(raw.recurring_run_id, raw.display_name or "", Schedule(cron, every), raw.status == "ENABLED")
+    return RecurringRun(run.recurring_run_id, run.display_name or "", Schedule(cron, every), run.status == "ENABLED")
 
 
 def _duration(seconds: int) -> str:

@@ -1,4 +1,4 @@
-"""Manifests of a distributed training, and a training by two processes as they describe it."""
+"""Manifests of a distributed training, and a training in two processes that follows a manifest."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from pipeline.commands.terminal import EXIT_USAGE
 from tests.kubeflow.manifest_types import problems
-from tests.pipeline.kubeflow.server.cluster_commands import vocseg_kubeflow
+from tests.pipeline.kubeflow.server.cluster_commands import IMAGE, vocseg_kubeflow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PROJECT = Path(__file__).parents[3]
-IMAGE = "registry.example/voc-seg:0.1.0"
 WAIT_SECONDS = 900
 PRESET = {
     "name": "small_run",
@@ -59,18 +60,19 @@ def container_of(manifest: dict[str, Any]) -> dict[str, Any]:
         pod = manifest["spec"]["tfReplicaSpecs"]["Worker"]["template"]["spec"]
     else:
         pod = manifest["spec"]["template"]["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]
+    container: dict[str, Any]
     (container,) = pod["containers"]
     return container
 
 
-def test_a_tfjob_has_the_operators_own_types_and_the_nodes_settings(preset: Path) -> None:
+def test_a_tfjob_matches_the_operators_types_and_has_the_nodes_settings(preset: Path) -> None:
     (job,) = manifests(preset, "--namespace", "team", "--workers", "4")
     assert list(problems(job, "KubeflowOrgV1TFJob", "kubeflow.training")) == []
     assert job["metadata"] == {"name": "small-run-unet", "namespace": "team"}
     assert job["spec"]["tfReplicaSpecs"]["Worker"]["replicas"] == 4
     assert job["spec"]["runPolicy"]["backoffLimit"] == 3
     container = container_of(job)
-    assert container["name"] == "tensorflow"  # or the operator takes it for a helper
+    assert container["name"] == "tensorflow"  # the operator requires this name
     assert container["resources"] == {
         "requests": {"cpu": "2", "memory": "4G"},
         "limits": {"memory": "4G", "nvidia.com/gpu": "1"},
@@ -79,10 +81,10 @@ def test_a_tfjob_has_the_operators_own_types_and_the_nodes_settings(preset: Path
     secret = {"secretKeyRef": {"name": "object-storage", "key": "secret"}}
     assert {"name": "AWS_SECRET_ACCESS_KEY", "valueFrom": secret} in container["env"]
     assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/data", "/dev/shm"]
-    assert "TF_CONFIG" not in json.dumps(job)  # the operator's
+    assert "TF_CONFIG" not in json.dumps(job)  # the operator adds it
 
 
-def test_a_misspelt_field_is_found(preset: Path) -> None:
+def test_the_type_check_finds_unknown_fields_and_wrong_types(preset: Path) -> None:
     (job,) = manifests(preset)
     job["spec"]["tfReplicaSpecs"]["Worker"]["template"]["spec"]["containers"][0]["imagePolicy"] = "Always"
     job["spec"]["tfReplicaSpecs"]["Worker"]["replicas"] = "two"
@@ -92,7 +94,7 @@ def test_a_misspelt_field_is_found(preset: Path) -> None:
     assert "replicas: must be int, is 'two'" in "".join(found)
 
 
-def test_a_trainjob_has_trainers_own_types_and_names_the_workers_itself(preset: Path) -> None:
+def test_a_trainjob_matches_trainers_types_and_contains_the_workers(preset: Path) -> None:
     from kubeflow_trainer_api import models
 
     runtime, job = manifests(preset, "--kind", "trainjob")
@@ -100,7 +102,7 @@ def test_a_trainjob_has_trainers_own_types_and_names_the_workers_itself(preset: 
         (runtime, models.TrainerV1alpha1TrainingRuntime),
         (job, models.TrainerV1alpha1TrainJob),
     ):
-        assert model.from_dict(manifest).to_dict() == manifest  # what a model does not know is gone from it
+        assert model.from_dict(manifest).to_dict() == manifest  # a model drops unknown fields
     assert job["spec"]["runtimeRef"]["name"] == runtime["metadata"]["name"] == "small-run-unet"
     for index in (0, 1):
         assert json.loads(tf_config_of(runtime, index)) == {
@@ -110,42 +112,41 @@ def test_a_trainjob_has_trainers_own_types_and_names_the_workers_itself(preset: 
             "task": {"type": "worker", "index": index},
         }
     variables = [variable["name"] for variable in container_of(runtime)["env"]]
-    assert variables.index("WORKER_INDEX") < variables.index("TF_CONFIG")  # or Kubernetes does not put it in
-    (alone, _) = manifests(preset, "--kind", "trainjob", "--workers", "1")
-    assert "TF_CONFIG" not in json.dumps(alone)
+    assert variables.index("WORKER_INDEX") < variables.index(
+        "TF_CONFIG"
+    )  # Kubernetes replaces only variables defined before
+    (single, _) = manifests(preset, "--kind", "trainjob", "--workers", "1")
+    assert "TF_CONFIG" not in json.dumps(single)
 
 
 def tf_config_of(runtime: dict[str, Any], index: int) -> str:
     (value,) = [entry["value"] for entry in container_of(runtime)["env"] if entry["name"] == "TF_CONFIG"]
-    return value.replace("$(WORKER_INDEX)", str(index))
+    return str(value).replace("$(WORKER_INDEX)", str(index))
 
 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--candidate", "fcn8"), "candidate 'fcn8' is not in small_run; it has unet"),
-        (("--workers", "3"), "a batch of 4 can't be split over 3 devices: set training.batch_size to a multiple of 3"),
-        (("--set", "training.distribute=none"), "training.distribute is none: each worker would train by itself"),
+        (("--candidate", "fcn8"), "candidate 'fcn8' is not in small_run; the candidates are unet"),
+        (
+            ("--workers", "3"),
+            "a batch of 4 cannot be split evenly over 3 devices: set training.batch_size to a multiple of 3",
+        ),
+        (("--set", "training.distribute=none"), "training.distribute is none, so each worker would train alone"),
         (
             ("--examples", "minio://bucket/examples"),
-            "--examples minio://bucket/examples: all workers have to reach it: give gs://",
+            "--examples minio://bucket/examples: not all workers can reach it: give gs://",
         ),
         (("--model-to", "/home/me"), "give gs://…, s3://…, or a path below one of kubeflow.volumes (/data)"),
         (("--set", "training.epochs=0"), "training.epochs: input should be greater than or equal to 1 (got 0)"),
     ],
 )
-def test_a_job_that_could_not_train_is_refused(preset: Path, capsys: Any, more: tuple[str, ...], message: str) -> None:
+def test_a_job_that_cannot_train_is_refused(
+    preset: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], message: str
+) -> None:
     arguments = (
-        "--preset",
-        preset,
-        "--candidate",
-        "unet",
-        "--image",
-        IMAGE,
-        "--examples",
-        "/data/e",
-        "--model-to",
-        "gs://m",
+        *("--preset", preset, "--candidate", "unet", "--image", IMAGE),
+        *("--examples", "/data/e", "--model-to", "gs://m"),
     )
     assert vocseg_kubeflow("training-job", *arguments, *more) == EXIT_USAGE
     printed = capsys.readouterr()
@@ -155,7 +156,7 @@ def test_a_job_that_could_not_train_is_refused(preset: Path, capsys: Any, more: 
 
 @pytest.fixture
 def started() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Processes that don't outlive the test."""
+    """A list for started processes; they are killed after the test."""
     processes: list[subprocess.Popen[bytes]] = []
     yield processes
     for process in processes:
@@ -164,10 +165,10 @@ def started() -> Iterator[list[subprocess.Popen[bytes]]]:
 
 
 @pytest.mark.slow
-def test_two_workers_of_a_trainjob_train_and_go_on_after_a_kill(
+def test_two_workers_of_a_trainjob_resume_after_they_were_killed(
     preset: Path, examples: Any, tmp_path: Path, started: list[subprocess.Popen[bytes]]
 ) -> None:
-    """The containers' own commands as two processes; their hosts become ports of this machine."""
+    """Runs the containers' own command in two processes; ports of this machine replace the pods' host names."""
     output = tmp_path / "trained"
     (runtime, _) = manifests(
         preset,
@@ -177,10 +178,10 @@ def test_two_workers_of_a_trainjob_train_and_go_on_after_a_kill(
     container = container_of(runtime)
 
     def start() -> list[subprocess.Popen[bytes]]:
-        with socket.socket() as one, socket.socket() as other:
-            for held in (one, other):
-                held.bind(("localhost", 0))
-            ports = [held.getsockname()[1] for held in (one, other)]
+        with socket.socket() as first, socket.socket() as second:
+            for probe in (first, second):
+                probe.bind(("localhost", 0))
+            ports = [probe.getsockname()[1] for probe in (first, second)]
         for index in (0, 1):
             config = json.loads(tf_config_of(runtime, index))
             config["cluster"]["worker"] = [f"localhost:{port}" for port in ports]
@@ -205,12 +206,11 @@ def test_two_workers_of_a_trainjob_train_and_go_on_after_a_kill(
         worker.wait()
     interrupted_after = finished_epochs()
     assert interrupted_after >= 1
-    assert [worker.wait(timeout=WAIT_SECONDS) for worker in start()] == [0, 0], (tmp_path / "worker1.log").read_text()[
-        -3000:
-    ]
+    statuses = [worker.wait(timeout=WAIT_SECONDS) for worker in start()]
+    assert statuses == [0, 0], (tmp_path / "worker1.log").read_text()[-3000:]
     assert (output / "model/Format-Serving/saved_model.pb").exists()
     history = json.loads((output / "model_run/history.json").read_text())
     assert len(history["loss"]) == 4
     assert not any((output / "state").glob("*/*"))
-    # A third start finds a model and touches nothing.
+    # A third start finds the model and refuses to overwrite it.
     assert [worker.wait(timeout=WAIT_SECONDS) for worker in start()] == [2, 2]

@@ -1,19 +1,21 @@
-"""What the checker refuses, each with its sentence. The specifications are small ones made by hand."""
+"""The checker's messages, each for a small specification with one error."""
 
 from __future__ import annotations
 
 import copy
 import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from pipeline.cli import main
 from pipeline.kubeflow.compile.spec_check import check_spec
-from pipeline.kubeflow.compile.spec_file import SpecError, SpecFile, read_spec
+from pipeline.kubeflow.compile.specification import SpecError, SpecFile, read_spec
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GOOD: dict[str, Any] = {
     "schemaVersion": "2.1.0",
@@ -76,7 +78,7 @@ GOOD: dict[str, Any] = {
         },
     },
 }
-MOUNTED = {
+PLATFORM_WITH_VOLUME = {
     name: {"pvcMount": [{"mountPath": "/data", "constant": "voc"}]} for name in GOOD["deploymentSpec"]["executors"]
 }
 
@@ -84,7 +86,8 @@ Change = Callable[[dict[str, Any]], None]
 
 
 def _container(spec: dict[str, Any]) -> dict[str, Any]:
-    return spec["deploymentSpec"]["executors"]["exec-Gen"]["container"]
+    container: dict[str, Any] = spec["deploymentSpec"]["executors"]["exec-Gen"]["container"]
+    return container
 
 
 def _constant(value: Any, name: str = "training") -> Change:
@@ -114,13 +117,13 @@ def test_a_good_specification_passes() -> None:
     [
         (
             lambda spec: spec["deploymentSpec"]["executors"].update({"exec-Gen": {"resolver": {}}}),
-            "executor exec-Gen is a Resolver, which only Vertex AI has",
+            "executor exec-Gen is a Resolver, which only Vertex AI supports",
         ),
         (
             lambda spec: _container(spec).update(
                 lifecycle={"preCacheCheck": {"command": ["python", "-m", "my.driver"]}}
             ),
-            "executor exec-Gen: the custom driver `python -m my.driver` would never be run",
+            "executor exec-Gen: the backend never runs the custom driver `python -m my.driver`",
         ),
         (
             lambda spec: spec["components"]["comp-Train-unet"]["inputDefinitions"]["artifacts"]["examples"].update(
@@ -138,19 +141,19 @@ def test_a_good_specification_passes() -> None:
         ),
         (
             _default("/home/me/VOC2012"),
-            "parameter devkit: /home/me/VOC2012 exists on this machine at most; give a URI, or a path in a mounted "
-            "volume (mounted are: none; see kubeflow.volumes)",
+            "parameter devkit: /home/me/VOC2012 is a local path, which containers cannot reach; give a URI, or a path "
+            "in a mounted volume (mounted paths: none; see kubeflow.volumes)",
         ),
-        (_default("file:///data/VOC2012"), "parameter devkit: file:///data/VOC2012 exists on this machine at most"),
-        (_default("~/VOC2012"), "parameter devkit: ~/VOC2012 exists on this machine at most"),
+        (_default("file:///data/VOC2012"), "parameter devkit: file:///data/VOC2012 is a local path, which containers"),
+        (_default("~/VOC2012"), "parameter devkit: ~/VOC2012 is a local path, which containers"),
         (
             _constant('{"name": "fcn8", "options": {"weights": "/home/me/vgg.h5"}}', "network"),
-            "task Train-unet, parameter network, options, weights: /home/me/vgg.h5 exists on this machine at most",
+            "task Train-unet, parameter network, options, weights: /home/me/vgg.h5 is a local path, which",
         ),
-        (_constant("tests/conftest.py", "weights"), "parameter weights: tests/conftest.py exists on this machine"),
+        (_constant("tests/conftest.py", "weights"), "parameter weights: tests/conftest.py is a local path"),
         (
             lambda spec: _container(spec)["args"].append("--temp_location=/tmp/beam"),
-            "executor exec-Gen, argument --temp_location: /tmp/beam exists on this machine at most",
+            "executor exec-Gen, argument --temp_location: /tmp/beam is a local path, which containers",
         ),
         (
             lambda spec: _container(spec)["args"].append("--s3_secret_access_key=hunter2"),
@@ -167,25 +170,25 @@ def test_a_good_specification_passes() -> None:
             lambda spec: spec["root"]["dag"]["tasks"].update(
                 {"Train.unet": spec["root"]["dag"]["tasks"].pop("Train-unet")}
             ),
-            "task Train.unet: its name becomes that of an Argo task, which takes at most 121 letters, digits and",
+            "task Train.unet: its name becomes the name of an Argo task, which allows at most 121 letters, digits and",
         ),
         (
             lambda spec: spec["root"]["dag"]["tasks"]["Train-unet"]["inputs"]["parameters"].update(
                 rate={"taskOutputParameter": {"producerTask": "Tune_task", "outputParameterKey": "rate"}}
             ),
-            "task Train-unet: input rate comes from the task Tune_task, which is not there",
+            "task Train-unet: input rate comes from the task Tune_task, which does not exist",
         ),
         (
             lambda spec: spec["root"]["dag"]["tasks"]["Train-unet"].update(dependentTasks=["Check"]),
-            "task Train-unet: waits for the task Check, which is not there",
+            "task Train-unet: depends on the task Check, which does not exist",
         ),
         (
             lambda spec: spec.update(schemaVersion="2.0.0"),
-            "schemaVersion is 2.0.0; the open-source backend takes 2.1.0",
+            "schemaVersion is 2.0.0; the open-source backend needs 2.1.0",
         ),
         (
             lambda spec: spec.update(defaultPipelineRoot="/runs"),
-            "defaultPipelineRoot is /runs; the launcher copies artifacts to gs://, s3://, minio:// only",
+            "defaultPipelineRoot is /runs; the launcher can copy artifacts only to gs://, s3://, minio://",
         ),
         (
             lambda spec: spec["root"]["dag"]["tasks"]["Gen"].update(retries=3),
@@ -197,7 +200,7 @@ def test_a_good_specification_passes() -> None:
         ),
     ],
 )
-def test_what_the_backend_can_not_run_is_refused(change: Change, message: str) -> None:
+def test_what_the_backend_cannot_run_is_refused(change: Change, message: str) -> None:
     problems = check_spec(SpecFile(_changed(change), {}))
     assert len(problems) == 1, problems
     if ".*" in message:
@@ -225,35 +228,35 @@ def test_what_the_backend_can_not_run_is_refused(change: Change, message: str) -
         ),
     ],
 )
-def test_what_it_can_run_is_not(change: Change) -> None:
+def test_what_the_backend_can_run_is_accepted(change: Change) -> None:
     assert check_spec(SpecFile(_changed(change), {})) == []
 
 
-def test_a_path_is_fine_in_a_volume_that_every_node_mounts() -> None:
+def test_a_path_is_accepted_in_a_volume_that_every_node_mounts() -> None:
     spec = _changed(_default("/data/VOC2012"))
-    assert check_spec(SpecFile(spec, MOUNTED)) == []
-    (problem,) = check_spec(SpecFile(_changed(_default("/database/VOC2012")), MOUNTED))
-    assert "mounted are: /data" in problem
-    one_alone = {"exec-Gen": MOUNTED["exec-Gen"]}
-    assert len(check_spec(SpecFile(spec, one_alone))) == 1
+    assert check_spec(SpecFile(spec, PLATFORM_WITH_VOLUME)) == []
+    (problem,) = check_spec(SpecFile(_changed(_default("/database/VOC2012")), PLATFORM_WITH_VOLUME))
+    assert "mounted paths: /data" in problem
+    mounted_by_one_node = {"exec-Gen": PLATFORM_WITH_VOLUME["exec-Gen"]}
+    assert len(check_spec(SpecFile(spec, mounted_by_one_node))) == 1
 
 
-def test_the_second_document_has_to_parse_too() -> None:
+def test_the_second_document_must_parse() -> None:
     (problem,) = check_spec(SpecFile(GOOD, {"exec-Gen": {"pvcMounts": []}}))
     assert problem.startswith("platforms.kubernetes, exec-Gen: does not parse")
 
 
-def test_the_command_prints_a_line_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_check_command_prints_one_line_per_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text(yaml.safe_dump_all([GOOD, {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {}}}}}]))
     assert main(["kubeflow", "check", str(file)]) == 0
-    assert "nothing is wrong" in capsys.readouterr().out
+    assert "no problems found" in capsys.readouterr().out
     file.write_text(yaml.safe_dump(_changed(_default("/home/me/VOC2012"))))
     assert main(["kubeflow", "check", str(file)]) == 1
     assert "1 problem(s)" in capsys.readouterr().out
 
 
-def test_a_vertex_job_is_told_apart(tmp_path: Path) -> None:
+def test_a_vertex_job_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "job.json"
     file.write_text(json.dumps({"pipelineSpec": GOOD, "runtimeConfig": {}}))
     (problem,) = check_spec(read_spec(file))
@@ -261,7 +264,9 @@ def test_a_vertex_job_is_told_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "- a list", "name: demo", "{"])
-def test_a_file_that_is_no_specification_says_so(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_without_a_specification_is_refused(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text(text)
     with pytest.raises(SpecError):

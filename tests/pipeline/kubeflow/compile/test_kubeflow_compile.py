@@ -1,4 +1,4 @@
-"""The very same pipeline, compiled for Kubeflow Pipelines and for Vertex AI."""
+"""The pipeline, compiled for Kubeflow Pipelines and for Vertex AI."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from pipeline.cli import main
 from pipeline.config.loading import load_config, preset_names
 from pipeline.config.problems import ConfigError
 from pipeline.kubeflow.compile.spec_check import check_spec
-from pipeline.kubeflow.compile.spec_file import SpecFile
+from pipeline.kubeflow.compile.specification import SpecFile, parse_spec
 from tests.conftest import NODES_BESIDE_TRAINERS
+from tests.pipeline.kubeflow.server.cluster_commands import vocseg_kubeflow
+from tests.pipeline.kubeflow.server.kfp_server import running_server
 
 IMAGE, ROOT = "registry.example/voc-seg:0.1.0", "s3://bucket/voc-seg"
 
@@ -30,17 +32,17 @@ def _compiled(*overrides: str, preset: str = "demo", **settings: Any) -> str:
 
 
 def _spec(*overrides: str, **settings: Any) -> SpecFile:
-    spec, *platform = yaml.safe_load_all(_compiled(*overrides, **settings))
-    executors = platform[0]["platforms"]["kubernetes"]["deploymentSpec"]["executors"] if platform else {}
-    return SpecFile(spec, executors)
+    return parse_spec(_compiled(*overrides, **settings), Path("spec.yaml"))
 
 
 def _container(file: SpecFile, task: str) -> dict[str, Any]:
-    return file.spec["deploymentSpec"]["executors"][f"exec-{task}"]["container"]
+    container: dict[str, Any] = file.spec["deploymentSpec"]["executors"][f"exec-{task}"]["container"]
+    return container
 
 
 def _task(file: SpecFile, task: str) -> dict[str, Any]:
-    return file.spec["root"]["dag"]["tasks"][task]
+    values: dict[str, Any] = file.spec["root"]["dag"]["tasks"][task]
+    return values
 
 
 @pytest.mark.parametrize("preset", preset_names())
@@ -62,14 +64,14 @@ def test_every_preset_compiles_and_passes_the_checker(preset: str) -> None:
     assert schema["producerTask"] == "CuratedSchema"
 
 
-def test_kfp_itself_loads_it() -> None:
+def test_kfp_loads_the_specification() -> None:
     from kfp import components
 
     loaded = components.load_component_from_text(_compiled())
     assert set(loaded.component_spec.inputs) == {"devkit", "epochs", "publish_to"}
 
 
-def test_what_a_person_would_change_is_a_parameter() -> None:
+def test_devkit_epochs_and_publishing_folder_are_parameters() -> None:
     file = _spec("data.devkit=gs://bucket/VOC2012")
     parameters = file.spec["root"]["inputDefinitions"]["parameters"]
     assert {name: parameter.get("defaultValue") for name, parameter in parameters.items()} == {
@@ -88,30 +90,32 @@ def test_what_a_person_would_change_is_a_parameter() -> None:
         assert _task(file, task)["inputs"]["parameters"][key] == {"componentInputParameter": parameter}
 
 
-def test_nothing_of_this_machine_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_specification_contains_no_local_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = _compiled(f"data.devkit={tmp_path}/VOC2012", f"output={tmp_path}/runs")
     for place in (str(tmp_path), str(Path.home()), "metadata.sqlite", str(Path(__file__).parents[4])):
         assert place not in text
     parameters = yaml.safe_load(text)["root"]["inputDefinitions"]["parameters"]
-    assert "defaultValue" not in parameters["devkit"]  # a run has to name it
+    assert "defaultValue" not in parameters["devkit"]  # each run must set it
 
 
 @pytest.mark.parametrize(
     ("root", "state", "publish_to"),
     [
         ("gs://bucket/root", "gs://bucket/root/training/unet", "gs://bucket/root/serving"),
-        ("minio://bucket/root", "", None),  # KFP's launcher alone reads minio://
+        ("minio://bucket/root", "", None),  # only KFP's launcher can open minio://
     ],
 )
-def test_where_trainings_keep_their_state(root: str, state: str, publish_to: str | None) -> None:
+def test_training_state_and_publishing_folder_are_below_a_writable_root(
+    root: str, state: str, publish_to: str | None
+) -> None:
     file = _spec(pipeline_root=root)
     inputs = _task(file, "SegmentationTrainer-unet")["inputs"]["parameters"]
     assert inputs["state_folder"] == {"runtimeValue": {"constant": state}}
     assert file.spec["root"]["inputDefinitions"]["parameters"]["publish_to"].get("defaultValue") == publish_to
 
 
-def test_each_node_gets_its_own_resources() -> None:
+def test_each_node_has_its_own_resources() -> None:
     file = _spec(
         'kubeflow.nodes={default: {memory: 4, retries: 2}, SegmentationTrainer: {memory: 16, cpu: 4, image: "gpu:1"}, '
         "SegmentationTrainer.unet: {accelerator: nvidia.com/gpu, memory_limit: 32}, "
@@ -139,7 +143,7 @@ def test_each_node_gets_its_own_resources() -> None:
         assert _task(file, uncached)["cachingOptions"] == {}
 
 
-def test_volumes_and_secrets_reach_every_node() -> None:
+def test_every_node_gets_the_volumes_and_secrets() -> None:
     file = _spec(
         "kubeflow.volumes={/data: voc-data}",
         "kubeflow.secrets=[{name: minio, env: {AWS_ACCESS_KEY_ID: accesskey}}]",
@@ -162,21 +166,21 @@ def test_volumes_and_secrets_reach_every_node() -> None:
         (
             ["kubeflow.nodes={Trainer: {cpu: 1}}"],
             {},
-            "kubeflow.nodes.Trainer: there is no such node; the nodes are CuratedSchema",
+            "kubeflow.nodes.Trainer: unknown node; the nodes are CuratedSchema",
         ),
-        (["kubeflow.nodes={Pusher: {beam_args: [--x=1]}}"], {}, "Pusher does not run on Beam; take its beam_args out"),
-        ([], {"devkit": "/home/me/VOC2012"}, "devkit: /home/me/VOC2012 is a path of this machine; give a URI"),
-        ([], {"publish_to": "file:///serving"}, "publish-to: file:///serving is a path of this machine"),
-        (["kubeflow.training_state=/state"], {}, "training state: /state is a path of this machine"),
-        (["kubeflow.volumes={/data: voc}"], {"target": "vertex"}, "Vertex AI has neither"),
+        (["kubeflow.nodes={Pusher: {beam_args: [--x=1]}}"], {}, "Pusher does not run on Beam; remove its beam_args"),
+        ([], {"devkit": "/home/me/VOC2012"}, "devkit: /home/me/VOC2012 is a path on this machine; give a URI"),
+        ([], {"publish_to": "file:///serving"}, "publish-to: file:///serving is a path on this machine"),
+        (["kubeflow.training_state=/state"], {}, "training state: /state is a path on this machine"),
+        (["kubeflow.volumes={/data: voc}"], {"target": "vertex"}, "Vertex AI supports neither"),
     ],
 )
-def test_what_can_not_be_is_said(overrides: list[str], settings: dict[str, Any], message: str) -> None:
+def test_invalid_settings_are_refused(overrides: list[str], settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message.replace("(", r"\(")):
         _compiled(*overrides, **settings)
 
 
-def test_the_vertex_job_runs_tfx_as_it_is() -> None:
+def test_the_vertex_job_runs_tfxs_own_command() -> None:
     job = json.loads(_compiled(target="vertex", pipeline_root="gs://bucket/root"))
     assert job["runtimeConfig"]["gcsOutputDirectory"] == "gs://bucket/root"
     executors = job["pipelineSpec"]["deploymentSpec"]["executors"]
@@ -184,7 +188,7 @@ def test_the_vertex_job_runs_tfx_as_it_is() -> None:
     assert command[-1] == "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 
 
-def test_the_same_input_gives_the_same_bytes_in_another_process(tmp_path: Path) -> None:
+def test_another_process_compiles_the_same_bytes(tmp_path: Path) -> None:
     command = ["kubeflow", "compile", "--image", IMAGE, "--pipeline-root", ROOT, "--output"]
     assert main([*command, str(tmp_path / "here.yaml")]) == 0
     finished = subprocess.run(
@@ -197,13 +201,29 @@ def test_the_same_input_gives_the_same_bytes_in_another_process(tmp_path: Path) 
     assert (tmp_path / "here.yaml").read_bytes() == (tmp_path / "there.yaml").read_bytes()
 
 
-def test_what_does_not_pass_the_checker_is_not_written(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_specification_that_fails_the_check_is_not_written(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "spec.yaml"
-    output.write_text("the one before")
+    output.write_text("the previous content")
     command = ["kubeflow", "compile", "--pipeline-root", ROOT, "--output", str(output)]
     assert main([*command, "--image", "voc-seg"]) == 1
-    assert output.read_text() == "the one before"
+    assert output.read_text() == "the previous content"
     assert list(tmp_path.iterdir()) == [output]
     assert "the image voc-seg has neither tag nor digest" in capfd.readouterr().err
     assert main([*command[:-1], str(tmp_path / "spec.txt"), "--image", IMAGE]) == 2
     assert "must end with .yaml or .yml" in capfd.readouterr().err
+
+
+def test_submit_accepts_the_compiled_specification(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "demo.yaml"
+    compiling = ("--image", IMAGE, "--pipeline-root", "gs://bucket/root", "--devkit", "gs://bucket/VOC2012")
+    volumes = ("--set", "kubeflow.volumes={/data: voc-seg-data}")  # adds a second document
+    assert vocseg_kubeflow("compile", *compiling, *volumes, "--output", spec) == 0
+    with running_server() as server:
+        server.states = ("SUCCEEDED",)
+        assert vocseg_kubeflow("submit", spec, "--host", server.url, "--set", "epochs=3", "--wait") == 0
+        (run,) = server.runs.values()
+    assert run["runtime_config"]["parameters"] == {"epochs": 3}
+    assert set(run["pipeline_spec"]) == {"pipeline_spec", "platform_spec"}
+    printed = capsys.readouterr().out
+    assert printed.index("VocExampleGen: succeeded") < printed.index("SegmentationTrainer-fcn8: succeeded")
+    assert printed.index("SegmentationTrainer-unet: succeeded") < printed.index("Pusher: succeeded")

@@ -1,22 +1,26 @@
-"""The emulated launcher: fresh containers that hold what was declared, and nothing else. Nodes of a line of Python."""
+"""The emulated launcher: containers that contain only what is declared. The nodes are short Python programs."""
 
 from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipeline.cli import main
-from pipeline.kubeflow.compile.spec_file import SpecFile
-from pipeline.kubeflow.node.emulation import EmulationError, emulate, task_order
-from pipeline.kubeflow.node.executor_input import BackendError
+from pipeline.kubeflow.compile.specification import SpecFile
+from pipeline.kubeflow.node.backend import BackendError, task_order
+from pipeline.kubeflow.node.emulation import EmulationError, emulate
 
-WRITE = """
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PROGRAM = """
 import json, os, pathlib, sys
 message = json.loads(sys.argv[1])
 root = pathlib.Path(os.environ["ARTIFACT_LOCAL_PATH"])
@@ -32,11 +36,13 @@ folder(artifact).mkdir()
 answer = {"artifacts": {"words": {"artifacts": [{"uri": artifact["uri"], "metadata": %(metadata)s}]}}}
 pathlib.Path(message["outputs"]["outputFile"]).parent.mkdir()
 pathlib.Path(message["outputs"]["outputFile"]).write_text(json.dumps(answer))
-print("said by", os.environ["NAME"])
+print("printed by", os.environ["NAME"])
 """
+"""Writes the parameter `text`, followed by the texts of its inputs."""
 
 
 def _file(metadata: str = '{"n": 1, "deep": {"a": "b"}}', program: str = "") -> SpecFile:
+    """Returns a specification of two nodes, First and Second, in the wrong order."""
     spec: dict[str, Any] = {
         "pipelineInfo": {"name": "words"},
         "components": {},
@@ -63,7 +69,7 @@ def _file(metadata: str = '{"n": 1, "deep": {"a": "b"}}', program: str = "") -> 
         spec["deploymentSpec"]["executors"][f"exec-{name}"] = {
             "container": {
                 "image": "x:1",
-                "command": [sys.executable, "-c", program or WRITE.replace("%(metadata)s", metadata)],
+                "command": [sys.executable, "-c", program or PROGRAM.replace("%(metadata)s", metadata)],
                 "args": ["{{$}}"],
                 "env": [{"name": "NAME", "value": name}],
             }
@@ -71,7 +77,7 @@ def _file(metadata: str = '{"n": 1, "deep": {"a": "b"}}', program: str = "") -> 
     return SpecFile(spec, {})
 
 
-def test_outputs_travel_from_container_to_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outputs_are_copied_from_container_to_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/not/for/containers")
     started: list[str] = []
     run = emulate(_file(), tmp_path, {"text": "b"}, on_task=started.append)
@@ -79,19 +85,19 @@ def test_outputs_travel_from_container_to_container(tmp_path: Path, monkeypatch:
     assert (run.outputs["Second", "words"] / "word").read_text() == "bb"
     assert run.outputs["Second", "words"].is_relative_to(tmp_path / "object_store/minio/emulated/words")
     assert run.metadata["First", "words"] == {"n": 1.0, "deep": {"struct": {"a": "b"}}}
-    assert run.outputs["First", "executor-logs"].read_text() == "said by First\n"
-    assert (tmp_path / "logs/Second.log").read_text() == "said by Second\n"
+    assert run.outputs["First", "executor-logs"].read_text() == "printed by First\n"
+    assert (tmp_path / "logs/Second.log").read_text() == "printed by Second\n"
     assert list((tmp_path / "containers").iterdir()) == []
 
 
-def test_a_failing_node_ends_the_run_and_names_its_log(tmp_path: Path) -> None:
+def test_a_failed_node_stops_the_run_and_its_log_is_named(tmp_path: Path) -> None:
     file = _file(program="print('about to fail'); raise SystemExit('no disk')")
     with pytest.raises(EmulationError, match="First: the command ended with status 1: ") as failure:
         emulate(file, tmp_path, {})
     assert "no disk" in failure.value.log.read_text()
 
 
-def test_nulls_in_metadata_are_refused_as_the_backend_does(tmp_path: Path) -> None:
+def test_nulls_in_metadata_are_refused_as_by_the_backend(tmp_path: Path) -> None:
     with pytest.raises(EmulationError, match="First: unable to produce MLMD artifact for output 'words': metadata 'n'"):
         emulate(_file('{"n": None}'), tmp_path, {})
 
@@ -101,15 +107,15 @@ def test_nulls_in_metadata_are_refused_as_the_backend_does(tmp_path: Path) -> No
     [
         (
             lambda spec: spec["root"]["dag"]["tasks"]["First"].update(dependentTasks=["Second"]),
-            "wait for each other",
+            "depend on each other in a cycle",
         ),
         (
             lambda spec: spec["root"]["dag"]["tasks"]["First"].update(dependentTasks=["Zero"]),
-            "task 'First' depends on 'Zero', which is not there",
+            "task 'First' depends on 'Zero', which does not exist",
         ),
         (
             lambda spec: spec["deploymentSpec"]["executors"].update({"exec-First": {"resolver": {}}}),
-            "task 'First': resolver executors not implemented",
+            "task 'First': resolver executors are not implemented",
         ),
         (
             lambda spec: spec["deploymentSpec"]["executors"]["exec-First"]["container"].update(command=["no-such"]),
@@ -117,29 +123,29 @@ def test_nulls_in_metadata_are_refused_as_the_backend_does(tmp_path: Path) -> No
         ),
     ],
 )
-def test_what_the_backend_refuses_is_refused(change: Any, message: str, tmp_path: Path) -> None:
+def test_what_the_backend_refuses_is_refused(
+    change: Callable[[dict[str, Any]], None], message: str, tmp_path: Path
+) -> None:
     file = _file()
     change(file.spec)
     with pytest.raises(BackendError, match=message):
         emulate(file, tmp_path, {})
 
 
-def test_the_order_does_not_hang_on_how_the_file_is_sorted() -> None:
-    from google.protobuf import json_format
-
+def test_the_order_does_not_depend_on_the_order_in_the_file() -> None:
     spec = json_format.ParseDict(_file().spec, pipeline_spec_pb2.PipelineSpec())
     assert task_order(spec) == ["First", "Second"]
 
 
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_emulate_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text(yaml.safe_dump(_file().spec))
     command = ["kubeflow", "emulate", str(file), "--output", str(tmp_path / "run")]
     assert main([*command, "--set", "text"]) == 2
     assert "--set text: write name=value" in capsys.readouterr().err
     assert main([*command, "--set", "txt=c"]) == 2
-    assert "parameter 'txt' is unknown; the run has text" in capsys.readouterr().err
+    assert "parameter 'txt' is unknown; the parameters are text" in capsys.readouterr().err
     assert main([*command, "--set", "text=c"]) == 0
-    assert "all 2 nodes are through" in capsys.readouterr().out
+    assert "all 2 nodes finished" in capsys.readouterr().out
     assert main(command) == 2
     assert f"{tmp_path / 'run'}{os.sep}".rstrip(os.sep) in capsys.readouterr().err

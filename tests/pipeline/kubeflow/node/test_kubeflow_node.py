@@ -1,4 +1,4 @@
-"""What our entry point mends: a node run in this process as the backend would run it, and stock TFX failing there."""
+"""The entry point's workarounds: nodes run in this process as by the backend, and TFX's own command fails there."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ from tfx.orchestration.kubeflow.v2 import compiler_utils
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 from tfx.types import standard_artifacts
 
-from pipeline.kubeflow.node.executor_input import store_metadata
-from pipeline.kubeflow.node.run import run as node
-from pipeline.kubeflow.node.storage_mounts import local_path
+from pipeline.kubeflow.node.backend import local_path, store_metadata
+from pipeline.kubeflow.node.run import prepare_answer, run_node, unwrap_metadata
 
 STATS_OPTIONS = tfdv.StatsOptions(feature_allowlist=["height", "width"]).to_json()
 SCHEMA_TEXT = 'feature { name: "classes" }'
 
 
 class Backend:
-    """Tells a node what KFP's driver would, and reads its answer."""
+    """Builds a node's arguments in the way KFP's driver builds them, and reads its answer.
+
+    Attributes:
+        folder: the launcher's root.
+        output_file: the file with the node's answer.
+    """
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -46,13 +50,13 @@ class Backend:
         for name, value in parameters.items():
             message.inputs.parameter_values[name].string_value = value
             spec.parameters[name].parameter_type = pipeline_spec_pb2.ParameterType.STRING
-        for name, (kind, uri, metadata) in (inputs or {}).items():
-            spec.artifacts[name].artifact_type.instance_schema = compiler_utils.get_artifact_schema(kind)
+        for name, (artifact_type, uri, metadata) in (inputs or {}).items():
+            spec.artifacts[name].artifact_type.instance_schema = compiler_utils.get_artifact_schema(artifact_type)
             values = store_metadata(json_format.ParseDict(metadata, struct_pb2.Struct()))
             message.inputs.artifacts[name].artifacts.add(uri=uri, metadata=values).type.instance_schema = ""
-        for name, kind in outputs.items():
+        for name, artifact_type in outputs.items():
             artifact = message.outputs.artifacts[name].artifacts.add(uri=f"minio://bucket/run/{name}")
-            artifact.type.instance_schema = compiler_utils.get_artifact_schema(kind)
+            artifact.type.instance_schema = compiler_utils.get_artifact_schema(artifact_type)
         if publish_logs:
             logs = message.outputs.artifacts["executor-logs"].artifacts.add(uri="minio://bucket/run/executor-logs")
             logs.type.schema_title = "system.Artifact"
@@ -64,13 +68,14 @@ class Backend:
         )
 
     def answer(self) -> dict[str, Any]:
-        return json.loads(self.output_file.read_text())
+        answer: dict[str, Any] = json.loads(self.output_file.read_text())
+        return answer
 
 
 @pytest.fixture
 def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Backend:
     monkeypatch.setenv("ARTIFACT_LOCAL_PATH", str(tmp_path))
-    (tmp_path / "minio/bucket/run").mkdir(parents=True)  # the parent of the output folders alone
+    (tmp_path / "minio/bucket/run").mkdir(parents=True)  # the launcher creates only the parent of the output folders
     return Backend(tmp_path)
 
 
@@ -83,8 +88,8 @@ def _curated_schema(backend: Backend, **settings: Any) -> argparse.Namespace:
     )
 
 
-def test_a_node_writes_to_the_launchers_folder_and_names_the_uri(backend: Backend) -> None:
-    node.run_node(_curated_schema(backend), [])
+def test_a_node_writes_to_the_launchers_folder_and_answers_with_the_uri(backend: Backend) -> None:
+    run_node(_curated_schema(backend), [])
     assert "classes" in (backend.folder / "minio/bucket/run/schema/schema.pbtxt").read_text()
     (artifact,) = backend.answer()["artifacts"]["schema"]["artifacts"]
     assert artifact["uri"] == "minio://bucket/run/schema"
@@ -93,7 +98,7 @@ def test_a_node_writes_to_the_launchers_folder_and_names_the_uri(backend: Backen
 
 
 def test_a_node_reads_an_input_without_a_type(backend: Backend, examples: Any) -> None:
-    """StatisticsGen, TFX's own, over records that the launcher has downloaded."""
+    """TFX's StatisticsGen reads records that the launcher has downloaded."""
     uri = "minio://bucket/before/examples"
     target = Path(local_path(uri))
     target.parent.mkdir(parents=True)
@@ -105,14 +110,14 @@ def test_a_node_reads_an_input_without_a_type(backend: Backend, examples: Any) -
         inputs={"examples": (standard_artifacts.Examples, uri, metadata)},
         outputs={"statistics": standard_artifacts.ExampleStatistics},
     )
-    node.run_node(options, ["--runner=DirectRunner", "--allow_unsafe_triggers", "--sdk_container_image=unused"])
+    run_node(options, ["--runner=DirectRunner", "--allow_unsafe_triggers", "--sdk_container_image=unused"])
     assert (backend.folder / "minio/bucket/run/statistics/Split-train/FeatureStats.pb").is_file()
     (artifact,) = backend.answer()["artifacts"]["statistics"]["artifacts"]
     assert json.loads(artifact["metadata"]["split_names"]) == ["train", "val"]
 
 
-def test_an_example_gens_driver_is_run(backend: Backend, tmp_path: Path) -> None:
-    """CsvExampleGen: without its driver it has no span and no pattern for its files."""
+def test_the_driver_of_an_example_gen_runs(backend: Backend, tmp_path: Path) -> None:
+    """Without its driver, CsvExampleGen has neither a span nor a pattern for its files."""
     data = tmp_path / "data"
     data.mkdir()
     (data / "rows.csv").write_text("a,b\n1,2\n3,4\n5,6\n")
@@ -125,21 +130,21 @@ def test_an_example_gens_driver_is_run(backend: Backend, tmp_path: Path) -> None
         parameters=parameters,
         outputs={"examples": standard_artifacts.Examples},
     )
-    node.run_node(options, ["--runner=DirectRunner", "--allow_unsafe_triggers", "--sdk_container_image=unused"])
+    run_node(options, ["--runner=DirectRunner", "--allow_unsafe_triggers", "--sdk_container_image=unused"])
     assert list((backend.folder / "minio/bucket/run/examples/Split-train").iterdir())
 
 
-def test_stock_tfx_can_not_import_the_backends_logs(backend: Backend) -> None:
+def test_tfxs_own_command_cannot_import_the_type_of_the_logs(backend: Backend) -> None:
     with pytest.raises(ImportError, match=r"Could not import system\.Artifact"):
         kubeflow_v2_run_executor.main((_curated_schema(backend), []))
 
 
-def test_stock_tfx_has_no_file_system_for_minio(backend: Backend) -> None:
+def test_tfxs_own_command_has_no_file_system_for_minio(backend: Backend) -> None:
     with pytest.raises(Exception, match="minio"):
         kubeflow_v2_run_executor.main((_curated_schema(backend, publish_logs=False), []))
 
 
-def test_stock_tfx_needs_the_inputs_types(backend: Backend) -> None:
+def test_tfxs_own_command_needs_the_types_of_the_inputs(backend: Backend) -> None:
     options = backend.options(
         "tfx.components.statistics_gen.executor.Executor",
         parameters={},
@@ -151,17 +156,17 @@ def test_stock_tfx_needs_the_inputs_types(backend: Backend) -> None:
         kubeflow_v2_run_executor.main((options, []))
 
 
-def test_metadata_comes_out_of_its_wrapping_and_nulls_go() -> None:
+def test_metadata_are_unwrapped_and_nulls_are_removed() -> None:
     metadata = json_format.ParseDict({"list": [1, 2], "struct": {"a": "b"}, "text": "c"}, struct_pb2.Struct())
     executor_input = pipeline_spec_pb2.ExecutorInput()
     executor_input.inputs.artifacts["x"].artifacts.add(metadata=store_metadata(metadata))
-    node.unwrap_metadata(executor_input)
+    unwrap_metadata(executor_input)
     assert executor_input.inputs.artifacts["x"].artifacts[0].metadata == metadata
 
     output = pipeline_spec_pb2.ExecutorOutput()
     values = json_format.ParseDict({"a": None, "b": 1, "model": "/s3/bucket/model"}, struct_pb2.Struct())
     output.artifacts["x"].artifacts.add(uri="/gcs/bucket/x", metadata=values)
-    node.as_launcher_expects(output)
+    prepare_answer(output)
     assert json_format.MessageToDict(output.artifacts["x"].artifacts[0]) == {
         "uri": "gs://bucket/x",
         "metadata": {"b": 1.0, "model": "s3://bucket/model"},

@@ -1,20 +1,22 @@
-"""What the tests of the commands that talk to a server share: a small spec, and the commands themselves."""
+"""Helpers for tests of `vocseg kubeflow`: a small specification, and a function that runs the commands."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from pipeline import cli
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NODES = ("VocExampleGen", "SegmentationTrainer-fcn8", "Pusher")
 IMAGE = "registry.example/voc-seg:0.1.0"
 
 
 def small_spec() -> dict[str, Any]:
-    """A spec of three nodes and four parameters, as the compiler writes them."""
+    """Returns a specification with three nodes and four parameters, in the compiler's format."""
     tasks: dict[str, Any] = {}
     for index, node in enumerate(NODES):
         tasks[node] = {"componentRef": {"name": f"comp-{node}"}, "taskInfo": {"name": node}}
@@ -41,6 +43,7 @@ def small_spec() -> dict[str, Any]:
 
 
 def write_spec(path: Path, spec: dict[str, Any] | None = None) -> Path:
+    """Writes a specification, by default the small one, and returns the path."""
     path.write_text(yaml.safe_dump(spec or small_spec(), sort_keys=False))
     return path
 

@@ -1,8 +1,10 @@
-"""A server on localhost that answers as the API of Kubeflow Pipelines does, v2beta1 and the paths that logs need.
+"""A server on localhost that imitates the API of Kubeflow Pipelines: v2beta1, and the older paths for logs.
 
-Paths, JSON and error bodies are those of kubeflow/pipelines' `backend/api/v2beta1` and its gRPC gateway. A run goes
-through the states that a test lays out, a step each time that it is looked at.
+Paths, JSON and error bodies are those of kubeflow/pipelines' `backend/api/v2beta1` and its gRPC gateway. A test sets
+the states of its runs; each request for a run moves the run to the next state.
 """
+# All handlers have the same parameters.
+# ruff: noqa: ARG002
 
 from __future__ import annotations
 
@@ -10,14 +12,16 @@ import dataclasses
 import json
 import re
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 NEVER = "1970-01-01T00:00:00Z"
 BEGIN, END = "2026-03-01T10:00:00Z", "2026-03-01T10:02:05Z"
@@ -25,6 +29,8 @@ WORKFLOW = "small-x7k2p"
 
 
 class RefusalError(Exception):
+    """Makes the server answer with an HTTP error; `code` is the gRPC code."""
+
     def __init__(self, status: int, code: int, message: str):
         super().__init__(message)
         self.status, self.code = status, code
@@ -32,16 +38,24 @@ class RefusalError(Exception):
 
 @dataclasses.dataclass
 class KFPServer:
-    """What the server holds and how it behaves.
+    """The server's content and behaviour.
 
     Attributes:
-        token: the bearer token that requests need; none by default.
-        forbidden: whether the token's owner may do nothing.
-        login_page: whether a login stands in front of the API.
-        web_page_only: whether it is the web page's proxy, which does not hand on v1alpha1.
-        multi_user: whether namespaces are needed.
-        states: what a new run goes through.
-        failures: how many of the coming looks at a run get a 503.
+        url: the server's address.
+        token: the bearer token that requests need; None if they need no token.
+        forbidden: whether the user lacks all permissions.
+        login_page: whether the server answers every request with a login page.
+        web_page_only: whether it is the web server in front of the API, which does not forward v1alpha1.
+        multi_user: whether the server has several users, with namespaces.
+        states: the states of each new run, one per request.
+        failed_node: the node that fails if the run fails.
+        failures: number of coming requests for a run that get the status 503.
+        experiments: the experiments by id.
+        runs: the runs by id.
+        run_requests: number of requests for each run so far.
+        recurring: the recurring runs by id.
+        logs: the logs by pod.
+        workflow: the Argo workflow of all runs.
         requests: method, path and query of every request.
     """
 
@@ -56,7 +70,7 @@ class KFPServer:
     failures: int = 0
     experiments: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     runs: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    looks: dict[str, int] = dataclasses.field(default_factory=dict)
+    run_requests: dict[str, int] = dataclasses.field(default_factory=dict)
     recurring: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     logs: dict[str, str] = dataclasses.field(default_factory=dict)
     workflow: dict[str, Any] | None = None
@@ -89,7 +103,7 @@ class KFPServer:
         return self.add_experiment(body["display_name"], body.get("namespace", ""))
 
     def create_run(self, query: Any, body: Any) -> Any:
-        _checked_spec(body)
+        _check_spec(body)
         self._experiment(body)
         run_id = f"run-{len(self.runs) + 1}"
         self.runs[run_id] = {**body, "run_id": run_id, "created_at": BEGIN}
@@ -101,7 +115,7 @@ class KFPServer:
         if self.failures:
             self.failures -= 1
             raise RefusalError(503, 14, "upstream connect error")
-        self.looks[run_id] = self.looks.get(run_id, -1) + 1
+        self.run_requests[run_id] = self.run_requests.get(run_id, -1) + 1
         return self._shown(run_id)
 
     def list_runs(self, query: dict[str, str], body: Any) -> Any:
@@ -113,7 +127,7 @@ class KFPServer:
         return {"runs": chosen[: int(query["page_size"])], "total_size": len(chosen)}
 
     def create_recurring(self, query: Any, body: Any) -> Any:
-        _checked_spec(body)
+        _check_spec(body)
         self._experiment(body)
         recurring_id = f"recurring-{len(self.recurring) + 1}"
         status = "ENABLED" if body["mode"] == "ENABLE" else "DISABLED"
@@ -162,7 +176,7 @@ class KFPServer:
 
     def _shown(self, run_id: str) -> dict[str, Any]:
         run = self.runs[run_id]
-        state = self.states[min(max(self.looks.get(run_id, 0), 0), len(self.states) - 1)]
+        state = self.states[min(max(self.run_requests.get(run_id, 0), 0), len(self.states) - 1)]
         finished = state in ("SUCCEEDED", "FAILED", "CANCELED")
         spec = run["pipeline_spec"]
         tasks = spec.get("pipeline_spec", spec)["root"]["dag"]["tasks"]
@@ -189,7 +203,7 @@ class KFPServer:
         return shown
 
 
-_ROUTES = (
+_ROUTES: tuple[tuple[str, Callable[..., Any]], ...] = (
     (r"GET /apis/v2beta1/healthz", KFPServer.healthz),
     (r"GET /apis/v2beta1/experiments", KFPServer.list_experiments),
     (r"POST /apis/v2beta1/experiments", KFPServer.create_experiment),
@@ -206,8 +220,8 @@ _ROUTES = (
 )
 
 
-def _checked_spec(body: dict[str, Any]) -> None:
-    """What the server's template check does first: the spec must be of a version that it knows, with known images."""
+def _check_spec(body: dict[str, Any]) -> None:
+    """Imitates the server's first checks of a specification: its schema version and the types of parameters."""
     values = body["pipeline_spec"]
     spec = json_format.ParseDict(values.get("pipeline_spec", values), pipeline_spec_pb2.PipelineSpec())
     if not spec.schema_version.startswith("2."):
@@ -260,8 +274,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running() -> Iterator[KFPServer]:
-    """Starts a server for a test."""
+def running_server() -> Iterator[KFPServer]:
+    """Runs a server inside the `with` block."""
     kfp = KFPServer()
     kfp.add_experiment("Default")
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"kfp": kfp}))

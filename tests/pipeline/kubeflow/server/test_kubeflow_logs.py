@@ -1,22 +1,25 @@
-"""`vocseg kubeflow logs`: which pods a node has, and the two places that their logs are read from."""
+"""`vocseg kubeflow logs`: it finds a node's pods and reads their logs from two places."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
 from tests.pipeline.kubeflow.server.cluster_commands import NODES, vocseg_kubeflow, write_spec
-from tests.pipeline.kubeflow.server.kfp_server import WORKFLOW, KFPServer, running
+from tests.pipeline.kubeflow.server.kfp_server import WORKFLOW, KFPServer, running_server
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Capture = pytest.CaptureFixture[str]
 TRAINER = "SegmentationTrainer-fcn8"
 
 
 def argo_workflow() -> dict[str, Any]:
-    """What Argo makes of the small spec: a driver and an executor a node; the trainer was tried twice."""
+    """Argo's workflow for the small specification: per node a driver and an executor; the trainer ran twice."""
     nodes: dict[str, Any] = {}
 
     def add(number: int, display: str, kind: str, template: str, phase: str, children: tuple[int, ...]) -> None:
@@ -43,7 +46,7 @@ def argo_workflow() -> dict[str, Any]:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[KFPServer]:
-    with running() as kfp:
+    with running_server() as kfp:
         kfp.states, kfp.failed_node, kfp.workflow = ("FAILED",), TRAINER, argo_workflow()
         kfp.logs = {
             f"{WORKFLOW}-system-container-impl-3": "10 pairs\n",
@@ -55,7 +58,9 @@ def server(tmp_path: Path) -> Iterator[KFPServer]:
 
 
 @pytest.mark.parametrize("web_page_only", [False, True])
-def test_without_a_node_all_that_failed(server: KFPServer, capsys: Any, web_page_only: bool) -> None:
+def test_without_a_node_the_logs_of_all_failed_nodes_are_printed(
+    server: KFPServer, capsys: Capture, web_page_only: bool
+) -> None:
     server.web_page_only = web_page_only
     capsys.readouterr()
     assert vocseg_kubeflow("logs", "run-1", "--host", server.url) == 0
@@ -66,7 +71,7 @@ def test_without_a_node_all_that_failed(server: KFPServer, capsys: Any, web_page
         assert server.requests[-1][2]["podnamespace"] == "team"
 
 
-def test_a_node_by_name(server: KFPServer, capsys: Any) -> None:
+def test_the_logs_of_one_node_are_printed(server: KFPServer, capsys: Capture) -> None:
     capsys.readouterr()
     assert vocseg_kubeflow("logs", "run-1", NODES[0], "--host", server.url) == 0
     assert capsys.readouterr().out == "10 pairs\n"
@@ -74,21 +79,22 @@ def test_a_node_by_name(server: KFPServer, capsys: Any) -> None:
     assert capsys.readouterr().out.startswith("first try")
 
 
-def test_nodes_without_a_log_are_told_apart(server: KFPServer, capsys: Any) -> None:
+def test_each_reason_for_a_missing_log_has_its_own_message(server: KFPServer, capsys: Capture) -> None:
     arguments = ("--host", server.url)
     assert vocseg_kubeflow("logs", "run-1", "Trainer", *arguments) == EXIT_USAGE
-    assert f"no node 'Trainer'; it has {', '.join(NODES)}" in capsys.readouterr().err
+    assert f"no node 'Trainer'; the nodes are {', '.join(NODES)}" in capsys.readouterr().err
     assert vocseg_kubeflow("logs", "run-1", "Pusher", *arguments) == EXIT_USAGE
-    assert "Pusher has no container: it has not begun" in capsys.readouterr().err
+    assert "Pusher has no container: it has not started" in capsys.readouterr().err
     server.logs.clear()
     assert vocseg_kubeflow("logs", "run-1", *arguments) == EXIT_FAILED
     error = capsys.readouterr().err
     assert "Failed to read logs from pod" in error
     assert f"kubectl logs -n team {WORKFLOW}-retry-system-container-impl-7 -c main" in error
+    assert server.workflow
     for status in server.workflow["status"]["nodes"].values():
         status["phase"] = "Succeeded"
     assert vocseg_kubeflow("logs", "run-1", *arguments) == EXIT_USAGE
-    assert "no node of the run has failed; name one: " in capsys.readouterr().err
+    assert "no node of the run has failed; name a node to read its log. The nodes are " in capsys.readouterr().err
     server.workflow = None
     assert vocseg_kubeflow("logs", "run-1", *arguments) == EXIT_FAILED
     assert "kubectl get pods -l pipeline/runid=run-1" in capsys.readouterr().err

@@ -1,6 +1,8 @@
-"""What the emulated driver tells a container, and what the emulated metadata store makes of the answer."""
+"""The message of the emulated driver to a container, and the metadata that the emulated store returns."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
@@ -8,14 +10,15 @@ from google.protobuf import json_format, struct_pb2
 from hypothesis import given, settings
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipeline.kubeflow.node.executor_input import (
+from pipeline.kubeflow.node.backend import (
     BackendError,
     StoredArtifact,
     build_executor_input,
+    local_path,
+    remote_uri,
     run_arguments,
     store_metadata,
 )
-from pipeline.kubeflow.node.storage_mounts import local_path, remote_uri
 
 TASK = {
     "taskInfo": {"name": "Train-a"},
@@ -31,10 +34,10 @@ TASK = {
 COMPONENT = {"outputDefinitions": {"artifacts": {"model": {"artifactType": {"instanceSchema": "title: tfx.Model\n"}}}}}
 
 
-def _build(**changes: object) -> pipeline_spec_pb2.ExecutorInput:
+def _build(**changes: Any) -> pipeline_spec_pb2.ExecutorInput:
     metadata = struct_pb2.Struct()
     metadata["split_names"] = '["train"]'
-    settings = {
+    arguments: dict[str, Any] = {
         "run_root": "minio://bucket/run",
         "salt": "salt",
         "output_file": "/tmp/out.json",
@@ -45,11 +48,11 @@ def _build(**changes: object) -> pipeline_spec_pb2.ExecutorInput:
     return build_executor_input(
         json_format.ParseDict(TASK, pipeline_spec_pb2.PipelineTaskSpec()),
         json_format.ParseDict(COMPONENT, pipeline_spec_pb2.ComponentSpec()),
-        **settings,
+        **arguments,
     )
 
 
-def test_the_message_is_the_backends_own_with_its_peculiarities() -> None:
+def test_the_message_is_that_of_the_backend_with_its_deviations() -> None:
     assert json_format.MessageToDict(_build()) == {
         "inputs": {
             "parameterValues": {"epochs": 3.0, "rate": 0.5},
@@ -91,11 +94,11 @@ def test_the_message_is_the_backends_own_with_its_peculiarities() -> None:
     }
 
 
-def test_a_backend_may_keep_no_logs() -> None:
+def test_without_published_logs_there_is_no_output_for_them() -> None:
     assert set(_build(publish_logs=False).outputs.artifacts) == {"model"}
 
 
-def test_an_input_that_nobody_wrote_is_refused() -> None:
+def test_an_input_that_no_task_has_written_is_refused() -> None:
     with pytest.raises(BackendError, match="cannot find output artifact key 'examples' in producer task 'Gen'"):
         _build(stored={})
 
@@ -110,7 +113,7 @@ def _spec() -> pipeline_spec_pb2.PipelineSpec:
     )
 
 
-def test_a_runs_parameters_go_over_the_defaults() -> None:
+def test_given_parameters_override_the_defaults() -> None:
     assert run_arguments(_spec(), {"devkit": "gs://b/VOC2012"}) == {"devkit": "gs://b/VOC2012", "epochs": 0.0}
     assert run_arguments(_spec(), {"devkit": "x", "epochs": "4"})["epochs"] == 4
 
@@ -119,16 +122,16 @@ def test_a_runs_parameters_go_over_the_defaults() -> None:
     ("given", "message"),
     [
         ({}, "parameter 'devkit' has no default; give it with --set devkit="),
-        ({"devkit": "x", "epoch": "3"}, "parameter 'epoch' is unknown; the run has devkit, epochs"),
+        ({"devkit": "x", "epoch": "3"}, "parameter 'epoch' is unknown; the parameters are devkit, epochs"),
         ({"devkit": "x", "epochs": "many"}, "parameter 'epochs' must be a whole number, not 'many'"),
     ],
 )
-def test_a_wrong_parameter_is_named(given: dict[str, str], message: str) -> None:
+def test_an_invalid_parameter_is_refused(given: dict[str, str], message: str) -> None:
     with pytest.raises(BackendError, match=message):
         run_arguments(_spec(), given)
 
 
-def test_the_store_wraps_lists_and_structs_and_makes_numbers_of_booleans() -> None:
+def test_the_store_wraps_lists_and_structs_and_converts_booleans_to_numbers() -> None:
     metadata = json_format.ParseDict({"a": [1], "b": {"c": "d"}, "e": True, "f": "g"}, struct_pb2.Struct())
     assert json_format.MessageToDict(store_metadata(metadata)) == {
         "a": {"list": [1.0]},
@@ -148,18 +151,18 @@ def test_the_store_refuses_nulls() -> None:
     st.sampled_from(["gs://", "s3://", "minio://"]),
     st.text("abc/._-", min_size=1).filter(lambda key: not key.startswith("/")),
 )
-def test_a_path_in_the_container_leads_back_to_its_uri(scheme: str, key: str) -> None:
+def test_a_local_path_is_converted_back_to_its_uri(scheme: str, key: str) -> None:
     assert local_path(scheme + key).startswith("/")
     assert remote_uri(local_path(scheme + key)) == scheme + key
 
 
-def test_what_lies_in_no_object_store_keeps_its_name() -> None:
+def test_other_places_are_not_converted() -> None:
     for place in ("/data/voc", "hdfs://name/voc", "ram://x"):
         assert local_path(place) == place
         assert remote_uri(place) == place
 
 
-def test_the_launchers_root_may_be_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_launchers_root_can_be_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARTIFACT_LOCAL_PATH", "/scratch/")
     assert local_path("minio://b/k") == "/scratch/minio/b/k"
     assert remote_uri("/scratch/minio/b/k") == "minio://b/k"

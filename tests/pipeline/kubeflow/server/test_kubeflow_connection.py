@@ -1,0 +1,134 @@
+"""The connection to a server: tokens, namespaces, login pages, and servers that do not answer."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
+from pipeline.kubeflow.server import client, runs
+from tests.pipeline.kubeflow.server.cluster_commands import vocseg_kubeflow
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.pipeline.kubeflow.server.kfp_server import KFPServer
+
+TOKEN = "a-token-that-must-not-be-shown"
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_a_token_comes_from_a_file_or_the_environment(
+    server: KFPServer, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    server.token = TOKEN
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    assert vocseg_kubeflow("submit", spec, "--host", server.url, "--token-file", file) == 0
+    monkeypatch.setenv(client.TOKEN_FILE_VARIABLE, str(file))
+    assert vocseg_kubeflow("list", "--host", server.url) == 0
+    monkeypatch.setenv(client.TOKEN_VARIABLE, "wrong")  # overrides the variable with the file
+    assert vocseg_kubeflow("list", "--host", server.url) == EXIT_FAILED
+    monkeypatch.setenv(client.TOKEN_VARIABLE, TOKEN)
+    monkeypatch.setenv(client.HOST_VARIABLE, server.url)
+    assert vocseg_kubeflow("list") == 0
+    printed = capsys.readouterr()
+    assert TOKEN not in printed.out + printed.err
+    assert TOKEN not in json.dumps(server.runs)
+
+
+def test_a_renewed_token_file_is_read_again(server: KFPServer, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("old")
+    server.token = "old"
+    connection = client.connect(server.url, token_file=file)
+    assert runs.list_runs(connection) == []
+    server.token = "new"
+    with pytest.raises(client.ServerError, match="refused the token"):
+        runs.list_runs(connection)
+    file.write_text("new")
+    assert runs.list_runs(connection) == []
+
+
+def test_a_refused_token_is_reported(server: KFPServer, spec: Path, tmp_path: Path, capsys: Capture) -> None:
+    server.token = TOKEN
+    file = tmp_path / "token"
+    file.write_text("expired")
+    assert vocseg_kubeflow("submit", spec, "--host", server.url, "--token-file", file) == EXIT_FAILED
+    assert capsys.readouterr().err == (
+        f"vocseg: {server.url} refused the token (401): Request header error: there is no user identity header. "
+        "If the token has expired, get a new one\n"
+    )
+    assert vocseg_kubeflow("submit", spec, "--host", server.url) == EXIT_FAILED
+    assert "needs a token (401): give --token-file FILE" in capsys.readouterr().err
+    assert server.runs == {}
+
+
+def test_a_missing_permission_is_reported(server: KFPServer, spec: Path, capsys: Capture) -> None:
+    server.forbidden = server.multi_user = True
+    assert vocseg_kubeflow("submit", spec, "--host", server.url, "--namespace", "team") == EXIT_FAILED
+    error = capsys.readouterr().err
+    assert "you lack the permission for this request in namespace team (403)" in error
+    assert "no role binding" in error
+    assert vocseg_kubeflow("list", "--host", server.url) == EXIT_FAILED
+    assert "give --namespace" in capsys.readouterr().err
+
+
+def test_requests_contain_the_namespace(server: KFPServer, spec: Path) -> None:
+    server.multi_user = True
+    arguments = ("--host", server.url, "--namespace", "team")
+    assert vocseg_kubeflow("submit", spec, *arguments, "--experiment", "new") == 0
+    assert vocseg_kubeflow("list", *arguments) == 0
+    assert [made["namespace"] for made in server.experiments.values() if made["display_name"] == "new"] == ["team"]
+    assert server.requests[-1][2]["namespace"] == "team"
+
+
+@pytest.mark.parametrize("namespace", [(), ("--namespace", "team")])
+def test_a_login_page_is_reported(server: KFPServer, spec: Path, capsys: Capture, namespace: tuple[str, ...]) -> None:
+    server.login_page = True
+    assert vocseg_kubeflow("submit", spec, "--host", server.url, *namespace) == EXIT_FAILED
+    assert f"{server.url} answered with a web page instead of the API" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("namespace", [(), ("--namespace", "team")])
+def test_a_server_that_is_down_is_reported(spec: Path, capsys: Capture, namespace: tuple[str, ...]) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        host = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    assert vocseg_kubeflow("submit", spec, "--host", host, *namespace) == EXIT_FAILED
+    error = capsys.readouterr().err
+    assert error.startswith(f"vocseg: no answer from {host}: Connection refused. Check that the server runs")
+    assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize("namespace", [(), ("--namespace", "team")])
+def test_a_server_that_never_answers_is_reported(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, namespace: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.2)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        host = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert vocseg_kubeflow("list", "--host", host, *namespace) == EXIT_FAILED
+        assert f"no answer from {host}: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["", "two words", "tökén"])
+def test_a_file_without_a_valid_token_is_refused(
+    server: KFPServer, tmp_path: Path, capsys: Capture, content: str
+) -> None:
+    (tmp_path / "token").write_text(content)
+    assert vocseg_kubeflow("list", "--host", server.url, "--token-file", tmp_path / "token") == EXIT_USAGE
+    assert "--token-file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--token", "--tok"])
+def test_a_token_cannot_be_an_argument(server: KFPServer, option: str) -> None:
+    """Neither as an option of its own nor through an abbreviation of `--token-file`."""
+    with pytest.raises(SystemExit):
+        vocseg_kubeflow("list", "--host", server.url, option, TOKEN)

@@ -1,4 +1,4 @@
-"""Every path and every name on docs/architecture.md exists. Reads source files without importing them."""
+"""Every path and name on docs/architecture.md exists, and on the other pages. Source files are read, not imported."""
 
 from __future__ import annotations
 
@@ -11,12 +11,36 @@ import pytest
 
 PROJECT = Path(__file__).parents[1]
 PAGE = PROJECT / "docs/architecture.md"
+PAGES = [
+    "README.md",
+    "kubeflow/README.md",
+    "tfds_voc_seg/README.md",
+    *(f"docs/{file.name}" for file in sorted((PROJECT / "docs").glob("*.md"))),
+]
 PACKAGES = ("tfds_voc_seg", "components", "pipeline", "benchmarks", "tests")
 TOP_LEVEL = (*PACKAGES, "docs", "kubeflow", "pyproject.toml")
 
-CODE_SPANS = sorted(set(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", PAGE.read_text(), flags=re.DOTALL))))
-PATHS = [span for span in CODE_SPANS if re.fullmatch(r"[\w./-]+", span) and span.partition("/")[0] in TOP_LEVEL]
-NAMES = [span for span in CODE_SPANS if re.fullmatch(rf"({'|'.join(PACKAGES)})(\.\w+)+", span)]
+
+def without_code_blocks(page: Path) -> str:
+    return re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+
+
+def code_spans(page: Path) -> list[str]:
+    return sorted(set(re.findall(r"`([^`\n]+)`", without_code_blocks(page))))
+
+
+def named_paths(page: Path) -> list[str]:
+    return [
+        span for span in code_spans(page) if re.fullmatch(r"[\w./-]+", span) and span.partition("/")[0] in TOP_LEVEL
+    ]
+
+
+def dotted_names(page: Path) -> list[str]:
+    return [span for span in code_spans(page) if re.fullmatch(rf"({'|'.join(PACKAGES)})(\.\w+)+", span)]
+
+
+def path_exists(path: str) -> bool:
+    return (PROJECT / path).is_dir() if path.endswith("/") else (PROJECT / path).exists()
 
 
 @functools.cache
@@ -53,20 +77,21 @@ def exists(dotted: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_every_path_exists(path: str) -> None:
-    assert (PROJECT / path).is_dir() if path.endswith("/") else (PROJECT / path).exists()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_name_exists(name: str) -> None:
-    assert exists(name)
+@pytest.mark.parametrize("page", PAGES)
+def test_paths_names_and_links_exist(page: str) -> None:
+    file = PROJECT / page
+    paths, names = named_paths(file), dotted_names(file)
+    links = re.findall(r"\]\(((?!http)[^)#]+)\)", without_code_blocks(file))
+    assert [path for path in paths if not path_exists(path)] == []
+    assert [name for name in names if not exists(name)] == []
+    assert [link for link in links if not (file.parent / link).exists()] == []
+    assert file != PAGE or (len(paths) > 50 and len(names) > 50)
 
 
 @pytest.mark.parametrize("package", PACKAGES[:3])
 def test_every_package_is_on_the_page(package: str) -> None:
     folders = [file.parent.relative_to(PROJECT).as_posix() for file in (PROJECT / package).glob("*/__init__.py")]
-    assert [folder for folder in folders if f"{folder}/" not in CODE_SPANS] == []
+    assert [folder for folder in folders if f"{folder}/" not in named_paths(PAGE)] == []
 
 
 def test_the_modules_that_a_row_names_exist() -> None:

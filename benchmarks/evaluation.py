@@ -58,9 +58,9 @@ def seconds_of_evaluation(spec: Any, masks: Any) -> float:
     import tensorflow as tf
 
     from components.segmentation_evaluator.evaluation import BATCH_SIZE
-    from components.segmentation_evaluator.segmentation import BatchSegmenter
+    from components.segmentation_evaluator.segmentation import RecordSegmenter
 
-    segment = BatchSegmenter(spec.models, spec.image_size, len(spec.class_names), masks)
+    segment = RecordSegmenter(spec.models, spec.image_size, len(spec.class_names), masks)
     records = [record.numpy() for record in tf.data.TFRecordDataset(spec.files)]
 
     def run(some: list[bytes]) -> None:
@@ -79,11 +79,11 @@ def seconds_of_bare_prediction(spec: Any, masks: Any) -> float:
     from components.metrics.counts import pixel_counts
     from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE
     from components.segmentation_evaluator.evaluation import BATCH_SIZE
-    from components.segmentation_evaluator.segmentation import BatchSegmenter
+    from components.segmentation_evaluator.segmentation import RecordSegmenter
 
     loaded = {name: tf.saved_model.load(folder) for name, folder in spec.models.items()}
     signatures = [model.signatures[SCORE_IMAGES_SIGNATURE] for model in loaded.values()]
-    decode = BatchSegmenter({}, spec.image_size, len(spec.class_names), masks)
+    decode = RecordSegmenter({}, spec.image_size, len(spec.class_names), masks)
     decoded = [image for record in tf.data.TFRecordDataset(spec.files) for image in decode([record.numpy()])]
 
     def run(some: list[Any]) -> None:

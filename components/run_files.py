@@ -93,6 +93,8 @@ IMAGES_FILE = "images.jsonl"
 EXAMPLES_FOLDER = "examples"
 """Pictures of the best, median and worst images: one folder per image, with a `<model>.png` per model beside the files
 below."""
+BASELINE_MODEL = "in-service"
+"""The name of the model in service among the evaluated models; the names of candidates contain no hyphen."""
 PHOTO_FILE = "photo.png"
 TRUTH_FILE = "truth.png"
 

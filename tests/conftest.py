@@ -1,4 +1,4 @@
-"""Small real inputs that the tests share: a drawn devkit, its records, hand-made artifacts."""
+"""Small real inputs that the tests share: a drawn devkit, its records and artifacts with models."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import functools
 import gc
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tfds_voc_seg.sample.devkit import write_sample_devkit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -30,13 +32,13 @@ NODES_BESIDE_TRAINERS = (
     "ModelSelector",
     "Pusher",
 )
-"""The pipeline's node ids; each candidate has a trainer besides."""
+"""The ids of the pipeline's nodes, except the trainers, of which there is one per candidate."""
 
 TRAIN_IMAGES, VAL_IMAGES, IMAGE_SIZE = 10, 5, 32
 
 LONG_FILES = (
     "test_pipeline.py",
-    "test_evaluation_and_selection.py",
+    "test_segmentation_evaluator.py",
     "test_what_is_published.py",
     "test_report_in_browser.py",
     "test_demo_in_browser.py",
@@ -45,12 +47,12 @@ LONG_FILES = (
     "test_networks.py",
     "test_model_smoke_test.py",
 )
-"""Files of tests that take longest: they come first, for one that comes last leaves the other core idle."""
+"""The slowest test files: they run first, because a slow file at the end would leave the other core idle."""
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Imports without garbage collections: the libraries make a million objects, and none of them is garbage."""
+    """Disables the garbage collection during imports: the libraries create a million objects, none of them garbage."""
     gc.disable()
     try:
         return (yield)
@@ -61,13 +63,13 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    order = {name: place for place, name in enumerate(LONG_FILES)}
+    order = {name: index for index, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture(scope="session")
 def devkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A devkit that tests only read."""
+    """A devkit that tests only read, never change."""
     folder = tmp_path_factory.mktemp("devkit") / "VOC2012"
     write_sample_devkit(folder, train_images=TRAIN_IMAGES, val_images=VAL_IMAGES)
     return folder
@@ -75,7 +77,7 @@ def devkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own_devkit(tmp_path: Path) -> Path:
-    """A devkit that a test may damage."""
+    """A devkit that a test may change."""
     folder = tmp_path / "VOC2012"
     write_sample_devkit(folder, train_images=4, val_images=2)
     return folder
@@ -83,7 +85,7 @@ def own_devkit(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def make_artifact() -> Callable[..., Any]:
-    """Makes an artifact of a standard type at a folder."""
+    """Creates an artifact of a standard type whose URI is a folder."""
 
     def make(artifact_type: str, folder: Path, artifact_id: int = 1) -> Any:
         from tfx.types import standard_artifacts
@@ -114,7 +116,7 @@ def examples(devkit: Path, tmp_path_factory: pytest.TempPathFactory, make_artifa
 def model_of(
     tmp_path_factory: pytest.TempPathFactory, make_artifact: Callable[..., Any]
 ) -> Callable[[int, tuple[str, ...]], Any]:
-    """Makes a Model artifact whose network always answers one class: exact metrics follow from the masks."""
+    """Creates a Model artifact whose network always predicts the same class, so that its exact metrics are known."""
 
     @functools.cache
     def exported(always: int, class_names: tuple[str, ...], parameters: int, image_size: int) -> Path:
@@ -145,7 +147,7 @@ def model_of(
 
         model = make_artifact("Model", tmp_path_factory.mktemp("model"), artifact_id=10 + always)
         folder = exported(always, class_names, parameters, image_size)
-        shutil.copytree(folder, path_utils.serving_model_dir(model.uri))  # of its own: a test may damage it
+        shutil.copytree(folder, path_utils.serving_model_dir(model.uri))  # a copy, because a test may damage it
         return model
 
     return make

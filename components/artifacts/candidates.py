@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 CANDIDATE_INPUT_PREFIX = "model_"
 BASELINE_KEY = "baseline"
-BASELINE_MODEL = "in-service"
-"""The name of the model in service among the evaluated models; the names of candidates have no hyphen."""
 IN_SERVICE_PROPERTY = "in_service"
 """Custom property of the baseline Model artifact: 1 if a model is in service, 0 if the artifact is empty."""
 

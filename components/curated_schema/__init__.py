@@ -1,1 +1,1 @@
-"""CuratedSchema: what the records must hold, as a Schema artifact."""
+"""CuratedSchema: writes the schema that all records must follow as a Schema artifact."""

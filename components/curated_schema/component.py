@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components.curated_schema import executor
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import schema_pb2
 
 
 class CuratedSchemaSpec(types.ComponentSpec):
@@ -23,21 +27,21 @@ class CuratedSchemaSpec(types.ComponentSpec):
 
 
 class CuratedSchema(base_component.BaseComponent):
-    """Brings a schema into the pipeline.
+    """Provides a schema to the pipeline.
 
-    TFX's ImportSchemaGen copies a file, which would have to exist on whatever machine runs the node, and whose content
-    TFX's cache does not look into. Here the schema itself is the parameter.
+    TFX's ImportSchemaGen copies a file. That file must exist on the machine that runs the node, and TFX's cache key
+    does not include its content. This component takes the schema itself as an execution parameter.
     """
 
     SPEC_CLASS = CuratedSchemaSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
     def __init__(self, schema: schema_pb2.Schema, *, code_fingerprint: str = ""):
-        """Makes the component.
+        """Creates the component.
 
         Args:
-            schema: what the records must look like.
-            code_fingerprint: a hash of this component's code; TFX's cache does not look into code.
+            schema: the schema that all records must follow.
+            code_fingerprint: a hash of this component's code, because TFX's cache key does not include it.
         """
         super().__init__(
             spec=CuratedSchemaSpec(

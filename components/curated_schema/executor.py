@@ -1,17 +1,19 @@
-"""Writes a schema that comes as a parameter."""
+"""Writes the schema from the execution parameters to a Schema artifact."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etils import epath
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.run_files import SCHEMA_FILE
+
+if TYPE_CHECKING:
+    from tfx import types
 
 SCHEMA_TEXT_KEY = "schema_text"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
@@ -19,7 +21,7 @@ SCHEMA_KEY = "schema"
 
 
 class Executor(base_executor.BaseExecutor):
-    """Writes the schema where TFX's own components look for one."""
+    """Writes the schema to the file that TFX's own components read."""
 
     def Do(  # noqa: N802 (TFX's name)
         self,
@@ -32,14 +34,15 @@ class Executor(base_executor.BaseExecutor):
         Args:
             input_dict: empty.
             output_dict:
-                schema: Schema, with `schema.pbtxt` alone in it.
+                schema: Schema that contains only `schema.pbtxt`.
             exec_properties:
-                schema_text: a Schema in protobuf's text format.
-                code_fingerprint: for TFX's cache; not read.
+                schema_text: the schema in protobuf's text format.
+                code_fingerprint: only for TFX's cache key; not read.
 
         Raises:
-            google.protobuf.text_format.ParseError: `schema_text` is no Schema.
+            google.protobuf.text_format.ParseError: `schema_text` is not a valid Schema.
         """
+        del input_dict  # TFX passes it to every executor; this component has no inputs
         schema = text_format.Parse(exec_properties[SCHEMA_TEXT_KEY], schema_pb2.Schema())
         folder = epath.Path(artifact_utils.get_single_uri(output_dict[SCHEMA_KEY]))
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,25 +1,28 @@
-"""What the tabular features of every record must look like, written down rather than inferred from some records."""
+"""The schema of the records' tabular features, written by hand instead of inferred from records."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 def curated_schema(class_names: Sequence[str], image_size: int) -> schema_pb2.Schema:
-    """The schema of the record contract's tabular features.
+    """Builds the schema of the record contract's tabular features.
 
-    `classes` is declared categorical: StatisticsGen, given this schema, then counts every class id by itself.
+    `classes` is declared categorical, so that StatisticsGen counts each class id separately.
 
     Args:
-        class_names: the names of the mask's channels, background first; K of them.
-        image_size: height and width of image and mask, pixels.
+        class_names: the K names of the mask's channels, background first.
+        image_size: height and width of image and mask in pixels.
 
     Returns:
-        A schema of `classes` (1 to K ids, each 0 to K - 1), `class_pixels` (K values, each 0 to image_size²),
-        `void_pixels` (0 to image_size²), `height` and `width` (at least 1) and `filename`, all of them in every record.
-        Image and mask are not in it, since the statistics leave them out.
+        A schema with the features `classes` (1 to K ids, each 0 to K - 1), `class_pixels` (K values, each 0 to
+        image_size²), `void_pixels` (0 to image_size²), `height` and `width` (at least 1) and `filename`. All are
+        required in every record. The schema omits image and mask, because the statistics omit them too.
     """
     channels, pixels = len(class_names), image_size**2
     classes = _feature("classes", schema_pb2.INT)
@@ -49,5 +52,5 @@ def _feature(name: str, kind: schema_pb2.FeatureType) -> schema_pb2.Feature:
 
 def _scalar(name: str, kind: schema_pb2.FeatureType) -> schema_pb2.Feature:
     feature = _feature(name, kind)
-    feature.shape.SetInParent()  # no dimension
+    feature.shape.SetInParent()  # an empty shape: a scalar
     return feature

@@ -1,1 +1,1 @@
-"""DataValidator: statistics, anomalies and pixel counts → findings in words."""
+"""DataValidator: reports problems in the data, from statistics, anomalies and pixel counts."""

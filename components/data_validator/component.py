@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components.data_validator import executor
-from components.data_validator.validation_config import ValidationConfig
+
+if TYPE_CHECKING:
+    from components.data_validator.validation_config import ValidationConfig
 
 
 class DataValidatorSpec(types.ComponentSpec):
@@ -22,12 +26,12 @@ class DataValidatorSpec(types.ComponentSpec):
         executor.ANOMALIES_KEY: component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies),
         executor.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
     }
-    # TFX's own type for what is wrong with examples: Kubeflow Pipelines knows it, one of ours would need registering.
+    # TFX's own type for anomalies: Kubeflow Pipelines would require a custom type to be registered.
     OUTPUTS = {executor.VALIDATION_KEY: component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies)}
 
 
 class DataValidator(base_component.BaseComponent):
-    """Looks at what ExampleValidator can't see and puts all of it into words; ends the run where asked to."""
+    """Reports ExampleValidator's anomalies and problems that it cannot detect, and stops the run if configured so."""
 
     SPEC_CLASS = DataValidatorSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
@@ -41,14 +45,14 @@ class DataValidator(base_component.BaseComponent):
         *,
         code_fingerprint: str = "",
     ):
-        """Makes the component.
+        """Creates the component.
 
         Args:
-            statistics: ExampleStatistics of a StatisticsGen that was given the curated schema.
-            anomalies: ExampleAnomalies of an ExampleValidator that was given the same schema.
-            examples: Examples of the record contract, with splits train and val.
-            config: what is worth a finding, and what a finding does.
-            code_fingerprint: a hash of this component's code; TFX's cache does not look into code.
+            statistics: ExampleStatistics from a StatisticsGen that uses the curated schema.
+            anomalies: ExampleAnomalies from an ExampleValidator that uses the same schema.
+            examples: Examples of the record contract, with the splits train and val.
+            config: which problems to report, and whether to stop the run.
+            code_fingerprint: a hash of this component's code, because TFX's cache key does not include it.
         """
         super().__init__(
             spec=DataValidatorSpec(

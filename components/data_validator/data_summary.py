@@ -1,13 +1,15 @@
-"""What a split holds, as data: the figures that validation looks at, kept for people to read afterwards."""
+"""A summary of each split for the report: the same numbers that the validation checks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tensorflow_metadata.proto.v0 import statistics_pb2
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-from tfds_voc_seg.records.pixel_counts import PixelCounts
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    from tfds_voc_seg.records.pixel_counts import PixelCounts
 
 
 def split_summary(
@@ -16,18 +18,19 @@ def split_summary(
     counts: PixelCounts | None,
     class_names: Sequence[str],
 ) -> dict[str, Any]:
-    """Puts a split's figures together.
+    """Summarizes a split.
 
     Args:
-        statistics: of the split, as StatisticsGen writes them.
-        class_images: how many images hold each class.
-        counts: the pixels of its masks; `None` where the records break the schema, so that they can't be added up.
+        statistics: the split's statistics, as StatisticsGen writes them.
+        class_images: the number of images of each class.
+        counts: the pixels of the split's masks; `None` if the records violate the schema and cannot be counted.
         class_names: the names of the classes, background first.
 
     Returns:
-        JSON values: `images`, `class_images` (name → count), `class_pixels` (name → pixels at the records' size; null
-        where they can't be added up), `void_pixels`, `without_foreground` (masks; null likewise), and `height` and
-        `width` of the photos at their own size (`min`, `median`, `max`). What the statistics lack is null.
+        JSON values: `images`, `class_images` (name → number of images), `class_pixels` (name → pixels at the records'
+        size; null without `counts`), `void_pixels`, `without_foreground` (number of masks; null without `counts`), and
+        `height` and `width` of the original photos (`min`, `median`, `max`). Values that the statistics do not contain
+        are null.
     """
     numbers = {
         feature.path.step[0]: feature.num_stats for feature in statistics.features if feature.HasField("num_stats")

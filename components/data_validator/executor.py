@@ -1,14 +1,13 @@
-"""Looks at the data before anything is trained on it."""
+"""Validates the data before the training."""
 
 from __future__ import annotations
 
 import json
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etils import epath
 from tensorflow_metadata.proto.v0 import anomalies_pb2
-from tfx import types
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME as ANOMALIES_FILE
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_executor
@@ -24,6 +23,9 @@ from components.run_files import DATA_SUMMARY_FILE
 from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT, Records
 from tfds_voc_seg.records.pixel_counts import CLASS_PIXELS, PixelCounts, count_pixels
 
+if TYPE_CHECKING:
+    from tfx import types
+
 STATISTICS_KEY = "statistics"
 ANOMALIES_KEY = "anomalies"
 EXAMPLES_KEY = "examples"
@@ -35,7 +37,7 @@ _COUNTED_FEATURES = {CLASS_PIXELS, "filename"}
 
 
 class Executor(base_executor.BaseExecutor):
-    """Puts into words what is wrong with the data, and ends the run if asked to."""
+    """Reports the problems of all splits, and stops the run if configured so."""
 
     @with_local_copies
     def Do(  # noqa: N802 (TFX's name)
@@ -48,26 +50,26 @@ class Executor(base_executor.BaseExecutor):
 
         Args:
             input_dict:
-                statistics: ExampleStatistics, made with the curated schema.
-                anomalies: ExampleAnomalies by the same schema.
+                statistics: ExampleStatistics, computed with the curated schema.
+                anomalies: ExampleAnomalies, computed with the same schema.
                 examples: Examples of the record contract.
             output_dict:
-                validation: ExampleAnomalies with `validation.json`, a list of `split`, `feature` (or null), `class`
-                    (or null), `what` and `severity`; empty where nothing was found. Beside it `data_summary.json`:
-                    split → what `split_summary` says of it.
+                validation: ExampleAnomalies with `validation.json`, a list of findings (`split`, `feature` or null,
+                    `class` or null, `what`, `severity`) that is empty if the data has no problem; and with
+                    `data_summary.json`, which maps each split to the result of `split_summary`.
             exec_properties:
                 validation_config: JSON of `ValidationConfig`.
-                code_fingerprint: for TFX's cache; not read.
+                code_fingerprint: only for TFX's cache key; not read.
 
         Raises:
-            DataValidationError: something was found, and `on_anomaly` is `stop`.
-            ValueError: the statistics were made without the curated schema.
+            DataValidationError: the data has a problem and `on_anomaly` is `stop`.
+            ValueError: the statistics were computed without the curated schema.
         """
         config = ValidationConfig.model_validate_json(exec_properties[VALIDATION_CONFIG_KEY])
         records = read_records(artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY]))
         statistics = artifact_utils.get_single_instance(input_dict[STATISTICS_KEY])
         anomalies = artifact_utils.get_single_instance(input_dict[ANOMALIES_KEY])
-        findings, summary = _look_at(records, statistics, anomalies, config)
+        findings, summary = _validate(records, statistics, anomalies, config)
         validation = artifact_utils.get_single_instance(output_dict[VALIDATION_KEY])
         validation.split_names = artifact_utils.encode_split_names(list(records.files))
         write_findings(validation.uri, findings)
@@ -78,25 +80,27 @@ class Executor(base_executor.BaseExecutor):
             raise DataValidationError(findings)
 
 
-def _look_at(
+def _validate(
     records: Records, statistics: types.Artifact, anomalies: types.Artifact, config: ValidationConfig
 ) -> tuple[list[Finding], dict[str, Any]]:
-    """The findings, and the summary of each split that holds an image."""
+    """Returns all findings, and the summary of each split that has images."""
     findings: list[Finding] = []
     protos: dict[str, Any] = {}
     class_images: dict[str, list[int]] = {}
     for split in records.files:
-        broken = checks.schema_findings(split, _anomalies(anomalies, split), records.class_names, records.image_size)
-        findings += broken
-        if any(finding.feature is None for finding in broken):
-            continue  # no image, so that every class is absent
+        violations = checks.schema_findings(
+            split, _anomalies(anomalies, split), records.class_names, records.image_size
+        )
+        findings += violations
+        if any(finding.feature is None for finding in violations):
+            continue  # the split has no images: do not report each class as absent
         protos[split] = stats_artifact_utils.load_statistics(statistics, split).proto().datasets[0]
         class_images[split] = checks.images_by_class(protos[split], len(records.class_names))
         findings += checks.rare_class_findings(
             split, protos[split].num_examples, class_images[split], records.class_names, config
         )
     pixels: dict[str, PixelCounts] = {}
-    if not any(finding.feature in _COUNTED_FEATURES for finding in findings):  # else they can't be added up
+    if not any(finding.feature in _COUNTED_FEATURES for finding in findings):  # invalid features cannot be summed
         pixels = {split: count_pixels(records.files[split], len(records.class_names)) for split in class_images}
     for split, counts in pixels.items():
         findings += checks.empty_mask_findings(split, counts, config)

@@ -1,27 +1,29 @@
-"""What DataValidator finds, as data and in words."""
+"""The findings of DataValidator: problems in the data, and the error that lists them."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from etils import epath
 
 from components.run_files import VALIDATION_FILE
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Something about the data that a person should know before training on it.
+    """A problem in the data of a split.
 
     Attributes:
-        split: where it is.
-        feature: the record's feature that shows it; None for the split as a whole.
-        class_name: the class it is about; None for all of them.
-        what: what is wrong and what to do, for people.
-        severity: `error` for what makes training or the figures of a class pointless, else `warning`.
+        split: the split's name.
+        feature: the record's feature that shows the problem; None if the problem concerns the whole split.
+        class_name: the affected class; None if the problem concerns all classes.
+        what: a sentence for the user: what is wrong and what to do.
+        severity: `error` if training, or the metrics of a class, would be meaningless; else `warning`.
     """
 
     split: str
@@ -31,7 +33,7 @@ class Finding:
     severity: Literal["warning", "error"]
 
     def as_json(self) -> dict[str, Any]:
-        """The finding as it stands in `validation.json`: split, feature, class, what, severity."""
+        """Returns the finding's entry in `validation.json`: split, feature, class, what, severity."""
         return {
             "split": self.split,
             "feature": self.feature,
@@ -41,24 +43,28 @@ class Finding:
         }
 
     def __str__(self) -> str:
-        """The finding in one line."""
+        """Returns the finding as one line."""
         return f"{self.split}: {self.what}"
 
 
 class DataValidationError(ValueError):
-    """Data that is not to be trained on; the message lists all findings, a line each."""
+    """The run stops because of findings in the data; the message lists them, one per line.
+
+    Attributes:
+        findings: all findings.
+    """
 
     def __init__(self, findings: Sequence[Finding]):
-        found = "a finding" if len(findings) == 1 else f"{len(findings)} findings"
-        lines = [f"{found} in the data, and validation.on_anomaly is stop:", *(f"  {finding}" for finding in findings)]
+        number = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
+        lines = [f"{number} in the data, and validation.on_anomaly is stop:", *(f"  {finding}" for finding in findings)]
         super().__init__(
-            "\n".join([*lines, "Correct the data, or go on all the same with validation.on_anomaly=warn."])
+            "\n".join([*lines, "Correct the data, or set validation.on_anomaly=warn to train despite the problems."])
         )
         self.findings = tuple(findings)
 
 
 def write_findings(folder: epath.PathLike, findings: Iterable[Finding]) -> None:
-    """Writes `validation.json` into a folder, which is made."""
+    """Writes `validation.json` to a folder, which is created if it does not exist."""
     epath.Path(folder).mkdir(parents=True, exist_ok=True)
     text = json.dumps([finding.as_json() for finding in findings], indent=2, ensure_ascii=False)
     (epath.Path(folder) / VALIDATION_FILE).write_text(text + "\n")

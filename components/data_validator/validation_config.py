@@ -1,4 +1,4 @@
-"""What about the data is worth a finding, and what a finding does, as typed data."""
+"""Settings of the data validation."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from components.strict_config import StrictConfig
 
 
 class ValidationConfig(StrictConfig):
-    """Settings of the look at the data before anything is trained.
+    """Settings of the data validation, which runs before the training.
 
     Attributes:
-        on_anomaly: `warn` reports the findings and goes on; `stop` ends the run before the first training.
-        min_images_of_class: a split with fewer images of a class is a finding; with 1, only an absent class is.
-        max_without_foreground: the share of a split's masks that may hold no foreground class; with 0, any such mask is
-            a finding.
-        max_share_drift: how far a class's share of the valid pixels may differ between train and val: the difference
-            of the two shares over the larger one. 0 is no difference, 0.5 is twice the share, 1 allows anything.
-        drift_min_images: both splits need as many images of a class for its drift to be judged, since the share of a
-            rare class differs by chance. Of splits drawn at random from VOC's masks, 1 in 100 had some class of twenty
-            that differed by more than 0.5 with 50 images of each class, 3 in 10 with 20, and 9 in 10 with 10.
+        on_anomaly: `warn` reports the findings and continues; `stop` ends the run before the training.
+        min_images_of_class: minimum number of images of each class in a split; 1 reports only absent classes.
+        max_without_foreground: maximum share of a split's masks without any foreground class; 0 reports every such
+            mask.
+        max_share_drift: maximum difference between a class's share of the valid pixels in train and in val, divided by
+            the larger share: 0 allows no difference, 0.5 allows twice the share, 1 allows everything.
+        drift_min_images: the drift of a class is checked only if both splits have at least this number of images of it,
+            because the share of a rare class varies by chance. In random splits of VOC's masks, at least one of the
+            twenty classes differed by more than 0.5 in 1 of 100 splits with 50 images per class, in 3 of 10 with 20,
+            and in 9 of 10 with 10.
     """
 
     on_anomaly: Literal["warn", "stop"] = "warn"

@@ -1,1 +1,1 @@
-"""Trains an SSD300 detector, whose VGG-16 a segmentation network may begin with."""
+"""DetectorTrainer: trains an SSD300 detector; its VGG-16 weights can initialise a segmentation network."""

@@ -1,28 +1,33 @@
-"""Mean average precision in pure stages: detections judged, then precision over recall, then its area.
+"""Mean average precision in three pure stages: match detections with objects, precision and recall, area.
 
 Source: Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge", IJCV 2010, section 4.2, and the
-development kit's VOCevaldet.m and VOCap.m: best score first, a detection is right where its overlap with an object of
-its class is at least 0.5 and no better detection has found that object; objects marked difficult, and what finds them,
-are left out. VOC2007 takes the mean of the interpolated precision at 11 recalls, VOC2010 and later its whole area.
+development kit's VOCevaldet.m and VOCap.m. Detections are processed in descending order of their scores. A detection is
+correct if its overlap with an object of its class is at least 0.5 and no earlier detection was matched with this
+object. Objects marked difficult, and detections of them, are ignored. VOC2007 uses the mean of the interpolated
+precision at 11 recalls, VOC2010 and later the area under the whole curve.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.detector_trainer.detections import Detections
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from components.detector_trainer.detections import Detections
 
 MIN_OVERLAP = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
 class Objects:
-    """The objects of an image.
+    """The true objects in an image.
 
     Attributes:
         boxes: float [N, 4], ymin, xmin, ymax, xmax.
@@ -30,109 +35,114 @@ class Objects:
         difficult: bool [N].
     """
 
-    boxes: np.ndarray
-    labels: np.ndarray
-    difficult: np.ndarray
+    boxes: NDArray[np.floating[Any]]
+    labels: NDArray[np.integer[Any]]
+    difficult: NDArray[np.bool_]
 
 
 @dataclasses.dataclass(frozen=True)
-class Judged:
-    """Detections of one class over all images, those left out excepted.
+class MatchedDetections:
+    """The detections of one class in all images, without the ignored ones.
 
     Attributes:
         scores: float [N].
-        right: bool [N].
-        objects: how many were to be found.
+        correct: bool [N], whether the detection was matched with an object.
+        objects: number of true objects that are not difficult.
     """
 
-    scores: np.ndarray
-    right: np.ndarray
+    scores: NDArray[np.floating[Any]]
+    correct: NDArray[np.bool_]
     objects: int
 
 
-def judge(truth: Sequence[Objects], found: Sequence[Detections], label: int) -> Judged:
-    """Tells which detections of a class are right; of equal scores the earlier image's comes first.
+def match_detections(truth: Sequence[Objects], found: Sequence[Detections], label: int) -> MatchedDetections:
+    """Matches the detections of a class with the true objects.
 
     Args:
-        truth: an entry an image.
-        found: an entry an image, in the same order.
+        truth: one entry per image.
+        found: one entry per image, in the same order.
         label: the class id.
     """
     scores: list[float] = []
-    right: list[bool] = []
+    correct: list[bool] = []
     total = 0
     for objects, detections in zip(truth, found, strict=True):
-        mine, theirs = objects.labels == label, detections.labels == label
-        boxes, difficult = objects.boxes[mine], objects.difficult[mine]
+        true_ones, found_ones = objects.labels == label, detections.labels == label
+        boxes, difficult = objects.boxes[true_ones], objects.difficult[true_ones]
         total += int((~difficult).sum())
-        order = np.argsort(-detections.scores[theirs], kind="stable")
-        overlaps = _iou(detections.boxes[theirs][order], boxes)
-        taken = np.zeros(len(boxes), bool)
-        for score, row in zip(detections.scores[theirs][order], overlaps, strict=True):
+        order = np.argsort(-detections.scores[found_ones], kind="stable")
+        overlaps = _iou(detections.boxes[found_ones][order], boxes)
+        matched = np.zeros(len(boxes), bool)
+        for score, row in zip(detections.scores[found_ones][order], overlaps, strict=True):
             nearest = int(np.argmax(row)) if len(row) else -1
             hit = nearest >= 0 and row[nearest] >= MIN_OVERLAP
             if hit and difficult[nearest]:
                 continue
             scores.append(float(score))
-            right.append(bool(hit and not taken[nearest]))
+            correct.append(bool(hit and not matched[nearest]))
             if hit:
-                taken[nearest] = True
-    return Judged(np.array(scores, float), np.array(right, bool), total)
+                matched[nearest] = True
+    return MatchedDetections(np.array(scores, float), np.array(correct, bool), total)
 
 
-def precision_and_recall(judged: Judged) -> tuple[np.ndarray, np.ndarray]:
-    """Precision and recall after each detection, best score first: float64 [N] each."""
-    right = judged.right[np.argsort(-judged.scores, kind="stable")]
-    hits = np.cumsum(right)
-    return hits / np.arange(1, len(right) + 1), hits / judged.objects
+def precision_and_recall(matched: MatchedDetections) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Computes precision and recall after each detection, in descending order of the scores: float64 [N] each.
+
+    Detections with equal scores keep the order of their images.
+    """
+    correct = matched.correct[np.argsort(-matched.scores, kind="stable")]
+    hits = np.cumsum(correct)
+    return hits / np.arange(1, len(correct) + 1), hits / matched.objects
 
 
-def average_precision(judged: Judged, *, points: int | None = None) -> float:
-    """The average of the interpolated precision: at each recall the highest precision of that recall or more.
+def average_precision(matched: MatchedDetections, *, points: int | None = None) -> float:
+    """Computes the average of the interpolated precision.
+
+    The interpolated precision at a recall is the highest precision at this or any higher recall.
 
     Args:
-        judged: of one class.
-        points: so many recalls evenly from 0 to 1, as VOC2007's 11; by default the area under the whole curve, as VOC
-            from 2010 on.
+        matched: the detections of one class.
+        points: number of recalls, evenly spaced from 0 to 1, at which the precision is averaged (VOC2007: 11); by
+            default the area under the whole curve (VOC2010 and later).
 
     Returns:
-        0 to 1; NaN where there was nothing to be found.
+        0 to 1; NaN if there are no true objects.
     """
-    if not judged.objects:
+    if not matched.objects:
         return math.nan
-    precision, recall = precision_and_recall(judged)
+    precision, recall = precision_and_recall(matched)
     interpolated = np.maximum.accumulate(precision[::-1])[::-1]
     if points is None:
         return float(np.sum(np.diff(recall, prepend=0.0) * interpolated))
-    # In whole numbers: 3 of 10 objects are a recall of 0.3, which floating point may miss.
-    hits = np.round(recall * judged.objects).astype(int)
-    reached = [np.flatnonzero(hits * (points - 1) >= point * judged.objects) for point in range(points)]
+    # Compare integers: in floating point, the recall of 3 of 10 objects may be less than 0.3.
+    hits = np.round(recall * matched.objects).astype(int)
+    reached = [np.flatnonzero(hits * (points - 1) >= point * matched.objects) for point in range(points)]
     return float(np.mean([interpolated[first[0]] if len(first) else 0.0 for first in reached]))
 
 
 def detection_figures(
     truth: Sequence[Objects], found: Sequence[Detections], class_names: Sequence[str]
 ) -> dict[str, Any]:
-    """Sums up a split.
+    """Computes the metrics of a split.
 
     Args:
-        truth: an entry an image.
-        found: an entry an image, in the same order.
-        class_names: background first.
+        truth: one entry per image.
+        found: one entry per image, in the same order.
+        class_names: the names of the class ids, background first.
 
     Returns:
-        JSON values: `map_voc2012` and `map_voc2007`, the means over the classes that occur; `average_precision`, class
-        → the area under its curve, or null; `objects`, class → how many were to be found; `images`.
+        JSON values: `images`; `map_voc2012` and `map_voc2007`, the means over the classes that occur in the split, or
+        null; `average_precision`, class → area under its curve, or null; `objects`, class → number of true objects.
     """
-    judged = {name: judge(truth, found, label) for label, name in enumerate(class_names) if label}
-    area = {name: average_precision(of_class) for name, of_class in judged.items()}
-    eleven = {name: average_precision(of_class, points=11) for name, of_class in judged.items()}
+    matched = {name: match_detections(truth, found, label) for label, name in enumerate(class_names) if label}
+    area = {name: average_precision(of_class) for name, of_class in matched.items()}
+    at_11_points = {name: average_precision(of_class, points=11) for name, of_class in matched.items()}
     return {
         "images": len(truth),
         "map_voc2012": _mean(list(area.values())),
-        "map_voc2007": _mean(list(eleven.values())),
+        "map_voc2007": _mean(list(at_11_points.values())),
         "average_precision": {name: None if math.isnan(value) else value for name, value in area.items()},
-        "objects": {name: of_class.objects for name, of_class in judged.items()},
+        "objects": {name: of_class.objects for name, of_class in matched.items()},
     }
 
 
@@ -141,11 +151,13 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """IoU in float64, [N, M]; in TensorFlow's float32 an overlap of exactly 0.5 may fall short."""
+def _iou(boxes: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
+    """Computes the IoU in float64, [N, M]; in float32 an overlap of exactly 0.5 could be rounded down."""
     first, second = boxes.astype(np.float64)[:, None], others.astype(np.float64)[None]
     top_left, bottom_right = np.maximum(first[..., :2], second[..., :2]), np.minimum(first[..., 2:], second[..., 2:])
-    both = np.prod(np.maximum(bottom_right - top_left, 0), axis=-1)
+    intersection: NDArray[np.float64] = np.prod(np.maximum(bottom_right - top_left, 0), axis=-1)
     area, other_area = (np.prod(np.maximum(b[..., 2:] - b[..., :2], 0), axis=-1) for b in (first, second))
-    either = area + other_area - both
-    return np.divide(both, either, out=np.zeros_like(both), where=either > 0)
+    union = area + other_area - intersection
+    iou: NDArray[np.float64] = np.zeros_like(intersection)
+    np.divide(intersection, union, out=iou, where=union > 0)
+    return iou

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components.detector_trainer import executor
-from components.detector_trainer.detector_config import DetectorConfig
+
+if TYPE_CHECKING:
+    from components.detector_trainer.detector_config import DetectorConfig
 
 
 class DetectorTrainerSpec(types.ComponentSpec):
@@ -26,7 +30,7 @@ class DetectorTrainerSpec(types.ComponentSpec):
 
 
 class DetectorTrainer(base_component.BaseComponent):
-    """Trains an SSD300, whose VGG-16 a `SegmentationTrainer` may begin with."""
+    """Trains an SSD300; its VGG-16 weights can initialise the network of a `SegmentationTrainer`."""
 
     SPEC_CLASS = DetectorTrainerSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
@@ -39,13 +43,14 @@ class DetectorTrainer(base_component.BaseComponent):
         state_folder: str = "",
         code_fingerprint: str = "",
     ):
-        """Makes the component.
+        """Creates the component.
 
         Args:
-            examples: Examples of the record contract with boxes, with splits train and val.
-            config: the detector and how to train it.
-            state_folder: where the state after each epoch is kept, so that a killed training goes on from there.
-            code_fingerprint: a hash of the training's code; TFX's cache does not look into code.
+            examples: Examples of the record contract with boxes, with the splits train and val.
+            config: settings of the detector and its training.
+            state_folder: the folder for the training's state after each epoch, from which a killed training resumes;
+                if empty, the training starts from the beginning.
+            code_fingerprint: a hash of the training's code, because TFX's cache key does not include it.
         """
         super().__init__(
             spec=DetectorTrainerSpec(

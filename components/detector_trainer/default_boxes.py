@@ -1,38 +1,45 @@
-"""Default boxes, and ground truth and predictions as offsets from them.
+"""Default boxes, and boxes as offsets from default boxes.
 
 Boxes are shares of the image's sides. Corner form is [ymin, xmin, ymax, xmax], as in the records and in TensorFlow;
-centre form is [centre x, centre y, width, height], as in Caffe's layers, so that their weights fit.
+centre form is [centre x, centre y, width, height], as in Caffe's layers, so that Caffe's weights can be loaded.
 
-Source: Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, section 2.2 and equations 2 and 4; the sizes in
-whole percents, the squares between two scales, steps and variances as in its authors' code (ssd_pascal.py).
+Source: Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, section 2.2 and equations 2 and 4. The sizes in
+integer percents, the squares of intermediate scales, the steps and the variances are those of its authors' code
+(ssd_pascal.py).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from components.detector_trainer.ssd300 import SOURCES, source_grids
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
 FINEST_SCALE = 10
+"""Size of the default boxes of the finest source, in percent of the image's side."""
+
 SCALES = (20, 90)
-"""Sizes of the default boxes in percents of the image's side: the finest source, the second and the coarsest."""
+"""Sizes of the default boxes in percent of the image's side: of the second source and of the coarsest source."""
 
 VARIANCES = np.array([0.1, 0.1, 0.2, 0.2], np.float32)
-"""What offsets are divided by, so that all four are about as large."""
+"""Offsets are divided by these values, so that all four have a similar magnitude."""
 
 _STRIDED_SOURCES = 4
-"""Sources whose cells are a power of two of pixels apart; cells of the others share the image."""
+"""Number of sources whose cells have a stride of a power of two pixels; the cells of the others divide the image."""
 
 
 def box_scales(sources: int) -> list[tuple[float, float]]:
-    """The sizes of each source's boxes as shares of the image's side: own scale, and that of the next source.
+    """Returns the box sizes of each source as shares of the image's side: its own scale and the next source's.
 
     Args:
-        sources: how many there are; at least 3.
+        sources: number of sources; at least 3.
     """
     smallest, largest = SCALES
     step = (largest - smallest) // (sources - 2)
@@ -40,14 +47,14 @@ def box_scales(sources: int) -> list[tuple[float, float]]:
     return [(scales[index] / 100, scales[index + 1] / 100) for index in range(sources)]
 
 
-def default_boxes(image_size: int) -> np.ndarray:
-    """Makes all default boxes, from the finest source to the coarsest, row by row, all boxes of a cell in a row.
+def default_boxes(image_size: int) -> NDArray[np.float32]:
+    """Returns all default boxes, ordered by source (finest first), row, column, and box of the cell.
 
-    A cell has a square of its source's scale, one of the geometric mean of that and the next scale, and for each
-    aspect ratio a box of that ratio and one of its inverse.
+    The boxes of a cell are a square of the source's scale, a square of the geometric mean of this and the next scale,
+    and, for each aspect ratio, a box of this ratio and a box of its inverse.
 
     Args:
-        image_size: height and width of the network's input, pixels.
+        image_size: height and width of the network's input in pixels.
 
     Returns:
         float32 [boxes, 4], centre form; not clipped to the image. 8,732 boxes for 300 pixels.
@@ -68,26 +75,26 @@ def default_boxes(image_size: int) -> np.ndarray:
 
 
 def to_corners(boxes: Any) -> tf.Tensor:
-    """Turns centre form into corner form, float [..., 4]."""
+    """Converts centre form to corner form, float [..., 4]."""
     x, y, width, height = tf.unstack(boxes, axis=-1)
     return tf.stack([y - height / 2, x - width / 2, y + height / 2, x + width / 2], axis=-1)
 
 
 def to_centres(boxes: Any) -> tf.Tensor:
-    """Turns corner form into centre form, float [..., 4]."""
+    """Converts corner form to centre form, float [..., 4]."""
     top, left, bottom, right = tf.unstack(boxes, axis=-1)
     return tf.stack([(left + right) / 2, (top + bottom) / 2, right - left, bottom - top], axis=-1)
 
 
 def encode(boxes: Any, defaults: Any) -> tf.Tensor:
-    """Tells boxes by their offsets from default boxes (equation 2), divided by `VARIANCES`.
+    """Converts boxes to offsets from default boxes (equation 2), divided by `VARIANCES`.
 
     Args:
-        boxes: float32 [..., 4], corner form, with an area.
+        boxes: float32 [..., 4], corner form, with an area above 0.
         defaults: float32 [..., 4], centre form.
 
     Returns:
-        float32 [..., 4]: centre x, centre y, log of width and of height.
+        float32 [..., 4], offsets of centre x, centre y, log width and log height.
     """
     boxes, defaults = to_centres(boxes), tf.convert_to_tensor(defaults)
     shift = (boxes[..., :2] - defaults[..., :2]) / defaults[..., 2:]
@@ -96,7 +103,7 @@ def encode(boxes: Any, defaults: Any) -> tf.Tensor:
 
 
 def decode(offsets: Any, defaults: Any) -> tf.Tensor:
-    """Undoes `encode`.
+    """Converts offsets from default boxes back to boxes; the inverse of `encode`.
 
     Args:
         offsets: float32 [..., boxes, 4].

@@ -1,4 +1,4 @@
-"""How a detector is made and trained, as typed data."""
+"""Settings of a detector and its training."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from components.training.config import LARGEST_SEED, TrainingConfig
 
 
 class DetectorAugmentationConfig(FlipAndColourConfig):
-    """Settings of the augmentation of photo and boxes; the paper's where nothing else is said.
+    """Settings of the augmentation of photo and boxes; the defaults are those of the SSD paper.
 
     Attributes:
-        zoom_out: every second image, by chance, is laid on a canvas of up to so many times its side, in the mean
-            colour; 1 is off.
-        patches: cut a patch that overlaps an object by a least IoU drawn for each image, at times by any, or take the
-            whole image; an object whose centre is cut away is dropped.
+        zoom_out: with probability 0.5, the image is placed on a canvas of the mean colour whose side is up to this
+            factor larger; 1 disables it.
+        patches: use the whole image or crop a patch that overlaps an object by a random minimum IoU, at random; objects
+            whose centre is outside the patch are dropped.
     """
 
     zoom_out: float = pydantic.Field(default=4.0, ge=1, le=16)
@@ -30,23 +30,24 @@ class DetectorAugmentationConfig(FlipAndColourConfig):
 
 
 class DetectorConfig(StrictConfig):
-    """Settings of an SSD300 and its training; the paper's where nothing else is said.
+    """Settings of an SSD300 and its training; the defaults are those of the SSD paper.
 
     Attributes:
-        width: factor on the channels of every convolution.
-        batch_normalization: normalise after each convolution; needed to train from scratch in few steps.
-        weights: to begin with: none, `imagenet` for VGG-16's, or an `.h5` file, whose layers are found by name: of
-            keras.applications or of a port of SSD300. What matched is in the model run's `weights.json`.
-        epochs: passes over the train split; 0 takes `weights` as they are.
-        batch_size: images a step.
+        width: factor for the channels of all convolutions.
+        batch_normalization: add batch normalization after each convolution; required to train from scratch in few
+            steps.
+        weights: initial weights: null, `imagenet` for VGG-16's, or an `.h5` file from keras.applications or from a port
+            of SSD300; layers are matched by name. The model run's `weights.json` lists the matched layers.
+        epochs: passes over the train split; 0 uses `weights` without training.
+        batch_size: images per step.
         optimizer: `sgd` with Nesterov momentum 0.9, or `adamw`.
         learning_rate: the highest learning rate.
         schedule: as in `TrainingConfig`.
         warmup_epochs: as in `TrainingConfig`.
         weight_decay: as in `TrainingConfig`.
         clip_norm: as in `TrainingConfig`.
-        augmentation: what is done to each image and its boxes.
-        seed: of initialisation, shuffling and augmentation.
+        augmentation: augmentation of the images and their boxes.
+        seed: seed of initialisation, shuffling and augmentation.
     """
 
     width: float = pydantic.Field(default=1.0, gt=0, le=1)
@@ -65,7 +66,7 @@ class DetectorConfig(StrictConfig):
 
     @property
     def optimization(self) -> TrainingConfig:
-        """The settings that the optimiser is made of."""
+        """The settings of the optimizer as a `TrainingConfig`."""
         shared = ("batch_size", "optimizer", "learning_rate", "schedule", "weight_decay", "clip_norm", "seed")
         return TrainingConfig(
             epochs=max(1, self.epochs),

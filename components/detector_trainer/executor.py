@@ -1,19 +1,16 @@
-"""Trains a detector, measures it and exports it."""
+"""Trains a detector, evaluates it and exports it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
-from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
@@ -29,15 +26,23 @@ from components.run_files import DETECTION_FILE, DETECTIONS_FOLDER, DETECTOR_WEI
 from components.training.resumption import TrainingFolder
 from tfds_voc_seg.records.files import VAL_SPLIT, Records
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from tfx import types
+
 CONFIG_KEY = "config"
 STATE_FOLDER_KEY = "state_folder"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 EXAMPLES_KEY = "examples"
 DETECTOR_KEY = "detector"
 DETECTOR_RUN_KEY = "detector_run"
-"""Other keys than a segmentation network's: whoever looks for those is given no detector."""
+"""The output keys differ from SegmentationTrainer's, so that a search for segmentation networks finds no detector."""
 
 SHOWN_IMAGES = 12
+"""Number of val images with a picture of their detections."""
 
 
 class Executor(base_executor.BaseExecutor):
@@ -50,30 +55,31 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Trains an SSD300 on the train split and keeps the epoch of the best mean average precision on val.
+        """Trains an SSD300 on the train split and exports the epoch with the best mean average precision on val.
 
         Args:
             input_dict:
-                examples: Examples with boxes, with splits train and val.
+                examples: Examples with boxes, with the splits train and val.
             output_dict:
-                detector: Model, what `export_detector` writes.
-                detector_run: ModelRun: `detection.json`, the figures on val; `detections/`, pictures of them;
-                    `history.json` and `history.csv`; `weights.json`, what became of the weights to begin with, layer by
-                    layer, where there were any.
+                detector: Model, see `export.export_detector`.
+                detector_run: ModelRun with `detection.json`, the metrics on val; `detections/`, pictures of the
+                    detections; `history.json` and `history.csv`; and, if the training had initial weights,
+                    `weights.json`, which lists for each layer whether it was loaded.
             exec_properties:
                 config: JSON of `DetectorConfig`.
-                state_folder: where the state after each epoch is kept; empty for nowhere.
-                code_fingerprint: for TFX's cache; not read.
+                state_folder: the folder for the training's state after each epoch; if empty, the state is not kept
+                    after the execution.
+                code_fingerprint: not only for TFX's cache key: it is also a part of the name of the state's folder.
 
         Raises:
-            ValueError: the records hold no boxes, or the detector can't be made.
-            TrainingError: the training can't go on.
+            ValueError: the records contain no boxes, or the detector cannot be created.
+            TrainingError: the training cannot continue.
         """
         config = DetectorConfig.model_validate_json(exec_properties[CONFIG_KEY])
         examples = artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY])
         features: Any = tfds.features.FeaturesDict.from_config(examples.uri)
         if "objects" not in features:
-            raise ValueError("the records hold no boxes, which a detector needs: convert with data.boxes=true")
+            raise ValueError("the records contain no boxes, which a detector requires: convert with data.boxes=true")
         records = read_records(examples)
         model = artifact_utils.get_single_instance(output_dict[DETECTOR_KEY])
         model_run = epath.Path(artifact_utils.get_single_instance(output_dict[DETECTOR_RUN_KEY]).uri)
@@ -114,5 +120,6 @@ def _write_results(result: DetectorResult, records: Records, model_run: epath.Pa
         (pictures / f"{number:02d}.png").write_bytes(encoded)
 
 
-def _first_images(files: Sequence[str], image_size: int) -> np.ndarray:
-    return next(image_batches(files, image_size, SHOWN_IMAGES).as_numpy_iterator())
+def _first_images(files: Sequence[str], image_size: int) -> NDArray[np.uint8]:
+    images: NDArray[np.uint8] = next(image_batches(files, image_size, SHOWN_IMAGES).as_numpy_iterator())
+    return images

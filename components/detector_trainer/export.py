@@ -1,4 +1,4 @@
-"""A trained detector as an artifact: its layers' weights for other networks, and a SavedModel that detects."""
+"""Exports a trained detector: its layers' weights for other networks, and a SavedModel that detects objects."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import dataclasses
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-import numpy as np
 import tensorflow as tf
 from etils import epath
 from tfx.utils import path_utils
@@ -19,20 +17,25 @@ from components.networks.layer_weights import write_layer_weights
 from components.run_files import DETECTOR_DESCRIPTION_FILE, LAYER_WEIGHTS_FILE
 from components.saved_model.request_images import decode_request
 
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    from numpy.typing import NDArray
+
 SERVING_SIGNATURE = "serving_default"
 
 
 @dataclasses.dataclass(frozen=True)
 class DetectorDescription:
-    """What a detector says of itself.
+    """The content of `detector.json`.
 
     Attributes:
         class_names: the names of the class ids, background first.
-        image_size: height and width of its input, pixels.
-        detector: its settings and its training's.
-        parameters: of the network.
-        train_seconds: how long the training took.
-        figures: mean average precision on val, as from `average_precision.detection_figures`.
+        image_size: height and width of the input in pixels.
+        detector: settings of the detector and its training.
+        parameters: number of parameters of the network.
+        train_seconds: duration of the training.
+        figures: metrics on val, see `average_precision.detection_figures`.
     """
 
     class_names: tuple[str, ...]
@@ -44,9 +47,9 @@ class DetectorDescription:
 
 
 class _Detector(tf.Module):
-    """The network with its preprocessing and what follows it, as a TensorFlow function."""
+    """The network with decoding of the images and of the detections, as a TensorFlow function."""
 
-    def __init__(self, network: keras.Model, image_size: int, defaults: np.ndarray):
+    def __init__(self, network: keras.Model, image_size: int, defaults: NDArray[np.float32]):
         super().__init__()
         self._network, self._image_size, self._defaults = network, image_size, defaults
 
@@ -58,20 +61,20 @@ class _Detector(tf.Module):
 
 
 def export_detector(
-    network: keras.Model, defaults: np.ndarray, description: DetectorDescription, folder: epath.PathLike
+    network: keras.Model, defaults: NDArray[np.float32], description: DetectorDescription, folder: epath.PathLike
 ) -> None:
-    """Writes a detector.
+    """Writes `layers.weights.h5`, `detector.json` and, in the folder that TFX expects, a SavedModel.
 
-    The folder then holds `LAYER_WEIGHTS_FILE`, `detector.json` and, where TFX looks for one, a SavedModel: its
-    signature `serving_default` takes `image_bytes` string [batch], image files of any size, and gives `boxes` float32
-    [batch, N, 4] (ymin, xmin, ymax, xmax as shares of the sides), `scores` float32 [batch, N], best first, `labels`
-    int32 [batch, N], class ids, and `count` int32 [batch], how many of the N are detections.
+    The SavedModel's signature `serving_default` takes `image_bytes` string [batch], image files of any size. It returns
+    `boxes` float32 [batch, N, 4] (ymin, xmin, ymax, xmax as shares of the sides), `scores` float32 [batch, N] in
+    descending order, `labels` int32 [batch, N], class ids, and `count` int32 [batch], the number of detections among
+    the N entries.
 
     Args:
-        network: as from `ssd300`.
-        defaults: float32 [boxes, 4], its default boxes.
-        description: what is written beside it.
-        folder: the Model artifact's.
+        network: a network from `ssd300`.
+        defaults: float32 [boxes, 4], the network's default boxes.
+        description: the content of `detector.json`.
+        folder: the folder of the Model artifact.
     """
     folder = epath.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""SSD's loss: smooth L1 of the offsets and softmax cross-entropy of the classes, hard negatives alone.
+"""SSD's loss: smooth L1 of the offsets, and softmax cross-entropy of the classes with hard negative mining.
 
 Source: Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, equations 1 to 3 and section 2.2, hard negative
 mining.
@@ -16,33 +16,33 @@ NEGATIVES_PER_POSITIVE = 3
 
 
 def hard_negatives(losses: tf.Tensor, positive: tf.Tensor) -> tf.Tensor:
-    """Picks each image's negatives of the highest loss, `NEGATIVES_PER_POSITIVE` for each positive.
+    """Selects the negatives with the highest loss in each image, `NEGATIVES_PER_POSITIVE` per positive.
 
     Args:
-        losses: float32 [batch, boxes], the classification's.
+        losses: float32 [batch, boxes], the classification loss.
         positive: bool [batch, boxes].
 
     Returns:
-        bool [batch, boxes]; none where an image has no positive.
+        bool [batch, boxes]; all false for an image without positives.
     """
-    wanted = NEGATIVES_PER_POSITIVE * tf.reduce_sum(tf.cast(positive, tf.int32), axis=1, keepdims=True)
+    number = NEGATIVES_PER_POSITIVE * tf.reduce_sum(tf.cast(positive, tf.int32), axis=1, keepdims=True)
     hardest_first = tf.argsort(tf.where(positive, -1.0, losses), axis=1, direction="DESCENDING", stable=True)
     rank = tf.argsort(hardest_first, axis=1)
-    return (rank < wanted) & ~positive
+    return (rank < number) & ~positive
 
 
 class MultiboxLoss(keras.losses.Loss):
-    """The loss over a batch, divided by its default boxes that stand for an object; 0 where there are none.
+    """The loss of a batch, divided by the number of positive default boxes; 0 if there are none.
 
-    `y_true` is float32 [batch, boxes, 5] as from `matching.targets`, `y_pred` float32 [batch, boxes, 4 + classes] as
-    from `ssd300`.
+    `y_true` is float32 [batch, boxes, 5] from `matching.targets`, `y_pred` is float32 [batch, boxes, 4 + classes] from
+    `ssd300`.
     """
 
     def __init__(self, name: str = "multibox_loss"):
         super().__init__(name=name, reduction=None)
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        """Gives the loss, a scalar."""
+        """Computes the loss, a scalar."""
         labels = tf.cast(y_true[..., BOX_VALUES], tf.int32)
         positive = labels != BACKGROUND
         classification = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, y_pred[..., BOX_VALUES:])

@@ -1,51 +1,59 @@
-"""Pictures of detections: the photo, the objects that are there, and those that were found."""
+"""Pictures of a photo with its true objects and its detections."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from components.detector_trainer.average_precision import Objects
-from components.detector_trainer.detections import Detections
 from tfds_voc_seg.pictures import CANVAS_COLOUR, class_colour
 
-SHOWN_FROM = 0.5
-"""The least score that is drawn."""
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from components.detector_trainer.average_precision import Objects
+    from components.detector_trainer.detections import Detections
+
+MIN_SHOWN_SCORE = 0.5
+"""Detections with a lower score are not drawn."""
 
 _SMALLEST, _GAP = 240, 6  # pixels
 _INK = (20, 20, 20)
 
 
-def detection_picture(image: np.ndarray, objects: Objects, found: Detections, class_names: Sequence[str]) -> np.ndarray:
-    """Draws the truth on the left, and what was found with a score of `SHOWN_FROM` or more on the right.
+def detection_picture(
+    image: NDArray[np.uint8], objects: Objects, found: Detections, class_names: Sequence[str]
+) -> NDArray[np.uint8]:
+    """Draws the true objects on the left, and the detections with at least `MIN_SHOWN_SCORE` on the right.
 
     Args:
-        image: uint8 [size, size, 3]; a small one is enlarged.
-        objects: what is there.
-        found: what was found.
-        class_names: of VOC, background first.
+        image: uint8 [size, size, 3]; small images are enlarged.
+        objects: the true objects.
+        found: the detections.
+        class_names: names of VOC classes, background first.
 
     Returns:
         uint8 [height, width, 3].
     """
     factor = max(1, round(_SMALLEST / image.shape[0]))
     photo = Image.fromarray(image).resize((image.shape[1] * factor, image.shape[0] * factor), Image.Resampling.NEAREST)
-    shown = found.scores >= SHOWN_FROM
+    shown = found.scores >= MIN_SHOWN_SCORE
     truth = [class_names[label] for label in objects.labels]
-    seen = [
+    detected = [
         f"{class_names[label]} {score:.2f}"
         for label, score in zip(found.labels[shown], found.scores[shown], strict=True)
     ]
-    panels = [_with_boxes(photo, objects.boxes, truth), _with_boxes(photo, found.boxes[shown], seen)]
+    panels = [_with_boxes(photo, objects.boxes, truth), _with_boxes(photo, found.boxes[shown], detected)]
     picture = Image.new("RGB", (2 * photo.width + _GAP, photo.height), CANVAS_COLOUR)
     picture.paste(panels[0], (0, 0))
     picture.paste(panels[1], (photo.width + _GAP, 0))
     return np.asarray(picture)
 
 
-def _with_boxes(photo: Image.Image, boxes: np.ndarray, captions: Sequence[str]) -> Image.Image:
+def _with_boxes(photo: Image.Image, boxes: NDArray[Any], captions: Sequence[str]) -> Image.Image:
     panel, font = photo.copy(), ImageFont.load_default(12)
     draw = ImageDraw.Draw(panel)
     for box, caption in zip(boxes, captions, strict=True):
@@ -58,6 +66,6 @@ def _with_boxes(photo: Image.Image, boxes: np.ndarray, captions: Sequence[str]) 
     return panel
 
 
-def _pixels(box: np.ndarray, photo: Image.Image) -> tuple[float, float, float, float]:
+def _pixels(box: NDArray[Any], photo: Image.Image) -> tuple[float, float, float, float]:
     top, left, bottom, right = (float(value) for value in box)
     return top * (photo.height - 1), left * (photo.width - 1), bottom * (photo.height - 1), right * (photo.width - 1)

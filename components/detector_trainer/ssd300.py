@@ -1,9 +1,9 @@
-"""SSD300, the detector of Liu et al., on this project's VGG-16.
+"""SSD300, the detector of Liu et al., with this project's VGG-16 as the backbone.
 
 Source: Liu, Anguelov, Erhan, Szegedy, Reed, Fu, Berg, "SSD: Single Shot MultiBox Detector", ECCV 2016
-(arXiv:1512.02325), sections 2.1 and 3 and figure 2; where the paper is silent (padding, the names of layers, no
-dropout), its authors' Caffe code, github.com/weiliu89/caffe, branch ssd, examples/ssd/ssd_pascal.py. VGG-16's layers
-have keras.applications' names, all others Caffe's, so that weights load by name.
+(arXiv:1512.02325), sections 2.1 and 3 and figure 2. Details that the paper does not mention (padding, names of layers,
+no dropout) follow its authors' Caffe code: github.com/weiliu89/caffe, branch ssd, examples/ssd/ssd_pascal.py. VGG-16's
+layers have the names of keras.applications, all other layers those of the Caffe code, so that weights load by name.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import keras
 from components.networks.vgg16 import BLOCKS, convolution_and_relu, scaled_channels, vgg16_block, vgg16_input
 
 IMAGE_SIZE = 300
-"""The paper's input, pixels; others get as many of the extra layers as they have room for."""
+"""The paper's input size in pixels; smaller inputs have fewer extra layers."""
 
 SMALLEST_SIZE = 64
 BOX_VALUES = 4
-"""How the network tells a box: offsets of centre x, centre y, width and height, see `default_boxes.encode`."""
+"""Number of values per box: offsets of centre x, centre y, width and height, see `default_boxes.encode`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Features that boxes are predicted from.
+    """A layer from whose features the network predicts boxes.
 
     Attributes:
         layer: the name of the layer.
-        aspect_ratios: width / height of its default boxes besides 1; each the other way round too.
+        aspect_ratios: width / height of its default boxes, in addition to 1; the inverse of each ratio is used too.
     """
 
     layer: str
@@ -38,7 +38,7 @@ class Source:
 
     @property
     def boxes(self) -> int:
-        """Default boxes a cell: two squares, and two for each aspect ratio."""
+        """Default boxes per cell: two squares, and two boxes for each aspect ratio."""
         return 2 + 2 * len(self.aspect_ratios)
 
 
@@ -50,23 +50,25 @@ SOURCES = (
     Source("conv8_2", (2,)),
     Source("conv9_2", (2,)),
 )
-"""Fine to coarse. The ratio 3 is left out of the finest and the two coarsest (section 3)."""
+"""From fine to coarse. The finest source and the two coarsest do not use the ratio 3 (section 3)."""
 
 _EXTRA_LAYERS = (("conv6", 256, 512, 2), ("conv7", 128, 256, 2), ("conv8", 128, 256, 1), ("conv9", 128, 256, 1))
-"""Name, channels of the 1×1 convolution, channels and stride of the 3×3 one after it."""
+"""Name, channels of the 1×1 convolution, channels and stride of the following 3×3 convolution."""
 
 
 def source_grids(image_size: int) -> tuple[int, ...]:
-    """Cells along a side of each source that an input has room for: 38, 19, 10, 5, 3 and 1 for 300 pixels.
+    """Returns the number of cells per side of each source: 38, 19, 10, 5, 3 and 1 for 300 pixels.
+
+    Small inputs have fewer sources.
 
     Args:
-        image_size: height and width of the input, pixels.
+        image_size: height and width of the input in pixels.
 
     Raises:
         ValueError: the input is smaller than `SMALLEST_SIZE`.
     """
     if image_size < SMALLEST_SIZE:
-        raise ValueError(f"SSD needs images of {SMALLEST_SIZE} pixels or more, not {image_size}")
+        raise ValueError(f"SSD requires images of {SMALLEST_SIZE} pixels or more, not {image_size}")
     grids = [math.ceil(image_size / 8), math.ceil(image_size / 16)]
     for _, _, _, stride in _EXTRA_LAYERS:
         grids.append(math.ceil(grids[-1] / 2) if stride == 2 else grids[-1] - 2)
@@ -75,7 +77,7 @@ def source_grids(image_size: int) -> tuple[int, ...]:
 
 @keras.saving.register_keras_serializable("vocseg")
 class L2Normalization(keras.layers.Layer):
-    """Scales the channels of each feature to a norm of 1, times a learned factor a channel that starts at 20.
+    """Normalises each feature vector to a norm of 1 and multiplies it by one learned factor per channel, initially 20.
 
     Source: Liu, Rabinovich, Berg, "ParseNet", arXiv:1506.04579, section 3.3.
     """
@@ -92,18 +94,20 @@ class L2Normalization(keras.layers.Layer):
 def ssd300(
     *, num_classes: int, image_size: int = IMAGE_SIZE, width: float = 1.0, batch_normalization: bool = False
 ) -> keras.Model:
-    """Makes an SSD.
+    """Creates an SSD.
 
     Args:
-        num_classes: classes, background first: 21 for VOC.
-        image_size: height and width of the input, pixels.
-        width: factor on the channels of every convolution but the predictors.
-        batch_normalization: normalise after each convolution; needed to train from scratch in few steps.
+        num_classes: number of classes including background: 21 for VOC.
+        image_size: height and width of the input in pixels.
+        width: factor for the channels of all convolutions except the predictors.
+        batch_normalization: add batch normalization after each convolution; required to train from scratch in few
+            steps.
 
     Returns:
-        A network: float32 [batch, image_size, image_size, 3], RGB 0 to 255 → float32 [batch, boxes, 4 + num_classes]:
-        `BOX_VALUES` offsets, then linear class scores, of each default box in the order of
-        `default_boxes.default_boxes`: 8,732 boxes at 300 pixels. `backbone_blocks` names VGG-16's layers by block.
+        A network from float32 [batch, image_size, image_size, 3], RGB 0 to 255, to float32
+        [batch, boxes, 4 + num_classes]: `BOX_VALUES` offsets and the linear class scores of each default box, in the
+        order of `default_boxes.default_boxes` (8,732 boxes at 300 pixels). Its attribute `backbone_blocks` lists the
+        names of VGG-16's layers per block.
 
     Raises:
         ValueError: the input is smaller than `SMALLEST_SIZE`.
@@ -114,7 +118,7 @@ def ssd300(
     grids = source_grids(image_size)
     images = keras.Input((image_size, image_size, 3), name="image")
 
-    # VGG-16, whose pools round up; the fifth has a stride of 1, so that fc6 sees as far only by its dilation.
+    # VGG-16; pooling rounds odd sizes up. The fifth pool has a stride of 1, for which fc6's dilation compensates.
     outputs = vgg16_input(images, batch_normalization)
     features = {}
     for block in range(1, len(BLOCKS) + 1):
@@ -127,10 +131,10 @@ def ssd300(
     outputs = convolution_and_relu(outputs, channels, 3, "fc6", batch_normalization, dilation_rate=6)
     outputs = features["fc7"] = convolution_and_relu(outputs, channels, 1, "fc7", batch_normalization)
 
-    # Extra layers, coarser and coarser.
+    # Extra layers, each coarser than the one before.
     for name, squeezed, channels, stride in _EXTRA_LAYERS[: len(grids) - 2]:
         outputs = convolution_and_relu(outputs, scaled_channels(squeezed, width), 1, f"{name}_1", batch_normalization)
-        if stride == 2:  # Caffe pads both ends, where "same" pads the end alone on even sides
+        if stride == 2:  # Caffe pads both sides; with even sizes, padding="same" would pad only one
             outputs = keras.layers.ZeroPadding2D(1, name=f"{name}_2_pad")(outputs)
         outputs = features[f"{name}_2"] = convolution_and_relu(
             outputs,
@@ -142,7 +146,7 @@ def ssd300(
             padding="valid",
         )
 
-    # Offsets and class scores of every default box.
+    # Offsets and class scores of all default boxes.
     sources = SOURCES[: len(grids)]
     offsets = [_predictor(features[source.layer], source, BOX_VALUES, "loc") for source in sources]
     scores = [_predictor(features[source.layer], source, num_classes, "conf") for source in sources]

@@ -6,16 +6,12 @@ import dataclasses
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 from etils import epath
 
-from components.detector_trainer.average_precision import Objects
 from components.detector_trainer.default_boxes import default_boxes
-from components.detector_trainer.detections import Detections
-from components.detector_trainer.detector_config import DetectorConfig
 from components.detector_trainer.evaluation import VAL_MAP, AveragePrecision
 from components.detector_trainer.input_pipeline import training_batches
 from components.detector_trainer.losses import MultiboxLoss
@@ -27,24 +23,32 @@ from components.training.callbacks import StateWriter, StepListener, StepReporte
 from components.training.history import History, write_history
 from components.training.input_pipeline import count_records, steps_per_epoch
 from components.training.optimizers import make_optimizer
-from components.training.resumption import TrainingFolder
 from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT, Records
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from components.detector_trainer.average_precision import Objects
+    from components.detector_trainer.detections import Detections
+    from components.detector_trainer.detector_config import DetectorConfig
+    from components.training.resumption import TrainingFolder
 
 
 @dataclasses.dataclass(frozen=True)
 class DetectorResult:
-    """What a training came to; the network holds the best epoch's weights.
+    """The result of a training, for the weights of the best epoch.
 
     Attributes:
-        defaults: float32 [boxes, 4], its default boxes.
-        figures: as from `average_precision.detection_figures`, of val.
-        truth: the objects of each image of val.
-        found: what the detector finds in each.
-        weights: what became of the weights to begin with; `None` where there were none.
-        seconds: how long it took, epochs before a resumption left out.
+        defaults: float32 [boxes, 4], the network's default boxes.
+        figures: metrics on val, see `average_precision.detection_figures`.
+        truth: the true objects of each val image.
+        found: the detections in each val image.
+        weights: which layers were loaded from the initial weights; `None` without initial weights.
+        seconds: duration of the training; after a resumption, without the earlier epochs.
     """
 
-    defaults: np.ndarray
+    defaults: NDArray[np.float32]
     figures: dict[str, Any]
     truth: list[Objects]
     found: list[Detections]
@@ -55,18 +59,21 @@ class DetectorResult:
 def train_detector(
     records: Records, config: DetectorConfig, model_run: epath.Path, folder: TrainingFolder, on_step: StepListener
 ) -> tuple[keras.Model, DetectorResult]:
-    """Trains a detector, from where an earlier training in the same folder stopped.
+    """Trains a detector, or resumes the training whose state is in `folder`.
 
     Args:
-        records: with boxes and the splits train and val.
-        config: the detector and how to train it.
-        model_run: gets the history as JSON and CSV.
-        folder: keeps the state after each epoch.
-        on_step: told of every step.
+        records: records with boxes, with the splits train and val.
+        config: settings of the detector and its training.
+        model_run: the folder that receives the history as JSON and CSV.
+        folder: the folder for the training's state after each epoch.
+        on_step: called after each step.
+
+    Returns:
+        The network with the weights of the best epoch, and its results on val.
 
     Raises:
-        ValueError: the images are too small, or the weights to begin with can't be used.
-        TrainingError: the loss is no longer a number.
+        ValueError: the images are too small, or the initial weights cannot be loaded.
+        TrainingError: the loss is not a finite number.
     """
     keras.utils.set_random_seed(config.seed)
     network = ssd300(
@@ -120,29 +127,31 @@ def load_initial_weights(network: keras.Model, weights: str) -> LoadReport:
     """Loads weights by layer name.
 
     Args:
-        network: as from `ssd300`.
-        weights: `imagenet`, or an `.h5` file here or at a URI.
+        network: a network from `ssd300`.
+        weights: `imagenet`, or the path or URI of an `.h5` file.
 
     Raises:
-        ValueError: the weights are not there, or no layer of theirs fits.
+        ValueError: the weights cannot be downloaded or do not exist, or none of their layers matches the network.
     """
     if weights == IMAGENET:
         try:
             application = vgg16_application(include_top=False, weights=IMAGENET)
         except Exception as error:  # keras.utils.get_file raises nothing more special for a failed download
             raise ValueError(
-                f"VGG-16's ImageNet weights can't be downloaded ({error}): give a local file, detector.weights=PATH"
+                f"VGG-16's ImageNet weights cannot be downloaded ({error}): use a local file, detector.weights=PATH"
             ) from error
         arrays = {layer.name: layer.get_weights() for layer in application.layers if layer.weights}
     else:
         file = epath.Path(weights).expanduser()
         if not file.is_file():
-            raise ValueError(f"the weights file {weights} is not there: give `imagenet`, or an .h5 file")
+            raise ValueError(
+                f"the file {weights!r} does not exist: set detector.weights to `imagenet` or to an .h5 file"
+            )
         with tempfile.TemporaryDirectory() as scratch:
             local = Path(scratch) / "weights.h5"
             file.copy(local)
             arrays = read_layer_weights(local)
     report = load_by_name(network, arrays)
     if not report.matched:
-        raise ValueError(f"no layer of the weights {weights!r} fits the detector.\n{report}")
+        raise ValueError(f"no layer of the weights {weights!r} matches the detector.\n{report}")
     return report

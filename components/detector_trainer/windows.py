@@ -1,6 +1,6 @@
-"""Windows on an image: drawn at random as SSD's authors do, and what is seen through them.
+"""Windows of an image: random ones as in SSD's training, and the pixels and boxes inside a window.
 
-A window is [ymin, xmin, ymax, xmax] as shares of the image's sides; it may reach beyond the image.
+A window is [ymin, xmin, ymax, xmax] as shares of the image's sides; it may extend beyond the image.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from components.detector_trainer.matching import pairwise_iou
 from components.training.augmentation import PADDING_COLOUR
 
 MIN_OVERLAPS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.0)
-"""The least IoU of a patch with some object; the last one asks for none."""
+"""Minimum IoU of a patch with at least one object; the last value accepts any overlap."""
 
 TRIALS = 50
 SCALES = (0.3, 1.0)
-"""The square root of a patch's area as a share of the image: an area of about a tenth or more."""
+"""Range of the square root of a patch's area as a share of the image's: the area is at least about one tenth."""
 
 ASPECT_RATIOS = (0.5, 2.0)
 SMALLEST_SIDE = 0.01
-"""As a share of the window's side: what is left of a smaller box shows nothing of its object."""
+"""Share of the window's side: a clipped box with a shorter side is dropped, because it shows too little."""
 
-WHOLE = (0.0, 0.0, 1.0, 1.0)
+WHOLE_IMAGE = (0.0, 0.0, 1.0, 1.0)
 
 
-def canvas(ratio: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
-    """The window on a larger canvas that the image lies on.
+def canvas_window(ratio: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
+    """Returns the window of a larger canvas on which the image is placed.
 
     Args:
-        ratio: float scalar, the canvas's side over the image's, 1 or more.
-        place: float [2] in 0..1, where the image lies in the room that is left: from top, from left.
+        ratio: float scalar, the canvas's side divided by the image's, at least 1.
+        place: float [2] in 0..1, the image's position on the canvas: 0 is the top (left) edge, 1 the bottom (right).
 
     Returns:
         float32 [4].
@@ -38,14 +38,14 @@ def canvas(ratio: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
     return tf.concat([start, start + ratio], axis=0)
 
 
-def candidate_patches(draws: tf.Tensor) -> tf.Tensor:
-    """Patches of random sizes, shapes and places within the image.
+def random_patches(draws: tf.Tensor) -> tf.Tensor:
+    """Returns patches of random sizes, shapes and places within the image.
 
     Args:
-        draws: float32 [N, 4] in 0..1: scale, aspect ratio, place from top and from left.
+        draws: float32 [N, 4], random numbers in 0..1 for scale, aspect ratio, vertical and horizontal position.
 
     Returns:
-        float32 [N, 4]: scales in `SCALES`, width / height in `ASPECT_RATIOS` where both sides fit.
+        float32 [N, 4]: scales in `SCALES`, width / height in `ASPECT_RATIOS`, limited so that both sides fit.
     """
     scale = SCALES[0] + (SCALES[1] - SCALES[0]) * draws[:, 0]
     narrowest, widest = tf.maximum(ASPECT_RATIOS[0], scale**2), tf.minimum(ASPECT_RATIOS[1], 1 / scale**2)
@@ -56,11 +56,12 @@ def candidate_patches(draws: tf.Tensor) -> tf.Tensor:
 
 
 def patch_with_overlap(boxes: tf.Tensor, patches: tf.Tensor, min_overlap: tf.Tensor) -> tf.Tensor:
-    """Takes the first patch that overlaps some object enough.
+    """Returns the first patch that overlaps an object sufficiently.
 
-    Source: Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, section 2.2, data augmentation; up to 50
-    trials, else the whole image, as its authors' code (batch_sampler in ssd_pascal.py). A patch must hold the centre of
-    an object besides, as torchvision's `RandomIoUCrop` has it: nothing else would be left to learn from.
+    Source: Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, section 2.2, data augmentation. As in its
+    authors' code (batch_sampler in ssd_pascal.py), there are up to 50 trials; if all fail, the whole image is used. In
+    addition, as in torchvision's `RandomIoUCrop`, a patch must contain the centre of an object, because otherwise no
+    object would be kept.
 
     Args:
         boxes: float32 [objects, 4], corner form.
@@ -71,19 +72,20 @@ def patch_with_overlap(boxes: tf.Tensor, patches: tf.Tensor, min_overlap: tf.Ten
         float32 [4].
     """
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    held = tf.reduce_all((centres >= patches[:, None, :2]) & (centres <= patches[:, None, 2:]), axis=-1)
-    enough = tf.reduce_any(pairwise_iou(patches, boxes) >= min_overlap, axis=1) & tf.reduce_any(held, axis=1)
-    # The whole image comes last: it is there where no patch will do.
-    fits = tf.concat([enough, [True]], axis=0)
-    return tf.concat([patches, [WHOLE]], axis=0)[tf.argmax(tf.cast(fits, tf.int32))]
+    contains_centre = tf.reduce_all((centres >= patches[:, None, :2]) & (centres <= patches[:, None, 2:]), axis=-1)
+    overlaps = pairwise_iou(patches, boxes) >= min_overlap
+    accepted = tf.reduce_any(overlaps, axis=1) & tf.reduce_any(contains_centre, axis=1)
+    # The whole image is the last element, which argmax returns if no patch is accepted.
+    accepted = tf.concat([accepted, [True]], axis=0)
+    return tf.concat([patches, [WHOLE_IMAGE]], axis=0)[tf.argmax(tf.cast(accepted, tf.int32))]
 
 
-def whole_pixels(window: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """A window's corners moved to the nearest pixels' edges, at least a pixel apart.
+def window_in_pixels(window: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Rounds a window's corners to whole pixels; the window is at least one pixel high and wide.
 
     Args:
         window: float32 [4].
-        size: int32 [2], the image's height and width, pixels.
+        size: int32 [2], the image's height and width in pixels.
 
     Returns:
         int32 [4], pixels.
@@ -92,12 +94,12 @@ def whole_pixels(window: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     return tf.concat([corners[:2], tf.maximum(corners[2:], corners[:2] + 1)], axis=0)
 
 
-def seen_image(image: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
-    """What is seen of an image through a window, resized to the image's own size; beyond it is `PADDING_COLOUR`.
+def image_in_window(image: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
+    """Resizes the window's content to the image's size; the area outside the image has `PADDING_COLOUR`.
 
     Args:
         image: uint8 or float32 [height, width, 3].
-        window: int32 [4], pixels, as from `whole_pixels`; some of the image should lie in it.
+        window: int32 [4] in pixels, as from `window_in_pixels`; a part of the image should be inside.
 
     Returns:
         float32 [height, width, 3], antialiased.
@@ -115,19 +117,20 @@ def seen_image(image: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(tf.pad(piece, tf.concat([paddings, [[0, 0]]], 0)) + PADDING_COLOUR, image.shape)
 
 
-def seen_boxes(boxes: tf.Tensor, window: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Boxes as shares of a window, cut off at its edges.
+def boxes_in_window(boxes: tf.Tensor, window: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Converts boxes to shares of the window's sides, clipped to the window.
 
     Args:
         boxes: float32 [objects, 4], corner form.
         window: float32 [4].
 
     Returns:
-        float32 [objects, 4]; bool [objects], whether the object's centre is in sight and something of its box.
+        float32 [objects, 4]; bool [objects], whether to keep the object: its centre is in the window, and its clipped
+        box is not smaller than `SMALLEST_SIDE`.
     """
     corners = (tf.reshape(boxes, [-1, 2, 2]) - window[:2]) / (window[2:] - window[:2])
     centres = tf.reduce_mean(corners, axis=1)
     corners = tf.clip_by_value(corners, 0.0, 1.0)
-    in_sight = tf.reduce_all((centres >= 0) & (centres <= 1), axis=1)
+    centre_inside = tf.reduce_all((centres >= 0) & (centres <= 1), axis=1)
     large_enough = tf.reduce_all(corners[:, 1] - corners[:, 0] >= SMALLEST_SIDE, axis=1)
-    return tf.reshape(corners, [-1, 4]), in_sight & large_enough
+    return tf.reshape(corners, [-1, 4]), centre_inside & large_enough

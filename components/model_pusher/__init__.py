@@ -1,1 +1,1 @@
-"""Pusher: the blessed model → a version that is complete or absent at every instant; and the way back."""
+"""Pusher: publishes the blessed model as a new version, in one step; `rollback` undoes it."""

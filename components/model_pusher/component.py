@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
-from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
 from components.model_pusher import executor
 
+if TYPE_CHECKING:
+    from tfx.orchestration.data_types import RuntimeParameter
+
 
 class PusherSpec(types.ComponentSpec):
-    """Inputs, outputs and parameters of Pusher; the channels are named as those of TFX's own."""
+    """Inputs, outputs and parameters of Pusher; the channels have the names of TFX's own Pusher."""
 
     PARAMETERS = {
         executor.SERVING_FOLDER_KEY: component_spec.ExecutionParameter(type=str),
@@ -29,9 +33,9 @@ class PusherSpec(types.ComponentSpec):
 
 
 class Pusher(base_component.BaseComponent):
-    """Publishes the blessed model as a version that is complete or absent at every instant.
+    """Publishes the blessed model as a new version; a server never sees an incomplete version.
 
-    TFX's own takes its folder inside a protocol buffer, where no runtime parameter can name it.
+    TFX's own Pusher takes its folder inside a protocol buffer, which cannot contain a runtime parameter.
     """
 
     SPEC_CLASS = PusherSpec
@@ -45,13 +49,13 @@ class Pusher(base_component.BaseComponent):
         *,
         keep_versions: int | None = None,
     ):
-        """Makes the component.
+        """Creates the component.
 
         Args:
             model: Model to publish.
-            model_blessing: ModelBlessing, without which nothing is published.
+            model_blessing: ModelBlessing; the model is published only if it is blessed.
             serving_folder: the folder of versions that TensorFlow Serving polls.
-            keep_versions: how many versions stay, the newest ones; `None` keeps all.
+            keep_versions: the number of newest versions to keep; `None` keeps all.
         """
         super().__init__(
             spec=PusherSpec(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tfx import types
 from tfx.components.pusher import executor as tfx_pusher
 from tfx.types import artifact_utils, standard_component_specs
 
 from components.artifacts.local_copies import with_local_copies
-from components.model_pusher.publishing import publish, withdrawn_twin
+from components.model_pusher.publishing import publish, withdrawn_version_of
 from tfds_voc_seg.storage import copy_folder
+
+if TYPE_CHECKING:
+    from tfx import types
 
 SERVING_FOLDER_KEY = "serving_folder"
 KEEP_VERSIONS_KEY = "keep_versions"
@@ -19,10 +21,11 @@ NOT_PUSHED_REASON_PROPERTY = "not_pushed_reason"
 
 
 class Executor(tfx_pusher.Executor):
-    """TFX's Pusher with another way of copying.
+    """TFX's Pusher with a different way of copying.
 
-    TFX's own copies file by file into the numbered folder, which TensorFlow Serving loads as soon as it is there,
-    `saved_model.pb` or not; and of two pushes in one second it leaves the second one out, yet marks it as pushed.
+    TFX's own Pusher copies file by file into the numbered folder. TensorFlow Serving loads this folder as soon as it
+    exists, even if `saved_model.pb` is still missing. In addition, if two pushes happen within one second, TFX's Pusher
+    skips the second one but marks it as pushed.
     """
 
     @with_local_copies
@@ -32,19 +35,19 @@ class Executor(tfx_pusher.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Publishes the model if it is blessed and was not taken out of service by a rollback.
+        """Publishes the model if it is blessed and no rollback took it out of service.
 
         Args:
             input_dict:
                 model: Model to publish.
                 model_blessing: ModelBlessing.
             output_dict:
-                pushed_model: PushedModel with a copy of the model and the custom properties `pushed` (0 or 1), with 1
-                    `pushed_destination` and `pushed_version`, and with 0 `not_pushed_reason` where the model is
-                    blessed all the same.
+                pushed_model: PushedModel with the custom property `pushed`. If it is 1, the artifact contains a copy of
+                    the model and has the custom properties `pushed_destination` and `pushed_version`. If it is 0
+                    although the model is blessed, the custom property `not_pushed_reason` says why.
             exec_properties:
                 serving_folder: the folder of versions that TensorFlow Serving polls.
-                keep_versions: how many versions stay; without it, all.
+                keep_versions: optional, the number of newest versions to keep; without it, all are kept.
         """
         pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         if not self.CheckBlessing(input_dict):
@@ -52,16 +55,16 @@ class Executor(tfx_pusher.Executor):
             return
         folder = exec_properties[SERVING_FOLDER_KEY]
         model = self.GetModelPath(input_dict)
-        withdrawn = withdrawn_twin(model, folder)
+        withdrawn = withdrawn_version_of(model, folder)
         if withdrawn is not None:
             self._MarkNotPushed(pushed_model)
             reason = (
-                f"a rollback took this very model out of service as version {withdrawn}; "
-                f"`vocseg rollback OUTPUT --to {withdrawn}` puts it back"
+                f"a rollback took this same model out of service as version {withdrawn}; "
+                f"to put it back into service, run `vocseg rollback OUTPUT --to {withdrawn}`"
             )
             pushed_model.set_string_custom_property(NOT_PUSHED_REASON_PROPERTY, reason)
             logging.warning("Not pushed: %s", reason)
             return
-        copy_folder(model, pushed_model.uri)  # first: once it is published, nothing is left that may fail
+        copy_folder(model, pushed_model.uri)  # before publishing, so that no step after publishing can fail
         version = publish(model, folder, keep_versions=exec_properties.get(KEEP_VERSIONS_KEY))
         self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)

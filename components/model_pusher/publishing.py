@@ -1,4 +1,4 @@
-"""A model into the folder that TensorFlow Serving polls: each version is complete or absent at every instant."""
+"""Publishes a model to the folder that TensorFlow Serving polls, which never sees an incomplete version."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ from components.saved_model.serving_folder import version_entries, versions, wit
 from tfds_voc_seg.storage import copy_folder, files_below, flush, flush_entry
 
 _INCOMING, _REMOVING = ".incoming-", ".removing-"
-"""How the names of folders begin that are no version yet, or none any more: no whole numbers, so nobody serves them."""
+"""Prefixes of folders that are being copied or removed. TensorFlow Serving skips names that are not integers."""
 _ABANDONED_SECONDS = 24 * 60 * 60
+"""An incoming folder that is older than this belongs to a process that was killed."""
 
 
 def publish(model: epath.PathLike, folder: epath.PathLike, *, keep_versions: int | None = None) -> epath.Path:
-    """Publishes a SavedModel as the highest version, then removes the oldest ones.
+    """Publishes a SavedModel as the highest version, then removes the oldest versions.
 
-    The copy is made under a name that TensorFlow Serving skips, flushed to the disk and renamed, which a local file
-    system does in one step. Object stores (`gs://`, `s3://`) have no such step: there `saved_model.pb` comes last, and
-    a reader has to look for it.
+    The model is copied to a folder whose name TensorFlow Serving skips, flushed to disk and renamed, which is atomic on
+    a local file system. Object stores (`gs://`, `s3://`) cannot rename atomically. There `saved_model.pb` is written
+    last, and a reader must check that it exists.
 
     Args:
         model: the SavedModel's folder.
-        folder: the folder of versions; made where it is missing.
-        keep_versions: how many versions stay; the newest, which is the one in service, always does. `None` keeps all.
+        folder: the folder of versions; created if it does not exist.
+        keep_versions: the number of newest versions to keep, at least 1: the version in service is never removed.
+            `None` keeps all.
 
     Returns:
-        The version's folder. Its number is the time in seconds, or one more than the highest so far, withdrawn ones
-        included.
+        The version's folder. The version is the current time in seconds, or the highest existing version (including
+        withdrawn ones) plus 1 if that is larger.
     """
     folder = epath.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,8 +57,8 @@ def publish(model: epath.PathLike, folder: epath.PathLike, *, keep_versions: int
     return version
 
 
-def withdrawn_twin(model: epath.PathLike, folder: epath.PathLike) -> str | None:
-    """Finds the version that a rollback took out of service and that is this same model, by its files' content."""
+def withdrawn_version_of(model: epath.PathLike, folder: epath.PathLike) -> str | None:
+    """Returns the withdrawn version whose files have the same content as the model, or `None`."""
     withdrawn = withdrawn_versions(folder)
     fingerprint = _fingerprint(epath.Path(model)) if withdrawn else ""
     return next((path.name for path in reversed(withdrawn) if _fingerprint(path) == fingerprint), None)
@@ -75,7 +77,7 @@ def _rename_to_next(incoming: epath.Path, folder: epath.Path) -> epath.Path:
         except OSError:
             if not version.exists():
                 raise
-            # another run has just taken the number
+            # another run has created this version in the meantime: try the next number
 
 
 def _copy(source: epath.PathLike, target: epath.Path) -> None:
@@ -91,10 +93,10 @@ def _remove(version: epath.Path) -> None:
 
 
 def _remove_abandoned(folder: epath.Path) -> None:
-    """Removes what runs left behind that were killed while they copied or removed."""
-    for path in folder.iterdir() if folder.is_dir() else ():  # an object store has no folder without a file
-        copying = path.name.startswith(_INCOMING) and time.time() - path.stat().mtime > _ABANDONED_SECONDS
-        if copying or path.name.startswith(_REMOVING):
+    """Removes the folders of runs that were killed while they copied or removed a version."""
+    for path in folder.iterdir() if folder.is_dir() else ():  # in an object store an empty folder does not exist
+        abandoned = path.name.startswith(_INCOMING) and time.time() - path.stat().mtime > _ABANDONED_SECONDS
+        if abandoned or path.name.startswith(_REMOVING):
             path.rmtree(missing_ok=True)
 
 
@@ -102,6 +104,6 @@ def _fingerprint(model: epath.Path) -> str:
     digest = hashlib.sha256()
     for file in files_below(model):
         name = file.relative_to(model)
-        if name.parts[0] != EXTRA_ASSETS_FOLDER:
+        if name.parts[0] != EXTRA_ASSETS_FOLDER:  # such as the model card, which does not change the predictions
             digest.update(f"{name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()

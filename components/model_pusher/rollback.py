@@ -1,4 +1,4 @@
-"""The way back: the newest version out of service, whole, so that an earlier one is served; and back again."""
+"""Takes newer versions out of service, so that an earlier version is served; can be undone."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from components.saved_model.serving_folder import latest_version, versions, with
 
 
 class RollbackError(ValueError):
-    """A rollback that can't be done; the message is for people."""
+    """A rollback is not possible; the message says why."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Rollback:
-    """What a rollback did.
+    """The result of a rollback.
 
     Attributes:
-        in_service: the version that is served now.
-        withdrawn: the versions that were taken out of service, oldest first.
-        restored: whether the version in service had been withdrawn before.
+        in_service: the version that is now in service.
+        withdrawn: the versions that this rollback took out of service, oldest first.
+        restored: whether an earlier rollback had withdrawn the version that is now in service.
     """
 
     in_service: str
@@ -32,15 +32,15 @@ class Rollback:
 def rollback(folder: epath.PathLike, to: str | None = None) -> Rollback:
     """Takes versions out of service by moving them to `withdrawn/`, which TensorFlow Serving skips.
 
-    Each move is one renaming, and the moves are ordered so that no version is served in between but the one before and
-    the one after.
+    Each move is one rename. The order of the moves ensures that TensorFlow Serving only ever serves the previous
+    version or the requested one.
 
     Args:
         folder: the folder of versions.
-        to: the version to serve, one that a rollback withdrew included; by default the one before the newest.
+        to: the version to serve, which may be a withdrawn one; by default the version before the newest.
 
     Raises:
-        RollbackError: there is nothing to go back to, or no such version.
+        RollbackError: the version does not exist, or there is no earlier version.
     """
     folder = epath.Path(folder)
     served = [path.name for path in versions(folder)]
@@ -52,26 +52,25 @@ def rollback(folder: epath.PathLike, to: str | None = None) -> Rollback:
     newer = [version for version in served if int(version) > int(target)]
     if newer:
         (folder / WITHDRAWN_FOLDER).mkdir(exist_ok=True)
-    for version in newer:  # oldest first: the newest stays in service until it is its turn
+    for version in newer:  # oldest first, so that the newest version stays in service until the last rename
         (folder / version).rename(folder / WITHDRAWN_FOLDER / version)
     latest = latest_version(folder)
     if latest is None or latest.name != target:
-        raise RollbackError(f"{folder} was changed by somebody else meanwhile; look at it and try again")
+        raise RollbackError(f"another process changed {folder} during the rollback; check the folder and try again")
     return Rollback(target, tuple(newer), restored)
 
 
 def _default_target(folder: epath.Path, served: list[str], withdrawn: list[str]) -> str:
-    hint = f"; withdrawn are {', '.join(withdrawn)}, which --to VERSION puts back" if withdrawn else ""
+    hint = f"; to restore a withdrawn version, use --to with one of {', '.join(withdrawn)}" if withdrawn else ""
     if not served:
         raise RollbackError(f"no version is in service in {folder}{hint}")
     if len(served) == 1:
-        raise RollbackError(f"version {served[0]} is the only one in {folder}: there is nothing to go back to{hint}")
+        raise RollbackError(f"version {served[0]} is the only one in {folder}, so there is no earlier version{hint}")
     return served[-2]
 
 
 def _named_target(folder: epath.Path, to: str, served: list[str], withdrawn: list[str]) -> str:
     if to not in (*served, *withdrawn):
-        there = ", ".join(served) or "none"
-        aside = f"; withdrawn are {', '.join(withdrawn)}" if withdrawn else ""
-        raise RollbackError(f"there is no version {to} in {folder}; there are {there}{aside}")
+        listed = f"in service: {', '.join(served) or 'none'}; withdrawn: {', '.join(withdrawn) or 'none'}"
+        raise RollbackError(f"version {to} does not exist in {folder} ({listed})")
     return to

@@ -1,1 +1,1 @@
-"""ModelSelector: the best candidate that may be published, if it beats the model in service."""
+"""ModelSelector: selects the best candidate and approves it for publishing if it beats the model in service."""

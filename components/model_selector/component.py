@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -10,11 +10,15 @@ from tfx.types import component_spec, standard_artifacts
 
 from components.artifacts.candidates import candidate_channels, with_candidate_inputs
 from components.model_selector import executor
-from components.model_selector.selection_config import SelectionConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from components.model_selector.selection_config import SelectionConfig
 
 
 class ModelSelectorSpec(types.ComponentSpec):
-    """Inputs, outputs and parameters of ModelSelector, without the inputs of the candidates."""
+    """Inputs, outputs and parameters of ModelSelector, except the candidates' inputs."""
 
     PARAMETERS = {
         executor.SELECTION_CONFIG_KEY: component_spec.ExecutionParameter(type=str),
@@ -31,7 +35,7 @@ class ModelSelectorSpec(types.ComponentSpec):
 
 
 class ModelSelector(base_component.BaseComponent):
-    """Selects the best candidate and blesses it for the Pusher if it beats the model in service."""
+    """Selects the best candidate that may be published, and blesses it if it beats the model in service."""
 
     SPEC_CLASS = ModelSelectorSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
@@ -45,14 +49,14 @@ class ModelSelector(base_component.BaseComponent):
         *,
         code_fingerprint: str = "",
     ):
-        """Makes the component.
+        """Creates the component.
 
         Args:
             evaluation: ModelEvaluation of SegmentationEvaluator.
             smoke_test: ModelEvaluation of ModelSmokeTest.
             models: candidate → its Model.
-            config: when a candidate is published.
-            code_fingerprint: a hash of the selection's code; TFX's cache does not look into code.
+            config: the conditions for publishing a candidate.
+            code_fingerprint: a hash of the selection's code, because TFX's cache key does not include it.
         """
         spec_class = with_candidate_inputs(ModelSelectorSpec, models)
         super().__init__(

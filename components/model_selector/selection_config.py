@@ -1,4 +1,4 @@
-"""When a candidate is published, as typed data."""
+"""The conditions for publishing a candidate."""
 
 from __future__ import annotations
 
@@ -12,24 +12,27 @@ from components.strict_config import StrictConfig
 
 def _figure(name: str) -> str:
     if name not in METRIC_NAMES:
-        raise ValueError(f"unknown figure {name!r}; allowed are {', '.join(METRIC_NAMES)}")
+        raise ValueError(f"unknown metric {name!r}; allowed are {', '.join(METRIC_NAMES)}")
     return name
 
 
 class SelectionConfig(StrictConfig):
-    """What a candidate must come to before it is published.
+    """Settings of the selection.
 
-    A candidate whose SavedModel fails the smoke test is refused in any case.
+    A candidate whose SavedModel fails the smoke test is always refused.
 
     Attributes:
-        metric: the figure by which candidates are compared with each other and with the model in service.
-        min_mean_iou: refuse candidates with a lower mean IoU.
-        min_class_iou: class → refuse candidates with a lower IoU of it.
-        max_latency_seconds: refuse candidates whose smoke test took longer for one photo, on the CPU.
-        publish_background_only: publish even a network that is no better than to predict background everywhere.
-        min_improvement: by how much the best candidate must exceed the model in service; with 0, by anything.
-        beyond_interval: only if the 95 % interval of the difference to the model in service lies above 0.
-        replace_incomparable: publish over a model in service that can't be compared with: one that can't be loaded, or
+        metric: the metric that compares the candidates with each other and with the model in service.
+        min_mean_iou: candidates with a lower mean IoU are refused.
+        min_class_iou: class → minimum IoU; candidates with a lower IoU of this class are refused.
+        max_latency_seconds: candidates with a higher latency are refused: the time for one photo on the CPU, from the
+            smoke test.
+        publish_background_only: allow publishing a network that is no better than predicting background everywhere.
+        min_improvement: minimum difference by which the best candidate must exceed the model in service; with 0 any
+            improvement is enough.
+        beyond_interval: publish only if the 95 % confidence interval of the difference to the model in service is
+            above 0.
+        replace_incomparable: publish even if the model in service cannot be compared, because it cannot be loaded or
             has other classes.
     """
 
@@ -45,5 +48,5 @@ class SelectionConfig(StrictConfig):
     @pydantic.model_validator(mode="after")
     def _interval_is_of_mean_iou(self) -> SelectionConfig:
         if self.beyond_interval and self.metric != "mean_iou":
-            raise ValueError("beyond_interval needs the metric mean_iou: intervals are measured of no other")
+            raise ValueError("beyond_interval requires the metric mean_iou: other metrics have no interval")
         return self

@@ -1,21 +1,23 @@
-"""Whether a candidate may be published at all, whatever the others are: pure functions of what was measured."""
+"""Whether a candidate may be published, independently of the other candidates: pure functions of its metrics."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.model_selector.selection_config import SelectionConfig
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from components.model_selector.selection_config import SelectionConfig
 
 BACKGROUND = 0
 """The background's class id."""
 
 
 def measured(figures: Mapping[str, Any], name: str) -> float | None:
-    """Gives a figure, or `None` where it is missing, null, or not a finite number."""
+    """Returns a metric, or `None` if it is missing, null or not a finite number."""
     value = figures.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
@@ -23,21 +25,21 @@ def measured(figures: Mapping[str, Any], name: str) -> float | None:
 
 
 def refusals(figures: Mapping[str, Any], smoke_test: Mapping[str, Any] | None, config: SelectionConfig) -> list[str]:
-    """Says why a candidate may not be published.
+    """Returns the reasons why a candidate may not be published.
 
     Args:
-        figures: a candidate's, of `evaluation.json`.
-        smoke_test: the candidate's part of `smoke_test.json`; `None` where it was not tested.
+        figures: the candidate's metrics in `evaluation.json`.
+        smoke_test: the candidate's entry in `smoke_test.json`; `None` if it was not tested.
         config: the thresholds.
 
     Returns:
-        A part of a sentence for each reason; empty where it may be.
+        One clause per reason; empty if the candidate may be published.
     """
     reasons = []
     if measured(figures, config.metric) is None:
-        reasons.append(f"its {config.metric} is not a number (a val split without valid pixels gives none)")
+        reasons.append(f"its {config.metric} is not a number (does the val split have valid pixels?)")
     if smoke_test is None:
-        reasons.append("it had no smoke test")
+        reasons.append("it was not smoke-tested")
     elif not smoke_test["passed"]:
         reasons.append(f"the smoke test failed: {'; '.join(smoke_test['problems'])}")
     if config.min_mean_iou is not None:
@@ -48,10 +50,10 @@ def refusals(figures: Mapping[str, Any], smoke_test: Mapping[str, Any] | None, c
     if config.max_latency_seconds is not None:
         latency = measured(smoke_test or {}, "latency_seconds")
         if latency is None:
-            reasons.append("its latency was not measured, and selection.max_latency_seconds asks for it")
+            reasons.append("its latency was not measured, but selection.max_latency_seconds requires it")
         elif latency > config.max_latency_seconds:
             limit = config.max_latency_seconds
-            reasons.append(f"a photo takes {latency:.3g} s, above selection.max_latency_seconds={limit:g}")
+            reasons.append(f"the latency is {latency:.3g} s per photo, above selection.max_latency_seconds={limit:g}")
     if not config.publish_background_only and (background := _no_better_than_background(figures)):
         reasons.append(background)
     return reasons
@@ -59,34 +61,35 @@ def refusals(figures: Mapping[str, Any], smoke_test: Mapping[str, Any] | None, c
 
 def _too_low(what: str, value: float | None, lowest: float, setting: str) -> list[str]:
     if value is None:
-        return [f"{what} was not measured (not in the val split?), and selection.{setting} asks for it"]
+        return [f"{what} was not measured (does it occur in the val split?), but selection.{setting} requires it"]
     return [f"{what} is {value:.4f}, below selection.{setting}={lowest:g}"] if value < lowest else []
 
 
 def _no_better_than_background(figures: Mapping[str, Any]) -> str | None:
-    """Says that a network has learnt no foreground, where it hasn't.
+    """Returns why a network has not learned any foreground, or `None` if it has.
 
-    Two things show it. No foreground class that occurs in the split has an IoU above 0: not one of its pixels is right.
-    Or the mean IoU is not above that of predicting background everywhere, which has the background's share of the valid
-    pixels for the background's IoU and 0 for all others; a stray pixel that is right by chance does not help.
+    There are two conditions. First, all foreground classes of the split have an IoU of 0: not one of their pixels is
+    correct. Second, the mean IoU is not higher than that of predicting background everywhere, for which the IoU of the
+    background is the background's share of the valid pixels and all other IoUs are 0. The second condition also refuses
+    networks with a few foreground pixels that are correct by chance.
     """
     names = list(figures["per_class_iou"])
     foreground = [
         iou for name in names[BACKGROUND + 1 :] if (iou := measured(figures["per_class_iou"], name)) is not None
     ]
     if not foreground:
-        return "no foreground class occurs in the val split, so nothing shows that it knows more than background"
+        return "no foreground class occurs in the val split, so it cannot be shown to predict more than background"
     if max(foreground) <= 0:
-        return "it predicts background only: no foreground class that occurs in the val split has an IoU above 0"
+        return "it predicts background only: no foreground class of the val split has an IoU above 0"
     confusion = figures.get("confusion_matrix")
     mean_iou = measured(figures, "mean_iou")
     if confusion is None or mean_iou is None:
         return None
     pixels = np.sum(confusion, axis=1)
-    without_network = pixels[BACKGROUND] / pixels.sum() / np.count_nonzero(pixels)
-    if mean_iou <= without_network:
+    of_background = pixels[BACKGROUND] / pixels.sum() / np.count_nonzero(pixels)
+    if mean_iou <= of_background:
         return (
-            "it is no better than to predict background everywhere, "
-            f"which has mean_iou {without_network:.4f} (it has {mean_iou:.4f})"
+            f"its mean_iou of {mean_iou:.4f} is no better than that of predicting background everywhere "
+            f"({of_background:.4f})"
         )
     return None

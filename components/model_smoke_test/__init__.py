@@ -1,1 +1,1 @@
-"""ModelSmokeTest: each candidate's SavedModel as a server would see it, in a fresh process."""
+"""ModelSmokeTest: loads each candidate's SavedModel in a new process and sends it requests, as a server would."""

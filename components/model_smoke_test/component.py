@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -10,25 +10,29 @@ from tfx.types import component_spec, standard_artifacts
 
 from components.artifacts.candidates import candidate_channels, with_candidate_inputs
 from components.model_smoke_test import executor
-from components.model_smoke_test.smoke_test_config import SmokeTestConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from components.model_smoke_test.smoke_test_config import SmokeTestConfig
 
 
 class ModelSmokeTestSpec(types.ComponentSpec):
-    """Inputs, outputs and parameters of ModelSmokeTest, without the inputs of the candidates."""
+    """Inputs, outputs and parameters of ModelSmokeTest, except the candidates' inputs."""
 
     PARAMETERS = {
         executor.SMOKE_TEST_CONFIG_KEY: component_spec.ExecutionParameter(type=str),
         executor.CODE_FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {executor.EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples)}
-    # TFX's InfraBlessing is of one model; a type of ours would need registering on Kubeflow Pipelines.
+    # TFX's InfraBlessing describes only one model; Kubeflow Pipelines would require a custom type to be registered.
     OUTPUTS = {executor.SMOKE_TEST_KEY: component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation)}
 
 
 class ModelSmokeTest(base_component.BaseComponent):
-    """Loads each candidate's SavedModel in a fresh process and sends it what a server would be sent.
+    """Loads each candidate's SavedModel in a new process and sends it the requests that a server receives.
 
-    It does what TFX's InfraValidator is for, without Docker.
+    It has the purpose of TFX's InfraValidator but does not need Docker.
     """
 
     SPEC_CLASS = ModelSmokeTestSpec
@@ -42,13 +46,13 @@ class ModelSmokeTest(base_component.BaseComponent):
         *,
         code_fingerprint: str = "",
     ):
-        """Makes the component.
+        """Creates the component.
 
         Args:
             examples: Examples of the record contract, with the split val.
             models: candidate → its Model.
-            config: how the test is done.
-            code_fingerprint: a hash of the test's code; TFX's cache does not look into code.
+            config: settings of the test.
+            code_fingerprint: a hash of the test's code, because TFX's cache key does not include it.
         """
         spec_class = with_candidate_inputs(ModelSmokeTestSpec, models)
         super().__init__(

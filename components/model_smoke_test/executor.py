@@ -1,22 +1,20 @@
-"""Tests each candidate's SavedModel as a server would see it."""
+"""Runs the smoke test of each candidate's SavedModel."""
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
-from etils import epath
-from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.artifacts.candidates import candidate_models
+from components.artifacts.json_files import write_json
 from components.artifacts.local_copies import with_local_copies
 from components.artifacts.records import read_records
 from components.model_smoke_test.process import smoke_test
@@ -26,6 +24,9 @@ from components.run_files import SMOKE_TEST_FILE
 from tfds_voc_seg.records.decoding import image_and_class_map
 from tfds_voc_seg.records.files import VAL_SPLIT, Records
 
+if TYPE_CHECKING:
+    from tfx import types
+
 EXAMPLES_KEY = "examples"
 SMOKE_TEST_CONFIG_KEY = "smoke_test_config"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
@@ -33,7 +34,7 @@ SMOKE_TEST_KEY = "smoke_test"
 
 
 class Executor(base_executor.BaseExecutor):
-    """Tests the candidates one after the other, each in a process of its own."""
+    """Tests the candidates one after the other, each in its own process."""
 
     @with_local_copies
     def Do(  # noqa: N802 (TFX's name)
@@ -42,17 +43,18 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Tests the models; one that fails does not end the pipeline, ModelSelector refuses it.
+        """Tests the models. A failed test does not stop the pipeline; ModelSelector then refuses the candidate.
 
         Args:
             input_dict:
                 examples: Examples of the record contract, with the split val.
-                model_<candidate>: Model, one a candidate.
+                model_<candidate>: Model, one input per candidate.
             output_dict:
-                smoke_test: ModelEvaluation with `smoke_test.json`: `candidates`, name → what `smoke_test` gives.
+                smoke_test: ModelEvaluation with `smoke_test.json`, whose key `candidates` maps each candidate to the
+                    result of `process.smoke_test`.
             exec_properties:
                 smoke_test_config: JSON of `SmokeTestConfig`.
-                code_fingerprint: for TFX's cache; not read.
+                code_fingerprint: only for TFX's cache key; not read.
         """
         config = SmokeTestConfig.model_validate_json(exec_properties[SMOKE_TEST_CONFIG_KEY])
         records = read_records(artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY]))
@@ -62,22 +64,21 @@ class Executor(base_executor.BaseExecutor):
             requests = Path(scratch)
             write_requests(records, config.records, requests)
             for done, (name, model) in enumerate(models.items()):
-                report(Progress(f"testing {name} as a server would see it", done, len(models)))
+                report(Progress(f"smoke test of {name}", done, len(models)))
                 results[name] = smoke_test(path_utils.serving_model_dir(model.uri), requests, config)
                 for problem in results[name]["problems"]:
                     logging.warning("Smoke test of %s: %s", name, problem)
-        folder = epath.Path(artifact_utils.get_single_instance(output_dict[SMOKE_TEST_KEY]).uri)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / SMOKE_TEST_FILE).write_text(json.dumps({"candidates": results}, indent=2))
+        write_json(output_dict[SMOKE_TEST_KEY], SMOKE_TEST_FILE, {"candidates": results})
 
 
 def write_requests(records: Records, count: int, folder: Path) -> None:
-    """Writes records of the val split, and what the evaluation makes of them, for the checks.
+    """Writes the first records of the val split for the checks, serialized and as the evaluation decodes them.
 
     Args:
-        records: where the records are.
-        count: how many to take, the first ones.
-        folder: gets `records.tfrecord`, `images.npy` uint8 [N, size, size, 3] and `labels.npy` uint8 [N, size, size].
+        records: the location of the records.
+        count: number of records; fewer are written if the split has fewer.
+        folder: receives `records.tfrecord`, `images.npy` uint8 [N, size, size, 3] and `labels.npy` uint8
+            [N, size, size].
     """
     serialized = [*tf.data.TFRecordDataset(records.files[VAL_SPLIT]).take(count).as_numpy_iterator()]
     decoded = [image_and_class_map(record, records.image_size, len(records.class_names)) for record in serialized]

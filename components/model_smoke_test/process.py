@@ -1,4 +1,4 @@
-"""Runs the checks in a fresh process; whatever becomes of it, there is a result."""
+"""Runs the checks in a new process and always returns a result, even if the process dies or hangs."""
 
 from __future__ import annotations
 
@@ -10,53 +10,56 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import components
-from components.model_smoke_test.smoke_test_config import SmokeTestConfig
+
+if TYPE_CHECKING:
+    from components.model_smoke_test.smoke_test_config import SmokeTestConfig
 
 CHECKS_MODULE = "components.model_smoke_test.checks"
-_FIGURES = ("latency_seconds", "peak_memory_bytes", "load_seconds")
+_MEASUREMENTS = ("latency_seconds", "peak_memory_bytes", "load_seconds")
 
 
 def smoke_test(model: str, requests: Path, config: SmokeTestConfig) -> dict[str, Any]:
     """Tests a SavedModel.
 
     Args:
-        model: its folder.
-        requests: a folder with what to ask it, as `checks` expects it.
-        config: how long it may take, and how much to ask.
+        model: the SavedModel's folder.
+        requests: the folder that `executor.write_requests` has written.
+        config: time limit and number of requests.
 
     Returns:
-        `passed`; `problems`, sentences; `checks`, a list of `check`, `passed`, `detail`; and `latency_seconds` (median
-        of one photo), `peak_memory_bytes` and `load_seconds`, null where it did not come to them.
+        `passed`; `problems`, a list of sentences; `checks`, a list of `check`, `passed` and `detail`; and the
+        measurements `latency_seconds` (median of one photo), `peak_memory_bytes` and `load_seconds`, null if the
+        process ended before it measured them.
     """
     with tempfile.TemporaryDirectory() as scratch:
         journal = Path(scratch) / "journal.jsonl"
         command = [sys.executable, "-m", CHECKS_MODULE, model, str(requests), str(journal)]
         command += ["--latency-requests", str(config.latency_requests)]
-        death = _run(command, scratch, config.timeout_seconds)
+        failure = run_process(command, scratch, config.timeout_seconds)
         lines = _read_journal(journal)
     checks = [line for line in lines if "check" in line]
-    figures: dict[str, Any] = next((line for line in lines if "peak_memory_bytes" in line), {})
+    measured: dict[str, Any] = next((line for line in lines if "peak_memory_bytes" in line), {})
     problems = [f"{line['check']}: {line['detail']}" for line in checks if not line["passed"]]
-    if death is None and not figures:
-        death = "the process ended without a result"
-    if death is not None:
+    if failure is None and not measured:
+        failure = "the process ended without a result"
+    if failure is not None:
         started = [line["started"] for line in lines if "started" in line]
         during = f"{started[-1]}: " if len(started) > len(checks) else ""
-        problems.append(f"{during}{death}")
+        problems.append(f"{during}{failure}")
     return {
         "passed": not problems,
         "problems": problems,
         "checks": checks,
-        **{figure: figures.get(figure) for figure in _FIGURES},
+        **{name: measured.get(name) for name in _MEASUREMENTS},
     }
 
 
-def _run(command: list[str], folder: str, timeout: float) -> str | None:
-    """Runs the process; says how it died where it did not end well."""
-    # The project's folder for the checks themselves. No GPU: the training that went before may hold all its memory.
+def run_process(command: list[str], folder: str, timeout: float) -> str | None:
+    """Runs a command in a folder and returns how it failed, or `None` if it succeeded."""
+    # PYTHONPATH: the new process must find the checks. No GPU: this process may already occupy all of its memory.
     path = os.pathsep.join(filter(None, [str(Path(components.__path__[0]).parent), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
     try:
@@ -73,16 +76,17 @@ def _run(command: list[str], folder: str, timeout: float) -> str | None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"the process was not through after {timeout:g} s and was ended"
+        return f"the process did not finish within {timeout:g} s and was killed"
     except OSError as error:
-        return f"no process could be started ({error})"
+        return f"the process cannot be started ({error})"
     logging.info("The smoke test printed:\n%s", finished.stdout)
     if finished.returncode == 0:
         return None
-    last = next((line.strip() for line in reversed(finished.stdout.splitlines()) if line.strip()), "it said nothing")
+    printed = [line.strip() for line in finished.stdout.splitlines() if line.strip()]
+    last_line = f"its last line of output: {printed[-1]}" if printed else "it printed nothing"
     if finished.returncode < 0:
-        return f"the process was killed by {_signal_name(-finished.returncode)}; its last words: {last}"
-    return f"the process ended with status {finished.returncode}; its last words: {last}"
+        return f"the process was killed by {_signal_name(-finished.returncode)}; {last_line}"
+    return f"the process ended with status {finished.returncode}; {last_line}"
 
 
 def _signal_name(number: int) -> str:

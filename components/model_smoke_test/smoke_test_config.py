@@ -1,4 +1,4 @@
-"""How the smoke test is done, as typed data."""
+"""Settings of the smoke test."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from components.strict_config import StrictConfig
 
 
 class SmokeTestConfig(StrictConfig):
-    """Settings of the test that each candidate's SavedModel goes through before it may be published.
+    """Settings of the test that each candidate's SavedModel must pass before it may be published.
 
     Attributes:
-        timeout_seconds: a process that is not through by then is ended, and the model has failed.
-        records: how many records of the val split are compared with what the evaluation sees.
-        latency_requests: requests of one image whose times the median is taken of, after a warm-up.
+        timeout_seconds: time limit per model; if the test takes longer, its process is killed and the model fails.
+        records: number of val records for which the served class maps are compared with those of the evaluation.
+        latency_requests: number of requests with one image, after a warm-up; the latency is their median time.
     """
 
     timeout_seconds: float = pydantic.Field(default=600.0, gt=0)

@@ -1,1 +1,1 @@
-"""PublishedModel: the model now in service → a Model artifact."""
+"""PublishedModel: copies the model in service to a Model artifact."""

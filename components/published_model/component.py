@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
-from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 
 from components.published_model import executor
+
+if TYPE_CHECKING:
+    from tfx.orchestration.data_types import RuntimeParameter
 
 
 class PublishedModelSpec(types.ComponentSpec):
@@ -23,18 +27,21 @@ class PublishedModelSpec(types.ComponentSpec):
 
 
 class PublishedModel(base_component.BaseComponent):
-    """Reads the model in service: a plain component, since Kubeflow Pipelines has no Resolver."""
+    """Provides the model in service to the pipeline.
+
+    It is an ordinary component because Kubeflow Pipelines does not support TFX's Resolver.
+    """
 
     SPEC_CLASS = PublishedModelSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
 
     def __init__(self, serving_folder: str | RuntimeParameter, *, serving_state: str = "", code_fingerprint: str = ""):
-        """Makes the component.
+        """Creates the component.
 
         Args:
             serving_folder: the folder that the Pusher publishes to.
-            serving_state: a hash of what is in service; TFX's cache does not look into folders.
-            code_fingerprint: a hash of this component's code; TFX's cache does not look into code.
+            serving_state: a hash of the model in service, because TFX's cache key does not include folder contents.
+            code_fingerprint: a hash of this component's code, because TFX's cache key does not include it.
         """
         super().__init__(
             spec=PublishedModelSpec(

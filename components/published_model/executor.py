@@ -1,12 +1,11 @@
-"""Reads the model in service."""
+"""Copies the model in service to a Model artifact."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etils import epath
-from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
@@ -14,6 +13,9 @@ from tfx.utils import path_utils
 from components.artifacts.candidates import IN_SERVICE_PROPERTY
 from components.saved_model.serving_folder import latest_version
 from tfds_voc_seg.storage import copy_folder
+
+if TYPE_CHECKING:
+    from tfx import types
 
 SERVING_FOLDER_KEY = "serving_folder"
 SERVING_STATE_KEY = "serving_state"
@@ -23,7 +25,7 @@ VERSION_PROPERTY = "version"
 
 
 class Executor(base_executor.BaseExecutor):
-    """Copies the model in service, so that it can still be compared with after it was replaced."""
+    """Copies the model in service, so that it stays available for comparison after it is replaced."""
 
     def Do(  # noqa: N802 (TFX's name)
         self,
@@ -31,16 +33,20 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Reads the publishing folder.
+        """Copies the highest complete version of the serving folder.
 
         Args:
             input_dict: empty.
             output_dict:
-                model: Model with the custom properties `in_service` (0 or 1) and, with 1, `version`.
+                model: Model with the custom property `in_service`. It is 1 if a model is in service; the artifact then
+                    contains that model, and the custom property `version` names its version. It is 0 if not; the
+                    artifact is then empty.
             exec_properties:
                 serving_folder: the folder that the Pusher publishes to.
-                serving_state, code_fingerprint: for TFX's cache; not read.
+                serving_state: only for TFX's cache key; not read.
+                code_fingerprint: only for TFX's cache key; not read.
         """
+        del input_dict  # TFX passes it to every executor; this component has no inputs
         model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
         latest = latest_version(exec_properties[SERVING_FOLDER_KEY])
         model.set_int_custom_property(IN_SERVICE_PROPERTY, int(latest is not None))

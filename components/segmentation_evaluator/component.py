@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
-from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 
 from components.artifacts.candidates import BASELINE_KEY, candidate_channels, with_candidate_inputs
 from components.segmentation_evaluator import executor
-from tfds_voc_seg.record_config import RecordConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tfx.orchestration.data_types import RuntimeParameter
+
+    from tfds_voc_seg.record_config import RecordConfig
 
 
 class SegmentationEvaluatorSpec(types.ComponentSpec):
-    """Inputs, outputs and parameters of SegmentationEvaluator, without those of the candidates."""
+    """Inputs, outputs and parameters of SegmentationEvaluator, except the candidates' inputs."""
 
     PARAMETERS = {
         executor.DEVKIT_KEY: component_spec.ExecutionParameter(type=str),
@@ -33,7 +38,7 @@ class SegmentationEvaluatorSpec(types.ComponentSpec):
 
 
 class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
-    """Measures all candidates and the model in service on the same pixels of the val split."""
+    """Evaluates all candidates and the model in service on the same pixels of the val split."""
 
     SPEC_CLASS = SegmentationEvaluatorSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
@@ -49,23 +54,23 @@ class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
         record_config: RecordConfig | None = None,
         code_fingerprint: str = "",
     ):
-        """Makes the component.
+        """Creates the component.
 
         Args:
             examples: Examples of the record contract, with the split val.
             models: candidate → its Model.
-            smoke_test: ModelEvaluation of ModelSmokeTest; who failed it is not evaluated.
+            smoke_test: ModelEvaluation of ModelSmokeTest; candidates that failed the test are not evaluated.
             baseline: the Model in service, from PublishedModel.
-            devkit: the folder with the masks at their own size; without it there are figures at the network's size
-                alone.
-            record_config: what the records were made by; needed with `devkit`.
-            code_fingerprint: a hash of the evaluation's code; TFX's cache does not look into code.
+            devkit: the devkit that contains the masks at their original size; without it, the metrics are computed only
+                at the network's size.
+            record_config: the configuration that the records were converted with; required with `devkit`.
+            code_fingerprint: a hash of the evaluation's code, because TFX's cache key does not include it.
 
         Raises:
-            ValueError: a devkit without the record's configuration.
+            ValueError: `devkit` is given without `record_config`.
         """
         if devkit and record_config is None:
-            raise ValueError("the devkit's masks can't be read without record_config: pass the one of VocExampleGen")
+            raise ValueError("devkit requires record_config: pass the RecordConfig that VocExampleGen was given")
         spec_class = with_candidate_inputs(SegmentationEvaluatorSpec, models)
         super().__init__(
             spec=spec_class(

@@ -1,11 +1,14 @@
-"""The evaluation as a Beam job: all models over the same records, summed by TFMA, each image listed."""
+"""The evaluation as a Beam job: runs all models on the same records; TFMA sums the counts, one row per image is kept.
+
+A model's predictions are compared with the truth at the network's size and, if the devkit is available, at the photos'
+original size.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 import numpy as np
@@ -19,29 +22,35 @@ import tensorflow_model_analysis as tfma  # isort: skip
 from components.metrics import counts
 from components.segmentation_evaluator import slices
 from components.segmentation_evaluator.metrics import IMAGES, PIXEL_COUNTS, SegmentationMetrics
-from components.segmentation_evaluator.segmentation import NETWORK_SIZE, ORIGINAL_SIZE, BatchSegmenter, SegmentedImage
-from tfds_voc_seg.record_config import RecordConfig
+from components.segmentation_evaluator.segmentation import NETWORK_SIZE, ORIGINAL_SIZE, RecordSegmenter, SegmentedImage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from tfds_voc_seg.record_config import RecordConfig
 
 BATCH_SIZE = 16
-"""Images a batch: a cap on the memory that scores of float32 [batch, height, width, classes] take."""
+"""Images per batch: limits the memory of the scores, float32 [batch, height, width, classes]."""
 
 _ROW_KEY = "image_row"
 
 SliceKey = tuple[tuple[str, str], ...]
-"""Feature and value; empty for the whole split."""
+"""Pairs of feature and value; empty for the whole split."""
 
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationSpec:
-    """What is evaluated.
+    """Which models to evaluate on which records.
 
     Attributes:
         files: the split's shards.
-        models: name → folder of its SavedModel; all with the classes named here.
+        models: name → folder of its SavedModel; all models have the classes `class_names`.
         class_names: the names of the masks' channels, background first.
-        image_size: height and width of image and mask, pixels.
-        masks: the devkit with the masks at their own size, and what the records were made by; `None` for the network's
-            size alone.
+        image_size: height and width of image and mask in pixels.
+        masks: the devkit that contains the original masks, and the configuration that the records were converted with;
+            `None` to evaluate only at the network's size.
     """
 
     files: Sequence[str]
@@ -52,19 +61,22 @@ class EvaluationSpec:
 
     @property
     def sizes(self) -> list[str]:
-        """The sizes at which predictions are compared."""
+        """The sizes at which predictions are compared with the truth."""
         return [NETWORK_SIZE] if self.masks is None else [NETWORK_SIZE, ORIGINAL_SIZE]
 
 
 class _SegmentBatch(beam.DoFn):
-    """A batch of serialized records → TFMA's extracts: counts as predictions, features to slice on, and a row."""
+    """Turns a batch of serialized records into TFMA's extracts.
+
+    An extract has the pixel counts as predictions, the features to slice on, and the image's row as JSON.
+    """
 
     def __init__(self, spec: EvaluationSpec):
         self._spec = spec
 
     def setup(self) -> None:
         spec = self._spec
-        self._segment = BatchSegmenter(spec.models, spec.image_size, len(spec.class_names), spec.masks)
+        self._segment = RecordSegmenter(spec.models, spec.image_size, len(spec.class_names), spec.masks)
 
     def process(self, batch: Sequence[bytes]) -> Iterator[dict[str, Any]]:
         names = self._spec.class_names
@@ -80,7 +92,7 @@ class _SegmentBatch(beam.DoFn):
             }
 
 
-def _row(image: SegmentedImage, counted: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Any]:
+def _row(image: SegmentedImage, counted: Mapping[str, Mapping[str, NDArray[np.int64]]]) -> dict[str, Any]:
     at_network_size = {model: by_size[NETWORK_SIZE] for model, by_size in counted.items()}
     return {
         "image_id": image.image_id,
@@ -96,12 +108,12 @@ def _row(image: SegmentedImage, counted: Mapping[str, Mapping[str, np.ndarray]])
 
 
 def evaluate(pipeline: beam.Pipeline, spec: EvaluationSpec, output: epath.PathLike) -> None:
-    """Adds the evaluation to a Beam pipeline; `read_totals` and `read_rows` read the result once it has run.
+    """Adds the evaluation to a Beam pipeline; `read_totals` and `read_rows` read its results after it has run.
 
     Args:
-        pipeline: the pipeline to add to.
-        spec: what is evaluated.
-        output: the folder for TFMA's result and `images.jsonl`.
+        pipeline: the Beam pipeline.
+        spec: the models and records.
+        output: the folder that receives TFMA's result and `images.jsonl`.
     """
     eval_config = tfma.EvalConfig(
         model_specs=[tfma.ModelSpec(name=name) for name in spec.models],
@@ -146,14 +158,19 @@ def evaluate(pipeline: beam.Pipeline, spec: EvaluationSpec, output: epath.PathLi
 
 @dataclasses.dataclass(frozen=True)
 class Total:
-    """What was counted of one model at one size over a split or a slice: the number of images, int64 [K, K + 3]."""
+    """The counts of one model at one size, summed over a split or a slice.
+
+    Attributes:
+        images: number of images.
+        counts: int64 [K, K + 3], see `metrics.counts.pixel_counts`.
+    """
 
     images: int
-    counts: np.ndarray
+    counts: NDArray[np.int64]
 
 
 def read_totals(output: epath.PathLike) -> dict[tuple[str, str], dict[SliceKey, Total]]:
-    """Reads what `evaluate` had TFMA write: model and size → slice → total."""
+    """Reads TFMA's results of `evaluate`: model and size → slice → total."""
     totals: dict[tuple[str, str], dict[SliceKey, Total]] = {}
     for metrics in tfma.load_metrics(str(output)):
         slice_key = tuple((key.column, key.bytes_value.decode()) for key in metrics.slice_key.single_slice_keys)
@@ -170,6 +187,11 @@ def read_totals(output: epath.PathLike) -> dict[tuple[str, str], dict[SliceKey, 
 
 
 def read_rows(output: epath.PathLike) -> list[dict[str, Any]]:
-    """Reads `images.jsonl`: what was found of each image, by image id."""
+    """Reads `images.jsonl`: one row per image, ordered by image id.
+
+    Returns:
+        Rows with `image_id`, `height`, `width`, `foreground_share`, `mean_iou` (model → mean IoU of this image) and
+        `counts` (model → size → sparse counts, see `metrics.counts.to_sparse`).
+    """
     lines = (epath.Path(output) / IMAGES_FILE).read_text().splitlines()
     return sorted(map(json.loads, lines), key=lambda row: row["image_id"])

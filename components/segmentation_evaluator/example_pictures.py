@@ -1,11 +1,10 @@
-"""Pictures of a few images: the photo, the truth, and what each model made of it."""
+"""Example pictures of the evaluation: the photo, the true mask and each model's prediction."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
 import tensorflow as tf
 from etils import epath
 from PIL import Image
@@ -13,21 +12,27 @@ from PIL import Image
 from components.run_files import EXAMPLES_FOLDER, PHOTO_FILE, TRUTH_FILE
 from components.saved_model.description import palette_of
 from components.segmentation_evaluator.evaluation import BATCH_SIZE, EvaluationSpec
-from components.segmentation_evaluator.segmentation import NETWORK_SIZE, BatchSegmenter
+from components.segmentation_evaluator.segmentation import NETWORK_SIZE, RecordSegmenter
 from tfds_voc_seg.records.decoding import parse_origin
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def write_example_pictures(spec: EvaluationSpec, image_ids: Collection[str], output: epath.PathLike) -> None:
     """Writes `examples/<image id>/`: `photo.png`, `truth.png` and `<model>.png`, at the network's size.
 
-    Class maps are palette-mode PNG of class ids, 255 for void.
+    Class maps are PNG files in palette mode that contain class ids, 255 for void.
 
     Args:
-        spec: what was evaluated.
-        image_ids: the images.
+        spec: the evaluated models and records.
+        image_ids: the images to write.
         output: the evaluation's folder.
     """
-    segment = BatchSegmenter(spec.models, spec.image_size, len(spec.class_names), masks=None)
+    segment = RecordSegmenter(spec.models, spec.image_size, len(spec.class_names), masks=None)
     palette = palette_of(spec.class_names)
     for batch in _batches(_records_of(spec.files, image_ids)):
         for image in segment(batch):
@@ -57,7 +62,7 @@ def _batches(records: Iterator[bytes]) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _palette_picture(classes: np.ndarray, palette: Sequence[tuple[int, int, int]]) -> Image.Image:
+def _palette_picture(classes: NDArray[np.uint8], palette: Sequence[tuple[int, int, int]]) -> Image.Image:
     picture = Image.fromarray(classes)
     colours = [*palette, *[(0, 0, 0)] * (255 - len(palette)), (224, 224, 192)]  # VOC's colour of void
     picture.putpalette([value for colour in colours for value in colour])

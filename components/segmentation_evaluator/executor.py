@@ -1,20 +1,20 @@
-"""Measures the candidates and the model in service on the same pixels."""
+"""Evaluates the candidates and the model in service on the same pixels."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etils import epath
-from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.artifacts.candidates import BASELINE_MODEL, candidate_models, model_in_service
+from components.artifacts.candidates import candidate_models, model_in_service
+from components.artifacts.json_files import read_json, write_json
 from components.artifacts.local_copies import with_local_copies
 from components.artifacts.records import read_records
-from components.run_files import EVALUATION_FILE, SMOKE_TEST_FILE
+from components.run_files import BASELINE_MODEL, EVALUATION_FILE, SMOKE_TEST_FILE
 from components.saved_model.signatures import check_model
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate
 from components.segmentation_evaluator.summary import evaluation_summary
@@ -22,6 +22,9 @@ from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.files import VAL_SPLIT, Records
+
+if TYPE_CHECKING:
+    from tfx import types
 
 EXAMPLES_KEY = "examples"
 SMOKE_TEST_KEY = "smoke_test"
@@ -46,28 +49,29 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Args:
             input_dict:
                 examples: Examples of the record contract, with the split val.
-                smoke_test: ModelEvaluation of ModelSmokeTest; who failed it is not evaluated.
-                model_<candidate>: Model, one a candidate.
-                baseline: Model in service, as PublishedModel gives it.
+                smoke_test: ModelEvaluation of ModelSmokeTest; candidates that failed the test are not evaluated.
+                model_<candidate>: Model, one input per candidate.
+                baseline: Model in service, from PublishedModel.
             output_dict:
-                evaluation: ModelEvaluation: TFMA's own files; `evaluation.json`, see `summary.evaluation_summary`, with
-                    the candidates `not_evaluated`, name → why; `images.jsonl` with each image's counts; and pictures of
-                    the best, median and worst images under `examples/`.
+                evaluation: ModelEvaluation with TFMA's own files; `evaluation.json`, see `summary.evaluation_summary`,
+                    plus the key `not_evaluated`, candidate → reason; `images.jsonl` with the counts of each image; and
+                    pictures of the best, median and worst images in `examples/`.
             exec_properties:
-                devkit: the folder with the masks at their own size; empty for figures at the network's size alone.
-                record_config: JSON of the `RecordConfig` that the records were made by.
-                code_fingerprint: for TFX's cache; not read.
+                devkit: the devkit that contains the masks at their original size; if empty, the metrics are computed
+                    only at the network's size.
+                record_config: JSON of the `RecordConfig` that the records were converted with.
+                code_fingerprint: only for TFX's cache key; not read.
 
         Raises:
-            DevkitError: a mask of the devkit can't be read.
+            DevkitError: a mask of the devkit cannot be read.
         """
         records = read_records(artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY]))
         output = epath.Path(artifact_utils.get_single_instance(output_dict[EVALUATION_KEY]).uri)
-        models, not_evaluated = _sound_candidates(input_dict)
+        models, not_evaluated = _valid_candidates(input_dict)
         in_service, baseline_problem = model_in_service(input_dict), None
         if in_service is not None:
             folder = path_utils.serving_model_dir(in_service.uri)
-            baseline_problem = _why_not_comparable(folder, records)
+            baseline_problem = _comparison_problem(folder, records)
             if baseline_problem is None:
                 models[BASELINE_MODEL] = folder
         masks, original_size_problem = _original_masks(exec_properties)
@@ -80,49 +84,49 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             **evaluation_summary(spec, output, VAL_SPLIT, baseline_problem, original_size_problem),
             "not_evaluated": not_evaluated,
         }
-        (output / EVALUATION_FILE).write_text(json.dumps(result, indent=2))
+        write_json(output_dict[EVALUATION_KEY], EVALUATION_FILE, result)
 
 
-def _sound_candidates(input_dict: dict[str, list[types.Artifact]]) -> tuple[dict[str, str], dict[str, str]]:
-    """Tells the candidates that can be evaluated, name → folder, from those that can't, name → why.
+def _valid_candidates(input_dict: dict[str, list[types.Artifact]]) -> tuple[dict[str, str], dict[str, str]]:
+    """Returns the candidates that can be evaluated, name → folder, and the others, name → reason.
 
-    Who crashes or hangs in a process of its own would take this one, and the whole run, with it.
+    A model that failed the smoke test is not loaded, because it could crash or block this process and end the run.
     """
-    file = epath.Path(artifact_utils.get_single_instance(input_dict[SMOKE_TEST_KEY]).uri) / SMOKE_TEST_FILE
-    tests = json.loads(file.read_text())["candidates"]
-    sound, unsound = {}, {}
+    tests = read_json(input_dict[SMOKE_TEST_KEY], SMOKE_TEST_FILE)["candidates"]
+    valid, refused = {}, {}
     for name, model in candidate_models(input_dict).items():
         folder = path_utils.serving_model_dir(model.uri)
         if not tests[name]["passed"]:
-            unsound[name] = f"the smoke test failed: {'; '.join(tests[name]['problems'])}"
+            refused[name] = f"the smoke test failed: {'; '.join(tests[name]['problems'])}"
             continue
         try:
-            check_model(folder, load=False)  # the smoke test has loaded it, and loading takes seconds
-            sound[name] = folder
+            check_model(folder, load=False)  # the smoke test has already loaded it, and loading takes seconds
+            valid[name] = folder
         except ValueError as error:
-            unsound[name] = f"it can't be evaluated: {error}"
-    return sound, unsound
+            refused[name] = f"the model cannot be evaluated: {error}"
+    return valid, refused
 
 
 def _original_masks(exec_properties: dict[str, Any]) -> tuple[tuple[str, RecordConfig] | None, str | None]:
-    """Where the masks at their own size are, and what the records were made by; or why they can't be had."""
+    """Returns the devkit that contains the original masks with the record configuration, or why it is unavailable."""
     if not exec_properties[DEVKIT_KEY]:
-        return None, "no devkit was named that holds the masks at their own size"
+        return None, "no devkit with the original masks is configured"
     try:
         devkit = find_devkit(exec_properties[DEVKIT_KEY])
     except DevkitError as error:
-        return None, f"the masks at their own size are not to be had: {error}"
+        return None, f"the original masks are not available: {error}"
     return (str(devkit), RecordConfig(**json.loads(exec_properties[RECORD_CONFIG_KEY]))), None
 
 
-def _why_not_comparable(folder: str, records: Records) -> str | None:
+def _comparison_problem(folder: str, records: Records) -> str | None:
+    """Returns why the model in service cannot be compared with the candidates, or `None` if it can."""
     try:
         description = check_model(folder)
     except ValueError as error:
-        return f"the model in service can't be evaluated ({error}): not compared"
+        return f"the model in service cannot be evaluated ({error}), so it is not compared"
     if description.class_names != records.class_names:
         return (
             f"the model in service has the classes {', '.join(description.class_names)}, "
-            f"the records have {', '.join(records.class_names)}: not compared"
+            f"but the records have {', '.join(records.class_names)}, so it is not compared"
         )
     return None

@@ -1,9 +1,9 @@
-"""The segmentation metrics as a TensorFlow Model Analysis metric, so that Beam does the summing."""
+"""The segmentation metrics as a metric of TensorFlow Model Analysis, so that Beam sums the counts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 import numpy as np
@@ -11,6 +11,9 @@ import tfx.v1  # noqa: F401  (before tensorflow_model_analysis: it installs a st
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
 from components.metrics import METRIC_NAMES, counts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PIXEL_COUNTS = "pixel_counts"
 IMAGES = "images"
@@ -23,15 +26,15 @@ _PER_CLASS_NAMES = {
 
 
 class SegmentationMetrics(metric_types.Metric):
-    """All segmentation metrics of a split or a slice, void left out; works in anyone's `EvalConfig`.
+    """All segmentation metrics of a split or a slice, without void pixels; works in any `EvalConfig`.
 
-    Labels and predictions are class maps uint8 [height, width] (or [1, height, width]); labels may hold `VOID`.
-    Predictions may also be counts already, int64 [K, K + 3], as `counts.pixel_counts` gives them; labels are then not
-    looked at.
+    Labels and predictions are class maps, uint8 [height, width] or [1, height, width]; labels may contain `VOID`.
+    Alternatively, predictions may be counts, int64 [K, K + 3], as `counts.pixel_counts` returns them; labels are then
+    ignored.
 
-    The metrics' names: those of `components.metrics.METRIC_NAMES` (`mean_iou`, `pixel_accuracy`, `mean_class_accuracy`,
-    `frequency_weighted_iou`, `mean_dice`, `boundary_iou`); of each class `iou/<class>`, `accuracy/<class>`,
-    `dice/<class>` and `boundary_iou/<class>`, NaN where it is absent; `images`; and the array `pixel_counts`.
+    The names of the metrics are those of `metrics.METRIC_NAMES` (`mean_iou`, `pixel_accuracy`, `mean_class_accuracy`,
+    `frequency_weighted_iou`, `mean_dice`, `boundary_iou`); for each class `iou/<class>`, `accuracy/<class>`,
+    `dice/<class>` and `boundary_iou/<class>`, NaN if the class is absent; `images`; and the array `pixel_counts`.
 
     Example:
         metrics { class_name: "SegmentationMetrics" module: "components.segmentation_evaluator.metrics"
@@ -39,7 +42,7 @@ class SegmentationMetrics(metric_types.Metric):
     """
 
     def __init__(self, class_names: Sequence[str], name: str = "segmentation_metrics"):
-        """Makes the metric.
+        """Creates the metric.
 
         Args:
             class_names: the names of the class ids, background first.
@@ -55,7 +58,6 @@ metric_types.register_metric(SegmentationMetrics)
 
 def _computations(
     class_names: list[str],
-    name: str | None = None,
     eval_config: Any = None,
     model_name: str = "",
     output_name: str = "",
@@ -68,7 +70,7 @@ def _computations(
 
 
 class _CountsCombiner(beam.CombineFn):
-    """Sums counts and reduces them once; an accumulator is the number of images and their counts."""
+    """Sums counts and computes the metrics from the sum; an accumulator is the number of images and their counts."""
 
     def __init__(self, class_names: list[str], model_name: str, output_name: str, prediction_key: str):
         self._class_names = class_names
@@ -82,29 +84,33 @@ class _CountsCombiner(beam.CombineFn):
             for name in (PIXEL_COUNTS, IMAGES, *METRIC_NAMES, *by_class)
         ]
 
-    def create_accumulator(self) -> tuple[int, np.ndarray]:
+    def create_accumulator(self) -> tuple[int, NDArray[np.int64]]:
         return 0, counts.from_sparse([], len(self._class_names))
 
     def add_input(
-        self, accumulator: tuple[int, np.ndarray], element: metric_types.StandardMetricInputs
-    ) -> tuple[int, np.ndarray]:
+        self, accumulator: tuple[int, NDArray[np.int64]], element: metric_types.StandardMetricInputs
+    ) -> tuple[int, NDArray[np.int64]]:
         images, total = accumulator
         predicted = element.get_predictions(self._model_name, self._output_name)
-        if isinstance(predicted, Mapping):  # all outputs of a signature: TFMA leaves the choice to the metric
+        if isinstance(predicted, Mapping):  # TFMA passes all outputs of the signature
             predicted = predicted[self._prediction_key]
         predicted = np.asarray(predicted)
         if predicted.shape != total.shape or predicted.dtype != total.dtype:
             truth = np.asarray(element.get_labels(self._model_name, self._output_name))
-            predicted = counts.pixel_counts(_one_map(truth), _one_map(predicted), len(self._class_names))
+            predicted = counts.pixel_counts(
+                _without_batch_axis(truth), _without_batch_axis(predicted), len(self._class_names)
+            )
         return images + 1, total + predicted
 
-    def merge_accumulators(self, accumulators: Iterable[tuple[int, np.ndarray]]) -> tuple[int, np.ndarray]:
+    def merge_accumulators(
+        self, accumulators: Iterable[tuple[int, NDArray[np.int64]]]
+    ) -> tuple[int, NDArray[np.int64]]:
         images, total = self.create_accumulator()
         for more_images, more in accumulators:
             images, total = images + more_images, total + more
         return images, total
 
-    def extract_output(self, accumulator: tuple[int, np.ndarray]) -> dict[metric_types.MetricKey, Any]:
+    def extract_output(self, accumulator: tuple[int, NDArray[np.int64]]) -> dict[metric_types.MetricKey, Any]:
         images, total = accumulator
         by_class = counts.per_class_metrics(total)
         values = [
@@ -116,6 +122,6 @@ class _CountsCombiner(beam.CombineFn):
         return dict(zip(self.keys, values, strict=True))
 
 
-def _one_map(classes: np.ndarray) -> np.ndarray:
-    """Takes off the axis of a batch of one, which some of TFMA's extractors leave."""
+def _without_batch_axis(classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Removes the batch axis, of size 1, that some of TFMA's extractors add."""
     return classes[0] if classes.ndim == 3 and classes.shape[0] == 1 else classes

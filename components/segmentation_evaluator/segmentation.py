@@ -1,12 +1,10 @@
-"""All models run over the same records: decoded once, each model on the same batch, each image counted."""
+"""Runs all models on the same batch of records, which is decoded once, and counts the pixels of each image."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tensorflow as tf
 
 from components.metrics.boundary import valid_boundary
@@ -17,22 +15,29 @@ from tfds_voc_seg.class_maps import class_map
 from tfds_voc_seg.devkit.folders import pair_of
 from tfds_voc_seg.devkit.pairs import read_mask
 from tfds_voc_seg.photos import resize_photo
-from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.decoding import image_and_class_map, parse_origin
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tfds_voc_seg.record_config import RecordConfig
+
 NETWORK_SIZE, ORIGINAL_SIZE = "network", "original"
-"""The sizes at which predictions are compared with the truth: the network's, and the photo's own."""
+"""The sizes at which predictions are compared with the truth: the network's size and the photo's original size."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SegmentedImage:
-    """An image and what the models made of it.
+    """An image with its true class maps and the models' predictions.
 
     Attributes:
-        image_id: VOC's.
-        height: of the photo as it was, pixels.
-        width: of the photo as it was, pixels.
-        image: uint8 [S, S, 3], as the networks saw it.
+        image_id: VOC's image id.
+        height: height of the original photo in pixels.
+        width: width of the original photo in pixels.
+        image: uint8 [S, S, 3], the image at the network's size.
         truth: size → uint8 [height, width], class ids and `VOID`.
         predicted: model → size → uint8 [height, width], class ids.
     """
@@ -40,24 +45,24 @@ class SegmentedImage:
     image_id: str
     height: int
     width: int
-    image: np.ndarray
-    truth: Mapping[str, np.ndarray]
-    predicted: Mapping[str, Mapping[str, np.ndarray]]
+    image: NDArray[np.uint8]
+    truth: Mapping[str, NDArray[np.uint8]]
+    predicted: Mapping[str, Mapping[str, NDArray[np.uint8]]]
 
-    def counts(self, num_classes: int) -> dict[str, dict[str, np.ndarray]]:
+    def counts(self, num_classes: int) -> dict[str, dict[str, NDArray[np.int64]]]:
         """Counts pixels: model → size → int64 [K, K + 3], see `counts.pixel_counts`."""
-        near = {size: valid_boundary(truth) for size, truth in self.truth.items()}
+        boundaries = {size: valid_boundary(truth) for size, truth in self.truth.items()}
         return {
             model: {
-                size: pixel_counts(self.truth[size], classes, num_classes, near[size])
+                size: pixel_counts(self.truth[size], classes, num_classes, boundaries[size])
                 for size, classes in by_size.items()
             }
             for model, by_size in self.predicted.items()
         }
 
 
-class BatchSegmenter:
-    """Runs models over batches of records."""
+class RecordSegmenter:
+    """Runs models on batches of records."""
 
     def __init__(
         self, models: Mapping[str, str], image_size: int, channels: int, masks: tuple[str, RecordConfig] | None
@@ -65,12 +70,12 @@ class BatchSegmenter:
         """Loads the models.
 
         Args:
-            models: name → folder of its SavedModel. One whose input has another size gets the images resized to its
-                own, and its scores are resized back.
-            image_size: height and width of image and mask, pixels.
-            channels: the masks' number of channels, K.
-            masks: the devkit with the masks at their own size, and what the records were made by; `None` compares at
-                the network's size alone.
+            models: name → folder of its SavedModel. If a model's input has another size, the images are resized to
+                that size and the scores are resized back.
+            image_size: height and width of image and mask in pixels.
+            channels: number of the masks' channels, K.
+            masks: the devkit that contains the original masks, and the configuration that the records were converted
+                with; `None` to compare only at the network's size.
         """
         self._image_size, self._channels, self._masks = image_size, channels, masks
         self._loaded = {name: tf.saved_model.load(folder) for name, folder in models.items()}
@@ -78,10 +83,10 @@ class BatchSegmenter:
         self._model_sizes = {name: read_description(folder).image_size for name, folder in models.items()}
 
     def __call__(self, records: Sequence[bytes]) -> Iterator[SegmentedImage]:
-        """Decodes a batch of serialized records once and runs each model on it.
+        """Decodes a batch of serialized records and runs each model on it.
 
         Raises:
-            PairError: a mask of the devkit can't be read.
+            PairError: a mask of the devkit cannot be read.
         """
         images, truth, *origins = self._decode(tf.constant(records))
         scores = {name: self._scores(name, images) for name in self._signatures}
@@ -120,5 +125,5 @@ def _class_map(scores: tf.Tensor) -> tf.Tensor:
 
 @tf.function(reduce_retracing=True)
 def _resized_class_map(scores: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Resizes scores to the photo's own size, bilinear, then takes the best class."""
+    """Resizes scores to the photo's original size (bilinear) and returns the class with the highest score."""
     return _class_map(tf.image.resize(scores, size))

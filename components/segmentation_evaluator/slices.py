@@ -1,12 +1,17 @@
-"""By what the images of a split are told apart, as features that TFMA slices on."""
+"""The slices of a split: features of an image for which TFMA computes separate metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfds_voc_seg.labels import VOID
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 CLASS_PRESENT = "class present"
 FOREGROUND_SHARE = "share of foreground"
@@ -14,13 +19,13 @@ IMAGE_SIZE = "image size"
 SLICES = (CLASS_PRESENT, FOREGROUND_SHARE, IMAGE_SIZE)
 
 _SHARES = ((0.05, "0 to 5 %"), (0.2, "5 to 20 %"), (0.5, "20 to 50 %"), (1.0, "over 50 %"))
-"""Upper ends, included."""
+"""Upper limits (inclusive) and names."""
 _LONGER_SIDES = ((320, "up to 320 pixels"), (480, "321 to 480 pixels"))
 _LARGEST = "over 480 pixels"
 
 
-def foreground_share(classes: np.ndarray) -> float:
-    """Share of the valid pixels that are not background; 0 where there is no valid pixel.
+def foreground_share(classes: NDArray[np.uint8]) -> float:
+    """Returns the share of the valid pixels that are not background; 0 if there is no valid pixel.
 
     Args:
         classes: uint8 [height, width], class ids and `VOID`.
@@ -29,18 +34,20 @@ def foreground_share(classes: np.ndarray) -> float:
     return np.count_nonzero((classes != VOID) & (classes > 0)) / valid if valid else 0.0
 
 
-def slice_features(classes: np.ndarray, height: int, width: int, class_names: Sequence[str]) -> dict[str, list[str]]:
-    """Says which slices an image belongs to.
+def slice_features(
+    classes: NDArray[np.uint8], height: int, width: int, class_names: Sequence[str]
+) -> dict[str, list[str]]:
+    """Returns the slices that an image belongs to.
 
     Args:
         classes: uint8 [height, width], class ids and `VOID`.
-        height: of the photo as it was, pixels.
-        width: of the photo as it was, pixels.
+        height: height of the original photo in pixels.
+        width: width of the original photo in pixels.
         class_names: the names of the class ids, background first.
 
     Returns:
-        One of `SLICES` → its values: the foreground classes that occur, which part of the image is foreground, and how
-        long the photo's longer side is.
+        Each feature of `SLICES` → its values: the foreground classes in the image, the range of the foreground share,
+        and the range of the photo's longer side.
     """
     present = [class_names[index] for index in np.unique(classes) if index not in (0, VOID)]
     share = foreground_share(classes)
@@ -52,7 +59,7 @@ def slice_features(classes: np.ndarray, height: int, width: int, class_names: Se
 
 
 def slice_values(class_names: Sequence[str]) -> list[tuple[str, str]]:
-    """Lists all slices there may be, feature and value: classes in their order, shares and sizes rising."""
+    """Lists all possible slices as feature and value: classes in their order, shares and sizes in ascending order."""
     return [
         *((CLASS_PRESENT, name) for name in class_names[1:]),
         *((FOREGROUND_SHARE, name) for _, name in _SHARES),

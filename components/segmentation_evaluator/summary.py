@@ -1,23 +1,27 @@
-"""What an evaluation came to, as JSON: figures of each model, and how far apart the models are."""
+"""The result of an evaluation as JSON values: the metrics of each model, and the differences between models."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from etils import epath
 
-from components.artifacts.candidates import BASELINE_MODEL
 from components.metrics import bootstrap, counts
+from components.run_files import BASELINE_MODEL
 from components.saved_model.description import read_description
 from components.segmentation_evaluator.evaluation import EvaluationSpec, SliceKey, Total, read_rows, read_totals
 from components.segmentation_evaluator.example_pictures import write_example_pictures
 from components.segmentation_evaluator.segmentation import NETWORK_SIZE, ORIGINAL_SIZE
 from components.segmentation_evaluator.slices import SLICES, slice_values
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from etils import epath
+    from numpy.typing import NDArray
+
 RANKED_IMAGES = 3
-"""How many of the best, the median and the worst images are shown."""
+"""How many of the best, median and worst images are shown."""
 
 
 def evaluation_summary(
@@ -27,21 +31,21 @@ def evaluation_summary(
     baseline_problem: str | None = None,
     original_size_problem: str | None = None,
 ) -> dict[str, Any]:
-    """Puts together what an evaluation came to, once its Beam job has run, and writes the pictures.
+    """Summarizes an evaluation after its Beam job has run, and writes the example pictures.
 
     Args:
-        spec: what was evaluated; the model in service goes by the name `BASELINE_MODEL`. Without models there are no
-            figures.
+        spec: the evaluated models and records; the model in service has the name `BASELINE_MODEL`. Without models the
+            summary contains no metrics.
         output: the evaluation's folder.
         split: the split's name.
         baseline_problem: why the model in service is not compared.
-        original_size_problem: why there are no figures at the photos' own size.
+        original_size_problem: why there are no metrics at the photos' original size.
 
     Returns:
-        What is in `evaluation.json`: `split`, `class_names`, `image_size` and `images`; `candidates`, model → figures
-        at the network's size, with those at the photos' own size under `original_size` and those of parts of the split
-        under `slices`; `baseline`, the same of the model in service, or null; `differences` between any two; the two
-        problems; and `examples`, the images of which there are pictures.
+        The content of `evaluation.json`: `split`, `class_names`, `image_size` and `images`; `candidates`, model →
+        metrics at the network's size, which include those at the original size (`original_size`) and those of each
+        slice (`slices`); `baseline`, the same for the model in service, or null; `differences` between each two models;
+        `baseline_problem` and `original_size_problem`; and `examples`, the images that have pictures.
     """
     names = spec.class_names
     totals, rows = (read_totals(output), read_rows(output)) if spec.models else ({}, [])
@@ -66,20 +70,23 @@ def evaluation_summary(
     }
 
 
-def resampled_mean_iou(rows: Sequence[Mapping[str, Any]], num_classes: int) -> dict[tuple[str, str], np.ndarray]:
-    """Resamples the images of an evaluation.
+def resampled_mean_iou(
+    rows: Sequence[Mapping[str, Any]], num_classes: int
+) -> dict[tuple[str, str], NDArray[np.float64]]:
+    """Computes the mean IoU of resampled splits, for confidence intervals.
 
     Args:
-        rows: an image each, as `evaluation.read_rows` gives them.
+        rows: one row per image, as `evaluation.read_rows` returns them.
         num_classes: K.
 
     Returns:
-        Model and size → mean IoU of each resampled split, float64 [bootstrap.SAMPLES]; all are drawn the same images.
+        Model and size → mean IoU of each resampled split, float64 [bootstrap.SAMPLES]. The resampled splits consist of
+        the same images for all models and sizes.
     """
     first = rows[0]["counts"] if rows else {}
     models_and_sizes = [(model, size) for model, by_size in first.items() for size in by_size]
     resampled = {}
-    for model, size in models_and_sizes:  # one after the other: bounds the memory
+    for model, size in models_and_sizes:  # one at a time, to limit the memory
         images = [counts.from_sparse(row["counts"][model][size], num_classes) for row in rows]
         resampled[model, size] = bootstrap.bootstrap_mean_iou(counts.confusion_of(np.stack(images)))
     return resampled
@@ -88,10 +95,10 @@ def resampled_mean_iou(rows: Sequence[Mapping[str, Any]], num_classes: int) -> d
 def model_figures(
     model: str,
     totals: Mapping[tuple[str, str], Mapping[SliceKey, Total]],
-    resampled: Mapping[tuple[str, str], np.ndarray],
+    resampled: Mapping[tuple[str, str], NDArray[np.float64]],
     class_names: Sequence[str],
 ) -> dict[str, Any]:
-    """All figures of one model: those at the network's size, and below them those at the photos' own and by slice."""
+    """Returns all metrics of one model: at the network's size, at the original size, and per slice."""
     at_network_size = totals[model, NETWORK_SIZE]
     original = totals.get((model, ORIGINAL_SIZE))
     by_slice: dict[str, dict[str, Any]] = {name: {} for name in SLICES}
@@ -109,17 +116,17 @@ def model_figures(
 
 
 def differences(
-    models: Sequence[str], resampled: Mapping[tuple[str, str], np.ndarray], figures: Mapping[str, Any]
+    models: Sequence[str], resampled: Mapping[tuple[str, str], NDArray[np.float64]], figures: Mapping[str, Any]
 ) -> Any:
-    """How much better each model is than each other one in mean IoU, with the interval of the difference.
+    """Computes the difference in mean IoU between each two models, with its confidence interval.
 
     Args:
         models: the models to compare.
-        resampled: as from `resampled_mean_iou`.
-        figures: model → its figures.
+        resampled: the result of `resampled_mean_iou`.
+        figures: model → its metrics.
 
     Returns:
-        Model → other model → `mean_iou`, the difference, and `interval`, at the network's size.
+        Model → other model → `mean_iou` (the difference) and `interval`, at the network's size.
     """
     return {
         one: {
@@ -135,23 +142,23 @@ def differences(
 
 
 def ranked_images(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Picks the best, the median and the worst images, by the mean over the models of the image's own mean IoU.
+    """Selects the best, median and worst images by their own mean IoU, averaged over the models.
 
     Args:
-        rows: an image each, as `evaluation.read_rows` gives them.
+        rows: one row per image, as `evaluation.read_rows` returns them.
 
     Returns:
-        `image_id`, `rank` (`best`, `median` or `worst`) and `mean_iou` by model, up to `RANKED_IMAGES` of a rank; fewer
-        where there are not enough images, so that none is shown twice.
+        Entries with `image_id`, `rank` (`best`, `median` or `worst`) and `mean_iou` (model → value); at most
+        `RANKED_IMAGES` per rank, fewer if the split is too small. No image occurs twice.
     """
     scored = [row for row in rows if all(value is not None for value in row["mean_iou"].values())]
     ordered = sorted(scored, key=lambda row: sum(row["mean_iou"].values()), reverse=True)
-    each = min(RANKED_IMAGES, -(-len(ordered) // 3))
-    middle = max(each, (len(ordered) - each) // 2)
+    per_rank = min(RANKED_IMAGES, -(-len(ordered) // 3))
+    middle = max(per_rank, (len(ordered) - per_rank) // 2)
     ranks = {
-        "best": ordered[:each],
-        "median": ordered[middle : middle + each],
-        "worst": ordered[middle + each :][-each:],
+        "best": ordered[:per_rank],
+        "median": ordered[middle : middle + per_rank],
+        "worst": ordered[middle + per_rank :][-per_rank:],
     }
     return [
         {"image_id": row["image_id"], "rank": rank, "mean_iou": row["mean_iou"]}
@@ -160,7 +167,7 @@ def ranked_images(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _figures(total: Total, resampled: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
+def _figures(total: Total, resampled: NDArray[np.float64], class_names: Sequence[str]) -> dict[str, Any]:
     return {
         "images": total.images,
         "mean_iou_interval": bootstrap.interval(resampled),

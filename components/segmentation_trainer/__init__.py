@@ -1,1 +1,1 @@
-"""SegmentationTrainer: Examples → a trained network as a SavedModel."""
+"""SegmentationTrainer: trains one candidate network on Examples and exports it as a SavedModel."""

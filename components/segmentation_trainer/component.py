@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
-from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 
 from components.segmentation_trainer import executor
-from components.training.config import TrainingConfig
+
+if TYPE_CHECKING:
+    from tfx.orchestration.data_types import RuntimeParameter
+
+    from components.training.config import TrainingConfig
 
 
 class SegmentationTrainerSpec(types.ComponentSpec):
@@ -36,7 +39,7 @@ class SegmentationTrainerSpec(types.ComponentSpec):
 
 
 class SegmentationTrainer(base_component.BaseComponent):
-    """Trains one candidate network; a pipeline has one of these a candidate, told apart by `with_id`."""
+    """Trains one candidate network; a pipeline has one instance per candidate, with different ids (`with_id`)."""
 
     SPEC_CLASS = SegmentationTrainerSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
@@ -54,20 +57,20 @@ class SegmentationTrainer(base_component.BaseComponent):
         state_folder: str = "",
         code_fingerprint: str = "",
     ):
-        """Makes the component.
+        """Creates the component.
 
         Args:
-            examples: Examples of the record contract, with splits train and val.
+            examples: Examples of the record contract, with the splits train and val.
             candidate: the candidate's name.
-            network: a name that `create_network` knows, or one's own `module:function`.
+            network: the name of a network that `create_network` knows, or your own `module:function`.
             options: the network's options.
-            training: how to train.
-            epochs: goes over `training.epochs` where it is above 0; a runtime parameter on a cluster.
-            backbone: a Model that a DetectorTrainer made; the network's backbone begins with its layers of the same
+            training: settings of the training.
+            epochs: overrides `training.epochs` if it is above 0; on a cluster it can be a runtime parameter.
+            backbone: a DetectorTrainer's Model; the network's backbone is initialised with its layers of the same
                 names.
-            state_folder: where the state after each epoch is kept, so that a killed training goes on from there; it
-                outlives executions. Without one a killed training begins anew.
-            code_fingerprint: a hash of the network's and the training's code; TFX's cache does not look into code.
+            state_folder: the folder for the training's state after each epoch, from which a killed training resumes;
+                it must persist between executions. If empty, the training starts from the beginning.
+            code_fingerprint: a hash of the code of network and training, because TFX's cache key does not include it.
         """
         super().__init__(
             spec=SegmentationTrainerSpec(

@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from etils import epath
-from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
@@ -28,6 +26,11 @@ from components.training.config import TrainingConfig
 from components.training.distribution import is_chief, make_strategy
 from components.training.loop import train
 from components.training.resumption import TrainingFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tfx import types
 
 CANDIDATE_KEY = "candidate"
 NETWORK_KEY = "network"
@@ -51,31 +54,32 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Trains the network on the train split, keeps the epoch that is best on val, exports it.
+        """Trains the network on the train split and exports the epoch with the best result on val.
 
         Args:
             input_dict:
-                examples: Examples of the record contract, with splits train and val.
-                backbone: optional, the Model of a DetectorTrainer whose layers the network's backbone begins with.
+                examples: Examples of the record contract, with the splits train and val.
+                backbone: optional, a DetectorTrainer's Model, whose layers initialise the network's backbone.
             output_dict:
-                model: Model, a SavedModel where TFX's Pusher looks for it.
-                model_run: ModelRun: `history.json`, `history.csv`, `curves.png` and TensorBoard's logs; where the
-                    backbone was given, `backbone.json`: its Model and the layers that got weights.
+                model: Model, a SavedModel in the folder that TFX's Pusher expects.
+                model_run: ModelRun with `history.json`, `history.csv`, `curves.png` and TensorBoard's logs; with a
+                    backbone also `backbone.json`, which contains the backbone's Model and lists the loaded layers.
             exec_properties:
-                candidate: the candidate's name, for the display.
+                candidate: the candidate's name, which the progress display shows.
                 network: JSON with `name` and `options`.
                 training: JSON of `TrainingConfig`.
-                epochs: goes over the configured epochs where it is there and above 0.
-                state_folder: where the state after each epoch is kept; empty for nowhere.
-                code_fingerprint: for TFX's cache; not read.
+                epochs: optional, overrides the epochs of `training` if it is above 0.
+                state_folder: the folder for the training's state after each epoch; if empty, the state is not kept
+                    after the execution.
+                code_fingerprint: not only for TFX's cache key: it is also a part of the name of the state's folder.
 
         Raises:
-            ValueError: the network can't be made, the batch can't be split over the devices, or the records don't tell
-                what the background consists of where that is to be learnt.
-            TrainingError: the training can't go on.
+            ValueError: the network cannot be created; the batch cannot be divided among the devices; or the training
+                should learn the background's classes, but the records do not contain them.
+            TrainingError: the training cannot continue.
         """
-        config = _config(exec_properties)
-        strategy = make_strategy(config)  # first: several workers must find each other before TensorFlow does anything
+        config = training_config(exec_properties)
+        strategy = make_strategy(config)  # first, because workers must connect before any other TensorFlow operation
         examples = artifact_utils.get_single_instance(input_dict[EXAMPLES_KEY])
         records = read_records(examples)
         candidate = exec_properties[CANDIDATE_KEY]
@@ -88,9 +92,9 @@ class Executor(base_executor.BaseExecutor):
             backbone = [artifact.uri for artifact in input_dict.get(BACKBONE_KEY, [])]
             settings = {**exec_properties, TRAINING_KEY: config.model_dump_json()}
             model_folder, model_run, folder = _folders(output_dict, settings, [examples.uri, *backbone], scratch)
-            if not is_chief(strategy):  # computes the same and writes it where nobody looks
+            if not is_chief(strategy):  # computes the same results as the chief; they are discarded
                 model_folder, model_run = f"{scratch}/model", epath.Path(scratch) / "run"
-                folder = folder.copy_to(f"{scratch}/state")  # the first worker's: all begin at the same epoch
+                folder = folder.copy_to(f"{scratch}/state")  # the chief's state: all workers resume at the same epoch
             keras.backend.clear_session()
             model_run.mkdir(parents=True, exist_ok=True)
 
@@ -135,7 +139,12 @@ class Executor(base_executor.BaseExecutor):
             folder.remove()
 
 
-def _config(exec_properties: Mapping[str, Any]) -> TrainingConfig:
+def training_config(exec_properties: Mapping[str, Any]) -> TrainingConfig:
+    """Reads the training's settings from the execution parameters.
+
+    Raises:
+        ValueError: the settings are invalid, possibly only with the number of epochs that overrides theirs.
+    """
     config = TrainingConfig.model_validate_json(exec_properties[TRAINING_KEY])
     epochs = exec_properties.get(EPOCHS_KEY) or 0
     return TrainingConfig.model_validate({**config.model_dump(), "epochs": epochs}) if epochs > 0 else config
@@ -147,7 +156,7 @@ def _folders(
     inputs: Sequence[str],
     scratch: str,
 ) -> tuple[str, epath.Path, TrainingFolder]:
-    """Where the SavedModel, the history and the state go; the state's folder is named after all it depends on."""
+    """Returns the folders of SavedModel, history and state; the state's name is a hash of all that it depends on."""
     model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
     model_run = artifact_utils.get_single_instance(output_dict[MODEL_RUN_KEY])
     keys = (NETWORK_KEY, TRAINING_KEY, CODE_FINGERPRINT_KEY)

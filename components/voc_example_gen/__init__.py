@@ -1,1 +1,1 @@
-"""VocExampleGen: a VOC devkit → TFX Examples."""
+"""VocExampleGen: converts a VOC devkit to TFX Examples."""

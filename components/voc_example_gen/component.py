@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import TYPE_CHECKING
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
-from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import component_spec, standard_artifacts
 
 from components.voc_example_gen import executor
-from tfds_voc_seg.devkit.splits import TrainMasks
-from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
+from tfds_voc_seg.record_config import ConversionConfig
+
+if TYPE_CHECKING:
+    from tfx.orchestration.data_types import RuntimeParameter
+
+    from tfds_voc_seg.devkit.splits import TrainMasks
+    from tfds_voc_seg.record_config import RecordConfig
 
 
 class VocExampleGenSpec(types.ComponentSpec):
@@ -31,7 +36,10 @@ class VocExampleGenSpec(types.ComponentSpec):
 
 
 class VocExampleGen(base_beam_component.BaseBeamComponent):
-    """Converts a VOC devkit to sharded one-hot records, with VOC's own train (or SBD's larger one) and val splits."""
+    """Converts a VOC devkit to sharded one-hot records.
+
+    The splits are VOC's own train and val; SBD's masks can enlarge train.
+    """
 
     SPEC_CLASS = VocExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
@@ -46,15 +54,16 @@ class VocExampleGen(base_beam_component.BaseBeamComponent):
         devkit_fingerprint: str = "",
         code_fingerprint: str = "",
     ):
-        """Makes the component.
+        """Creates the component.
 
         Args:
-            devkit: the folder that holds `JPEGImages`, usually VOCdevkit/VOC2012.
-            record_config: what a record holds.
-            conversion_config: how pairs are dealt out to files, and what becomes of bad ones.
-            train_masks: whose masks the split train has: VOC's own, or SBD's, always or where the devkit holds them.
-            devkit_fingerprint: a hash of the devkit's content; TFX's cache does not look into folders.
-            code_fingerprint: a hash of the conversion's code; TFX's cache does not look into code.
+            devkit: the folder that contains `JPEGImages`, usually VOCdevkit/VOC2012.
+            record_config: the content of a record.
+            conversion_config: how pairs are distributed over shards, and what happens to invalid pairs.
+            train_masks: which masks the train split uses: VOC's (`voc`), SBD's (`sbd`), or SBD's if the devkit contains
+                them (`sbd_if_present`).
+            devkit_fingerprint: a hash of the devkit's content, because TFX's cache key does not include it.
+            code_fingerprint: a hash of the conversion's code, because TFX's cache key does not include it.
         """
         super().__init__(
             spec=VocExampleGenSpec(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow_datasets as tfds
 from etils import epath
-from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
@@ -25,6 +24,9 @@ from tfds_voc_seg.devkit.splits import read_training_splits
 from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
 from tfds_voc_seg.records.features import record_features
 
+if TYPE_CHECKING:
+    from tfx import types
+
 DEVKIT_KEY = "devkit"
 RECORD_CONFIG_KEY = "record_config"
 CONVERSION_KEY = "conversion"
@@ -35,7 +37,7 @@ EXAMPLES_KEY = "examples"
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Writes the records of VOC's train and val splits."""
+    """Converts the train and val splits of a devkit."""
 
     @with_local_copies
     def Do(  # noqa: N802 (TFX's name)
@@ -49,19 +51,21 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Args:
             input_dict: empty.
             output_dict:
-                examples: Examples, one folder a split; beside them `features.json` and, if any pair is bad,
+                examples: Examples with one folder per split, `features.json` and, if any pair is invalid,
                     `rejects.jsonl`.
             exec_properties:
-                devkit: the folder that holds `JPEGImages`.
+                devkit: the folder that contains `JPEGImages`.
                 record_config: JSON of `RecordConfig`.
                 conversion: JSON of `ConversionConfig`.
-                train_masks: whose masks the split train has, see `devkit.read_training_splits`.
-                devkit_fingerprint, code_fingerprint: for TFX's cache; not read.
+                train_masks: which masks the train split uses, see `devkit.splits.read_training_splits`.
+                devkit_fingerprint: only for TFX's cache key; not read.
+                code_fingerprint: only for TFX's cache key; not read.
 
         Raises:
-            DevkitError: the devkit, or a pair of it, can't be used.
-            ConversionError: the files do not hold the records that were to be written.
+            DevkitError: the devkit or one of its pairs is invalid.
+            ConversionError: the written files do not contain the expected records.
         """
+        del input_dict  # TFX passes it to every executor; this component has no inputs
         record_config = RecordConfig(**json.loads(exec_properties[RECORD_CONFIG_KEY]))
         config = ConversionConfig(**json.loads(exec_properties[CONVERSION_KEY]))
         listings = read_training_splits(find_devkit(exec_properties[DEVKIT_KEY]), exec_properties[TRAIN_MASKS_KEY])

@@ -248,6 +248,6 @@ def test_a_withdrawn_model_is_not_published_again(history: History, workspace: W
     assert summary["selected"] == "good"
     assert summary["baseline"]["mean_iou"] == summary["candidates"]["worse"]["mean_iou"]
     assert (summary["published"], versions) == (None, [earlier])
-    assert f"a rollback took this very model out of service as version {withdrawn}" in summary["reason"]
+    assert f"a rollback took this same model out of service as version {withdrawn}" in summary["reason"]
     rollback(workspace.serving, withdrawn)
     assert workspace.versions == [earlier, withdrawn]

@@ -1,9 +1,10 @@
-"""Mean average precision against an implementation that shares nothing with it, and by hand."""
+"""Mean average precision compared with an independent implementation and with values computed by hand."""
 
 from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,15 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.detector_trainer.average_precision import (
-    Judged,
+    MatchedDetections,
     Objects,
     average_precision,
     detection_figures,
-    judge,
+    match_detections,
 )
 from components.detector_trainer.detections import Detections
 
-GRID = 12  # boxes lie on a coarse grid, so that many overlap and some by exactly a half
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+GRID = 12  # boxes have corners on a coarse grid, so that many overlap, some with an IoU of exactly 0.5
 Image = tuple[Objects, Detections]
 
 
@@ -27,9 +31,11 @@ Image = tuple[Objects, Detections]
 def images(draw: st.DrawFn) -> list[Image]:
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     number = draw(st.integers(1, 6))
-    scores = iter(random.permutation(1000) / 1000)  # no two alike: the protocol leaves their order open
+    scores = iter(
+        random.permutation(1000) / 1000
+    )  # all different: the protocol does not define the order of equal scores
 
-    def boxes(count: int) -> np.ndarray:
+    def boxes(count: int) -> NDArray[Any]:
         top_left = random.integers(0, GRID - 1, (count, 2))
         return np.concatenate([top_left, top_left + random.integers(1, 6, (count, 2))], axis=1)
 
@@ -53,47 +59,59 @@ def images(draw: st.DrawFn) -> list[Image]:
     return found
 
 
-def other_average_precision(images: list[Image], label: int, points: int | None) -> float:
-    """The protocol anew, in exact fractions, from every threshold's own set of detections."""
+def cells(box: NDArray[Any]) -> set[tuple[int, int]]:
+    """The grid cells that a box covers."""
+    top, left, bottom, right = map(int, box)
+    return {(row, column) for row in range(top, bottom) for column in range(left, right)}
 
-    def cells(box: np.ndarray) -> set[tuple[int, int]]:
-        top, left, bottom, right = map(int, box)
-        return {(row, column) for row in range(top, bottom) for column in range(left, right)}
 
+def precision_recall_curve(images: list[Image], label: int) -> tuple[list[tuple[Fraction, Fraction]], int]:
+    """Computes recall and precision for each threshold separately, and the number of objects, in exact fractions."""
     ranked = sorted(
         (-score, number, cells(box))
         for number, (_, found) in enumerate(images)
-        for box, score, its_label in zip(found.boxes, found.scores, found.labels, strict=True)
-        if its_label == label
+        for box, score, found_label in zip(found.boxes, found.scores, found.labels, strict=True)
+        if found_label == label
     )
     objects = {
         number: [
-            (cells(box), bool(hard))
-            for box, its, hard in zip(o.boxes, o.labels, o.difficult, strict=True)
-            if its == label
+            (cells(box), bool(difficult))
+            for box, true_label, difficult in zip(truth.boxes, truth.labels, truth.difficult, strict=True)
+            if true_label == label
         ]
-        for number, (o, _) in enumerate(images)
+        for number, (truth, _) in enumerate(images)
     }
-    total = sum(not hard for listed in objects.values() for _, hard in listed)
+    total = sum(not difficult for of_image in objects.values() for _, difficult in of_image)
+    counted = [count_hits(ranked[:kept], objects) for kept in range(1, len(ranked) + 1)] if total else []
+    return [(Fraction(hits, total), Fraction(hits, hits + misses)) for hits, misses in counted if hits + misses], total
+
+
+def count_hits(
+    detections: list[tuple[float, int, set[tuple[int, int]]]],
+    objects: dict[int, list[tuple[set[tuple[int, int]], bool]]],
+) -> tuple[int, int]:
+    """Counts correct and wrong detections; detections of difficult objects are neither."""
+    hits, misses, matched = 0, 0, set()
+    for _, number, pixels in detections:
+        overlaps = [Fraction(len(pixels & other), len(pixels | other)) for other, _ in objects[number]]
+        best = max(range(len(overlaps)), key=lambda index: (overlaps[index], -index), default=None)
+        if best is None or overlaps[best] < Fraction(1, 2):
+            misses += 1
+        elif objects[number][best][1]:
+            continue
+        elif (number, best) in matched:
+            misses += 1
+        else:
+            matched.add((number, best))
+            hits += 1
+    return hits, misses
+
+
+def other_average_precision(images: list[Image], label: int, points: int | None) -> float:
+    """The protocol, implemented independently."""
+    curve, total = precision_recall_curve(images, label)
     if not total:
         return math.nan
-    curve: list[tuple[Fraction, Fraction]] = []  # recall and precision
-    for kept in range(1, len(ranked) + 1):
-        hits, misses, claimed = 0, 0, set()
-        for _, number, pixels in ranked[:kept]:
-            overlaps = [Fraction(len(pixels & its), len(pixels | its)) for its, _ in objects[number]]
-            best = max(range(len(overlaps)), key=lambda index: (overlaps[index], -index), default=None)
-            if best is None or overlaps[best] < Fraction(1, 2):
-                misses += 1
-            elif objects[number][best][1]:
-                continue
-            elif (number, best) in claimed:
-                misses += 1
-            else:
-                claimed.add((number, best))
-                hits += 1
-        if hits + misses:
-            curve.append((Fraction(hits, total), Fraction(hits, hits + misses)))
 
     def highest(recall: Fraction) -> Fraction:
         return max((precision for reached, precision in curve if reached >= recall), default=Fraction(0))
@@ -111,7 +129,7 @@ def test_agrees_with_an_independent_implementation(images: list[Image]) -> None:
     for points in (None, 11):
         expected[points] = [other_average_precision(images, label, points) for label in (1, 2, 3)]
         for label, value in zip((1, 2, 3), expected[points], strict=True):
-            ours = average_precision(judge(truth, found, label), points=points)
+            ours = average_precision(match_detections(truth, found, label), points=points)
             assert ours == pytest.approx(value, abs=1e-6, nan_ok=True)
     figures = detection_figures(truth, found, ["background", "a", "b", "c"])
     for name, points in (("map_voc2012", None), ("map_voc2007", 11)):
@@ -119,22 +137,22 @@ def test_agrees_with_an_independent_implementation(images: list[Image]) -> None:
         assert figures[name] == (pytest.approx(np.mean(known), abs=1e-6) if known else None)
 
 
-def test_by_hand() -> None:
-    # Right, wrong, right of three objects: precision 1 up to a recall of 1/3, then 2/3 up to 2/3.
-    judged = Judged(np.array([0.9, 0.8, 0.7]), np.array([True, False, True]), 3)
-    assert average_precision(judged) == pytest.approx(1 / 3 + 2 / 3 * 1 / 3)
-    assert average_precision(judged, points=11) == pytest.approx((4 * 1 + 3 * 2 / 3) / 11)
+def test_average_precision_of_a_small_example() -> None:
+    # Correct, wrong, correct, with three objects: the precision is 1 up to recall 1/3, then 2/3 up to recall 2/3.
+    matched = MatchedDetections(np.array([0.9, 0.8, 0.7]), np.array([True, False, True]), 3)
+    assert average_precision(matched) == pytest.approx(1 / 3 + 2 / 3 * 1 / 3)
+    assert average_precision(matched, points=11) == pytest.approx((4 * 1 + 3 * 2 / 3) / 11)
 
 
-def test_a_second_find_is_wrong_and_a_difficult_one_does_not_count() -> None:
+def test_a_second_detection_is_wrong_and_difficult_objects_are_ignored() -> None:
     box = np.array([[0.0, 0.0, 1.0, 1.0]])
     twice = Detections(np.repeat(box, 2, axis=0), np.array([0.9, 0.8]), np.array([1, 1]))
-    for difficult, right, objects in ((False, [True, False], 1), (True, [], 0)):
-        judged = judge([Objects(box, np.array([1]), np.array([difficult]))], [twice], 1)
-        assert (judged.right.tolist(), judged.objects) == (right, objects)
+    for difficult, correct, objects in ((False, [True, False], 1), (True, [], 0)):
+        matched = match_detections([Objects(box, np.array([1]), np.array([difficult]))], [twice], 1)
+        assert (matched.correct.tolist(), matched.objects) == (correct, objects)
 
 
-def test_nothing_found_and_nothing_to_find() -> None:
+def test_classes_without_detections_and_without_objects() -> None:
     nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
     objects = Objects(np.array([[0, 0, 1, 1.0]]), np.array([1]), np.array([False]))
     figures = detection_figures([objects], [nothing], ["background", "a", "b"])

@@ -1,6 +1,8 @@
-"""Boxes go where their objects go."""
+"""Augmentation of photo and boxes: each box stays around its object."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -18,22 +20,24 @@ from components.detector_trainer.windows import (
     MIN_OVERLAPS,
     SCALES,
     TRIALS,
-    WHOLE,
-    candidate_patches,
-    canvas,
+    WHOLE_IMAGE,
+    boxes_in_window,
+    canvas_window,
     patch_with_overlap,
-    seen_boxes,
-    whole_pixels,
+    random_patches,
+    window_in_pixels,
 )
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 SIZE = 60
-NO_COLOURS = {"brightness": 0, "contrast": 0, "saturation": 0, "hue": 0}
-GEOMETRY = DetectorAugmentationConfig(**NO_COLOURS)
+GEOMETRY = DetectorAugmentationConfig(brightness=0, contrast=0, saturation=0, hue=0)
 COLOURS = DetectorAugmentationConfig(horizontal_flip=False, zoom_out=1, patches=False)
 
 
-def painted(box: np.ndarray) -> np.ndarray:
-    """A white object before black."""
+def painted(box: NDArray[Any]) -> NDArray[Any]:
+    """A white object on a black background."""
     image = np.zeros((SIZE, SIZE, 3), np.uint8)
     top, left, bottom, right = np.round(box * SIZE).astype(int)
     image[top:bottom, left:right] = 255
@@ -49,7 +53,7 @@ def test_a_box_follows_its_object(place: int, seed: int) -> None:
     image, boxes, labels = augment_with_boxes(
         tf.constant(painted(box)), tf.constant(box[None]), tf.constant([7]), tf.constant([seed, 3]), GEOMETRY
     )
-    white = image.numpy()[..., 0] > 180  # padding is grey
+    white = image.numpy()[..., 0] > 180  # the padding is grey
     assert len(boxes) == len(labels)
     if len(boxes):
         rows, columns = np.nonzero(white)
@@ -60,7 +64,7 @@ def test_a_box_follows_its_object(place: int, seed: int) -> None:
     assert image.shape == (SIZE, SIZE, 3)
 
 
-def random_boxes(random: np.random.Generator) -> np.ndarray:
+def random_boxes(random: np.random.Generator) -> NDArray[Any]:
     top_left = random.uniform(0, 0.8, (int(random.integers(1, 5)), 2))
     bottom_right = top_left + random.uniform(0.05, 1, top_left.shape) * (1 - top_left)
     return np.concatenate([top_left, bottom_right], axis=1).astype(np.float32)
@@ -68,25 +72,25 @@ def random_boxes(random: np.random.Generator) -> np.ndarray:
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**31), st.sampled_from(MIN_OVERLAPS))
-def test_a_patch_overlaps_an_object_enough_and_holds_a_centre(seed: int, min_overlap: float) -> None:
+def test_a_patch_overlaps_an_object_sufficiently_and_contains_a_centre(seed: int, min_overlap: float) -> None:
     random = np.random.default_rng(seed)
     boxes = random_boxes(random)
-    patches = candidate_patches(tf.constant(random.random((TRIALS, 4)), tf.float32))
+    patches = random_patches(tf.constant(random.random((TRIALS, 4)), tf.float32))
     patch = patch_with_overlap(tf.constant(boxes), patches, tf.constant(min_overlap)).numpy()
 
-    def enough(patch: np.ndarray, margin: float) -> bool:
+    def enough(patch: NDArray[Any], margin: float) -> bool:
         top, left, bottom, right = patch
-        overlaps, held = [], []
+        overlaps, contains_centre = [], []
         for box in boxes.astype(float):
             sides = np.minimum(box[2:], patch[2:]) - np.maximum(box[:2], patch[:2])
             both = sides[0] * sides[1] if (sides > 0).all() else 0.0
             areas = (box[2] - box[0]) * (box[3] - box[1]) + (bottom - top) * (right - left)
             overlaps.append(both / (areas - both))
             row, column = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-            held.append(top <= row <= bottom and left <= column <= right)
-        return max(overlaps) >= min_overlap + margin and any(held)
+            contains_centre.append(top <= row <= bottom and left <= column <= right)
+        return max(overlaps) >= min_overlap + margin and any(contains_centre)
 
-    if patch.tolist() == list(WHOLE):
+    if patch.tolist() == list(WHOLE_IMAGE):
         assert not any(enough(other, 1e-5) for other in patches.numpy())
     else:
         assert enough(patch, -1e-5)
@@ -95,7 +99,7 @@ def test_a_patch_overlaps_an_object_enough_and_holds_a_centre(seed: int, min_ove
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**31))
 def test_patches_have_the_sizes_and_shapes_of_ssd(seed: int) -> None:
-    patches = candidate_patches(tf.constant(np.random.default_rng(seed).random((TRIALS, 4)), tf.float32)).numpy()
+    patches = random_patches(tf.constant(np.random.default_rng(seed).random((TRIALS, 4)), tf.float32)).numpy()
     height, width = (patches[:, 2:] - patches[:, :2]).T
     assert patches.min() >= 0
     assert patches.max() <= 1 + 1e-6
@@ -103,30 +107,30 @@ def test_patches_have_the_sizes_and_shapes_of_ssd(seed: int) -> None:
     assert ((width / height >= ASPECT_RATIOS[0] - 1e-5) & (width / height <= ASPECT_RATIOS[1] + 1e-5)).all()
 
 
-def test_a_patch_of_an_image_without_objects_is_the_whole() -> None:
-    patches = candidate_patches(tf.random.stateless_uniform([TRIALS, 4], [1, 2]))
-    assert patch_with_overlap(tf.zeros([0, 4]), patches, tf.constant(0.0)).numpy().tolist() == list(WHOLE)
+def test_an_image_without_objects_is_not_cropped() -> None:
+    patches = random_patches(tf.random.stateless_uniform([TRIALS, 4], [1, 2]))
+    assert patch_with_overlap(tf.zeros([0, 4]), patches, tf.constant(0.0)).numpy().tolist() == list(WHOLE_IMAGE)
 
 
-def test_an_object_whose_centre_is_cut_away_is_dropped() -> None:
+def test_an_object_whose_centre_is_outside_the_window_is_dropped() -> None:
     boxes = tf.constant([[0.0, 0.0, 0.4, 0.4], [0.3, 0.3, 0.9, 0.9], [0.8, 0.8, 1.0, 1.0]])
-    result, kept = seen_boxes(boxes, tf.constant([0.5, 0.5, 1.0, 1.0]))
+    result, kept = boxes_in_window(boxes, tf.constant([0.5, 0.5, 1.0, 1.0]))
     assert kept.numpy().tolist() == [False, True, True]
     np.testing.assert_allclose(result[1:], [[0.0, 0.0, 0.8, 0.8], [0.6, 0.6, 1.0, 1.0]], atol=1e-6)
 
 
-def test_a_canvas_holds_the_whole_image() -> None:
-    window = canvas(tf.constant(4.0), tf.constant([0.0, 1.0])).numpy()
+def test_a_canvas_contains_the_whole_image() -> None:
+    window = canvas_window(tf.constant(4.0), tf.constant([0.0, 1.0])).numpy()
     assert window.tolist() == [0, -3, 4, 1]
-    boxes, kept = seen_boxes(tf.constant([WHOLE]), tf.constant(window))
+    boxes, kept = boxes_in_window(tf.constant([WHOLE_IMAGE]), tf.constant(window))
     np.testing.assert_allclose(boxes, [[0, 0.75, 0.25, 1]])
     assert kept.numpy().all()
-    pixels = whole_pixels(tf.constant([0.5, 0.5, 0.501, 0.7]), tf.constant([100, 50])).numpy()
+    pixels = window_in_pixels(tf.constant([0.5, 0.5, 0.501, 0.7]), tf.constant([100, 50])).numpy()
     assert pixels.tolist() == [50, 25, 51, 35]
 
 
 def test_every_zoom_and_patch_occurs() -> None:
-    """Over many draws: whole images, smaller ones and cut ones."""
+    """Among many seeds there are unchanged, zoomed-out and cropped images."""
     box = np.array([0.3, 0.3, 0.7, 0.7], np.float32)
     arguments = (tf.constant(painted(box)), tf.constant(box[None]), tf.constant([1]))
     augmented = tf.function(lambda seed: augment_with_boxes(*arguments, seed, GEOMETRY)[1])
@@ -141,7 +145,7 @@ def test_every_zoom_and_patch_occurs() -> None:
     assert np.abs(np.log(widths / heights)).max() > 0.3
 
 
-def test_colours_move_no_box_and_the_same_seed_gives_the_same() -> None:
+def test_colours_keep_the_boxes_and_the_same_seed_gives_the_same_image() -> None:
     box = np.array([0.1, 0.2, 0.5, 0.6], np.float32)
     arguments = (tf.constant(painted(box)), tf.constant(box[None]), tf.constant([1]))
     first, boxes, _ = augment_with_boxes(*arguments, tf.constant([1, 2]), COLOURS)
@@ -152,14 +156,14 @@ def test_colours_move_no_box_and_the_same_seed_gives_the_same() -> None:
     assert (first.numpy() != other.numpy()).any()
 
 
-def test_no_objects_at_all() -> None:
+def test_an_image_without_objects_can_be_augmented() -> None:
     image, boxes, labels = augment_with_boxes(
         tf.zeros([SIZE, SIZE, 3], tf.uint8), tf.zeros([0, 4]), tf.zeros([0], tf.int64), tf.constant([0, 0]), GEOMETRY
     )
     assert (image.shape, boxes.shape[0], labels.shape[0]) == ((SIZE, SIZE, 3), 0, 0)
 
 
-def test_a_picture_shows_what_is_there_and_what_was_found() -> None:
+def test_a_picture_shows_the_true_objects_and_the_detections() -> None:
     box = np.array([[0.25, 0.25, 0.75, 0.75]], np.float32)
     objects = Objects(box, np.array([1]), np.array([False]))
     found = Detections(np.repeat(box, 2, axis=0), np.array([0.9, 0.1]), np.array([1, 2]))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -20,12 +19,23 @@ from components.detector_trainer.detector_config import DetectorConfig
 from components.detector_trainer.evaluation import VAL_MAP
 from components.networks.layer_weights import read_layer_weights
 from components.progress import Progress, listening
-from components.run_files import DETECTOR_DESCRIPTION_FILE, HISTORY_JSON, LAYER_WEIGHTS_FILE
+from components.run_files import (
+    BACKBONE_FILE,
+    DETECTION_FILE,
+    DETECTIONS_FOLDER,
+    DETECTOR_DESCRIPTION_FILE,
+    DETECTOR_WEIGHTS_FILE,
+    HISTORY_JSON,
+    LAYER_WEIGHTS_FILE,
+)
 from components.segmentation_trainer import executor as segmentation_executor
 from components.segmentation_trainer.component import SegmentationTrainer
 from components.training.callbacks import TrainingError
 from components.training.config import TrainingConfig
 from tests.conftest import CLASSES, VAL_IMAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SMALL = {"width": 0.1, "batch_normalization": True, "batch_size": 4, "optimizer": "adamw", "learning_rate": 0.003}
 IMAGE_SIZE = 64
@@ -68,24 +78,26 @@ def train(tmp_path_factory: pytest.TempPathFactory, make_artifact: Callable[...,
 
 
 @pytest.fixture(scope="module")
-def trained(train: Callable[..., Any], examples_with_boxes: Any) -> tuple[Any, Path]:
+def trained(train: Callable[..., tuple[Any, Path]], examples_with_boxes: Any) -> tuple[Any, Path]:
     return train(examples_with_boxes, epochs=8)
 
 
-def test_the_loss_falls_and_the_figures_are_there(trained: tuple[Any, Path]) -> None:
+def test_the_loss_decreases_and_the_metrics_are_written(trained: tuple[Any, Path]) -> None:
     model, run = trained
     history = json.loads((run / HISTORY_JSON).read_text())
     assert len(history["loss"]) == 8
     assert history["loss"][-1] < 0.7 * history["loss"][0]
-    figures = json.loads((run / executor.FIGURES_FILE).read_text())
+    figures = json.loads((run / DETECTION_FILE).read_text())
     assert figures["images"] == VAL_IMAGES
-    assert figures["map_voc2012"] == pytest.approx(max(history[VAL_MAP]), abs=1e-6)  # the best epoch's weights
+    assert figures["map_voc2012"] == pytest.approx(
+        max(history[VAL_MAP]), abs=1e-6
+    )  # the weights are those of the best epoch
     description = json.loads((Path(model.uri) / DETECTOR_DESCRIPTION_FILE).read_text())
     assert description["figures"] == figures
-    assert len(list((run / executor.PICTURES_FOLDER).glob("*.png"))) == VAL_IMAGES
+    assert len(list((run / DETECTIONS_FOLDER).glob("*.png"))) == VAL_IMAGES
 
 
-def test_the_saved_model_detects(trained: tuple[Any, Path], devkit: Path) -> None:
+def test_the_saved_model_detects_objects(trained: tuple[Any, Path], devkit: Path) -> None:
     model, _ = trained
     detect = tf.saved_model.load(path_utils.serving_model_dir(model.uri)).signatures["serving_default"]
     photos = [file.read_bytes() for file in sorted((devkit / "JPEGImages").iterdir())[:3]]
@@ -97,7 +109,7 @@ def test_the_saved_model_detects(trained: tuple[Any, Path], devkit: Path) -> Non
     assert set(answer["labels"][0][: answer["count"][0]]) <= set(range(1, len(CLASSES) + 1))
 
 
-def test_a_segmentation_network_begins_with_the_detectors_vgg(
+def test_a_segmentation_network_starts_with_the_detectors_vgg(
     trained: tuple[Any, Path], examples_with_boxes: Any, tmp_path: Path, make_artifact: Callable[..., Any]
 ) -> None:
     model, _ = trained
@@ -115,10 +127,10 @@ def test_a_segmentation_network_begins_with_the_detectors_vgg(
     outputs["model_run"] = [make_artifact("ModelRun", tmp_path / "run")]
     inputs = {"examples": [examples_with_boxes], "backbone": [model]}
     segmentation_executor.Executor().Do(inputs, outputs, component.exec_properties)
-    report = json.loads((tmp_path / "run" / segmentation_executor.BACKBONE_FILE).read_text())
+    report = json.loads((tmp_path / "run" / BACKBONE_FILE).read_text())
     assert report["model"] == model.uri
     assert len(report["matched"]) == 26
-    # Its blocks were frozen: the exported network's kernels are the detector's.
+    # The blocks were frozen, so the exported network has the detector's kernels.
     kernels = read_layer_weights(Path(model.uri) / LAYER_WEIGHTS_FILE)
     saved = tf.train.load_checkpoint(f"{path_utils.serving_model_dir(str(tmp_path / 'model'))}/variables/variables")
     arrays = [np.asarray(saved.get_tensor(name)) for name in saved.get_variable_to_shape_map()]
@@ -128,7 +140,7 @@ def test_a_segmentation_network_begins_with_the_detectors_vgg(
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on(train: Callable[..., Any], examples_with_boxes: Any, tmp_path: Path) -> None:
+def test_a_killed_training_resumes(train: Callable[..., Any], examples_with_boxes: Any, tmp_path: Path) -> None:
     class KilledError(Exception):
         pass
 
@@ -151,24 +163,24 @@ def test_a_killed_training_goes_on(train: Callable[..., Any], examples_with_boxe
     np.testing.assert_allclose(ours["block5_conv3"][0], theirs["block5_conv3"][0], rtol=1e-3, atol=1e-5)
 
 
-def test_weights_from_outside_are_taken_as_they_are(
+def test_with_zero_epochs_the_initial_weights_are_exported(
     train: Callable[..., Any], trained: tuple[Any, Path], examples_with_boxes: Any
 ) -> None:
     weights = Path(trained[0].uri) / LAYER_WEIGHTS_FILE
     model, run = train(examples_with_boxes, epochs=0, weights=str(weights))
-    report = json.loads((run / executor.WEIGHTS_REPORT_FILE).read_text())
+    report = json.loads((run / DETECTOR_WEIGHTS_FILE).read_text())
     assert (report["missing"], report["unused"], report["other_shape"]) == ([], [], {})
-    assert json.loads((run / executor.FIGURES_FILE).read_text()) == json.loads(
-        (trained[1] / executor.FIGURES_FILE).read_text()
-    )
+    assert json.loads((run / DETECTION_FILE).read_text()) == json.loads((trained[1] / DETECTION_FILE).read_text())
     assert (Path(model.uri) / LAYER_WEIGHTS_FILE).is_file()
 
 
-def test_a_diverged_training_names_the_detectors_settings(train: Callable[..., Any], examples_with_boxes: Any) -> None:
+def test_the_error_of_a_diverged_training_names_the_detectors_settings(
+    train: Callable[..., Any], examples_with_boxes: Any
+) -> None:
     with pytest.raises(TrainingError, match=r"lower detector\.learning_rate, .* or detector\.batch_norm\w+=true$"):
         train(examples_with_boxes, epochs=3, learning_rate=1e30, optimizer="sgd", batch_normalization=False)
 
 
 def test_records_without_boxes_are_refused(train: Callable[..., Any], examples: Any) -> None:
-    with pytest.raises(ValueError, match="hold no boxes"):
+    with pytest.raises(ValueError, match="contain no boxes"):
         train(examples, epochs=1)

@@ -80,13 +80,13 @@ def test_imagenet_weights_that_cannot_be_downloaded(monkeypatch: pytest.MonkeyPa
         raise OSError("no route to host")
 
     monkeypatch.setattr("keras.src.applications.vgg16.file_utils.get_file", no_network)
-    with pytest.raises(ValueError, match=r"can't be downloaded \(no route to host\): .* detector\.weights=PATH"):
+    with pytest.raises(ValueError, match=r"cannot be downloaded \(no route to host\): .* detector\.weights=PATH"):
         load_initial_weights(ssd300(num_classes=3, image_size=64, width=0.05), "imagenet")
 
 
 def test_unusable_files_are_named(tmp_path: Path) -> None:
     detector = ssd300(num_classes=4, image_size=64, width=0.05, batch_normalization=True)
-    with pytest.raises(ValueError, match=r"nowhere\.h5 is not there"):
+    with pytest.raises(ValueError, match=r"nowhere\.h5' does not exist"):
         load_initial_weights(detector, str(tmp_path / "nowhere.h5"))
     (tmp_path / "text.h5").write_text("no HDF5")
     with pytest.raises(ValueError, match="cannot be read as HDF5"):
@@ -96,5 +96,5 @@ def test_unusable_files_are_named(tmp_path: Path) -> None:
         load_initial_weights(detector, str(tmp_path / "keras3.weights.h5"))
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="other")])
     write_layer_weights(other, tmp_path / "other.h5")
-    with pytest.raises(ValueError, match=r"no layer of the weights .* fits the detector"):
+    with pytest.raises(ValueError, match=r"no layer of the weights .* matches the detector"):
         load_initial_weights(detector, str(tmp_path / "other.h5"))

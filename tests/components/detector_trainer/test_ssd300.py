@@ -1,8 +1,9 @@
-"""SSD300 against its sources, and its parts: default boxes, matching, the loss, detections."""
+"""SSD300 compared with its sources, and its parts: default boxes, matching, loss and detections."""
 
 from __future__ import annotations
 
-import keras
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,10 +14,14 @@ from components.detector_trainer import default_boxes as boxes_module
 from components.detector_trainer.default_boxes import decode, default_boxes, encode, to_centres, to_corners
 from components.detector_trainer.detections import DETECTIONS_PER_IMAGE, NMS_OVERLAP, detect, per_image
 from components.detector_trainer.losses import NEGATIVES_PER_POSITIVE, MultiboxLoss, hard_negatives
-from components.detector_trainer.matching import OVERLAP, match, pairwise_iou, targets
+from components.detector_trainer.matching import MIN_OVERLAP, match, pairwise_iou, targets
 from components.detector_trainer.ssd300 import source_grids, ssd300
 
-# Rows and columns and channels. The paper's figure 2, and the deploy.prototxt of the authors' VGG_VOC0712_SSD_300x300.
+if TYPE_CHECKING:
+    import keras
+    from numpy.typing import NDArray
+
+# Rows, columns and channels, from the paper's figure 2 and the deploy.prototxt of the authors' VGG_VOC0712_SSD_300x300.
 PAPERS_LAYERS = {
     "block4_conv3": (38, 38, 512),
     "conv4_3_norm": (38, 38, 512),
@@ -43,7 +48,7 @@ PAPERS_BOXES = {
 
 
 @st.composite
-def random_boxes(draw: st.DrawFn, most: int = 6) -> np.ndarray:
+def random_boxes(draw: st.DrawFn, most: int = 6) -> NDArray[Any]:
     number = draw(st.integers(1, most))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     top_left = random.uniform(0, 0.9, (number, 2))
@@ -56,14 +61,14 @@ def network() -> keras.Model:
     return ssd300(num_classes=21)
 
 
-def test_layers_and_parameters_are_the_papers(network: keras.Model) -> None:
+def test_layers_and_parameters_are_those_of_the_paper(network: keras.Model) -> None:
     for name, shape in PAPERS_LAYERS.items():
         assert network.get_layer(name).output.shape[1:] == shape, name
     for name, boxes in PAPERS_BOXES.items():
         assert network.get_layer(f"{name}_mbox_loc_boxes").output.shape[1:] == (boxes, 4)
         assert network.get_layer(f"{name}_mbox_conf_boxes").output.shape[1:] == (boxes, 21)
     assert network.output_shape == (None, 8732, 25)
-    # Open Model Zoo gives 26.285 million for the authors' Caffe model (docs.openvino.ai, model ssd300).
+    # Open Model Zoo reports 26.285 million for the authors' Caffe model (docs.openvino.ai, model ssd300).
     assert network.count_params() == 26_285_486
     fc6, pool5 = network.get_layer("fc6"), network.get_layer("block5_pool")
     assert (fc6.kernel_size, fc6.dilation_rate) == ((3, 3), (6, 6))
@@ -79,7 +84,7 @@ def test_every_size_has_a_default_box_for_each_prediction(image_size: int) -> No
     assert [len(block) for block in network.backbone_blocks] == [4, 4, 6, 6, 6]
 
 
-def test_too_small_an_image_is_refused() -> None:
+def test_a_too_small_image_is_refused() -> None:
     with pytest.raises(ValueError, match="64 pixels or more, not 50"):
         ssd300(num_classes=3, image_size=50)
 
@@ -89,7 +94,7 @@ def test_default_boxes_are_those_of_caffe() -> None:
     assert boxes.shape == (8732, 4)
     assert source_grids(300) == (38, 19, 10, 5, 3, 1)
     starts = np.cumsum([0, *PAPERS_BOXES.values()])[:-1]
-    # min_sizes, max_sizes and steps of ssd_pascal.py: the first cell's boxes of each source.
+    # The boxes of each source's first cell, from min_sizes, max_sizes and steps of ssd_pascal.py.
     sizes, steps = [30, 60, 111, 162, 213, 264, 315], [8, 16, 32, 64, 100, 300]
     for index, start in enumerate(starts):
         np.testing.assert_allclose(boxes[start, :2], steps[index] / 2, rtol=1e-5)
@@ -102,7 +107,7 @@ def test_default_boxes_are_those_of_caffe() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(random_boxes())
-def test_decoding_undoes_encoding(boxes: np.ndarray) -> None:
+def test_decode_is_the_inverse_of_encode(boxes: NDArray[Any]) -> None:
     random = np.random.default_rng(len(boxes))
     defaults = default_boxes(96)[random.integers(0, 800, len(boxes))]
     np.testing.assert_allclose(decode(encode(boxes, defaults), defaults), boxes, atol=1e-5)
@@ -111,17 +116,17 @@ def test_decoding_undoes_encoding(boxes: np.ndarray) -> None:
 
 def test_offsets_are_scaled_by_the_variances() -> None:
     defaults = np.array([[0.5, 0.5, 0.2, 0.4]], np.float32)
-    box = np.array([[0.34, 0.42, 0.74, 0.62]], np.float32)  # moved by 0.02 and 0.04, the same size
+    box = np.array([[0.34, 0.42, 0.74, 0.62]], np.float32)  # shifted by 0.02 and 0.04, same size
     np.testing.assert_allclose(encode(box, defaults), [[1.0, 1.0, 0.0, 0.0]], atol=1e-5)
     assert boxes_module.VARIANCES.tolist() == pytest.approx([0.1, 0.1, 0.2, 0.2])
 
 
 @settings(max_examples=50, deadline=None)
 @given(random_boxes(), random_boxes())
-def test_iou_is_that_of_painted_boxes(boxes: np.ndarray, others: np.ndarray) -> None:
+def test_iou_is_that_of_painted_boxes(boxes: NDArray[Any], others: NDArray[Any]) -> None:
     boxes, others = (np.round(values * 40) / 40 for values in (boxes, others))
 
-    def painted(box: np.ndarray) -> np.ndarray:
+    def painted(box: NDArray[Any]) -> NDArray[Any]:
         picture = np.zeros((40, 40), bool)
         top, left, bottom, right = np.round(box * 40).astype(int)
         picture[top:bottom, left:right] = True
@@ -135,19 +140,19 @@ def test_iou_is_that_of_painted_boxes(boxes: np.ndarray, others: np.ndarray) -> 
 
 @settings(max_examples=50, deadline=None)
 @given(random_boxes())
-def test_matching(boxes: np.ndarray) -> None:
+def test_each_object_and_each_overlapping_default_box_is_matched(boxes: NDArray[Any]) -> None:
     overlaps = pairwise_iou(boxes, to_corners(default_boxes(64))).numpy()
     matched = match(tf.constant(overlaps)).numpy()
-    assert set(matched) - {-1} == set(range(len(boxes)))  # each object has at least one
+    assert set(matched) - {-1} == set(range(len(boxes)))  # each object has at least one default box
     for box, number in enumerate(matched):
-        if overlaps[:, box].max() >= OVERLAP:
+        if overlaps[:, box].max() >= MIN_OVERLAP:
             assert number >= 0
-        elif number >= 0:  # it is there because it is the best that was left for its object
+        elif number >= 0:  # its overlap is small: it was the best remaining default box for the object
             better = overlaps[number] > overlaps[number, box]
             assert all(matched[other] not in (-1, number) for other in np.flatnonzero(better))
 
 
-def test_objects_with_the_same_best_box_get_one_each() -> None:
+def test_objects_with_the_same_best_default_box_get_different_boxes() -> None:
     overlaps = tf.constant([[0.3, 0.2, 0.0], [0.4, 0.1, 0.0]])
     assert match(overlaps).numpy().tolist() == [1, 0, -1]
     assert match(tf.zeros([0, 3])).numpy().tolist() == [-1, -1, -1]
@@ -155,7 +160,7 @@ def test_objects_with_the_same_best_box_get_one_each() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(random_boxes())
-def test_targets_decode_to_the_objects(boxes: np.ndarray) -> None:
+def test_targets_decode_to_the_objects(boxes: NDArray[Any]) -> None:
     defaults = default_boxes(64)
     labels = np.arange(1, len(boxes) + 1)
     target = targets(tf.constant(boxes), tf.constant(labels), defaults).numpy()
@@ -168,7 +173,7 @@ def test_targets_decode_to_the_objects(boxes: np.ndarray) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 8))
-def test_the_hardest_negatives_are_counted(seed: int, positives: int) -> None:
+def test_the_negatives_with_the_highest_loss_are_selected(seed: int, positives: int) -> None:
     random = np.random.default_rng(seed)
     losses = random.random((1, 20)).astype(np.float32)
     positive = np.zeros((1, 20), bool)
@@ -181,8 +186,8 @@ def test_the_hardest_negatives_are_counted(seed: int, positives: int) -> None:
         assert losses[picked].min() >= losses[left].max()
 
 
-def test_the_loss_by_hand() -> None:
-    # Four boxes, two classes: one positive whose offsets miss by 0.5 and 2, then negatives of rising scores.
+def test_the_loss_of_a_small_example() -> None:
+    # Two classes: one positive whose offsets are wrong by 0.5 and 2, then negatives with increasing scores.
     y_true = np.zeros((1, 6, 5), np.float32)
     y_true[0, 0] = [0.5, -2.0, 0.0, 0.0, 1.0]
     y_pred = np.zeros((1, 6, 6), np.float32)
@@ -198,7 +203,7 @@ def test_the_loss_by_hand() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(random_boxes(most=3))
-def test_perfect_predictions_give_the_objects_back(boxes: np.ndarray) -> None:
+def test_perfect_predictions_are_decoded_to_the_objects(boxes: NDArray[Any]) -> None:
     defaults = default_boxes(64)
     target = targets(tf.constant(boxes), tf.constant([1, 2, 3][: len(boxes)]), defaults).numpy()
     scores = 12 * np.eye(4, dtype=np.float32)[target[:, 4].astype(int)]
@@ -208,7 +213,7 @@ def test_perfect_predictions_give_the_objects_back(boxes: np.ndarray) -> None:
     assert (np.diff(found.scores) <= 0).all()
 
 
-def test_only_boxes_of_one_class_suppress_each_other() -> None:
+def test_only_boxes_of_the_same_class_suppress_each_other() -> None:
     defaults = default_boxes(64)
     predicted = np.random.default_rng(0).normal(0, 1, (1, len(defaults), 7)).astype(np.float32)
     boxes, scores, labels, count = detect(tf.constant(predicted), defaults)
@@ -218,5 +223,5 @@ def test_only_boxes_of_one_class_suppress_each_other() -> None:
     np.fill_diagonal(overlaps, 0)
     same_class = found.labels[:, None] == found.labels[None]
     assert set(found.labels) == {1, 2}
-    assert overlaps[same_class].max() <= NMS_OVERLAP + 0.2  # boxes are clipped to the image after it
+    assert overlaps[same_class].max() <= NMS_OVERLAP + 0.2  # boxes are clipped to the image after the suppression
     assert overlaps[~same_class].max() > NMS_OVERLAP

@@ -1,4 +1,4 @@
-"""Publishing: versions that are complete or absent at every instant, the last N, and the way back."""
+"""Pusher: versions appear in one step, old versions are removed, withdrawn models are not published again."""
 
 from __future__ import annotations
 
@@ -7,26 +7,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from etils import epath
 
 from components.model_pusher import publishing
-from components.model_pusher.publishing import publish, withdrawn_twin
-from components.model_pusher.rollback import Rollback, RollbackError, rollback
-from components.saved_model.serving_folder import latest_version, serving_state, versions
+from components.model_pusher.publishing import publish, withdrawn_version_of
+from components.model_pusher.rollback import rollback
+from tests.components.model_pusher.version_folders import FILES, content, version_names, write_model
 
-FILES = {
-    "saved_model.pb": 20_000,
-    "fingerprint.pb": 10,
-    "variables/variables.index": 500,
-    "variables/variables.data-00000-of-00001": 200_000,
-    "assets/segmentation.json": 300,
-    "assets.extra/model_card.md": 100,
-}
-"""What is in a SavedModel → bytes; what the bytes say does not matter to a folder."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 READER = """
 import json, os, sys
@@ -39,7 +32,7 @@ while True:
         try:
             found = {name: os.path.getsize(os.path.join(folder, name)) for name in files}
         except FileNotFoundError as missing:
-            if os.path.isdir(folder):  # else it was removed, whole, in between
+            if os.path.isdir(folder):  # else the version was removed between the two calls, in one step
                 partial.append(str(missing))
             continue
         seen.add(version)
@@ -50,7 +43,7 @@ while True:
         break
 print(json.dumps({"polls": polls, "seen": sorted(seen, key=int), "partial": partial}))
 """
-"""Polls as TensorFlow Serving does: every folder with a number for a name is a version, and must be whole."""
+"""Polls as TensorFlow Serving does: every folder whose name is a number is a version and must be complete."""
 
 
 @pytest.fixture
@@ -58,24 +51,9 @@ def model(tmp_path: Path) -> Path:
     return write_model(tmp_path / "model")
 
 
-def write_model(folder: Path, letter: str = "a") -> Path:
-    for name, size in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(letter * size)
-    return folder
-
-
-def names(folder: Path) -> list[str]:
-    return [path.name for path in versions(folder)]
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 @pytest.fixture
 def push(tmp_path: Path, model: Path, make_artifact: Callable[..., Any]) -> Callable[..., Any]:
-    """Runs the Pusher's executor; gives its output artifact."""
+    """Runs Pusher's executor and returns its PushedModel artifact."""
     from tfx import types
     from tfx.types import standard_artifacts
     from tfx.utils import path_utils
@@ -109,7 +87,9 @@ def push(tmp_path: Path, model: Path, make_artifact: Callable[..., Any]) -> Call
     return run
 
 
-def test_a_reader_never_sees_a_partial_version_while_fifty_are_pushed(push: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_reader_never_sees_an_incomplete_version_during_fifty_pushes(
+    push: Callable[..., Any], tmp_path: Path
+) -> None:
     serving, stop = tmp_path / "serving", tmp_path / "stop"
     serving.mkdir()
     command = [sys.executable, "-c", READER, str(serving), json.dumps(FILES), str(stop)]
@@ -120,19 +100,19 @@ def test_a_reader_never_sees_a_partial_version_while_fifty_are_pushed(push: Call
     assert saw["partial"] == []
     assert saw["polls"] > 50
     assert {*saw["seen"]} >= {*pushed[-3:]}
-    assert len({*pushed}) == 50  # also those of one and the same second
+    assert len({*pushed}) == 50  # although many were pushed within the same second
     assert pushed == sorted(pushed, key=int)
-    assert names(serving) == pushed[-3:]
+    assert version_names(serving) == pushed[-3:]
     assert {path.name for path in serving.iterdir()} == {*pushed[-3:]}
 
 
-def test_between_any_two_files_no_new_version_is_there(
+def test_no_new_version_exists_while_files_are_copied(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serving = tmp_path / "serving"
     publish(model, serving)
-    path_class = type(publishing.epath.Path(serving))
-    before, copied, real = names(serving), [], path_class.copy
+    path_class = type(epath.Path(serving))
+    before, copied, real = version_names(serving), [], path_class.copy
 
     def watched_copy(path: Any, target: Any, *arguments: Any) -> Any:
         copied.append(str(target))
@@ -147,9 +127,7 @@ def test_between_any_two_files_no_new_version_is_there(
     assert content(Path(version)) == content(model)
 
 
-def test_what_a_push_is_killed_in_leaves_nothing_that_is_served(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_push_leaves_no_version(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     serving = tmp_path / "serving"
     first = publish(model, serving)
     with monkeypatch.context() as patch:
@@ -158,32 +136,32 @@ def test_what_a_push_is_killed_in_leaves_nothing_that_is_served(
             publish(model, serving)
     assert [path.name for path in serving.iterdir()] == [first.name]
 
-    killed, under_way, removed = (serving / name for name in (".incoming-1", ".incoming-2", ".removing-3-x"))
-    for folder in (killed, under_way, removed):
+    killed, in_progress, removed = (serving / name for name in (".incoming-1", ".incoming-2", ".removing-3-x"))
+    for folder in (killed, in_progress, removed):
         write_model(folder)
     a_day_ago = time.time() - 100_000
     os.utime(killed, (a_day_ago, a_day_ago))
     second = publish(model, serving)
-    assert {path.name for path in serving.iterdir()} == {first.name, second.name, under_way.name}
+    assert {path.name for path in serving.iterdir()} == {first.name, second.name, in_progress.name}
 
 
-def test_version_numbers_only_grow(model: Path, tmp_path: Path) -> None:
+def test_version_numbers_only_increase(model: Path, tmp_path: Path) -> None:
     serving = tmp_path / "serving"
     far = int(time.time()) + 1000
-    (serving / str(far)).mkdir(parents=True)  # not whole: somebody copies into it
+    (serving / str(far)).mkdir(parents=True)  # incomplete: another process copies into it
     write_model(serving / "withdrawn" / str(far + 1))
     assert publish(model, serving).name == str(far + 2)
     assert abs(int(publish(model, tmp_path / "other").name) - time.time()) < 100
 
 
-def test_the_last_ones_are_kept_and_always_the_one_in_service(model: Path, tmp_path: Path) -> None:
+def test_the_newest_versions_are_kept(model: Path, tmp_path: Path) -> None:
     serving = tmp_path / "serving"
     pushed = [publish(model, serving).name for _ in range(4)]
-    assert names(serving) == pushed
-    assert publish(model, serving, keep_versions=3).name == names(serving)[-1]
-    assert names(serving)[:2] == pushed[-2:]
+    assert version_names(serving) == pushed
+    assert publish(model, serving, keep_versions=3).name == version_names(serving)[-1]
+    assert version_names(serving)[:2] == pushed[-2:]
     newest = publish(model, serving, keep_versions=1).name
-    assert names(serving) == [newest]
+    assert version_names(serving) == [newest]
 
 
 def test_a_model_that_is_not_blessed_is_not_pushed(push: Callable[..., Any], tmp_path: Path) -> None:
@@ -192,18 +170,18 @@ def test_a_model_that_is_not_blessed_is_not_pushed(push: Callable[..., Any], tmp
     assert not (tmp_path / "serving").exists()
 
 
-def test_the_pushed_model_says_where_it_went(push: Callable[..., Any], model: Path, tmp_path: Path) -> None:
+def test_the_pushed_model_names_its_version_and_destination(
+    push: Callable[..., Any], model: Path, tmp_path: Path
+) -> None:
     pushed = push()
-    (version,) = names(tmp_path / "serving")
+    (version,) = version_names(tmp_path / "serving")
     assert pushed.get_int_custom_property("pushed") == 1
     assert pushed.get_string_custom_property("pushed_version") == version
     assert pushed.get_string_custom_property("pushed_destination") == str(tmp_path / "serving" / version)
     assert content(Path(pushed.uri)) == content(tmp_path / "serving" / version) == content(model)
 
 
-def test_a_model_that_was_taken_out_of_service_is_not_pushed_again(
-    push: Callable[..., Any], model: Path, tmp_path: Path
-) -> None:
+def test_a_withdrawn_model_is_not_pushed_again(push: Callable[..., Any], model: Path, tmp_path: Path) -> None:
     serving = tmp_path / "serving"
     earlier = publish(write_model(tmp_path / "earlier", "b"), serving).name
     bad = push().get_string_custom_property("pushed_version")
@@ -212,116 +190,9 @@ def test_a_model_that_was_taken_out_of_service_is_not_pushed_again(
     pushed = push()
     assert pushed.get_int_custom_property("pushed") == 0
     reason = pushed.get_string_custom_property("not_pushed_reason")
-    assert f"took this very model out of service as version {bad}" in reason
-    assert names(serving) == [earlier]
-    assert withdrawn_twin(tmp_path / "earlier", serving) is None
+    assert f"took this same model out of service as version {bad}" in reason
+    assert version_names(serving) == [earlier]
+    assert withdrawn_version_of(tmp_path / "earlier", serving) is None
 
-    (model / "variables/variables.index").write_text("trained anew")
+    (model / "variables/variables.index").write_text("another training")
     assert push().get_int_custom_property("pushed") == 1
-
-
-@pytest.fixture
-def serving(tmp_path: Path) -> Path:
-    """Versions 1 to 4, each another model."""
-    for version in "1234":
-        write_model(tmp_path / "serving" / version, version)
-    return tmp_path / "serving"
-
-
-def test_a_rollback_is_whole_and_can_be_undone(serving: Path) -> None:
-    before, state = content(serving), serving_state(serving)
-    assert rollback(serving) == Rollback("3", ("4",), restored=False)
-    assert names(serving) == ["1", "2", "3"]
-    assert serving_state(serving) != state
-    assert rollback(serving) == Rollback("2", ("3",), restored=False)
-    assert rollback(serving, "3") == Rollback("3", (), restored=True)
-    assert rollback(serving, "4") == Rollback("4", (), restored=True)
-    assert content(serving) == before
-    assert serving_state(serving) == state
-
-
-def test_a_rollback_to_any_version(serving: Path) -> None:
-    assert rollback(serving, "1") == Rollback("1", ("2", "3", "4"), restored=False)
-    assert rollback(serving, "3") == Rollback("3", (), restored=True)
-    assert names(serving) == ["1", "3"]
-    assert rollback(serving, "2") == Rollback("2", ("3",), restored=True)
-    assert rollback(serving, "2") == Rollback("2", (), restored=False)
-    assert rollback(serving, "4") == Rollback("4", (), restored=True)
-    assert names(serving) == ["1", "2", "4"]
-
-
-@pytest.mark.parametrize(("withdrawn", "to"), [((), "1"), ((), "2"), (("2",), "2"), (("3", "4"), "3")])
-def test_in_between_only_the_old_and_the_new_version_are_served(
-    withdrawn: tuple[str, ...], to: str, serving: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (serving / "withdrawn").mkdir()
-    for version in withdrawn:
-        (serving / version).rename(serving / "withdrawn" / version)
-    served = [latest_version(serving).name]  # type: ignore[union-attr]
-    path_class = type(publishing.epath.Path(serving))
-    real = path_class.rename
-
-    def watched_rename(path: Any, target: Any) -> Any:
-        done = real(path, target)
-        served.append(latest_version(serving).name)  # type: ignore[union-attr]
-        return done
-
-    monkeypatch.setattr(path_class, "rename", watched_rename)
-    first = served[0]
-    rollback(serving, to)
-    assert len(served) > 1
-    assert served == sorted(served, key=[first, to].index)
-
-
-@pytest.mark.parametrize(
-    ("present", "withdrawn", "to", "message"),
-    [
-        ("", "", None, "no version is in service in {serving}"),
-        ("", "3", None, "no version is in service in {serving}; withdrawn are 3, which --to VERSION puts back"),
-        ("1", "", None, "version 1 is the only one in {serving}: there is nothing to go back to"),
-        ("12", "", "7", "there is no version 7 in {serving}; there are 1, 2"),
-        ("12", "3", "../2", "there is no version ../2 in {serving}; there are 1, 2; withdrawn are 3"),
-    ],
-)
-def test_a_rollback_that_can_not_be(present: str, withdrawn: str, to: str | None, message: str, tmp_path: Path) -> None:
-    serving = tmp_path / "serving"
-    for version in present:
-        write_model(serving / version)
-    for version in withdrawn:
-        write_model(serving / "withdrawn" / version)
-    with pytest.raises(RollbackError) as refusal:
-        rollback(serving, to)
-    assert str(refusal.value) == message.format(serving=serving)
-    assert names(serving) == [*present]
-
-
-def test_the_command(serving: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from pipeline import cli
-    from pipeline.commands.terminal import EXIT_USAGE
-
-    output = serving.parent
-    assert cli.main(["rollback", str(output)]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        f"version 4 is out of service; it was moved to {serving}/withdrawn/4",
-        "version 3 is in service",
-        f"`vocseg rollback {output} --to 4` undoes this",
-    ]
-    assert cli.main(["rollback", str(output), "--to", "4"]) == 0
-    assert capsys.readouterr().out == "version 4 is in service again\n"
-    assert cli.main(["rollback", str(output), "--to", "4"]) == 0
-    assert capsys.readouterr().out == "version 4 is already in service; nothing was changed\n"
-    assert cli.main(["rollback", str(output), "--to", "9"]) == EXIT_USAGE
-    assert "vocseg: there is no version 9" in capsys.readouterr().err
-    assert cli.main(["rollback", str(output / "elsewhere")]) == EXIT_USAGE
-    assert "is not the output of a run that published" in capsys.readouterr().err
-
-
-def test_the_command_imports_nothing_heavy(serving: Path) -> None:
-    program = (
-        "import sys\nfrom pipeline import cli\n"
-        f"status = cli.main(['rollback', {str(serving.parent)!r}])\n"
-        "heavy = {'tensorflow', 'tfx', 'keras', 'apache_beam', 'numpy'} & set(sys.modules)\n"
-        "sys.exit(f'imported: {heavy}' if heavy else status)\n"
-    )
-    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert finished.returncode == 0, finished.stderr

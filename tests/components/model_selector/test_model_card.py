@@ -1,7 +1,11 @@
+"""The model card of a candidate, from a complete evaluation and from one with missing metrics."""
+
 from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +32,8 @@ SECTIONS = [
 def evaluation(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("evaluation")
     write_evaluation(folder, CLASS_NAMES)
-    return json.loads((folder / "evaluation.json").read_text())
+    evaluation: dict[str, Any] = json.loads((folder / "evaluation.json").read_text())
+    return evaluation
 
 
 @pytest.fixture
@@ -36,8 +41,8 @@ def description() -> ModelDescription:
     return ModelDescription(CLASS_NAMES, SIZE, "fcn8", {"width": 0.25, "weights": None}, {"epochs": 6}, 936_258, 25.4)
 
 
-def _old(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """As the evaluator wrote it at first."""
+def old_format(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Reduces an evaluation to the keys of its first version."""
     kept = ("network", "parameters", "train_seconds", "mean_iou", "pixel_accuracy", "per_class_iou", "confusion_matrix")
     return {
         "split": "val",
@@ -48,7 +53,7 @@ def _old(evaluation: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_it_has_the_usual_sections(evaluation: dict[str, Any], description: ModelDescription) -> None:
+def test_the_card_has_the_usual_sections(evaluation: dict[str, Any], description: ModelDescription) -> None:
     card = model_card("fcn8", evaluation, description, SMOKE_TEST)
     assert card.startswith("# Model card: fcn8\n")
     assert re.findall(r"^## (.+)$", card, re.MULTILINE) == SECTIONS
@@ -56,7 +61,7 @@ def test_it_has_the_usual_sections(evaluation: dict[str, Any], description: Mode
     assert "nan" not in card
 
 
-def test_its_figures_are_the_measured_ones(evaluation: dict[str, Any], description: ModelDescription) -> None:
+def test_the_card_contains_the_measured_values(evaluation: dict[str, Any], description: ModelDescription) -> None:
     card = model_card("fcn8", evaluation, description, SMOKE_TEST)
     figures = evaluation["candidates"]["fcn8"]
     low, high = figures["mean_iou_interval"]
@@ -66,48 +71,50 @@ def test_its_figures_are_the_measured_ones(evaluation: dict[str, Any], descripti
     assert "| sheep | absent | absent | absent | absent |" in card
     assert "| up to 400 pixels | 4 |" in card
     difference = evaluation["differences"]["fcn8"]["in-service"]["mean_iou"]
-    assert f"| the model then in service | {evaluation['baseline']['mean_iou']:.4f} (" in card
+    assert f"| the model in service at that time | {evaluation['baseline']['mean_iou']:.4f} (" in card
     assert f"| {difference:+.4f} (" in card
     for measured in ("936,258", "12 ms", "700 MiB", "Smoke test: passed", "6 images", "64 × 64"):
         assert measured in card
 
 
-def test_each_table_is_whole(evaluation: dict[str, Any], description: ModelDescription) -> None:
+def test_all_rows_of_a_table_have_the_same_columns(evaluation: dict[str, Any], description: ModelDescription) -> None:
     card = model_card("unet", evaluation, description, SMOKE_TEST)
     tables = re.findall(r"(?:^\|.*\|\n)+", card, re.MULTILINE)
-    assert len(tables) == 6  # all figures, classes, three slicings, the other models
+    assert len(tables) == 6  # metrics, classes, three kinds of slices, other models
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
-def test_a_failed_smoke_test_is_told(evaluation: dict[str, Any], description: ModelDescription) -> None:
+def test_a_failed_smoke_test_is_mentioned(evaluation: dict[str, Any], description: ModelDescription) -> None:
     card = model_card("unet", evaluation, description, SMOKE_TEST)
     assert "Smoke test: failed" in card
     assert "Problem: an empty batch is answered with an error." in card
 
 
-def test_what_was_not_measured_is_not_made_up(evaluation: dict[str, Any], description: ModelDescription) -> None:
-    card = model_card("fcn8", _old(evaluation), description)
+def test_missing_metrics_are_omitted_or_marked(evaluation: dict[str, Any], description: ModelDescription) -> None:
+    card = model_card("fcn8", old_format(evaluation), description)
     for absent in ("Dice", "boundary", "95 %", "original", "6 images"):
-        assert absent not in card.replace("photos' own size", "")
-    assert "no slices of it were measured" in card
-    assert "It was not put to a smoke test" in card
-    assert "Latency and memory are not known" in card
-    assert "No model was in service to compare it with" in card
-    assert "whose number is not on record" in card
+        assert absent not in card.replace("photos' original size", "")
+    assert "slices of it were not measured" in card
+    assert "The model was not smoke-tested" in card
+    assert "Latency and memory are unknown" in card
+    assert "There was no model in service to compare with" in card
+    assert "an unknown number of images" in card
     assert re.search(r"\| unet \| 0\.\d{4} \| not measured \|", card)
     measured = set(re.findall(r"\d\.\d{4}", card))
-    known = json.dumps(_old(evaluation)["candidates"])
+    known = json.dumps(old_format(evaluation)["candidates"])
     assert measured <= {f"{float(number):.4f}" for number in re.findall(r"\d\.\d+", known)}
 
 
-def test_null_figures_are_said_to_be_unmeasured(evaluation: dict[str, Any], description: ModelDescription) -> None:
+def test_null_metrics_are_marked_as_not_measured(evaluation: dict[str, Any], description: ModelDescription) -> None:
     figures = {**evaluation["candidates"]["fcn8"], "mean_iou": None, "mean_iou_interval": None, "per_class_iou": {}}
     card = model_card("fcn8", {**evaluation, "candidates": {"fcn8": figures}}, description)
     assert "| mean IoU | not measured |" in card
 
 
-def test_persons_bring_a_warning_and_others_do_not(evaluation: dict[str, Any], description: ModelDescription) -> None:
+def test_only_a_model_with_the_class_person_has_the_warning_about_people(
+    evaluation: dict[str, Any], description: ModelDescription
+) -> None:
     assert "skin colour" in model_card("fcn8", evaluation, description)
     names = tuple(name for name in CLASS_NAMES if name != "person")
     without = ModelDescription(names, SIZE, "fcn8", {}, {}, 1, 1.0)
@@ -115,14 +122,11 @@ def test_persons_bring_a_warning_and_others_do_not(evaluation: dict[str, Any], d
 
 
 def test_an_unknown_candidate_is_refused(evaluation: dict[str, Any], description: ModelDescription) -> None:
-    with pytest.raises(ValueError, match="no candidate 'segnet'; it has fcn8, unet"):
+    with pytest.raises(ValueError, match="does not contain the candidate 'segnet'; it contains fcn8, unet"):
         model_card("segnet", evaluation, description)
 
 
-def test_it_needs_neither_tfx_nor_tensorflow() -> None:
-    import subprocess
-    import sys
-
+def test_the_card_is_written_without_tfx_and_tensorflow() -> None:
     program = (
         "import sys\nimport components.model_selector.model_card, pipeline.report.page, pipeline.metadata.lineage\n"
         "sys.exit(str({'tfx', 'tensorflow', 'keras', 'apache_beam'} & set(sys.modules) or ''))\n"

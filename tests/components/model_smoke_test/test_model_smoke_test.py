@@ -1,4 +1,4 @@
-"""The smoke test on real SavedModels, good ones and broken ones; what a process of its own is for, in a real one."""
+"""The smoke test on real SavedModels, good and broken ones, and on processes that die or hang."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import pytest
@@ -28,6 +27,9 @@ from components.saved_model.description import ModelDescription
 from components.saved_model.export import export_saved_model
 from tests.conftest import CLASSES, IMAGE_SIZE
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 NAMES = ("background", *CLASSES)
 CONFIG = SmokeTestConfig(records=3, latency_requests=2)
 CHECKS = (
@@ -41,33 +43,33 @@ CHECKS = (
 )
 
 
-class Unlike(keras.layers.Layer):
-    """Shows something else to each signature, or dies: what a network can do to its server."""
+class Defect(keras.layers.Layer):
+    """Makes a network fail in one of the ways that only show when it is served."""
 
-    def __init__(self, how: str, **options: Any):
+    def __init__(self, defect: str, **options: Any):
         super().__init__(**options)
-        self.how = how
+        self.defect = defect
 
     def build(self, _: Any) -> None:
         self.calls = self.add_weight(name="calls", shape=(), initializer="zeros", trainable=False)
 
     def call(self, scores: Any) -> Any:
-        if self.how == "no empty batch":
+        if self.defect == "fails on an empty batch":
             with tf.control_dependencies([tf.debugging.assert_greater(tf.shape(scores)[0], 0, "give me an image")]):
                 return tf.identity(scores)
-        if self.how == "by the call":
+        if self.defect == "changes with each call":
             number = self.calls.assign_add(1.0)
             return tf.roll(scores, tf.cast(number, tf.int32), axis=-1)
-        if self.how == "not finite":
+        if self.defect == "not finite":
             return scores / 0.0
         return scores
 
 
-def export(folder: Path, how: str = "", names: tuple[str, ...] = NAMES) -> Path:
+def export(folder: Path, defect: str = "", names: tuple[str, ...] = NAMES) -> Path:
     images = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3))
     initializer = keras.initializers.RandomNormal(seed=1)
     scores = keras.layers.Conv2D(len(NAMES), 3, padding="same", kernel_initializer=initializer)(images)
-    network = keras.Model(images, Unlike(how)(scores))
+    network = keras.Model(images, Defect(defect)(scores))
     export_saved_model(network, ModelDescription(names, IMAGE_SIZE, "small", {}, {}, 9, 1.5), folder)
     return folder
 
@@ -81,7 +83,7 @@ def requests(examples: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs the checks here: what they find in a model is the same, and TensorFlow is loaded already."""
+    """Runs the checks in this process, where TensorFlow is already loaded; their results are the same."""
 
     def run(command: list[str], folder: str, _: float) -> str | None:
         assert command[:3] == [sys.executable, "-m", checks.__name__]
@@ -90,7 +92,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
             patch.chdir(folder)
             return None if checks.main() == 0 else "the checks failed"
 
-    monkeypatch.setattr("components.model_smoke_test.process._run", run)
+    monkeypatch.setattr("components.model_smoke_test.process.run_process", run)
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +101,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_good_model_passes(good: Path, requests: Path) -> None:
-    held_by_this_process = bytearray(1_500_000_000)  # must not count: it is not the model's memory
-    held_by_this_process[::4096] = b"x" * len(held_by_this_process[::4096])
+    memory_of_this_process = bytearray(1_500_000_000)  # the checks run in another process and must not count it
+    memory_of_this_process[::4096] = b"x" * len(memory_of_this_process[::4096])
     result = smoke_test(str(good), requests, CONFIG)
     assert (result["problems"], result["passed"]) == ([], True)
     assert tuple(check["check"] for check in result["checks"]) == CHECKS
@@ -140,30 +142,33 @@ print(sorted(loaded))
 
 
 @pytest.mark.parametrize(
-    ("how", "problem"),
+    ("defect", "problem"),
     [
-        ("no empty batch", "empty batch: InvalidArgumentError: "),
+        ("fails on an empty batch", "empty batch: InvalidArgumentError: "),
         ("not finite", "image files: scores are not all finite"),
-        ("by the call", "agreement with the evaluation: serving_default gives another class than the evaluation in "),
+        (
+            "changes with each call",
+            "agreement with the evaluation: serving_default returns another class than the evaluation in ",
+        ),
     ],
 )
 @pytest.mark.usefixtures("in_this_process")
 def test_a_network_that_only_fails_when_it_is_served(
-    how: str, problem: str, requests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    defect: str, problem: str, requests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if how == "no empty batch":  # which the export keeps from networks
-        monkeypatch.setattr("components.saved_model.export._at_least_one", lambda images: images)
-    result = smoke_test(str(export(tmp_path / "1", how)), requests, CONFIG)
+    if defect == "fails on an empty batch":  # the export normally hides empty batches from the network
+        monkeypatch.setattr("components.saved_model.export._pad_empty_batch", lambda images: images)
+    result = smoke_test(str(export(tmp_path / "1", defect)), requests, CONFIG)
     assert not result["passed"]
     assert any(found.startswith(problem) for found in result["problems"])
     assert result["peak_memory_bytes"] > 0
 
 
 @pytest.mark.usefixtures("in_this_process")
-def test_a_model_that_names_other_classes_than_it_has(requests: Path, tmp_path: Path) -> None:
+def test_a_model_whose_description_names_too_few_classes(requests: Path, tmp_path: Path) -> None:
     result = smoke_test(str(export(tmp_path / "1", names=NAMES[:-1])), requests, CONFIG)
     assert result["problems"] == [
-        f"description: assets/segmentation.json names {len(NAMES) - 1} classes, scores {len(NAMES)}"
+        f"description: assets/segmentation.json names {len(NAMES) - 1} classes, but scores has {len(NAMES)} channels"
     ]
 
 
@@ -179,8 +184,8 @@ def test_a_damaged_model(damaged: str, good: Path, requests: Path, tmp_path: Pat
     assert result["latency_seconds"] is None
 
 
-class _Other(tf.Module):
-    """A SavedModel of somebody else."""
+class OtherModule(tf.Module):
+    """A module that this project did not export."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="numbers")])
     def double(self, numbers: Any) -> Any:
@@ -189,11 +194,12 @@ class _Other(tf.Module):
 
 @pytest.mark.usefixtures("in_this_process")
 def test_a_model_of_another_kind(requests: Path, tmp_path: Path) -> None:
-    other = _Other()
+    other = OtherModule()
     tf.saved_model.save(other, str(tmp_path / "1"), signatures={"serving_default": other.double})
     (problem,) = smoke_test(str(tmp_path / "1"), requests, CONFIG)["problems"]
     assert problem == (
-        "load: the signature serving_default takes numbers and gives doubled, not image_bytes and class_map and scores"
+        "load: the signature serving_default takes numbers and returns doubled; "
+        "expected: image_bytes, and class_map and scores"
     )
 
 
@@ -204,16 +210,16 @@ def test_a_model_of_another_kind(requests: Path, tmp_path: Path) -> None:
         ("import os; os.abort()", "image files: the process was killed by SIGABRT"),
         (
             "raise SystemExit('out of luck')",
-            "image files: the process ended with status 1; its last words: out of luck",
+            "image files: the process ended with status 1; its last line of output: out of luck",
         ),
-        ("import time; time.sleep(600)", "image files: the process was not through after 10 s and was ended"),
+        ("import time; time.sleep(600)", "image files: the process did not finish within 10 s and was killed"),
     ],
 )
 def test_a_process_that_dies_or_hangs_is_a_failed_test(
     program: str, problem: str, requests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In place of the checks, a module that begins like them."""
-    (tmp_path / "deadly_checks.py").write_text(
+    """The process runs a module that replaces the checks: it writes the same first lines and then fails."""
+    (tmp_path / "failing_checks.py").write_text(
         "import sys\n"
         "with open(sys.argv[3], 'w') as journal:\n"
         """    journal.write('{"started": "load"}\\n{"check": "load", "passed": true, "detail": "well"}\\n')\n"""
@@ -221,7 +227,7 @@ def test_a_process_that_dies_or_hangs_is_a_failed_test(
         f"{program}\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr("components.model_smoke_test.process.CHECKS_MODULE", "deadly_checks")
+    monkeypatch.setattr("components.model_smoke_test.process.CHECKS_MODULE", "failing_checks")
     result = smoke_test("model", requests, SmokeTestConfig(timeout_seconds=10))
     assert not result["passed"]
     assert result["problems"][0].startswith(problem)
@@ -240,7 +246,7 @@ def test_the_component_tests_every_candidate(
     component = ModelSmokeTest(
         types.Channel(type=standard_artifacts.Examples),
         {name: types.Channel(type=standard_artifacts.Model) for name in models},
-        SmokeTestConfig(records=100, latency_requests=1),  # there are fewer
+        SmokeTestConfig(records=100, latency_requests=1),  # the split has fewer records
     )
     tested = make_artifact("ModelEvaluation", tmp_path / "smoke_test")
     executor.Executor().Do(

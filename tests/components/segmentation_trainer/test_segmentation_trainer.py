@@ -1,12 +1,10 @@
-"""The trainer's executor on real records, and the SavedModel it exports."""
+"""SegmentationTrainer's executor on real records, the exported SavedModel, and the parameter `epochs`."""
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -27,6 +25,10 @@ from components.training.input_pipeline import evaluation_batches
 from tests.components.networks.tiny_network import TINY
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tfds_voc_seg.records.decoding import image_and_class_map
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 CHANNELS = len(CLASSES) + 1
 OPTIONS = {"width": 4, "depth": 1, "dropout": 0.0}
@@ -57,7 +59,7 @@ def trained(train: Callable[..., tuple[Any, Path]]) -> tuple[Any, Path, list[Pro
     return model, run, reports
 
 
-def test_the_model_says_what_it_is(trained: Any) -> None:
+def test_the_model_contains_its_description(trained: Any) -> None:
     model, _, _ = trained
     description = read_description(path_utils.serving_model_dir(model.uri))
     assert description.class_names == ("background", *CLASSES)
@@ -67,7 +69,7 @@ def test_the_model_says_what_it_is(trained: Any) -> None:
     assert description.train_seconds > 0
 
 
-def test_the_exported_weights_are_the_best_epochs(trained: Any, examples: Any) -> None:
+def test_the_exported_weights_are_those_of_the_best_epoch(trained: Any, examples: Any) -> None:
     model, run, _ = trained
     history = json.loads((run / HISTORY_JSON).read_text())
     assert len(history["val_mean_iou"]) == 3
@@ -92,12 +94,27 @@ def test_progress_shows_each_epoch_with_loss_and_mean_iou(trained: Any) -> None:
 
 
 def test_the_same_seed_trains_the_same_network(train: Callable[..., tuple[Any, Path]]) -> None:
-    """Its start, the order of the records, their augmentation and its dropout are all drawn."""
+    """Initial weights, the order of the records, augmentation and dropout depend on the seed."""
     runs = [train(TINY, {}, epochs=1, seed=seed)[1] for seed in (5, 5, 6)]
     histories = [json.loads((run / HISTORY_JSON).read_text()) for run in runs]
     assert histories[0] == histories[1] != histories[2]
 
 
-def test_a_loss_that_is_no_number_stops_with_advice(train: Callable[..., tuple[Any, Path]]) -> None:
+def test_a_loss_that_is_not_finite_stops_the_training_with_advice(train: Callable[..., tuple[Any, Path]]) -> None:
     with pytest.raises(TrainingError, match=r"the loss is (nan|inf) at step \d+ of epoch \d+: try a lower training"):
         train(epochs=50, optimizer="sgd", learning_rate=1e12, schedule="constant")
+
+
+@pytest.mark.parametrize(
+    ("given", "trained"), [({}, 20), ({"epochs": 0}, 20), ({"epochs": None}, 20), ({"epochs": 3}, 3)]
+)
+def test_epochs_above_0_override_the_configured_epochs(given: dict[str, int | None], trained: int) -> None:
+    config = TrainingConfig(epochs=20, learning_rate=0.5)
+    used = executor.training_config({"training": config.model_dump_json(), **given})
+    assert used == config.model_copy(update={"epochs": trained})
+
+
+def test_a_warm_up_longer_than_the_overriding_epochs_is_refused() -> None:
+    config = TrainingConfig(epochs=20, warmup_epochs=5)
+    with pytest.raises(ValueError, match="must be at most the 3 epochs of the training"):
+        executor.training_config({"training": config.model_dump_json(), "epochs": 3})

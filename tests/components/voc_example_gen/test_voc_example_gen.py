@@ -1,10 +1,11 @@
+"""VocExampleGen's executor on the drawn devkit: splits, features, invalid devkits and progress."""
+
 from __future__ import annotations
 
 import json
 import shutil
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import tensorflow as tf
@@ -17,6 +18,9 @@ from components.voc_example_gen.component import VocExampleGen
 from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES, VAL_IMAGES
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.record_config import RecordConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Convert = Callable[..., Any]
 
@@ -32,14 +36,16 @@ def convert(tmp_path: Path, make_artifact: Callable[..., Any]) -> Convert:
     return run
 
 
-def test_the_artifact_holds_vocs_own_splits(examples: Any, devkit: Path) -> None:
+def test_the_artifact_contains_vocs_own_splits(examples: Any, devkit: Path) -> None:
     assert json.loads(examples.split_names) == ["train", "val"]
     records = read_records(examples)
     assert (records.image_size, records.class_names) == (IMAGE_SIZE, ("background", *CLASSES))
     for split, count in (("train", TRAIN_IMAGES), ("val", VAL_IMAGES)):
         assert len(records.files[split]) == 2
         listed = (devkit / f"ImageSets/Segmentation/{split}.txt").read_text().split()
-        features = tfds.features.FeaturesDict.from_config(examples.uri)  # TFDS alone reads what was written
+        features = tfds.features.FeaturesDict.from_config(
+            examples.uri
+        )  # TFDS can read the records without this project
         names = [
             features.deserialize_example(record)["filename"].numpy().decode()
             for record in tf.data.TFRecordDataset(records.files[split])
@@ -48,7 +54,7 @@ def test_the_artifact_holds_vocs_own_splits(examples: Any, devkit: Path) -> None
         assert sorted(names) == sorted(listed)
 
 
-def test_images_without_the_classes_can_be_left_out(devkit: Path, convert: Convert) -> None:
+def test_images_without_the_classes_can_be_excluded(devkit: Path, convert: Convert) -> None:
     artifact = convert(devkit, RecordConfig(IMAGE_SIZE, ("car",), drop_empty=True))
     records = read_records(artifact)
     features = tfds.features.FeaturesDict.from_config(artifact.uri)
@@ -65,17 +71,17 @@ def test_images_without_the_classes_can_be_left_out(devkit: Path, convert: Conve
     assert sorted(kept) == sorted(with_cars)
 
 
-def test_no_image_with_the_classes_is_an_error(devkit: Path, convert: Convert) -> None:
+def test_a_split_without_any_image_of_the_classes_is_an_error(devkit: Path, convert: Convert) -> None:
     with pytest.raises(DevkitError, match=r"no image of split 'train' contains any of the classes"):
         convert(devkit, RecordConfig(IMAGE_SIZE, ("sheep",), drop_empty=True))
 
 
-def test_a_folder_that_is_no_devkit_is_an_error(tmp_path: Path, convert: Convert) -> None:
+def test_a_folder_that_is_not_a_devkit_is_an_error(tmp_path: Path, convert: Convert) -> None:
     with pytest.raises(DevkitError, match="is not a VOC devkit"):
         convert(tmp_path, RecordConfig(IMAGE_SIZE, CLASSES))
 
 
-def test_progress_ends_at_all_pairs(devkit: Path, convert: Convert) -> None:
+def test_progress_reaches_the_number_of_pairs(devkit: Path, convert: Convert) -> None:
     reports: list[Progress] = []
     with listening(reports.append):
         convert(devkit, RecordConfig(IMAGE_SIZE, CLASSES))
@@ -83,7 +89,7 @@ def test_progress_ends_at_all_pairs(devkit: Path, convert: Convert) -> None:
     assert [report.done for report in reports] == sorted(report.done for report in reports)
 
 
-def test_the_train_split_is_enlarged_by_sbd_where_asked(own_devkit: Path, convert: Convert) -> None:
+def test_sbd_masks_enlarge_the_train_split_if_configured(own_devkit: Path, convert: Convert) -> None:
     lists, config = own_devkit / "ImageSets/Segmentation", RecordConfig(IMAGE_SIZE, CLASSES)
     train, val = ((lists / f"{split}.txt").read_text().split() for split in ("train", "val"))
     more = "2008_000001"
@@ -93,15 +99,15 @@ def test_the_train_split_is_enlarged_by_sbd_where_asked(own_devkit: Path, conver
 
     with pytest.raises(DevkitError, match=r"no masks of the Semantic Boundaries Dataset: .* data\.train_masks to voc"):
         convert(own_devkit, config, train_masks="sbd")
-    assert sum(_count(convert(own_devkit, config, train_masks="sbd_if_present"), "train")) == len(train)
+    assert sum(count_per_shard(convert(own_devkit, config, train_masks="sbd_if_present"), "train")) == len(train)
     (lists / "train_aug.txt").write_text("\n".join([*train, more, val[0]]))
-    assert sum(_count(convert(own_devkit, config), "train")) == len(train)
+    assert sum(count_per_shard(convert(own_devkit, config), "train")) == len(train)
     for train_masks in ("sbd", "sbd_if_present"):
         enlarged = convert(own_devkit, config, train_masks=train_masks)
         assert json.loads(enlarged.split_names) == ["train", "val"]
-        assert sum(_count(enlarged, "train")) == len(train) + 1  # never a validation image
-        assert sum(_count(enlarged, "val")) == len(val)
+        assert sum(count_per_shard(enlarged, "train")) == len(train) + 1  # validation images are excluded
+        assert sum(count_per_shard(enlarged, "val")) == len(val)
 
 
-def _count(artifact: Any, split: str) -> list[int]:
+def count_per_shard(artifact: Any, split: str) -> list[int]:
     return [len(list(tf.data.TFRecordDataset(file))) for file in read_records(artifact).files[split]]

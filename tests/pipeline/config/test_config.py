@@ -56,7 +56,7 @@ def test_every_preset_is_valid_and_begins_with_its_command(name: str) -> None:
         ("beam.args=[--direct_running_mode=multi_threading]", "beam.args: multi_threading loses records; use"),
         (
             "selection.metric=iou",
-            "selection.metric: unknown figure 'iou'; allowed are mean_iou, pixel_accuracy, mean_class_accuracy",
+            "selection.metric: unknown metric 'iou'; allowed are mean_iou, pixel_accuracy, mean_class_accuracy",
         ),
         ("selection.min_mean_iou=40", "selection.min_mean_iou: input should be less than or equal to 1 (got 40)"),
         ("selection.min_mean_iou=yes", "selection.min_mean_iou: must be a number, not true"),
@@ -64,7 +64,7 @@ def test_every_preset_is_valid_and_begins_with_its_command(name: str) -> None:
         ("selection.min_class_iou={person: 2}", "selection.min_class_iou.person: input should be less than or equal"),
         (
             "selection={metric: pixel_accuracy, beyond_interval: true}",
-            "selection: beyond_interval needs the metric mean_iou",
+            "selection: beyond_interval requires the metric mean_iou",
         ),
         ("selection.min_iou=1", "selection.min_iou: unknown key; allowed here are metric, min_mean_iou"),
         (

@@ -1,31 +1,22 @@
-"""Evaluator and published model on real SavedModels whose metrics follow from the masks."""
+"""SegmentationEvaluator on real SavedModels that always predict the same class, so that the metrics are known."""
 
 from __future__ import annotations
 
-import functools
 import json
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from tfx import types
-from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components.artifacts.records import read_records
 from components.metrics import METRIC_NAMES
 from components.metrics.counts import confusion_of, from_sparse
-from components.published_model import executor as published_executor
-from components.published_model.component import PublishedModel
-from components.run_files import SMOKE_TEST_FILE
-from components.saved_model.serving_folder import latest_version, serving_state
-from components.segmentation_evaluator import executor as evaluator_executor
-from components.segmentation_evaluator.component import SegmentationEvaluator
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tfds_voc_seg.class_maps import class_map
 from tfds_voc_seg.devkit.pairs import read_mask
@@ -34,84 +25,15 @@ from tfds_voc_seg.pictures import class_colour
 from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.decoding import class_map_from_one_hot, parse_record
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 CLASS_NAMES = ("background", *CLASSES)
-BEAM_ARGS = ["--runner=DirectRunner", "--allow_unsafe_triggers"]
 ModelOf = Callable[..., Any]
 
 
-@pytest.fixture(scope="module")
-def published_in(make_artifact: Callable[..., Any]) -> Callable[[Path, Path], Any]:
-    """Runs PublishedModel on a publishing folder; works in the folder named first."""
-
-    def run(folder: Path, serving: Path) -> Any:
-        artifact = make_artifact("Model", folder / "published", artifact_id=99)
-        component = PublishedModel(str(serving))
-        published_executor.Executor().Do({}, {"model": [artifact]}, component.exec_properties)
-        return artifact
-
-    return run
-
-
-@pytest.fixture
-def published(published_in: Callable[..., Any], tmp_path: Path) -> Callable[[Path], Any]:
-    return functools.partial(published_in, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def evaluate_in(examples: Any, devkit: Path, make_artifact: Callable[..., Any]) -> Callable[..., Any]:
-    """Runs SegmentationEvaluator in a folder; gives its artifact and what is in `evaluation.json`."""
-
-    def run(
-        folder: Path,
-        models: dict[str, Any],
-        baseline: Any,
-        masks: Path | None = devkit,
-        failed: Collection[str] = (),
-    ) -> tuple[Any, dict[str, Any]]:
-        evaluation = make_artifact("ModelEvaluation", folder / "evaluation")
-        smoke_test = make_artifact("ModelEvaluation", folder / "smoke_test")
-        (folder / "smoke_test").mkdir(exist_ok=True)
-        tests = {name: {"passed": name not in failed, "problems": ["load: no"]} for name in models}
-        (folder / "smoke_test" / SMOKE_TEST_FILE).write_text(json.dumps({"candidates": tests}))
-        inputs = {f"model_{name}": [model] for name, model in models.items()}
-        inputs |= {"examples": [examples], "smoke_test": [smoke_test], "baseline": [baseline]}
-        context = evaluator_executor.Executor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(folder))
-        channel = types.Channel(type=standard_artifacts.Model)
-        component = SegmentationEvaluator(
-            types.Channel(type=standard_artifacts.Examples),
-            dict.fromkeys(models, channel),
-            types.Channel(type=standard_artifacts.ModelEvaluation),
-            channel,
-            devkit=str(masks or ""),
-            record_config=RecordConfig(IMAGE_SIZE, CLASSES),
-        )
-        evaluator_executor.Executor(context).Do(inputs, {"evaluation": [evaluation]}, component.exec_properties)
-        return evaluation, json.loads((folder / "evaluation" / evaluator_executor.EVALUATION_FILE).read_text())
-
-    return run
-
-
-@pytest.fixture
-def evaluate(evaluate_in: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
-    return functools.partial(evaluate_in, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def evaluated(
-    evaluate_in: Callable[..., Any],
-    published_in: Callable[..., Any],
-    model_of: ModelOf,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Any, dict[str, Any]]:
-    """Three candidates, one of them called like the model in service, which is another."""
-    folder = tmp_path_factory.mktemp("evaluated")
-    shutil.copytree(path_utils.serving_model_dir(model_of(3).uri), folder / "serving" / "17")
-    models = {"ground": model_of(0), "cars": model_of(3), "baseline": model_of(1)}
-    return evaluate_in(folder, models, published_in(folder, folder / "serving"))
-
-
-def _true_pixels(examples: Any) -> np.ndarray:
-    """Pixels of each class in the val split, counted from the records."""
+def true_pixels(examples: Any) -> NDArray[np.int64]:
+    """Counts the pixels of each class in the val split from the records."""
     records = read_records(examples)
     masks = [
         class_map_from_one_hot(parse_record(record, IMAGE_SIZE, len(CLASS_NAMES))[1]).numpy()
@@ -120,11 +42,11 @@ def _true_pixels(examples: Any) -> np.ndarray:
     return np.bincount(np.concatenate(masks).ravel(), minlength=256)[: len(CLASS_NAMES)]
 
 
-def test_all_models_are_measured_exactly_on_the_same_pixels(
+def test_all_models_are_evaluated_exactly_on_the_same_pixels(
     evaluated: tuple[Any, dict[str, Any]], examples: Any
 ) -> None:
     _, result = evaluated
-    pixels = _true_pixels(examples)
+    pixels = true_pixels(examples)
     assert (pixels > 0).all()
     for name, always in (("ground", 0), ("cars", 3), ("baseline", 1)):
         figures, share = result["candidates"][name], pixels[always] / pixels.sum()
@@ -137,7 +59,7 @@ def test_all_models_are_measured_exactly_on_the_same_pixels(
     assert result["baseline_problem"] is None
 
 
-def test_tfma_reports_the_same_figures(evaluated: tuple[Any, dict[str, Any]]) -> None:
+def test_tfma_reports_the_same_metrics(evaluated: tuple[Any, dict[str, Any]]) -> None:
     import tensorflow_model_analysis as tfma
 
     evaluation, result = evaluated
@@ -160,7 +82,7 @@ def test_tfma_reports_the_same_figures(evaluated: tuple[Any, dict[str, Any]]) ->
             assert values["iou/car"] == expected["per_class_iou"]["car"]
 
 
-def test_figures_at_the_photos_own_size_count_the_devkits_own_masks(
+def test_metrics_at_the_original_size_use_the_devkits_masks(
     evaluated: tuple[Any, dict[str, Any]], devkit: Path
 ) -> None:
     _, result = evaluated
@@ -173,8 +95,10 @@ def test_figures_at_the_photos_own_size_count_the_devkits_own_masks(
     assert result["original_size_problem"] is None
 
 
-@pytest.mark.parametrize(("folder", "problem"), [("", "no devkit was named"), ("gone", "is not a VOC devkit")])
-def test_without_the_devkit_there_are_figures_at_the_networks_size_alone(
+@pytest.mark.parametrize(
+    ("folder", "problem"), [("", "no devkit with the original masks is configured"), ("gone", "is not a VOC devkit")]
+)
+def test_without_the_devkit_metrics_exist_only_at_the_networks_size(
     folder: str,
     problem: str,
     evaluate: Callable[..., Any],
@@ -188,12 +112,12 @@ def test_without_the_devkit_there_are_figures_at_the_networks_size_alone(
     assert problem in result["original_size_problem"]
 
 
-def test_each_image_and_slice_is_counted_and_shown(evaluated: tuple[Any, dict[str, Any]]) -> None:
+def test_each_image_and_slice_is_counted_and_has_pictures(evaluated: tuple[Any, dict[str, Any]]) -> None:
     artifact, result = evaluated
     rows = [json.loads(line) for line in (Path(artifact.uri) / "images.jsonl").read_text().splitlines()]
     assert result["images"] == len(rows) == VAL_IMAGES
     figures = result["candidates"]["cars"]
-    total = sum(from_sparse(row["counts"]["cars"]["network"], len(CLASS_NAMES)) for row in rows)
+    total = np.sum([from_sparse(row["counts"]["cars"]["network"], len(CLASS_NAMES)) for row in rows], axis=0)
     assert confusion_of(total).tolist() == figures["confusion_matrix"]
     low, high = figures["mean_iou_interval"]
     assert low <= figures["mean_iou"] <= high
@@ -225,7 +149,9 @@ def test_each_image_and_slice_is_counted_and_shown(evaluated: tuple[Any, dict[st
             np.testing.assert_array_equal(confusion_of(counted).sum(axis=1), expected)
         with Image.open(folder / "cars.png") as predicted:
             assert set(np.unique(np.asarray(predicted))) == {3}
-            assert predicted.getpalette()[9:12] == list(class_colour("car"))
+            palette = predicted.getpalette()
+            assert palette is not None
+            assert palette[9:12] == list(class_colour("car"))
 
 
 def test_a_model_in_service_with_other_classes_is_reported_and_not_compared(
@@ -236,7 +162,7 @@ def test_a_model_in_service_with_other_classes_is_reported_and_not_compared(
     shutil.copytree(path_utils.serving_model_dir(other.uri), serving / "1")
     _, result = evaluate({"ground": model_of(0)}, published(serving))
     assert result["baseline"] is None
-    assert "has the classes background, dog" in result["baseline_problem"]
+    assert "has the classes background, dog, but the records have" in result["baseline_problem"]
 
 
 @pytest.mark.parametrize("damaged", ["assets/segmentation.json", "variables/variables.index"])
@@ -248,10 +174,10 @@ def test_a_damaged_model_in_service_is_reported_and_not_compared(
     (serving / "1" / damaged).unlink()
     _, result = evaluate({"ground": model_of(0)}, published(serving))
     assert result["baseline"] is None
-    assert "can't be evaluated" in result["baseline_problem"]
+    assert "the model in service cannot be evaluated" in result["baseline_problem"]
 
 
-def test_a_model_in_service_of_another_input_size_is_compared_all_the_same(
+def test_a_model_in_service_with_another_input_size_is_compared(
     evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, tmp_path: Path
 ) -> None:
     serving = tmp_path / "serving"
@@ -262,7 +188,7 @@ def test_a_model_in_service_of_another_input_size_is_compared_all_the_same(
     assert result["baseline"]["original_size"] == result["candidates"]["cars"]["original_size"]
 
 
-def test_a_candidate_that_can_not_be_evaluated_is_named(
+def test_the_reason_for_each_candidate_that_is_not_evaluated_is_reported(
     evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, tmp_path: Path
 ) -> None:
     damaged = model_of(0)
@@ -270,12 +196,12 @@ def test_a_candidate_that_can_not_be_evaluated_is_named(
     models = {"ground": damaged, "cars": model_of(3), "broken": model_of(0)}
     _, result = evaluate(models, published(tmp_path / "none"), failed={"broken"})
     assert list(result["candidates"]) == ["cars"]
-    assert result["not_evaluated"]["ground"].startswith("it can't be evaluated: ")
+    assert result["not_evaluated"]["ground"].startswith("the model cannot be evaluated: ")
     assert result["not_evaluated"]["broken"] == "the smoke test failed: load: no"
     assert {*result["differences"]} == {"cars"}
 
 
-def test_without_a_sound_candidate_there_is_nothing_to_evaluate(
+def test_without_a_valid_candidate_the_evaluation_is_empty(
     evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, tmp_path: Path
 ) -> None:
     _, result = evaluate({"ground": model_of(0)}, published(tmp_path / "none"), failed={"ground"})
@@ -283,37 +209,14 @@ def test_without_a_sound_candidate_there_is_nothing_to_evaluate(
     assert result["not_evaluated"] == {"ground": "the smoke test failed: load: no"}
 
 
-def test_the_published_model_is_the_highest_complete_version(
-    published: Callable[[Path], Any], model_of: ModelOf, tmp_path: Path
-) -> None:
-    serving = tmp_path / "serving"
-    assert latest_version(serving) is None
-    assert serving_state(serving) == ""
-    empty = published(serving)
-    assert empty.get_int_custom_property("in_service") == 0
-
-    source = path_utils.serving_model_dir(model_of(0).uri)
-    for version in ("9", "10"):
-        shutil.copytree(source, serving / version)
-    (serving / "11").mkdir()  # without saved_model.pb: still being copied
-    (serving / "notes").mkdir()
-    state = serving_state(serving)
-    artifact = published(serving)
-    assert artifact.get_int_custom_property("in_service") == 1
-    assert artifact.get_string_custom_property("version") == "10"
-    assert (Path(path_utils.serving_model_dir(artifact.uri)) / "saved_model.pb").is_file()
-    shutil.rmtree(serving / "10")
-    assert serving_state(serving) not in ("", state)
-
-
-def test_the_metric_works_in_tfxs_own_evaluator(
+def test_the_metric_works_in_tfx_evaluator(
     evaluated: tuple[Any, dict[str, Any]],
     model_of: ModelOf,
     examples: Any,
     make_artifact: Callable[..., Any],
     tmp_path: Path,
 ) -> None:
-    """As `docs/serving.md` says it is set up: truth and prediction come from the model's signature on records."""
+    """The setup of `docs/serving.md`: label and prediction come from the model's signature on records."""
     import tensorflow_model_analysis as tfma
     from tfx.components.evaluator import executor as tfx_evaluator
     from tfx.utils import proto_utils
@@ -344,7 +247,9 @@ def test_the_metric_works_in_tfxs_own_evaluator(
         "evaluation": [make_artifact("ModelEvaluation", tmp_path / "tfx_evaluation")],
         "blessing": [make_artifact("ModelBlessing", tmp_path / "tfx_blessing")],
     }
-    context = tfx_evaluator.Executor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path), unique_id="1")
+    context = tfx_evaluator.Executor.Context(
+        beam_pipeline_args=["--runner=DirectRunner", "--allow_unsafe_triggers"], tmp_dir=str(tmp_path), unique_id="1"
+    )
     tfx_evaluator.Executor(context).Do(
         {"examples": [examples], "model": [model_of(3)]},
         output,

@@ -1,0 +1,37 @@
+"""PublishedModel: which version of a serving folder is in service, and its copy."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfx.utils import path_utils
+
+from components.saved_model.serving_folder import latest_version, serving_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def test_the_model_in_service_is_the_highest_complete_version(
+    model_in_service: Callable[[Path, Path], Any], model_of: Callable[..., Any], tmp_path: Path
+) -> None:
+    serving = tmp_path / "serving"
+    assert latest_version(serving) is None
+    assert serving_state(serving) == ""
+    empty = model_in_service(tmp_path / "published", serving)
+    assert empty.get_int_custom_property("in_service") == 0
+
+    source = path_utils.serving_model_dir(model_of(0).uri)
+    for version in ("9", "10"):
+        shutil.copytree(source, serving / version)
+    (serving / "11").mkdir()  # without saved_model.pb: a copy in progress
+    (serving / "notes").mkdir()
+    state = serving_state(serving)
+    artifact = model_in_service(tmp_path / "published", serving)
+    assert artifact.get_int_custom_property("in_service") == 1
+    assert artifact.get_string_custom_property("version") == "10"
+    assert (Path(path_utils.serving_model_dir(artifact.uri)) / "saved_model.pb").is_file()
+    shutil.rmtree(serving / "10")
+    assert serving_state(serving) not in ("", state)

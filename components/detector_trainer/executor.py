@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from typing import TYPE_CHECKING, Any
@@ -89,10 +88,13 @@ class Executor(base_executor.BaseExecutor):
             report(Progress(f"training the detector, epoch {epoch}/{config.epochs}", step, steps, figures))
 
         with tempfile.TemporaryDirectory() as scratch:
-            code = exec_properties[CODE_FINGERPRINT_KEY]
-            depends_on = "\0".join([original_uri(examples.uri), exec_properties[CONFIG_KEY], code])
-            training = f"detector-{hashlib.sha256(depends_on.encode()).hexdigest()[:16]}"
-            folder = TrainingFolder(f"{exec_properties[STATE_FOLDER_KEY] or scratch}/{training}")
+            folder = TrainingFolder.of_inputs(
+                exec_properties[STATE_FOLDER_KEY] or scratch,
+                original_uri(examples.uri),
+                exec_properties[CONFIG_KEY],
+                exec_properties[CODE_FINGERPRINT_KEY],
+                prefix="detector-",
+            )
             keras.backend.clear_session()
             network, result = train_detector(records, config, model_run, folder, on_step)
             description = DetectorDescription(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from typing import TYPE_CHECKING, Any
@@ -156,11 +155,13 @@ def _folders(
     inputs: Sequence[str],
     scratch: str,
 ) -> tuple[str, epath.Path, TrainingFolder]:
-    """Returns the folders of SavedModel, history and state; the state's name is a hash of all that it depends on."""
+    """Returns the folders of SavedModel, history and state."""
     model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
     model_run = artifact_utils.get_single_instance(output_dict[MODEL_RUN_KEY])
     keys = (NETWORK_KEY, TRAINING_KEY, CODE_FINGERPRINT_KEY)
-    depends_on = "\0".join([*map(original_uri, inputs), *(exec_properties[key] for key in keys)])
-    training = hashlib.sha256(depends_on.encode()).hexdigest()[:16]
-    state = f"{exec_properties[STATE_FOLDER_KEY] or scratch}/{training}"
-    return path_utils.serving_model_dir(model.uri), epath.Path(model_run.uri), TrainingFolder(state)
+    state = TrainingFolder.of_inputs(
+        exec_properties[STATE_FOLDER_KEY] or scratch,
+        *map(original_uri, inputs),
+        *(exec_properties[key] for key in keys),
+    )
+    return path_utils.serving_model_dir(model.uri), epath.Path(model_run.uri), state

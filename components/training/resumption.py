@@ -8,6 +8,7 @@ killed, the folder holds one complete state or none.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -53,6 +54,18 @@ class TrainingFolder:
 
     def __init__(self, folder: epath.PathLike):
         self._folder = epath.Path(folder)
+
+    @classmethod
+    def of_inputs(cls, parent: epath.PathLike, *inputs: str, prefix: str = "") -> TrainingFolder:
+        """Returns the folder of the training that depends on these inputs; only the same inputs resume it.
+
+        Args:
+            parent: the folder of all trainings.
+            *inputs: everything that the training depends on: the URIs of its artifacts, settings, code fingerprint.
+            prefix: the beginning of the folder's name, before a hash of the inputs.
+        """
+        digest = hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:16]
+        return cls(epath.Path(parent) / f"{prefix}{digest}")
 
     def read(self) -> TrainingState | None:
         """Reads the last complete state; `None` if there is none."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 CLASSES = ("aeroplane", "bottle", "car", "person", "tvmonitor")
-NODES_BESIDE_TRAINERS = (
+NODES_EXCEPT_TRAINERS = (
     "VocExampleGen",
     "CuratedSchema",
     "StatisticsGen",

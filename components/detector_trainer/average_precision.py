@@ -120,7 +120,7 @@ def average_precision(matched: MatchedDetections, *, points: int | None = None) 
     return float(np.mean([interpolated[first[0]] if len(first) else 0.0 for first in reached]))
 
 
-def detection_figures(
+def detection_metrics(
     truth: Sequence[Objects], found: Sequence[Detections], class_names: Sequence[str]
 ) -> dict[str, Any]:
     """Computes the metrics of a split.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from components.detector_trainer.average_precision import detection_figures
+from components.detector_trainer.average_precision import detection_metrics
 from components.detector_trainer.detections import Detections, detect, per_image
 from components.detector_trainer.input_pipeline import image_batches, read_objects
 
@@ -57,11 +57,11 @@ class AveragePrecision(keras.callbacks.Callback):
         self.truth = read_objects(self._files)
 
     def measure(self) -> tuple[dict[str, Any], list[Detections]]:
-        """Returns the network's current metrics, see `detection_figures`, and its detections."""
+        """Returns the network's current metrics, see `detection_metrics`, and its detections."""
         found = detect_split(self._detect_batch, self._files, self._records.image_size, self._batch_size)
-        return detection_figures(self.truth, found, self._records.class_names), found
+        return detection_metrics(self.truth, found, self._records.class_names), found
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
         del epoch
-        figures, _ = self.measure()
-        logs[VAL_MAP] = figures["map_voc2012"] or 0.0
+        metrics, _ = self.measure()
+        logs[VAL_MAP] = metrics["map_voc2012"] or 0.0

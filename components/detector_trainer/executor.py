@@ -103,7 +103,7 @@ class Executor(base_executor.BaseExecutor):
                 detector=config.model_dump(mode="json"),
                 parameters=network.count_params(),
                 train_seconds=result.seconds,
-                figures=result.figures,
+                figures=result.metrics,
             )
             _write_results(result, records, model_run)
             export_detector(network, result.defaults, description, model.uri)
@@ -111,7 +111,7 @@ class Executor(base_executor.BaseExecutor):
 
 
 def _write_results(result: DetectorResult, records: Records, model_run: epath.Path) -> None:
-    (model_run / DETECTION_FILE).write_text(json.dumps(result.figures, indent=2))
+    (model_run / DETECTION_FILE).write_text(json.dumps(result.metrics, indent=2))
     if result.weights:
         (model_run / DETECTOR_WEIGHTS_FILE).write_text(json.dumps(result.weights.as_json(), indent=2))
     pictures = model_run / DETECTIONS_FOLDER

@@ -35,7 +35,7 @@ class DetectorDescription:
         detector: settings of the detector and its training.
         parameters: number of parameters of the network.
         train_seconds: duration of the training.
-        figures: metrics on val, see `average_precision.detection_figures`.
+        figures: metrics on val, see `average_precision.detection_metrics`.
     """
 
     class_names: tuple[str, ...]

@@ -41,7 +41,7 @@ class DetectorResult:
 
     Attributes:
         defaults: float32 [boxes, 4], the network's default boxes.
-        figures: metrics on val, see `average_precision.detection_figures`.
+        metrics: metrics on val, see `average_precision.detection_metrics`.
         truth: the true objects of each val image.
         found: the detections in each val image.
         weights: which layers were loaded from the initial weights; `None` without initial weights.
@@ -49,7 +49,7 @@ class DetectorResult:
     """
 
     defaults: NDArray[np.float32]
-    figures: dict[str, Any]
+    metrics: dict[str, Any]
     truth: list[Objects]
     found: list[Detections]
     weights: LoadReport | None
@@ -119,8 +119,8 @@ def train_detector(
         write_history(history, model_run)
         folder.load_best(network)
     seconds = time.monotonic() - started
-    figures, found = precision.measure()
-    return network, DetectorResult(defaults, figures, precision.truth, found, report, seconds)
+    metrics, found = precision.measure()
+    return network, DetectorResult(defaults, metrics, precision.truth, found, report, seconds)
 
 
 def load_initial_weights(network: keras.Model, weights: str) -> LoadReport:

@@ -43,19 +43,19 @@ def model_card(
             f"the evaluation does not contain the candidate {candidate!r}; it contains "
             f"{', '.join(candidates) or 'no candidate'}"
         )
-    figures = candidates[candidate]
+    metrics = candidates[candidate]
     split = evaluation.get("split", "val")
     tested = ((smoke_test or {}).get("candidates") or {}).get(candidate)
     sections = {
         "Model details": _details(description),
         "Intended use": _intended_use(description),
-        "Factors": _factors(figures, split),
-        "Metrics": _metrics(figures),
-        "Evaluation data": _evaluation_data(evaluation, figures, split, description),
+        "Factors": _factors(metrics, split),
+        "Metrics": _metrics(metrics),
+        "Evaluation data": _evaluation_data(evaluation, metrics, split, description),
         "Training data": _training_data(description),
         "Quantitative analyses": quantitative_analyses(candidate, evaluation, split, tested),
         "Ethical considerations": _ethics(description),
-        "Caveats and recommendations": _caveats(figures, evaluation, tested),
+        "Caveats and recommendations": _caveats(metrics, evaluation, tested),
     }
     parts = [f"# Model card: {candidate}"]
     parts += [f"## {title}\n\n{text}" for title, text in sections.items()]
@@ -93,33 +93,33 @@ def _intended_use(description: ModelDescription) -> str:
     )
 
 
-def _factors(figures: Mapping[str, Any], split: str) -> str:
-    slices = figures.get("slices") or {}
+def _factors(metrics: Mapping[str, Any], split: str) -> str:
+    slices = metrics.get("slices") or {}
     if not slices:
         return f"The metrics cover the whole {split} split; slices of it were not measured."
     return f"The metrics cover the whole {split} split, and slices of it by {enumeration(slices)}."
 
 
-def _metrics(figures: Mapping[str, Any]) -> str:
-    measured = [name for key, name in METRIC_NAMES.items() if figures.get(key) is not None]
+def _metrics(metrics: Mapping[str, Any]) -> str:
+    measured = [name for key, name in METRIC_NAMES.items() if metrics.get(key) is not None]
     text = f"Measured: {enumeration(measured)}." if measured else "No metric was measured."
     text += (
         " The mean IoU is the mean over the classes that occur in the masks, computed from one confusion matrix of all "
         "images. Void pixels are excluded from all metrics, unless the records treat void as background."
     )
-    if figures.get("mean_iou_interval"):
+    if metrics.get("mean_iou_interval"):
         text += " Intervals are 95 % confidence intervals from a bootstrap over the images."
     return text
 
 
 def _evaluation_data(
-    evaluation: Mapping[str, Any], figures: Mapping[str, Any], split: str, description: ModelDescription
+    evaluation: Mapping[str, Any], metrics: Mapping[str, Any], split: str, description: ModelDescription
 ) -> str:
-    images = evaluation.get("images", figures.get("images"))
+    images = evaluation.get("images", metrics.get("images"))
     number = f"{images} images" if images is not None else "an unknown number of images"
     size = evaluation.get("image_size", description.image_size)
     text = f"The {split} split of a devkit in PASCAL VOC's layout: {number} of {size} × {size} pixels."
-    absent = absent_classes(figures)
+    absent = absent_classes(metrics)
     if absent:
         text += f" No mask contains {enumeration(absent)}, so the model's quality for these classes is unknown."
     return text
@@ -147,17 +147,17 @@ def _ethics(description: ModelDescription) -> str:
     return text
 
 
-def _caveats(figures: Mapping[str, Any], evaluation: Mapping[str, Any], tested: Mapping[str, Any] | None) -> str:
-    iou = {name: value for name, value in (figures.get("per_class_iou") or {}).items() if value is not None}
+def _caveats(metrics: Mapping[str, Any], evaluation: Mapping[str, Any], tested: Mapping[str, Any] | None) -> str:
+    iou = {name: value for name, value in (metrics.get("per_class_iou") or {}).items() if value is not None}
     lines = []
     if iou:
         weakest = min(iou, key=lambda name: iou[name])
         lines.append(f"The class with the lowest IoU is {weakest}: {iou[weakest]:.4f}.")
     lines += [
         f"The class {name} does not occur in the evaluation data: measure it before you rely on it."
-        for name in absent_classes(figures)
+        for name in absent_classes(metrics)
     ]
-    if not figures.get("original_size"):
+    if not metrics.get("original_size"):
         reason = evaluation.get("original_size_problem")
         lines.append(f"There are no metrics at the photos' original size{f': {reason}' if reason else ''}.")
     if not tested:

@@ -29,49 +29,49 @@ def quantitative_analyses(
     Returns:
         Markdown with a heading of level 3 for each table.
     """
-    figures = evaluation["candidates"][candidate]
-    parts = [_overall(figures, split), _classes(evaluation, figures)]
-    parts += [_slice(kind, slices) for kind, slices in (figures.get("slices") or {}).items()]
+    metrics = evaluation["candidates"][candidate]
+    parts = [_overall(metrics, split), _classes(evaluation, metrics)]
+    parts += [_slice(kind, slices) for kind, slices in (metrics.get("slices") or {}).items()]
     parts += [_comparison(candidate, evaluation), _smoke_test(smoke_test)]
     return "\n\n".join(part for part in parts if part)
 
 
-def absent_classes(figures: Mapping[str, Any]) -> list[str]:
+def absent_classes(metrics: Mapping[str, Any]) -> list[str]:
     """Lists the classes that do not occur in the evaluated masks."""
-    listed = figures.get("absent_classes")
+    listed = metrics.get("absent_classes")
     if listed is not None:
         return list(listed)
-    return [name for name, value in (figures.get("per_class_iou") or {}).items() if value is None]
+    return [name for name, value in (metrics.get("per_class_iou") or {}).items() if value is None]
 
 
-def _overall(figures: Mapping[str, Any], split: str) -> str:
-    original = figures.get("original_size") or {}
+def _overall(metrics: Mapping[str, Any], split: str) -> str:
+    original = metrics.get("original_size") or {}
     rows = []
     for key, name in METRIC_NAMES.items():
-        if figures.get(key) is None and original.get(key) is None:
+        if metrics.get(key) is None and original.get(key) is None:
             continue
-        cells = [name, _with_interval(figures, key)]
+        cells = [name, _with_interval(metrics, key)]
         rows.append([*cells, _with_interval(original, key)] if original else cells)
     columns = ["metric", "at the network's size"]
-    metrics = table([*columns, "at the photos' original size"] if original else columns, rows)
-    return f"### On the {split} split\n\n{metrics if rows else 'No metric was measured.'}"
+    text = table([*columns, "at the photos' original size"] if original else columns, rows)
+    return f"### On the {split} split\n\n{text if rows else 'No metric was measured.'}"
 
 
-def _with_interval(figures: Mapping[str, Any], key: str) -> str:
-    value, interval = figures.get(key), figures.get(f"{key}_interval")
+def _with_interval(metrics: Mapping[str, Any], key: str) -> str:
+    value, interval = metrics.get(key), metrics.get(f"{key}_interval")
     if value is None or not interval:
         return decimal(value)
     return f"{value:.4f} ({interval[0]:.4f} to {interval[1]:.4f})"
 
 
-def _classes(evaluation: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
-    shown = {key: name for key, name in CLASS_METRIC_NAMES.items() if figures.get(key)}
+def _classes(evaluation: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    shown = {key: name for key, name in CLASS_METRIC_NAMES.items() if metrics.get(key)}
     if not shown:
         return ""
-    absent = absent_classes(figures)
-    names = evaluation.get("class_names") or list(figures[next(iter(shown))])
+    absent = absent_classes(metrics)
+    names = evaluation.get("class_names") or list(metrics[next(iter(shown))])
     rows = [
-        [name, *("absent" if name in absent else decimal(figures[key].get(name)) for key in shown)] for name in names
+        [name, *("absent" if name in absent else decimal(metrics[key].get(name)) for key in shown)] for name in names
     ]
     return f"### By class\n\n{table(['class', *shown.values()], rows)}"
 

@@ -10,7 +10,7 @@ from components.metrics import METRIC_NAMES
 from components.strict_config import StrictConfig
 
 
-def _figure(name: str) -> str:
+def _known_metric(name: str) -> str:
     if name not in METRIC_NAMES:
         raise ValueError(f"unknown metric {name!r}; allowed are {', '.join(METRIC_NAMES)}")
     return name
@@ -36,7 +36,7 @@ class SelectionConfig(StrictConfig):
             has other classes.
     """
 
-    metric: Annotated[str, pydantic.AfterValidator(_figure)] = "mean_iou"
+    metric: Annotated[str, pydantic.AfterValidator(_known_metric)] = "mean_iou"
     min_mean_iou: float | None = pydantic.Field(default=None, ge=0, le=1)
     min_class_iou: dict[str, Annotated[float, pydantic.Field(ge=0, le=1)]] = pydantic.Field(default_factory=dict)
     max_latency_seconds: float | None = pydantic.Field(default=None, gt=0)

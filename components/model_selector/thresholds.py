@@ -16,19 +16,19 @@ BACKGROUND = 0
 """The background's class id."""
 
 
-def measured(figures: Mapping[str, Any], name: str) -> float | None:
+def measured(metrics: Mapping[str, Any], name: str) -> float | None:
     """Returns a metric, or `None` if it is missing, null or not a finite number."""
-    value = figures.get(name)
+    value = metrics.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)
 
 
-def refusals(figures: Mapping[str, Any], smoke_test: Mapping[str, Any] | None, config: SelectionConfig) -> list[str]:
+def refusals(metrics: Mapping[str, Any], smoke_test: Mapping[str, Any] | None, config: SelectionConfig) -> list[str]:
     """Returns the reasons why a candidate may not be published.
 
     Args:
-        figures: the candidate's metrics in `evaluation.json`.
+        metrics: the candidate's metrics in `evaluation.json`.
         smoke_test: the candidate's entry in `smoke_test.json`; `None` if it was not tested.
         config: the thresholds.
 
@@ -36,16 +36,16 @@ def refusals(figures: Mapping[str, Any], smoke_test: Mapping[str, Any] | None, c
         One clause per reason; empty if the candidate may be published.
     """
     reasons = []
-    if measured(figures, config.metric) is None:
+    if measured(metrics, config.metric) is None:
         reasons.append(f"its {config.metric} is not a number (does the val split have valid pixels?)")
     if smoke_test is None:
         reasons.append("it was not smoke-tested")
     elif not smoke_test["passed"]:
         reasons.append(f"the smoke test failed: {'; '.join(smoke_test['problems'])}")
     if config.min_mean_iou is not None:
-        reasons += _too_low("mean_iou", measured(figures, "mean_iou"), config.min_mean_iou, "min_mean_iou")
+        reasons += _too_low("mean_iou", measured(metrics, "mean_iou"), config.min_mean_iou, "min_mean_iou")
     for name, lowest in config.min_class_iou.items():
-        iou = measured(figures["per_class_iou"], name)
+        iou = measured(metrics["per_class_iou"], name)
         reasons += _too_low(f"the IoU of {name}", iou, lowest, f"min_class_iou.{name}")
     if config.max_latency_seconds is not None:
         latency = measured(smoke_test or {}, "latency_seconds")
@@ -54,7 +54,7 @@ def refusals(figures: Mapping[str, Any], smoke_test: Mapping[str, Any] | None, c
         elif latency > config.max_latency_seconds:
             limit = config.max_latency_seconds
             reasons.append(f"the latency is {latency:.3g} s per photo, above selection.max_latency_seconds={limit:g}")
-    if not config.publish_background_only and (background := _no_better_than_background(figures)):
+    if not config.publish_background_only and (background := _no_better_than_background(metrics)):
         reasons.append(background)
     return reasons
 
@@ -65,7 +65,7 @@ def _too_low(what: str, value: float | None, lowest: float, setting: str) -> lis
     return [f"{what} is {value:.4f}, below selection.{setting}={lowest:g}"] if value < lowest else []
 
 
-def _no_better_than_background(figures: Mapping[str, Any]) -> str | None:
+def _no_better_than_background(metrics: Mapping[str, Any]) -> str | None:
     """Returns why a network has not learned any foreground, or `None` if it has.
 
     There are two conditions. First, all foreground classes of the split have an IoU of 0: not one of their pixels is
@@ -73,16 +73,16 @@ def _no_better_than_background(figures: Mapping[str, Any]) -> str | None:
     background is the background's share of the valid pixels and all other IoUs are 0. The second condition also refuses
     networks with a few foreground pixels that are correct by chance.
     """
-    names = list(figures["per_class_iou"])
+    names = list(metrics["per_class_iou"])
     foreground = [
-        iou for name in names[BACKGROUND + 1 :] if (iou := measured(figures["per_class_iou"], name)) is not None
+        iou for name in names[BACKGROUND + 1 :] if (iou := measured(metrics["per_class_iou"], name)) is not None
     ]
     if not foreground:
         return "no foreground class occurs in the val split, so it cannot be shown to predict more than background"
     if max(foreground) <= 0:
         return "it predicts background only: no foreground class of the val split has an IoU above 0"
-    confusion = figures.get("confusion_matrix")
-    mean_iou = measured(figures, "mean_iou")
+    confusion = metrics.get("confusion_matrix")
+    mean_iou = measured(metrics, "mean_iou")
     if confusion is None or mean_iou is None:
         return None
     pixels = np.sum(confusion, axis=1)

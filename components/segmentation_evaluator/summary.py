@@ -50,8 +50,8 @@ def evaluation_summary(
     names = spec.class_names
     totals, rows = (read_totals(output), read_rows(output)) if spec.models else ({}, [])
     resampled = resampled_mean_iou(rows, len(names))
-    figures = {
-        model: {**_description(folder), **model_figures(model, totals, resampled, names)}
+    metrics = {
+        model: {**_description(folder), **model_metrics(model, totals, resampled, names)}
         for model, folder in spec.models.items()
     }
     examples = ranked_images(rows)
@@ -61,10 +61,10 @@ def evaluation_summary(
         "class_names": names,
         "image_size": spec.image_size,
         "images": len(rows),
-        "candidates": {model: values for model, values in figures.items() if model != BASELINE_MODEL},
-        "baseline": figures.get(BASELINE_MODEL),
+        "candidates": {model: values for model, values in metrics.items() if model != BASELINE_MODEL},
+        "baseline": metrics.get(BASELINE_MODEL),
         "baseline_problem": baseline_problem,
-        "differences": differences(list(figures), resampled, figures),
+        "differences": differences(list(metrics), resampled, metrics),
         "original_size_problem": original_size_problem,
         "examples": examples,
     }
@@ -92,7 +92,7 @@ def resampled_mean_iou(
     return resampled
 
 
-def model_figures(
+def model_metrics(
     model: str,
     totals: Mapping[tuple[str, str], Mapping[SliceKey, Total]],
     resampled: Mapping[tuple[str, str], NDArray[np.float64]],
@@ -105,25 +105,25 @@ def model_figures(
     for feature, value in slice_values(class_names):
         total = at_network_size.get(((feature, value),))
         if total is not None:
-            figures = counts.metrics_as_json(total.counts, class_names)
-            del figures["confusion_matrix"]
-            by_slice[feature][value] = {"images": total.images, "mean_iou_interval": None, **figures}
+            metrics = counts.metrics_as_json(total.counts, class_names)
+            del metrics["confusion_matrix"]
+            by_slice[feature][value] = {"images": total.images, "mean_iou_interval": None, **metrics}
     return {
-        **_figures(at_network_size[()], resampled[model, NETWORK_SIZE], class_names),
-        "original_size": _figures(original[()], resampled[model, ORIGINAL_SIZE], class_names) if original else None,
+        **_metrics(at_network_size[()], resampled[model, NETWORK_SIZE], class_names),
+        "original_size": _metrics(original[()], resampled[model, ORIGINAL_SIZE], class_names) if original else None,
         "slices": by_slice,
     }
 
 
 def differences(
-    models: Sequence[str], resampled: Mapping[tuple[str, str], NDArray[np.float64]], figures: Mapping[str, Any]
+    models: Sequence[str], resampled: Mapping[tuple[str, str], NDArray[np.float64]], metrics: Mapping[str, Any]
 ) -> Any:
     """Computes the difference in mean IoU between each two models, with its confidence interval.
 
     Args:
         models: the models to compare.
         resampled: the result of `resampled_mean_iou`.
-        figures: model → its metrics.
+        metrics: model → its metrics.
 
     Returns:
         Model → other model → `mean_iou` (the difference) and `interval`, at the network's size.
@@ -131,7 +131,7 @@ def differences(
     return {
         one: {
             other: {
-                "mean_iou": _difference(figures[one]["mean_iou"], figures[other]["mean_iou"]),
+                "mean_iou": _difference(metrics[one]["mean_iou"], metrics[other]["mean_iou"]),
                 "interval": bootstrap.interval(resampled[one, NETWORK_SIZE] - resampled[other, NETWORK_SIZE]),
             }
             for other in models
@@ -167,7 +167,7 @@ def ranked_images(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _figures(total: Total, resampled: NDArray[np.float64], class_names: Sequence[str]) -> dict[str, Any]:
+def _metrics(total: Total, resampled: NDArray[np.float64], class_names: Sequence[str]) -> dict[str, Any]:
     return {
         "images": total.images,
         "mean_iou_interval": bootstrap.interval(resampled),

@@ -22,7 +22,7 @@ class Detector:
     """A detector, as a page shows it.
 
     Attributes:
-        figures: average precision on the val split, as returned by `average_precision.detection_figures`.
+        figures: average precision on the val split, as returned by `average_precision.detection_metrics`.
         epochs: the number of epochs of the training.
         pictures: `data:` URIs; each picture has the ground truth on the left and the detections on the right.
     """

@@ -16,7 +16,7 @@ import yaml
 from rich.console import Console
 
 from pipeline.config.loading import load_config
-from tests.conftest import NODES_BESIDE_TRAINERS
+from tests.conftest import NODES_EXCEPT_TRAINERS
 from tfds_voc_seg.sample.devkit import write_sample_devkit
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.config.schema import RunConfig
 
 TRAINERS = {"SegmentationTrainer.own", "SegmentationTrainer.unet"}
-NODES = {*NODES_BESIDE_TRAINERS, *TRAINERS}
+NODES = {*NODES_EXCEPT_TRAINERS, *TRAINERS}
 CLASSES = ("car", "person")
 SIZE = 32
 

@@ -15,7 +15,7 @@ from components.detector_trainer.average_precision import (
     MatchedDetections,
     Objects,
     average_precision,
-    detection_figures,
+    detection_metrics,
     match_detections,
 )
 from components.detector_trainer.detections import Detections
@@ -131,7 +131,7 @@ def test_agrees_with_an_independent_implementation(images: list[Image]) -> None:
         for label, value in zip((1, 2, 3), expected[points], strict=True):
             ours = average_precision(match_detections(truth, found, label), points=points)
             assert ours == pytest.approx(value, abs=1e-6, nan_ok=True)
-    figures = detection_figures(truth, found, ["background", "a", "b", "c"])
+    figures = detection_metrics(truth, found, ["background", "a", "b", "c"])
     for name, points in (("map_voc2012", None), ("map_voc2007", 11)):
         known = [value for value in expected[points] if not math.isnan(value)]
         assert figures[name] == (pytest.approx(np.mean(known), abs=1e-6) if known else None)
@@ -155,6 +155,6 @@ def test_a_second_detection_is_wrong_and_difficult_objects_are_ignored() -> None
 def test_classes_without_detections_and_without_objects() -> None:
     nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
     objects = Objects(np.array([[0, 0, 1, 1.0]]), np.array([1]), np.array([False]))
-    figures = detection_figures([objects], [nothing], ["background", "a", "b"])
+    figures = detection_metrics([objects], [nothing], ["background", "a", "b"])
     assert figures["average_precision"] == {"a": 0.0, "b": None}
     assert figures["map_voc2012"] == 0.0

@@ -47,7 +47,7 @@ def old_format(evaluation: dict[str, Any]) -> dict[str, Any]:
     return {
         "split": "val",
         "class_names": evaluation["class_names"],
-        "candidates": {name: {key: figures[key] for key in kept} for name, figures in evaluation["candidates"].items()},
+        "candidates": {name: {key: metrics[key] for key in kept} for name, metrics in evaluation["candidates"].items()},
         "baseline": None,
         "baseline_problem": None,
     }
@@ -63,11 +63,11 @@ def test_the_card_has_the_usual_sections(evaluation: dict[str, Any], description
 
 def test_the_card_contains_the_measured_values(evaluation: dict[str, Any], description: ModelDescription) -> None:
     card = model_card("fcn8", evaluation, description, SMOKE_TEST)
-    figures = evaluation["candidates"]["fcn8"]
-    low, high = figures["mean_iou_interval"]
-    own_size = figures["original_size"]["mean_iou"]
-    assert f"| mean IoU | {figures['mean_iou']:.4f} ({low:.4f} to {high:.4f}) | {own_size:.4f} (" in card
-    assert f"| car | {figures['per_class_iou']['car']:.4f} |" in card
+    metrics = evaluation["candidates"]["fcn8"]
+    low, high = metrics["mean_iou_interval"]
+    own_size = metrics["original_size"]["mean_iou"]
+    assert f"| mean IoU | {metrics['mean_iou']:.4f} ({low:.4f} to {high:.4f}) | {own_size:.4f} (" in card
+    assert f"| car | {metrics['per_class_iou']['car']:.4f} |" in card
     assert "| sheep | absent | absent | absent | absent |" in card
     assert "| up to 400 pixels | 4 |" in card
     difference = evaluation["differences"]["fcn8"]["in-service"]["mean_iou"]
@@ -107,8 +107,8 @@ def test_missing_metrics_are_omitted_or_marked(evaluation: dict[str, Any], descr
 
 
 def test_null_metrics_are_marked_as_not_measured(evaluation: dict[str, Any], description: ModelDescription) -> None:
-    figures = {**evaluation["candidates"]["fcn8"], "mean_iou": None, "mean_iou_interval": None, "per_class_iou": {}}
-    card = model_card("fcn8", {**evaluation, "candidates": {"fcn8": figures}}, description)
+    metrics = {**evaluation["candidates"]["fcn8"], "mean_iou": None, "mean_iou_interval": None, "per_class_iou": {}}
+    card = model_card("fcn8", {**evaluation, "candidates": {"fcn8": metrics}}, description)
     assert "| mean IoU | not measured |" in card
 
 

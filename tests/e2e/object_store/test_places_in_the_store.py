@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from etils import epath
 
-from tests.conftest import CLASSES, IMAGE_SIZE, NODES_BESIDE_TRAINERS
+from tests.conftest import CLASSES, IMAGE_SIZE, NODES_EXCEPT_TRAINERS
 from tests.e2e.object_store.conftest import BUCKET
 from tfds_voc_seg.devkit.fingerprint import fingerprint
 from tfds_voc_seg.devkit.folders import find_devkit
@@ -67,7 +67,7 @@ def test_the_local_runner_converts_a_devkit_in_the_store_and_caches_the_records(
     from pipeline.pipeline import trainer_id
 
     config = load_config("demo", devkit=remote_devkit, output=str(tmp_path / "run"))
-    other_nodes = {*NODES_BESIDE_TRAINERS, *map(trainer_id, config.candidates)} - {"VocExampleGen"}
+    other_nodes = {*NODES_EXCEPT_TRAINERS, *map(trainer_id, config.candidates)} - {"VocExampleGen"}
     for cached in ([], ["VocExampleGen"]):
         run = run_nodes(config, Display(Console(quiet=True)), without=other_nodes)
         assert (list(run.seconds), run.cached) == (["VocExampleGen"], cached)

@@ -17,7 +17,7 @@ from pipeline.config.loading import load_config, preset_names
 from pipeline.config.problems import ConfigError
 from pipeline.kubeflow.compile.spec_check import check_spec
 from pipeline.kubeflow.compile.specification import SpecFile, parse_spec
-from tests.conftest import NODES_BESIDE_TRAINERS
+from tests.conftest import NODES_EXCEPT_TRAINERS
 from tests.pipeline.kubeflow.server.cluster_commands import vocseg_kubeflow
 from tests.pipeline.kubeflow.server.kfp_server import running_server
 
@@ -52,7 +52,7 @@ def test_every_preset_compiles_and_passes_the_checker(preset: str) -> None:
     config = load_config(preset)
     candidates, detector = config.candidates, {"DetectorTrainer"} if config.detector else set()
     trainers = {name: f"SegmentationTrainer-{name.replace('_', '-')}" for name in candidates}
-    assert set(file.spec["root"]["dag"]["tasks"]) == {*NODES_BESIDE_TRAINERS, *detector, *trainers.values()}
+    assert set(file.spec["root"]["dag"]["tasks"]) == {*NODES_EXCEPT_TRAINERS, *detector, *trainers.values()}
     inputs = _task(file, "SegmentationEvaluator")["inputs"]["artifacts"]
     for name, trainer in trainers.items():
         assert inputs[f"model_{name}"]["taskOutputArtifact"] == {

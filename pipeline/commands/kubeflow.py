@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.commands import kubeflow_recurring, kubeflow_runs, kubeflow_training_job
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, add_override_option, fail, not_installed
+from pipeline.commands.terminal import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    add_network_folders,
+    add_override_option,
+    fail,
+    not_installed,
+)
 from pipeline.display.library_output import libraries_to_log
 
 if TYPE_CHECKING:
@@ -92,7 +98,7 @@ def _compile(options: argparse.Namespace) -> int:
         from pipeline.config.problems import ConfigError
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
-    sys.path += [str(Path.cwd()), str(Path(options.preset).resolve().parent)]  # for the user's own networks
+    add_network_folders(options.preset)
     try:
         config = load_config(options.preset, overrides=options.overrides)
         with tempfile.TemporaryDirectory() as scratch, libraries_to_log(Path(scratch)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from components.run_files import LOGS_FOLDER, SUMMARY_FILE
 from pipeline.commands.terminal import (
     EXIT_FAILED,
     EXIT_USAGE,
+    add_network_folders,
     add_override_option,
     error_message,
     fail,
@@ -51,9 +51,7 @@ def _run(options: argparse.Namespace) -> int:
         from pipeline.display.live import Display
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "run"), EXIT_USAGE)
-
-    # The module of a custom network may lie in the current folder or beside the preset.
-    sys.path += [str(Path.cwd()), str(Path(options.preset).resolve().parent)]
+    add_network_folders(options.preset)
     try:
         config = load_config(options.preset, overrides=options.overrides, devkit=options.devkit, output=options.output)
     except ConfigError as error:

@@ -65,6 +65,11 @@ def add_override_option(parser: argparse.ArgumentParser, help_text: str) -> None
     )
 
 
+def add_network_folders(preset: str) -> None:
+    """Makes modules of custom networks importable from the current folder and from the folder of the preset."""
+    sys.path += [str(Path.cwd()), str(Path(preset).resolve().parent)]
+
+
 def make_console(stream: IO[str]) -> Console:
     """Returns a console that writes to a stream, `LOG_WIDTH` columns wide if the stream is not a terminal."""
     from rich.console import Console

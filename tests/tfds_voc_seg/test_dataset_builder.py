@@ -1,4 +1,4 @@
-"""The dataset as other projects use it: through TFDS, from a devkit on disk."""
+"""Other projects can load the dataset with TFDS, from a devkit on disk."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def config(devkit: Path | None, **settings: Any) -> VocSegConfig:
 
 @pytest.fixture(scope="module")
 def builder(devkit: Path, tmp_path_factory: pytest.TempPathFactory) -> Builder:
-    builder = tfds.builder("voc_seg", data_dir=tmp_path_factory.mktemp("data"), config=config(devkit))
+    builder: Builder = tfds.builder("voc_seg", data_dir=tmp_path_factory.mktemp("data"), config=config(devkit))
     builder.download_and_prepare()
     return builder
 
@@ -51,7 +51,7 @@ def test_the_named_configs() -> None:
     }
 
 
-def test_a_config_of_ones_own_has_a_name_that_tells_it_from_others() -> None:
+def test_different_configs_have_different_default_names() -> None:
     settings: list[dict[str, Any]] = [
         {},
         {"image_size": 96},
@@ -65,7 +65,7 @@ def test_a_config_of_ones_own_has_a_name_that_tells_it_from_others() -> None:
     names = [VocSegConfig(**setting).name for setting in settings]
     assert len(set(names)) == len(names)
     assert VocSegConfig(image_size=96, classes=("cat", "dog")).name == "cat_dog_96"
-    assert not set(names) & set(Builder.builder_configs)  # TFDS takes two configs of one name for a mistake
+    assert not set(names) & set(Builder.builder_configs)  # TFDS raises an error if two configs have the same name
     with pytest.raises(ValueError, match="unknown class 'dgo'"):
         VocSegConfig(classes=("dgo",))
 
@@ -85,7 +85,7 @@ def test_splits_and_supervised_pairs(builder: Builder, devkit: Path) -> None:
     assert len(list(builder.as_dataset(split="train[:50%]"))) == TRAIN_IMAGES // 2
 
 
-def test_prepared_data_is_read_with_tfds_alone(builder: Builder) -> None:
+def test_tfds_reads_prepared_data_without_the_builder(builder: Builder) -> None:
     read_only = tfds.builder_from_directory(builder.data_dir)
     for ours, theirs in zip(
         tfds.as_numpy(builder.as_dataset(split="validation")),
@@ -96,7 +96,7 @@ def test_prepared_data_is_read_with_tfds_alone(builder: Builder) -> None:
             np.testing.assert_array_equal(ours[feature], theirs[feature])
 
 
-def test_both_doors_write_the_same_bytes(builder: Builder, examples: Any) -> None:
+def test_the_builder_and_voc_example_gen_write_the_same_bytes(builder: Builder, examples: Any) -> None:
     from components.artifacts.records import read_records
 
     files = read_records(examples).files
@@ -105,7 +105,7 @@ def test_both_doors_write_the_same_bytes(builder: Builder, examples: Any) -> Non
         assert [path.read_bytes() for path in shards] == [Path(path).read_bytes() for path in files[tfx_split]]
 
 
-def test_the_faster_decoder_gives_the_same_tensors(builder: Builder) -> None:
+def test_the_faster_decoder_returns_the_same_tensors(builder: Builder) -> None:
     records = sorted(str(path) for path in Path(builder.data_dir).glob("voc_seg-train.tfrecord-*"))
     decoded = [parse_record(record, IMAGE_SIZE, len(CLASSES) + 1) for record in tf.data.TFRecordDataset(records)]
     by_tfds = builder.as_dataset(split="train", as_supervised=True, shuffle_files=False)
@@ -114,7 +114,7 @@ def test_the_faster_decoder_gives_the_same_tensors(builder: Builder) -> None:
         np.testing.assert_array_equal(mask, tfds_mask)
 
 
-def test_images_at_their_own_size(devkit: Path, tmp_path: Path) -> None:
+def test_images_keep_their_original_size(devkit: Path, tmp_path: Path) -> None:
     builder = tfds.builder("voc_seg", data_dir=tmp_path, config=config(devkit, image_size=None))
     builder.download_and_prepare()
     for example in tfds.as_numpy(builder.as_dataset(split="validation")):
@@ -131,7 +131,7 @@ def test_images_at_their_own_size(devkit: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(car == 1, ids == VOC_CLASSES.index("car"))
 
 
-def test_train_aug_where_the_devkit_has_it_never_holds_validation_images(own_devkit: Path, tmp_path: Path) -> None:
+def test_train_aug_contains_no_validation_images(own_devkit: Path, tmp_path: Path) -> None:
     shutil.copytree(own_devkit / "SegmentationClass", own_devkit / "SegmentationClassAug")
     lists = own_devkit / "ImageSets/Segmentation"
     train, val = ((lists / f"{split}.txt").read_text().split() for split in ("train", "val"))
@@ -160,7 +160,7 @@ def test_a_devkit_in_manual_dir(devkit: Path, tmp_path: Path) -> None:
     assert builder.info.splits["train"].num_examples == TRAIN_IMAGES
 
 
-def test_a_bad_pair_leaves_no_data_set(own_devkit: Path, tmp_path: Path) -> None:
+def test_a_bad_pair_leaves_no_dataset(own_devkit: Path, tmp_path: Path) -> None:
     next(iter((own_devkit / "SegmentationClass").iterdir())).write_bytes(b"no mask")
     builder = tfds.builder("voc_seg", data_dir=tmp_path / "data", config=config(own_devkit))
     with pytest.raises(DevkitError, match="cannot be read as a mask"):
@@ -173,7 +173,7 @@ def test_a_bad_pair_leaves_no_data_set(own_devkit: Path, tmp_path: Path) -> None
     assert (Path(builder.data_dir) / "rejects.jsonl").read_text().count("\n") == 1
 
 
-def test_a_kill_leaves_nothing_that_a_later_run_takes_for_whole(tmp_path: Path) -> None:
+def test_a_killed_conversion_leaves_no_dataset(tmp_path: Path) -> None:
     devkit = tmp_path / "VOC2012"
     write_sample_devkit(devkit, train_images=120, val_images=2)
     program = (
@@ -186,7 +186,7 @@ def test_a_kill_leaves_nothing_that_a_later_run_takes_for_whole(tmp_path: Path) 
     while process.poll() is None and not list((tmp_path / "data").rglob("*.progress")):
         time.sleep(0.02)
     process.kill()
-    assert process.wait() == -signal.SIGKILL  # it was in the middle of a shard
+    assert process.wait() == -signal.SIGKILL  # it was killed while it wrote a shard
     same = VocSegConfig(image_size=300, num_shards=2, devkit=devkit)
     builder = tfds.builder("voc_seg", data_dir=tmp_path / "data", config=same)
     assert not Path(builder.data_dir).exists()
@@ -194,7 +194,7 @@ def test_a_kill_leaves_nothing_that_a_later_run_takes_for_whole(tmp_path: Path) 
     assert builder.info.splits["train"].num_examples == 120
 
 
-def test_show_examples_draws_the_mask_in_vocs_palette(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_show_examples_draws_photo_and_overlay(builder: Builder) -> None:
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
     dataset = builder.as_dataset(split="validation")
@@ -213,7 +213,13 @@ def test_as_dataframe(builder: Builder) -> None:
 
 @pytest.mark.slow
 def test_tfds_build(devkit: Path, tmp_path: Path) -> None:
-    command = [Path(sys.executable).with_name("tfds"), "build", "voc_seg", "--imports", "tfds_voc_seg"]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("tfds"),
+        "build",
+        "voc_seg",
+        "--imports",
+        "tfds_voc_seg",
+    ]
     command += ["--config", "voc2012_128", "--data_dir", tmp_path, "--manual_dir", devkit.parent]
     finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -221,7 +227,7 @@ def test_tfds_build(devkit: Path, tmp_path: Path) -> None:
     assert built.info.splits["train"].num_examples == TRAIN_IMAGES
 
 
-def test_importing_the_package_is_enough_and_loads_no_tensorflow() -> None:
+def test_importing_the_package_registers_the_dataset_without_tensorflow() -> None:
     program = (
         "import sys, tfds_voc_seg, tensorflow_datasets as tfds\n"
         "assert not {'tensorflow', 'apache_beam'} & set(sys.modules)\n"
@@ -231,9 +237,9 @@ def test_importing_the_package_is_enough_and_loads_no_tensorflow() -> None:
     assert finished.stdout.strip() == "tfds_voc_seg.voc_seg_dataset_builder", finished.stderr
 
 
-def test_citation_and_licence_are_there() -> None:
+def test_citation_and_licence_exist() -> None:
     metadata = Builder.get_metadata()
     assert "pascal-voc-2012" in metadata.citation
     assert "Flickr" in metadata.description
-    ((url, info),) = Builder.url_infos.items()  # what `checksums.tsv` registers
+    ((url, info),) = Builder.url_infos.items()  # from `checksums.tsv`
     assert Archive(url, info.size, info.checksum) == VOC2012_ARCHIVE

@@ -1,4 +1,4 @@
-"""The download against a small archive served on localhost."""
+"""The download of a small archive from a server on localhost."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import io
 import re
 import tarfile
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import tensorflow_datasets as tfds
@@ -19,12 +17,25 @@ from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES
 from tfds_voc_seg.download import Archive, DownloadError, fetch_archive
 from tfds_voc_seg.voc_seg_dataset_builder import VocSegConfig
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
 
 class Server:
-    """Serves one file; can be told to stop early or to know no ranges. Notes the ranges asked for."""
+    """Serves one file.
+
+    Attributes:
+        content: content of the file.
+        stop_after: number of bytes after which the server stops; `None` serves the whole file.
+        supports_ranges: whether the server honours the Range header.
+        ranges: the Range headers of the requests, in order.
+    """
 
     def __init__(self) -> None:
-        self.content, self.stop_after, self.knows_ranges = b"", None, True
+        self.content = b""
+        self.stop_after: int | None = None
+        self.supports_ranges = True
         self.ranges: list[str | None] = []
         outer = self
 
@@ -33,7 +44,7 @@ class Server:
                 asked = self.headers.get("Range")
                 outer.ranges.append(asked)
                 start = 0
-                if asked and outer.knows_ranges:
+                if asked and outer.supports_ranges:
                     found = re.fullmatch(r"bytes=(\d+)-", asked)
                     assert found
                     start = int(found[1])
@@ -47,8 +58,6 @@ class Server:
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
-
-    stop_after: int | None
 
     @property
     def archive(self) -> Archive:
@@ -68,9 +77,9 @@ def server(devkit: Path) -> Iterator[Server]:
     server.http.server_close()
 
 
-def test_the_archive_is_unpacked_and_fetched_once(server: Server, devkit: Path, tmp_path: Path) -> None:
+def test_the_archive_is_downloaded_once_and_unpacked(server: Server, devkit: Path, tmp_path: Path) -> None:
     seen: list[int] = []
-    folder = fetch_archive(server.archive, tmp_path, lambda have, size: seen.append(have))
+    folder = fetch_archive(server.archive, tmp_path, lambda downloaded, _: seen.append(downloaded))
     assert seen[-1] == len(server.content)
     original = sorted(path.relative_to(devkit) for path in devkit.rglob("*"))
     assert (
@@ -81,7 +90,7 @@ def test_the_archive_is_unpacked_and_fetched_once(server: Server, devkit: Path, 
     assert len(server.ranges) == 1
 
 
-def test_a_download_that_broke_off_goes_on(server: Server, tmp_path: Path) -> None:
+def test_an_interrupted_download_is_resumed(server: Server, tmp_path: Path) -> None:
     server.stop_after = 100_000
     with pytest.raises(DownloadError, match=r"100,000 of [\d,]+ bytes"):
         fetch_archive(server.archive, tmp_path)
@@ -91,24 +100,24 @@ def test_a_download_that_broke_off_goes_on(server: Server, tmp_path: Path) -> No
     assert server.ranges == [None, "bytes=100000-"]
 
 
-def test_a_server_without_ranges_starts_anew(server: Server, tmp_path: Path) -> None:
-    server.stop_after, server.knows_ranges = 100_000, False
+def test_a_server_without_ranges_sends_the_whole_file_again(server: Server, tmp_path: Path) -> None:
+    server.stop_after, server.supports_ranges = 100_000, False
     with pytest.raises(DownloadError):
         fetch_archive(server.archive, tmp_path)
     server.stop_after = None
     assert fetch_archive(server.archive, tmp_path).is_dir()
 
 
-def test_another_file_than_was_meant_is_refused_before_it_is_unpacked(server: Server, tmp_path: Path) -> None:
-    meant = server.archive
+def test_an_unexpected_file_is_deleted_and_not_unpacked(server: Server, tmp_path: Path) -> None:
+    expected = server.archive
     server.content = server.content[:-1] + b"x"
     with pytest.raises(DownloadError, match="not the expected archive"):
-        fetch_archive(meant, tmp_path)
+        fetch_archive(expected, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["../outside.txt", "/tmp/voc_seg_outside.txt", "VOCdevkit/../../outside.txt"])
-def test_paths_that_leave_the_folder_are_refused(name: str, server: Server, tmp_path: Path) -> None:
+def test_paths_outside_the_folder_are_rejected(name: str, server: Server, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         tar.addfile(tarfile.TarInfo(name), io.BytesIO())
@@ -118,7 +127,7 @@ def test_paths_that_leave_the_folder_are_refused(name: str, server: Server, tmp_
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["devkit.tar"]
 
 
-def test_links_are_refused(server: Server, tmp_path: Path) -> None:
+def test_links_are_rejected(server: Server, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         link = tarfile.TarInfo("link")
@@ -129,13 +138,13 @@ def test_links_are_refused(server: Server, tmp_path: Path) -> None:
         fetch_archive(server.archive, tmp_path)
 
 
-def test_what_is_no_archive_is_refused(server: Server, tmp_path: Path) -> None:
-    server.content = b"no archive" * 100
+def test_a_file_that_is_not_an_archive_is_rejected(server: Server, tmp_path: Path) -> None:
+    server.content = b"not a tar file" * 100
     with pytest.raises(DownloadError, match="cannot be unpacked"):
         fetch_archive(server.archive, tmp_path)
 
 
-def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+def test_an_unreachable_server(tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="or unpack the devkit yourself"):
         fetch_archive(Archive("http://127.0.0.1:9/devkit.tar", 10, "0" * 64), tmp_path)
 

@@ -1,6 +1,8 @@
-"""Overlays and legends show each class in VOC's own colour."""
+"""Overlays and legends show each class in VOC's colour."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -8,19 +10,22 @@ import pytest
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
 from tfds_voc_seg.pictures import CANVAS_COLOUR, class_colour, classes_seen, example_picture, legend, overlay
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 PERSON, DOG, VOID_COLOUR = (192, 128, 128), (64, 0, 128), (224, 224, 192)
 NAMES = ("background", "dog", "person")  # not in VOC's order
 
 
-def _map(*rows: list[int]) -> np.ndarray:
+def _map(*rows: list[int]) -> NDArray[np.uint8]:
     return np.array(rows, np.uint8)
 
 
-def _colours(picture: np.ndarray) -> set[tuple[int, ...]]:
+def _colours(picture: NDArray[np.uint8]) -> set[tuple[int, ...]]:
     return {tuple(colour) for colour in picture.reshape(-1, 3).tolist()}
 
 
-def test_a_class_keeps_vocs_colour_whatever_its_channel() -> None:
+def test_the_colour_of_a_class_does_not_depend_on_its_channel() -> None:
     image = np.full((1, 3, 3), 100, np.uint8)
     for names, channels in (
         (NAMES, [0, 1, 2]),
@@ -34,13 +39,13 @@ def test_a_class_keeps_vocs_colour_whatever_its_channel() -> None:
     assert class_colour("void") == VOID_COLOUR
 
 
-def test_alpha_mixes_photo_and_colour() -> None:
+def test_alpha_blends_photo_and_colour() -> None:
     image = np.full((1, 1, 3), (100, 10, 255), np.uint8)
     classes = _map([2])
     assert overlay(image, classes, NAMES, alpha=0)[0, 0].tolist() == [100, 10, 255]
-    assert overlay(image, classes, NAMES)[0, 0].tolist() == [146, 69, 192]  # halves, rounded to even
+    assert overlay(image, classes, NAMES)[0, 0].tolist() == [146, 69, 192]  # the means, rounded to even
     assert overlay(image, classes, NAMES, alpha=1)[0, 0].tolist() == list(PERSON)
-    assert image[0, 0].tolist() == [100, 10, 255]  # left as it was
+    assert image[0, 0].tolist() == [100, 10, 255]  # the input is unchanged
 
 
 def test_void_is_hatched() -> None:
@@ -54,7 +59,7 @@ def test_void_is_hatched() -> None:
     assert striped.any(axis=1).all()
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_invalid_arguments_are_rejected() -> None:
     image = np.zeros((1, 2, 3), np.uint8)
     with pytest.raises(ValueError, match="do not match"):
         overlay(image, _map([0]), NAMES)
@@ -78,15 +83,15 @@ def test_the_legend_shows_the_colours_of_its_names() -> None:
     assert DOG not in _colours(legend(["background", "person"], 400))
 
 
-def test_the_legend_takes_the_rows_that_it_needs() -> None:
+def test_the_legend_has_as_many_rows_as_it_needs() -> None:
     one, many = legend(["dog"], 520), legend([*VOC_CLASSES, "void"], 520)
     assert many.shape[1] == 520
     assert many.shape[0] > 2 * one.shape[0]
     assert {class_colour(name) for name in (*VOC_CLASSES[1:], "void")} <= _colours(many)
-    narrow = legend([*VOC_CLASSES, "void"], 130)  # a name a row
+    narrow = legend([*VOC_CLASSES, "void"], 130)  # one name per row
     assert {class_colour(name) for name in (*VOC_CLASSES[1:], "void")} <= _colours(narrow)
     alone = legend(["background"], 520)
-    assert len(_colours(alone)) > 1  # it says so
+    assert len(_colours(alone)) > 1  # it contains the text "background only"
 
 
 @pytest.mark.parametrize(("size", "panel"), [(300, 300), (256, 256), (128, 256), (32, 256), (100, 300)])

@@ -1,4 +1,4 @@
-"""TFDS's own checks of a dataset builder, on a drawn devkit in place of stored dummy data."""
+"""TFDS's own checks of a dataset builder, with a drawn devkit instead of stored dummy data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class VocSegTest(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = voc_seg_dataset_builder.Builder
     BUILDER_CONFIG_NAMES_TO_TEST = ("voc2012_128", "voc2012_original")
     SPLITS = {"train": 5, "validation": 2}  # noqa: RUF012 (TFDS's own form)
-    SKIP_CHECKSUMS = True  # nothing is downloaded: the devkit lies in `manual_dir`
+    SKIP_CHECKSUMS = True  # nothing is downloaded: the devkit is in `manual_dir`
 
     @classmethod
     def setUpClass(cls) -> None:

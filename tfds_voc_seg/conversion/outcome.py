@@ -57,8 +57,7 @@ def finish_conversion(
 
     Raises:
         ConversionError: a file is missing, or its number of records differs from what its worker reported.
-        DevkitError: there are bad pairs, and the configuration does not allow any or allows fewer; or a split has no
-            record.
+        DevkitError: there are more bad pairs than the configuration allows, or a split has no record.
     """
     reports = {split: _finish_split(listings[split], shards[split]) for split in listings}
     rejected = [(split, problem) for split, report in reports.items() for problem in report.rejected]

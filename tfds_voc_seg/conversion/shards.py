@@ -1,4 +1,4 @@
-"""Plans the shards of a split: which file holds which pairs."""
+"""Plans the shards of a split: which file contains which pairs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Shard:
 
     Attributes:
         path: path of the file.
-        pairs: the pairs that the file holds, in order.
+        pairs: the pairs that the file contains, in order.
         file_format: TFDS's name of the format, `tfrecord` or `array_record`.
     """
 

@@ -1,12 +1,12 @@
-"""The option lists of docs/beam.md against Beam's own parser."""
+"""Beam's own parser accepts the options that docs/beam.md lists."""
 
 from __future__ import annotations
 
 import ast
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from apache_beam.options import pipeline_options as beam_options
@@ -14,9 +14,12 @@ from apache_beam.options.pipeline_options_validator import PipelineOptionsValida
 
 from pipeline.config.loading import load_config
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 PAGE = Path(__file__).parents[3] / "docs/beam.md"
 DASK = "Dask"
-REMOTE = {
+REMOTE: dict[str, dict[str, object]] = {
     "Dataflow": {
         "runner": "DataflowRunner",
         "project": "my-project",
@@ -47,7 +50,7 @@ REMOTE = {
 
 
 def blocks() -> Iterator[tuple[str, str, str]]:
-    """Section, language and text of each fenced block."""
+    """Yields section, language and text of each fenced block."""
     for section in PAGE.read_text().split("\n## ")[1:]:
         title = section.partition("\n")[0]
         for language, text in re.findall(r"^```(\w+)\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL):
@@ -55,22 +58,23 @@ def blocks() -> Iterator[tuple[str, str, str]]:
 
 
 def beam_args(language: str, text: str) -> list[str]:
-    """What a reader who copies the block hands to Beam."""
+    """Returns the Beam options of a documented command or call."""
     if language == "bash":
         command = shlex.split(text)
         assert command[:3] == ["vocseg", "run", "--set"]
         return load_config("demo", overrides=command[3:]).beam.args
     calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
     (options,) = [call for call in calls if getattr(call.func, "id", "") == "PipelineOptions"]
-    return ast.literal_eval(options.args[0])
+    args: list[str] = ast.literal_eval(options.args[0])
+    return args
 
 
 DOCUMENTED = [(title, language, beam_args(language, text)) for title, language, text in blocks()]
 
 
-def parsed(args: list[str]) -> dict[str, object]:
-    """The options' values; an option that Beam would drop with a mere warning is an error."""
-    options = beam_options.PipelineOptions(args).get_all_options(retain_unknown_options=True)
+def parse(args: list[str]) -> dict[str, object]:
+    """Returns the values of the options; raises ValueError for an unknown option, which Beam ignores with a warning."""
+    options: dict[str, object] = beam_options.PipelineOptions(args).get_all_options(retain_unknown_options=True)
     known = beam_options.PipelineOptions([]).get_all_options()
     unknown = sorted(set(options) - set(known))
     if unknown:
@@ -78,36 +82,42 @@ def parsed(args: list[str]) -> dict[str, object]:
     return options
 
 
-@pytest.mark.parametrize(("title", "language", "args"), DOCUMENTED, ids=[f"{d[0]}-{d[1]}" for d in DOCUMENTED])
-def test_beam_knows_every_documented_option(title: str, language: str, args: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("title", "args"),
+    [(title, args) for title, _, args in DOCUMENTED],
+    ids=[f"{title}-{language}" for title, language, _ in DOCUMENTED],
+)
+def test_beam_knows_every_documented_option(title: str, args: list[str]) -> None:
     if title == DASK:
         pytest.importorskip("dask")
         import apache_beam.runners.dask.dask_runner  # noqa: F401 (registers its options)
-    options = parsed(args)
-    assert options.items() >= REMOTE.get(title, {}).items()
+    expected: dict[str, object] = REMOTE.get(title, {})
+    assert parse(args).items() >= expected.items()
 
 
-def test_both_doors_are_documented_for_the_remote_engines() -> None:
+def test_pipeline_and_dataset_options_are_documented_for_the_remote_engines() -> None:
     assert {(title, language) for title, language, _ in DOCUMENTED} >= {
         (title, language) for title in REMOTE for language in ("bash", "python")
     }
 
 
 @pytest.mark.parametrize("wrong", ["--flink_masters=http://flink.example:8081", "--no_such_option"])
-def test_an_unknown_option_is_found(wrong: str) -> None:
+def test_an_unknown_option_is_an_error(wrong: str) -> None:
     with pytest.raises(ValueError, match="Beam knows no option"):
-        parsed(["--runner=FlinkRunner", wrong])
+        parse(["--runner=FlinkRunner", wrong])
 
 
-def test_a_wrong_value_is_found() -> None:
+def test_a_wrong_value_is_an_error() -> None:
     with pytest.raises(SystemExit):
-        parsed(["--runner=FlinkRunner", "--flink_version=0.1"])
+        parse(["--runner=FlinkRunner", "--flink_version=0.1"])
 
 
 @pytest.mark.parametrize(
     "args", [args for title, _, args in DOCUMENTED if title in REMOTE], ids=lambda args: args[0].partition("=")[2]
 )
-def test_beam_has_no_objection_to_the_remote_engines_options(args: list[str]) -> None:
-    options = beam_options.PipelineOptions([*args, "--dry_run=true"])  # or else it asks for the bucket over the network
-    runner = type(args[0].partition("=")[2], (), {})()  # the validator asks for the runner's name alone
+def test_beam_validates_the_options_of_the_remote_engines(args: list[str]) -> None:
+    options = beam_options.PipelineOptions(
+        [*args, "--dry_run=true"]
+    )  # without it, the validator looks up the bucket over the network
+    runner = type(args[0].partition("=")[2], (), {})()  # the validator uses only the name of the runner's class
     assert PipelineOptionsValidator(options, runner).validate() == []

@@ -30,7 +30,7 @@ def test_every_pair_is_in_exactly_one_shard(count: int, num_shards: int, seed: i
     assert shards == plan_shards(pairs, shard_template(Path("folder"), "train"), config)
 
 
-def test_the_records_are_the_pairs_in_the_planned_order(devkit: Path, tmp_path: Path) -> None:
+def test_the_records_are_in_the_planned_order(devkit: Path, tmp_path: Path) -> None:
     job = Job(devkit, tmp_path / "out", num_shards=3)
     reports = job.finish()
     for split, report in reports.items():
@@ -39,7 +39,9 @@ def test_the_records_are_the_pairs_in_the_planned_order(devkit: Path, tmp_path: 
         assert report.shard_lengths == tuple(len(shard.pairs) for shard in job.shards[split])
         assert (report.rejected, report.dropped) == ((), 0)
         files = [Path(shard.path) for shard in job.shards[split]]
-        assert report.num_bytes == sum(file.stat().st_size for file in files) - 16 * len(planned)  # TFRecord's framing
+        assert report.num_bytes == sum(file.stat().st_size for file in files) - 16 * len(
+            planned
+        )  # TFRecord adds 16 bytes per record
     assert sorted(path.name for path in job.folder.iterdir()) == [
         f"voc_seg-{split}.tfrecord-{index:05d}-of-00003" for split in ("train", "val") for index in range(3)
     ]
@@ -53,16 +55,16 @@ def test_the_same_seed_writes_the_same_bytes(devkit: Path, tmp_path: Path) -> No
     assert contents[0] == contents[1] != contents[2]
 
 
-def _spoil(devkit: Path) -> tuple[str, str]:
-    """Makes two of the four train images bad: one in its list, one in its mask."""
+def _damage_two_pairs(devkit: Path) -> tuple[str, str]:
+    """Deletes the photo of one of the four train images and damages the mask of another; returns their ids."""
     pairs = read_splits(devkit)["train"].pairs
     Path(pairs[0].photo).unlink()
     Path(pairs[1].mask).write_bytes(b"no mask")
     return pairs[0].image_id, pairs[1].image_id
 
 
-def test_bad_pairs_fail_the_job_with_all_of_them_listed(own_devkit: Path, tmp_path: Path) -> None:
-    bad = _spoil(own_devkit)
+def test_bad_pairs_fail_the_conversion_with_a_list_of_all(own_devkit: Path, tmp_path: Path) -> None:
+    bad = _damage_two_pairs(own_devkit)
     job = Job(own_devkit, tmp_path / "out")
     with pytest.raises(DevkitError, match=r"2 problem\(s\) with the devkit's pairs; fix them") as caught:
         job.finish()
@@ -72,8 +74,8 @@ def test_bad_pairs_fail_the_job_with_all_of_them_listed(own_devkit: Path, tmp_pa
     assert all(set(reject) == {"split", "image_id", "file", "what", "advice"} for reject in rejects)
 
 
-def test_bad_pairs_can_be_left_out(own_devkit: Path, tmp_path: Path) -> None:
-    bad = _spoil(own_devkit)
+def test_bad_pairs_can_be_skipped(own_devkit: Path, tmp_path: Path) -> None:
+    bad = _damage_two_pairs(own_devkit)
     job = Job(own_devkit, tmp_path / "out", on_bad_pair="skip", max_bad_fraction=0.5)
     report = job.finish()["train"]
     listed = (own_devkit / "ImageSets/Segmentation/train.txt").read_text().split()
@@ -82,14 +84,14 @@ def test_bad_pairs_can_be_left_out(own_devkit: Path, tmp_path: Path) -> None:
     assert sum(report.shard_lengths) == 2
 
 
-def test_too_many_bad_pairs_fail_all_the_same(own_devkit: Path, tmp_path: Path) -> None:
-    _spoil(own_devkit)
+def test_too_many_bad_pairs_fail_the_conversion(own_devkit: Path, tmp_path: Path) -> None:
+    _damage_two_pairs(own_devkit)
     job = Job(own_devkit, tmp_path / "out", on_bad_pair="skip", max_bad_fraction=0.4)
     with pytest.raises(DevkitError, match=r"2 of 4 images of split 'train' are bad, more than max_bad_fraction 0\.4"):
         job.finish()
 
 
-def test_a_missing_or_short_file_fails_the_job(devkit: Path, tmp_path: Path) -> None:
+def test_a_missing_or_short_file_fails_the_conversion(devkit: Path, tmp_path: Path) -> None:
     job = Job(devkit, tmp_path / "out", num_shards=2)
     first = Path(job.shards["train"][0].path)
     with tf.io.TFRecordWriter(str(first)) as writer:
@@ -110,7 +112,7 @@ def test_progress_counts_finished_and_unfinished_shards(devkit: Path, tmp_path: 
     assert count_converted_pairs(shards) == 3 + len(shards[1].pairs)
 
 
-def test_threads_are_refused_with_the_reason(devkit: Path, tmp_path: Path) -> None:
+def test_multi_threading_is_rejected(devkit: Path, tmp_path: Path) -> None:
     threads = (*BEAM_ARGS, "--direct_running_mode=multi_threading", "--direct_num_workers=2")
     with pytest.raises(ConversionError, match="multi_threading silently loses records; use multi_proc"):
         Job(devkit, tmp_path / "out", beam_args=threads)

@@ -1,4 +1,4 @@
-"""Boxes: from the annotations' XML through a record and back."""
+"""Boxes are read from the annotations, written to records and decoded again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OBJECT = """<object><name>{name}</name>{marks}<bndbox><xmin>{xmin}</xmin><ymin>{
 
 
 def annotated(folder: Path, *objects: dict[str, Any]) -> Pair:
-    """A pair whose annotation holds the objects; photo and mask are not there."""
+    """Returns a pair whose annotation contains the objects; its photo and mask do not exist."""
     pair = pair_of(folder, "one")
     Path(pair.annotation).parent.mkdir(parents=True, exist_ok=True)
     texts = [
@@ -42,13 +42,13 @@ def annotated(folder: Path, *objects: dict[str, Any]) -> Pair:
     return pair
 
 
-def test_a_box_begins_at_one_and_includes_its_last_pixels(tmp_path: Path) -> None:
+def test_boxes_are_one_based_and_include_their_last_pixels(tmp_path: Path) -> None:
     pair = annotated(tmp_path, {"xmin": 11, "ymin": 6, "xmax": 20, "ymax": 10}, {"xmin": 0, "ymin": "1.5", "xmax": 21})
     objects = read_objects(pair, ["dog"], height=10, width=20)
     np.testing.assert_allclose(objects["bbox"], [[0.5, 0.5, 1.0, 1.0], [0.05, 0.0, 0.9, 1.0]])
 
 
-def test_classes_and_marks(tmp_path: Path) -> None:
+def test_classes_and_flags(tmp_path: Path) -> None:
     marks = "<truncated>1</truncated><difficult>0</difficult>"
     pair = annotated(
         tmp_path, {"name": "cat"}, {"name": "person"}, {"marks": marks}, {"marks": "<difficult>1</difficult>"}
@@ -74,19 +74,19 @@ def test_no_object_of_the_classes(tmp_path: Path) -> None:
         ({"ymin": "nan"}, "has no area"),
     ],
 )
-def test_damaged_annotations_are_named(tmp_path: Path, wrong: dict[str, Any], what: str) -> None:
+def test_invalid_annotations_are_reported(tmp_path: Path, wrong: dict[str, Any], what: str) -> None:
     with pytest.raises(PairError, match=what):
         read_objects(annotated(tmp_path, wrong), ["dog"], 10, 10)
 
 
-def test_what_is_no_xml_is_named(tmp_path: Path) -> None:
+def test_invalid_xml_is_reported(tmp_path: Path) -> None:
     pair = annotated(tmp_path)
     Path(pair.annotation).write_text("<annotation>")
     with pytest.raises(PairError, match=r"one\.xml cannot be read as XML"):
         read_objects(pair, ["dog"], 10, 10)
 
 
-def test_records_with_boxes_decode_by_tfds_and_by_our_decoder(devkit: Path) -> None:
+def test_tfds_and_our_decoder_decode_records_with_boxes(devkit: Path) -> None:
     config = RecordConfig(32, CLASSES, boxes=True)
     encode, features = PairEncoder(config), record_features(config)
     for pair in read_splits(devkit)["val"].pairs:
@@ -97,7 +97,7 @@ def test_records_with_boxes_decode_by_tfds_and_by_our_decoder(devkit: Path) -> N
         np.testing.assert_array_equal(by_tfds["label"], labels)
         np.testing.assert_array_equal(by_tfds["difficult"], difficult)
 
-        # Against the devkit's own instance masks: each box holds its object's pixels, and touches them on all sides.
+        # Compared with the devkit's instance masks: each box contains the pixels of its object and fits them tightly.
         instances = np.asarray(Image.open(devkit / "SegmentationObject" / f"{pair.image_id}.png"))
         root = ElementTree.parse(pair.annotation).getroot()
         assert [config.class_names[label] for label in labels] == [name.text for name in root.iterfind("object/name")]
@@ -105,14 +105,14 @@ def test_records_with_boxes_decode_by_tfds_and_by_our_decoder(devkit: Path) -> N
             rows, columns = np.nonzero(instances == number)
             height, width = instances.shape
             top, left, bottom, right = box * [height, width, height, width]
-            border = 3  # void round the object
+            border = 3  # pixels of void around the object
             assert top - 0.01 <= rows.min() <= top + border
             assert left - 0.01 <= columns.min() <= left + border
             assert bottom - border <= rows.max() + 1 <= bottom + 0.01
             assert right - border <= columns.max() + 1 <= right + 0.01
 
 
-def test_records_without_boxes_stay_as_they_were(devkit: Path) -> None:
+def test_boxes_do_not_change_the_other_features(devkit: Path) -> None:
     pair = read_splits(devkit)["val"].pairs[0]
     without = PairEncoder(RecordConfig(32, CLASSES))(pair)
     example = tf.train.Example.FromString(PairEncoder(RecordConfig(32, CLASSES, boxes=True))(pair))
@@ -134,7 +134,7 @@ def test_the_dataset_with_boxes(own_devkit: Path, tmp_path: Path) -> None:
 def test_images_without_an_annotation_are_reported(own_devkit: Path, tmp_path: Path) -> None:
     missing = next((own_devkit / "Annotations").iterdir())
     missing.unlink()
-    settings = {"image_size": 32, "classes": CLASSES, "devkit": own_devkit, "num_shards": 1}
+    settings: dict[str, Any] = {"image_size": 32, "classes": CLASSES, "devkit": own_devkit, "num_shards": 1}
     for boxes, data_dir in ((True, "stopped"), (False, "without")):
         builder = tfds.builder("voc_seg", data_dir=tmp_path / data_dir, config=VocSegConfig(boxes=boxes, **settings))
         if boxes:
@@ -149,7 +149,7 @@ def test_images_without_an_annotation_are_reported(own_devkit: Path, tmp_path: P
     assert json.loads(rejected)["image_id"] == missing.stem
 
 
-def test_a_changed_annotation_is_a_changed_devkit_where_boxes_count(own_devkit: Path) -> None:
+def test_annotations_change_the_fingerprint_only_with_boxes(own_devkit: Path) -> None:
     before = [fingerprint(own_devkit, boxes=boxes) for boxes in (False, True)]
     assert len(set(before)) == 2
     annotation = next((own_devkit / "Annotations").iterdir())

@@ -1,12 +1,12 @@
-"""Every way in which a pair can be bad is found and named, with the file and what to do."""
+"""Each kind of bad pair is reported with its file and advice."""
 
 from __future__ import annotations
 
 import io
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,6 +16,9 @@ from tfds_voc_seg.devkit.folders import Pair, PairError
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.encoding import PairEncoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _mask(pair: Pair) -> Image.Image:
@@ -35,7 +38,7 @@ def _save_values(pair: Pair, *values: int) -> None:
 
 
 def _png_header(width: int, height: int) -> bytes:
-    """A PNG of a few hundred bytes that says it is huge."""
+    """Returns a PNG file of a few hundred bytes whose header declares a huge image."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -68,11 +71,11 @@ def _pdf_as_photo(pair: Pair) -> None:
     Path(pair.photo).write_bytes(buffer.getvalue())
 
 
-def _photo_that_is_a_bomb(pair: Pair) -> None:
+def _decompression_bomb_as_photo(pair: Pair) -> None:
     Path(pair.photo).write_bytes(_png_header(60_000, 60_000))
 
 
-def _mask_that_is_a_bomb(pair: Pair) -> None:
+def _decompression_bomb_as_mask(pair: Pair) -> None:
     Path(pair.mask).write_bytes(_png_header(60_000, 60_000))
 
 
@@ -113,14 +116,14 @@ def _mask_with_many_unknown_values(pair: Pair) -> None:
 
 
 def _mask_with_luminance(pair: Pair) -> None:
-    _mask(pair).convert("L").save(pair.mask)  # colours turned to grey
+    _mask(pair).convert("L").save(pair.mask)  # the colours as grey values
 
 
 def _wider_mask(pair: Pair) -> None:
     _mask(pair).resize((_mask(pair).width + 1, _mask(pair).height)).save(pair.mask)
 
 
-def _turned_mask(pair: Pair) -> None:
+def _rotated_mask(pair: Pair) -> None:
     Image.new("P", (_mask(pair).height + 3, _mask(pair).width)).save(pair.mask)
 
 
@@ -135,9 +138,9 @@ BAD: list[tuple[Callable[[Pair], None], str, str]] = [
     (_photo_without_its_end, "photo", "cannot be decoded as a photo"),
     (_photo_of_zeros, "photo", "cannot be decoded as a photo"),
     (_pdf_as_photo, "photo", "cannot be decoded as a photo"),
-    (_photo_that_is_a_bomb, "photo", "has more than 50,000,000 pixels"),
+    (_decompression_bomb_as_photo, "photo", "has more than 50,000,000 pixels"),
     (_large_photo, "photo", "has more than 50,000,000 pixels"),
-    (_mask_that_is_a_bomb, "mask", "has more than 50,000,000 pixels"),
+    (_decompression_bomb_as_mask, "mask", "has more than 50,000,000 pixels"),
     (_text_as_mask, "mask", "cannot be read as a mask"),
     (_mask_cut_in_half, "mask", "cannot be read as a mask"),
     (_rgb_mask, "mask", "is a mask in mode RGB, not P or L; masks are palette-mode (P) or grey (L) PNG"),
@@ -148,14 +151,14 @@ BAD: list[tuple[Callable[[Pair], None], str, str]] = [
     (_mask_with_many_unknown_values, "mask", "contains the values 30, 31, 32, 33, 34, 35, 36, 37, …"),
     (_mask_with_luminance, "mask", "contains the values "),
     (_wider_mask, "mask", "pixels but its photo is"),
-    (_turned_mask, "mask", "pixels but its photo is"),
+    (_rotated_mask, "mask", "pixels but its photo is"),
     (_void_mask, "mask", "contains only void pixels; label it or remove the id from the list"),
 ]
 
 
-@pytest.mark.parametrize(("damage", "culprit", "message"), BAD, ids=[damage.__name__ for damage, _, _ in BAD])
-def test_a_bad_pair_is_named(
-    damage: Callable[[Pair], None], culprit: str, message: str, own_devkit: Path, recwarn: pytest.WarningsRecorder
+@pytest.mark.parametrize(("damage", "damaged", "message"), BAD, ids=[damage.__name__ for damage, _, _ in BAD])
+def test_a_bad_pair_is_reported(
+    damage: Callable[[Pair], None], damaged: str, message: str, own_devkit: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
     pair = read_splits(own_devkit)["train"].pairs[0]
     damage(pair)
@@ -163,19 +166,19 @@ def test_a_bad_pair_is_named(
         PairEncoder(RecordConfig(32, ("car",)))(pair)
     (problem,) = caught.value.problems
     assert problem.image_id == pair.image_id
-    assert problem.file == getattr(pair, culprit)
+    assert problem.file == getattr(pair, damaged)
     assert message in f"{problem.what}; {problem.advice}"
     assert problem.advice
     assert not [warning for warning in recwarn if "DecompressionBomb" in str(warning.category)]
 
 
-def test_odd_but_good_pairs_are_taken(own_devkit: Path) -> None:
+def test_unusual_but_valid_pairs_are_accepted(own_devkit: Path) -> None:
     encoder = PairEncoder(RecordConfig(32, ("car",)))
     pairs = read_splits(own_devkit)["train"].pairs
     _mask(pairs[0]).point(lambda value: value, "L").save(pairs[0].mask)  # the same ids in a grey PNG
     with Image.open(pairs[1].photo) as photo:
         photo.convert("L").save(pairs[1].photo)  # a grey photo
     with Image.open(pairs[2].photo) as photo:
-        photo.save(pairs[2].photo, "PNG")  # a PNG that is called .jpg
+        photo.save(pairs[2].photo, "PNG")  # a PNG with the suffix .jpg
     for pair in pairs[:3]:
         assert encoder(pair)

@@ -10,7 +10,7 @@ from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
 
 
-def test_finds_the_devkit_from_its_parents(own_devkit: Path) -> None:
+def test_a_devkit_is_found_from_its_parent_folders(own_devkit: Path) -> None:
     nested = own_devkit.parent / "root" / "VOCdevkit" / "VOC2012"
     nested.parent.mkdir(parents=True)
     own_devkit.rename(nested)
@@ -18,19 +18,19 @@ def test_finds_the_devkit_from_its_parents(own_devkit: Path) -> None:
         assert find_devkit(start) == nested
 
 
-def test_a_folder_that_is_no_devkit(tmp_path: Path) -> None:
+def test_another_folder_is_not_a_devkit(tmp_path: Path) -> None:
     with pytest.raises(DevkitError, match=r"is not a VOC devkit: it has no JPEGImages.*Use the folder that contains"):
         find_devkit(tmp_path)
 
 
-def test_pairs_come_in_the_lists_order(devkit: Path) -> None:
+def test_pairs_are_in_the_order_of_the_list(devkit: Path) -> None:
     pairs = read_splits(devkit)["val"].pairs
     ids = (devkit / "ImageSets/Segmentation/val.txt").read_text().split()
     assert [pair.image_id for pair in pairs] == ids
     assert all(Path(pair.photo).is_file() and Path(pair.mask).is_file() for pair in pairs)
 
 
-def test_problems_of_a_list_are_named_and_the_rest_is_kept(own_devkit: Path) -> None:
+def test_problems_of_a_list_are_reported_and_valid_pairs_kept(own_devkit: Path) -> None:
     photo, mask = (sorted((own_devkit / folder).iterdir()) for folder in ("JPEGImages", "SegmentationClass"))
     photo[0].unlink()
     mask[1].write_bytes(b"")
@@ -50,7 +50,7 @@ def test_problems_of_a_list_are_named_and_the_rest_is_kept(own_devkit: Path) -> 
         f"{val_id}: {list_file} lists an image that val.txt also lists",
     ]
     assert [pair.image_id for pair in listings["train"].pairs] == [photo[3].stem]
-    assert val_id in [pair.image_id for pair in listings["val"].pairs]  # validation images stay validation images
+    assert val_id in [pair.image_id for pair in listings["val"].pairs]  # an image in both lists stays in val
 
 
 @pytest.mark.parametrize(("content", "problem"), [(None, "is missing"), ("", "is empty")])
@@ -63,7 +63,7 @@ def test_a_missing_or_empty_list(own_devkit: Path, content: str | None, problem:
         read_splits(own_devkit)
 
 
-def test_a_list_that_is_no_text(own_devkit: Path) -> None:
+def test_a_list_that_is_not_a_text_file(own_devkit: Path) -> None:
     (own_devkit / "ImageSets/Segmentation/val.txt").write_bytes(b"\xff\xfe\x00bad")
     with pytest.raises(DevkitError, match=r"val\.txt is not a text file"):
         read_splits(own_devkit)
@@ -87,7 +87,7 @@ def test_the_fingerprint_changes_when_an_image_changes_split(own_devkit: Path) -
     assert fingerprint(own_devkit) != before
 
 
-def test_the_fingerprint_covers_sbds_masks_where_they_train(own_devkit: Path) -> None:
+def test_the_fingerprint_includes_sbds_masks_if_they_are_used(own_devkit: Path) -> None:
     (own_devkit / "SegmentationClassAug").mkdir()
     lists = own_devkit / "ImageSets/Segmentation"
     (lists / "train_aug.txt").write_text((lists / "train.txt").read_text())

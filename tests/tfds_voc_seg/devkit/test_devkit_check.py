@@ -1,9 +1,10 @@
-"""The check reads everything, counts what is good and names what is not."""
+"""The check reads every pair, counts the valid ones and reports the others."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,8 +16,11 @@ from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def _counts(**pixels: int) -> np.ndarray:
+
+def _counts(**pixels: int) -> NDArray[np.int64]:
     counts = np.zeros(256, np.int64)
     for name, number in pixels.items():
         counts[VOID if name == "void" else VOC_CLASSES.index(name)] = number
@@ -33,7 +37,7 @@ def test_a_clean_devkit(devkit: Path) -> None:
         ("train", TRAIN_IMAGES),
         ("val", VAL_IMAGES),
     ]
-    # Counted anew, from the files.
+    # Counted independently, from the files.
     masks = []
     for pair in read_splits(devkit)["train"].pairs:
         with Image.open(pair.mask) as image:
@@ -50,24 +54,26 @@ def test_a_clean_devkit(devkit: Path) -> None:
     assert [size.width * size.height for size in sizes if size] == [areas[0], areas[(len(areas) - 1) // 2], areas[-1]]
 
 
-def test_a_summary_worked_out_by_hand() -> None:
+def test_a_summary_against_values_computed_by_hand() -> None:
     summary = summarize(
         [PhotoSize(10, 10), PhotoSize(5, 4), PhotoSize(6, 5)],
         [_counts(background=60, dog=20, void=20), _counts(background=20), _counts(dog=10, void=20)],
     )
     assert (summary.smallest, summary.median, summary.largest) == (PhotoSize(5, 4), PhotoSize(6, 5), PhotoSize(10, 10))
     assert summary.void_share == pytest.approx(40 / 150)
-    found = {count.name: (count.images, count.pixel_share) for count in summary.classes if count.images}
-    assert found == {"background": (2, pytest.approx(80 / 110)), "dog": (2, pytest.approx(30 / 110))}
+    found = {count.name: count for count in summary.classes if count.images}
+    assert {name: count.images for name, count in found.items()} == {"background": 2, "dog": 2}
+    assert found["background"].pixel_share == pytest.approx(80 / 110)
+    assert found["dog"].pixel_share == pytest.approx(30 / 110)
 
 
-def test_a_summary_of_nothing() -> None:
+def test_a_summary_of_no_images() -> None:
     summary = summarize([], [])
     assert (summary.images, summary.void_share, summary.smallest, summary.largest) == (0, 0, None, None)
     assert all((count.images, count.pixel_share) == (0, 0) for count in summary.classes)
 
 
-def test_all_problems_are_collected_and_their_images_not_counted(own_devkit: Path) -> None:
+def test_all_problems_are_reported_and_their_images_not_counted(own_devkit: Path) -> None:
     train, val = (listing.pairs for listing in read_splits(own_devkit).values())
     Path(train[0].photo).unlink()  # a problem of the list
     with Image.open(train[1].mask) as mask:
@@ -79,7 +85,7 @@ def test_all_problems_are_collected_and_their_images_not_counted(own_devkit: Pat
     def advance(now: int, total: int) -> None:
         nonlocal done
         done = now
-        assert total == 5  # the pairs whose files are there
+        assert total == 5  # the pairs whose files exist
 
     report = check_devkit(own_devkit, on_pair=advance)
     assert done == 5
@@ -96,7 +102,7 @@ def test_all_problems_are_collected_and_their_images_not_counted(own_devkit: Pat
     ]
 
 
-def test_the_splits_asked_for(devkit: Path, own_devkit: Path) -> None:
+def test_only_the_requested_splits_are_checked(devkit: Path, own_devkit: Path) -> None:
     assert [split.split for split in check_devkit(devkit, ["val"]).splits] == ["val"]
     (own_devkit / "ImageSets/Segmentation/val.txt").write_text("\n")
     with pytest.raises(DevkitError, match=r"val\.txt is empty"):
@@ -105,4 +111,4 @@ def test_the_splits_asked_for(devkit: Path, own_devkit: Path) -> None:
 
 def test_a_report_is_frozen(devkit: Path) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        check_devkit(devkit, ["val"]).devkit = ""  # type: ignore[misc]
+        check_devkit(devkit, ["val"]).devkit = ""  # type: ignore[misc]  # the assignment that must fail

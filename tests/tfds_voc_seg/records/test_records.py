@@ -1,9 +1,9 @@
-"""The record contract: what is encoded comes back, through TFDS alone and through the faster decoder."""
+"""Records decode to the encoded tensors, with TFDS and with the faster decoder of this package."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis.strategies as st
 import numpy as np
@@ -23,11 +23,16 @@ from tfds_voc_seg.records.decoding import class_map_from_one_hot, parse_backgrou
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.records.features import record_features
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
 PERSON_DOG = RecordConfig(32, ("person", "dog"))
 MASK_VALUES = st.sampled_from([*range(21), VOID])
 
 
-def masks(min_side: int = 1, max_side: int = 40) -> st.SearchStrategy[np.ndarray]:
+def masks(min_side: int = 1, max_side: int = 40) -> st.SearchStrategy[NDArray[np.uint8]]:
     sides = st.integers(min_side, max_side)
     return st.tuples(sides, sides).flatmap(lambda shape: st_numpy.arrays(np.uint8, shape, elements=MASK_VALUES))
 
@@ -46,7 +51,7 @@ def record_configs(draw: st.DrawFn) -> RecordConfig:
 
 @settings(max_examples=40, deadline=None)
 @given(mask=masks(), config=record_configs(), seed=st.integers(0, 2**32 - 1))
-def test_a_record_decodes_to_what_was_encoded(mask: np.ndarray, config: RecordConfig, seed: int) -> None:
+def test_a_record_decodes_to_what_was_encoded(mask: NDArray[np.uint8], config: RecordConfig, seed: int) -> None:
     photo = np.random.default_rng(seed).integers(0, 256, (*mask.shape, 3), dtype=np.uint8)
     features, channels = record_features(config), len(config.class_names)
     serialized = PairEncoder(config).serialize(photo, mask, "2007_000033")
@@ -56,7 +61,7 @@ def test_a_record_decodes_to_what_was_encoded(mask: np.ndarray, config: RecordCo
     np.testing.assert_array_equal(by_tfds["image"], image)
     np.testing.assert_array_equal(by_tfds["segmentation_mask"], one_hot)
 
-    # The mask, worked out anew: nearest neighbour at pixel centres, then the classes by name.
+    # The expected mask, computed independently: nearest neighbour at pixel centres, then the classes by name.
     sides = [(side, config.image_size or side) for side in mask.shape]
     rows, columns = ([int(Fraction(2 * i + 1, 2 * size) * side) for i in range(size)] for side, size in sides)
     nearest = mask[np.ix_(rows, columns)]
@@ -90,20 +95,20 @@ def test_a_record_decodes_to_what_was_encoded(mask: np.ndarray, config: RecordCo
 
 @settings(max_examples=30, deadline=None)
 @given(mask=masks(), size=st.integers(1, 50))
-def test_resizing_a_mask_invents_no_class(mask: np.ndarray, size: int) -> None:
+def test_resizing_a_mask_creates_no_class(mask: NDArray[np.uint8], size: int) -> None:
     resized = resize_class_map(mask, size)
     assert resized.shape == (size, size)
     assert set(np.unique(resized)) <= set(np.unique(mask))
 
 
-def test_png_records_hold_the_very_pixels_that_a_served_model_sees(devkit: Path) -> None:
+def test_png_records_contain_the_pixels_that_a_served_model_gets(devkit: Path) -> None:
     pair = read_splits(devkit)["val"].pairs[0]
     image, _ = parse_record(tf.constant(PairEncoder(PERSON_DOG)(pair)), 32, 3)
     served = resize_photo(decode_photo(tf.io.read_file(pair.photo)), 32)
     np.testing.assert_array_equal(image, served)
 
 
-def test_resizing_a_photo_averages_instead_of_skipping() -> None:
+def test_resizing_a_photo_averages_pixels() -> None:
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 200
     resized = resize_photo(tf.constant(stripes), 16).numpy()
@@ -119,14 +124,14 @@ def test_masks_are_read_by_palette_index_not_by_colour(devkit: Path) -> None:
     assert set(np.unique(mask)) <= {*range(21), VOID}
 
 
-def test_images_without_the_classes_can_be_left_out(devkit: Path) -> None:
+def test_images_without_the_classes_can_be_skipped(devkit: Path) -> None:
     encoder = PairEncoder(RecordConfig(32, ("car",), drop_empty=True))
     for pair in read_splits(devkit)["train"].pairs:
         kept = encoder(pair) is not None
         assert kept == ("<name>car</name>" in (devkit / f"Annotations/{pair.image_id}.xml").read_text())
 
 
-def test_unknown_classes_are_refused() -> None:
+def test_unknown_and_repeated_classes_are_rejected() -> None:
     with pytest.raises(ValueError, match=r"unknown class 'dgo'; allowed are aeroplane, .*tvmonitor"):
         RecordConfig(32, ("dgo",))
     with pytest.raises(ValueError, match="each once"):

@@ -1,11 +1,11 @@
-"""The embedded sample: a whole, deterministic VOC devkit that colour alone does not solve."""
+"""The embedded sample is a complete, deterministic devkit whose classes cannot be told apart by colour alone."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,6 +15,9 @@ from tfds_voc_seg.labels import VOC_CLASSES, VOID, voc_palette
 from tfds_voc_seg.sample.devkit import write_sample_devkit
 from tfds_voc_seg.sample.scenes import SAMPLE_CLASSES
 from tfds_voc_seg.sample.style import SceneStyle
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TRAIN, VAL = 70, 20
 CLASS_IDS = [VOC_CLASSES.index(name) for name in ("background", *SAMPLE_CLASSES)]
@@ -47,7 +50,7 @@ def annotation(devkit: Path, image_id: str) -> ElementTree.Element:
     return ElementTree.parse(devkit / "Annotations" / f"{image_id}.xml").getroot()
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
+def test_the_seed_determines_the_bytes(tmp_path: Path) -> None:
     for name, seed in {"one": 3, "again": 3, "other": 4}.items():
         write_sample_devkit(tmp_path / name, train_images=4, val_images=2, seed=seed)
     one, again, other = (contents(tmp_path / name) for name in ("one", "again", "other"))
@@ -58,7 +61,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
     assert len({one[name] for name in photos}) == len(photos)
 
 
-def test_a_split_grows_without_changing_what_it_held(tmp_path: Path, devkit: Path) -> None:
+def test_a_larger_split_contains_the_images_of_a_smaller_one(tmp_path: Path, devkit: Path) -> None:
     write_sample_devkit(tmp_path / "small", train_images=3, val_images=2)
     whole = contents(devkit)
     for name, data in contents(tmp_path / "small").items():
@@ -79,7 +82,7 @@ def test_lists_are_disjoint_and_name_every_file(devkit: Path) -> None:
     assert sorted(path.name for path in devkit.parent.iterdir()) == ["VOC2012"]
 
 
-def test_photos_and_masks_are_what_voc_readers_expect(devkit: Path) -> None:
+def test_photos_and_masks_have_the_formats_of_voc(devkit: Path) -> None:
     for image_id in ids(devkit, "trainval"):
         picture = Image.open(devkit / "JPEGImages" / f"{image_id}.jpg")
         assert (picture.format, picture.mode) == ("JPEG", "RGB")
@@ -89,7 +92,7 @@ def test_photos_and_masks_are_what_voc_readers_expect(devkit: Path) -> None:
             assert png.getpalette() == voc_palette()
 
 
-def test_masks_hold_the_sample_classes_and_void(devkit: Path) -> None:
+def test_masks_contain_the_sample_classes_and_void(devkit: Path) -> None:
     for image_id in ids(devkit, "trainval"):
         class_mask, instances = mask(devkit, image_id), mask(devkit, image_id, "SegmentationObject")
         assert set(np.unique(class_mask)) <= {*CLASS_IDS, VOID}
@@ -101,7 +104,7 @@ def test_masks_hold_the_sample_classes_and_void(devkit: Path) -> None:
             assert np.unique(class_mask[instances == number]).tolist() == [VOC_CLASSES.index(name or "")]
 
 
-def test_void_lies_between_all_objects_and_their_surroundings(devkit: Path) -> None:
+def test_void_separates_every_object_from_its_surroundings(devkit: Path) -> None:
     shares = []
     for image_id in ids(devkit, "trainval"):
         instances = mask(devkit, image_id, "SegmentationObject")
@@ -109,10 +112,10 @@ def test_void_lies_between_all_objects_and_their_surroundings(devkit: Path) -> N
             assert not ((one != other) & (one != VOID) & (other != VOID)).any()
         shares.append((instances == VOID).mean())
     assert min(shares) > 0
-    assert 0.03 < np.mean(shares) < 0.1  # a few pixels wide, not a flood: VOC has about 5 %
+    assert 0.03 < np.mean(shares) < 0.1  # VOC has about 5 % void
 
 
-def test_annotations_tell_size_and_visible_extent(devkit: Path) -> None:
+def test_annotations_give_image_size_and_visible_extent(devkit: Path) -> None:
     truncated = []
     for image_id in ids(devkit, "trainval"):
         root = annotation(devkit, image_id)
@@ -130,7 +133,7 @@ def test_annotations_tell_size_and_visible_extent(devkit: Path) -> None:
             assert all(item.findtext(name) for name in ("name", "pose", "occluded", "difficult"))
             box = [int(item.findtext(f"bndbox/{name}", "")) for name in ("xmin", "ymin", "xmax", "ymax")]
             rows, columns = np.nonzero(instances == number)
-            # What is not void lies inside the box, which void pixels fill up to its edges.
+            # The box contains all pixels of the object that are not void; object or void pixels touch each side.
             assert box[0] <= columns.min() + 1
             assert box[1] <= rows.min() + 1
             assert box[2] >= columns.max() + 1
@@ -152,7 +155,7 @@ def test_boxes_end_within_the_void_border_of_whole_objects(devkit: Path) -> None
             rows, columns = np.nonzero(instances == number)
             extent = [columns.min() + 1, rows.min() + 1, columns.max() + 1, rows.max() + 1]
             gaps.append(np.abs(np.subtract(box, extent)))
-    # Thin tips (a wing's, a hand's) vanish in void altogether; elsewhere it takes one or two pixels of the object.
+    # Void covers thin tips, such as those of wings and hands, completely; elsewhere it covers one or two pixels.
     assert np.median(gaps) <= 2
     assert np.mean(np.array(gaps) <= 3) > 0.9
 
@@ -168,8 +171,10 @@ def test_sizes_and_shapes_of_images_vary(devkit: Path) -> None:
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
-def test_every_class_has_its_share(devkit: Path, split: str) -> None:
-    pixels = sum(np.bincount(mask(devkit, image_id).ravel(), minlength=256) for image_id in ids(devkit, split))
+def test_the_classes_have_similar_numbers_of_pixels(devkit: Path, split: str) -> None:
+    pixels = np.zeros(256, np.int64)
+    for image_id in ids(devkit, split):
+        pixels += np.bincount(mask(devkit, image_id).ravel(), minlength=256)
     foreground = pixels[CLASS_IDS[1:]] / pixels[CLASS_IDS[1:]].sum()
     assert foreground.min() > 0.08
     assert foreground.max() < 0.4
@@ -186,8 +191,8 @@ def test_every_class_is_in_any_five_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("balanced", [False, True])
-def test_colour_alone_does_not_solve_it(devkit: Path, balanced: bool) -> None:
-    """A table of the most probable class of each of 16 × 16 × 16 colours, counted on train, fails on val."""
+def test_colours_alone_do_not_identify_the_classes(devkit: Path, balanced: bool) -> None:
+    """Predicts the most probable class of each of 16 × 16 × 16 colours, counted on train; its IoU on val is low."""
     index_of_class = np.full(256, -1)
     index_of_class[CLASS_IDS] = range(len(CLASS_IDS))
 
@@ -205,7 +210,7 @@ def test_colour_alone_does_not_solve_it(devkit: Path, balanced: bool) -> None:
         return flat.reshape(number_of_rows, len(CLASS_IDS)).astype(float)
 
     table = counts(*colours_and_labels("train"), number_of_rows=16**3)
-    if balanced:  # every class as probable as the next: the best that the foreground classes can hope for
+    if balanced:  # equal weights of all classes give the foreground classes their best IoU
         table /= table.sum(axis=0)
     colours, labels = colours_and_labels("val")
     confusion = counts(labels, table.argmax(axis=1)[colours], number_of_rows=len(CLASS_IDS))
@@ -215,15 +220,15 @@ def test_colour_alone_does_not_solve_it(devkit: Path, balanced: bool) -> None:
     assert iou.mean() < 0.22
 
 
-def test_progress_is_told_after_each_image(tmp_path: Path) -> None:
+def test_progress_is_reported_after_each_image(tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     write_sample_devkit(
-        tmp_path / "new", train_images=2, val_images=1, on_image=lambda done, of_all: calls.append((done, of_all))
+        tmp_path / "new", train_images=2, val_images=1, on_image=lambda done, total: calls.append((done, total))
     )
     assert calls == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_an_empty_folder_is_filled_and_one_that_holds_something_refused(tmp_path: Path) -> None:
+def test_an_empty_folder_is_filled_and_any_other_rejected(tmp_path: Path) -> None:
     folder = tmp_path / "devkit"
     folder.mkdir()
     write_sample_devkit(folder, train_images=1, val_images=1)
@@ -237,7 +242,7 @@ def test_an_empty_folder_is_filled_and_one_that_holds_something_refused(tmp_path
 
 
 def test_an_interrupted_write_leaves_nothing_behind(tmp_path: Path) -> None:
-    def interrupt(done: int, of_all: int) -> None:
+    def interrupt(done: int, _: int) -> None:
         assert not (tmp_path / "devkit").exists()
         if done == 2:
             raise KeyboardInterrupt
@@ -248,7 +253,7 @@ def test_an_interrupted_write_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"train_images": 0}, {"val_images": 0}, {"train_images": 100_001}, {"seed": -1}])
-def test_numbers_out_of_range_are_refused(tmp_path: Path, wrong: dict[str, int]) -> None:
+def test_numbers_out_of_range_are_rejected(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"Each split must have 1 to|must not be negative"):
         write_sample_devkit(tmp_path / "devkit", **wrong)
     assert list(tmp_path.iterdir()) == []

@@ -172,7 +172,7 @@ def test_image_pooling_needs_fc6() -> None:
         create_network("fcn32", image_size=32, num_classes=2, **QUARTER, image_pooling=True)
 
 
-def test_unets_channels_are_the_papers() -> None:
+def test_unet_has_the_channels_of_the_paper() -> None:
     """Ronneberger et al. 2015, figure 1: 64 channels at the top, 1,024 at the bottom.
 
     From the figure's 3×3, 2×2 and 1×1 convolutions, with biases: 31.0 M parameters.
@@ -188,9 +188,9 @@ def test_unets_channels_are_the_papers() -> None:
     assert round(network.count_params() / 1e6, 1) == 31.0
 
 
-def test_unet_over_a_backbone_joins_its_features_at_strides_16_to_2() -> None:
+def test_unet_with_a_backbone_concatenates_its_features_at_strides_16_to_2() -> None:
     network = create_network("unet", image_size=64, num_classes=2, width=3, dropout=0.1, **QUARTER)
-    channels = {1: 16, 2: 32, 3: 64, 4: 128}  # MobileNet's, a quarter: Howard et al. 2017, table 1
+    channels = {1: 16, 2: 32, 3: 64, 4: 128}  # a quarter of MobileNet's: Howard et al. 2017, table 1
     for level in range(5):
         assert network.get_layer(f"up{level}_conv2").filters == 3 * 2**level
         assert network.get_layer(f"up{level}_conv1").kernel.shape[2] == 3 * 2**level + channels.get(level, 0)
@@ -198,7 +198,7 @@ def test_unet_over_a_backbone_joins_its_features_at_strides_16_to_2() -> None:
     assert [wide.get_layer(f"up{level}").filters for level in range(5)] == [64, 128, 256, 512, 512]
 
 
-def test_unet_over_a_backbone_may_end_at_a_coarser_stride() -> None:
+def test_unet_with_a_backbone_can_end_at_a_coarser_stride() -> None:
     make = functools.partial(create_network, "unet", num_classes=2, width=3, **QUARTER)
     network = make(image_size=None, output_stride=8)
     names = {layer.name for layer in network.layers}
@@ -237,7 +237,7 @@ def test_unknown_names_and_options_are_rejected() -> None:
         make("no_such_module:build")
 
 
-def test_a_network_of_ones_own_by_its_dotted_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_users_network_is_found_by_its_dotted_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my_networks.py").write_text(
         "import keras\n"
         "def build(image_size, num_classes, stride=1):\n"

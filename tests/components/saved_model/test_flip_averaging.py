@@ -1,28 +1,17 @@
-"""A network that averages over an image and its mirror image, and the model that a training exports with it."""
+"""A network that averages over an image and its mirror image."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx import types
-from tfx.types import standard_artifacts
-from tfx.utils import path_utils
 
 from components.networks import create_network
 from components.networks.precision import dtype_policy
 from components.saved_model.export import with_flip_averaging
-from components.segmentation_trainer import executor
-from components.segmentation_trainer.component import SegmentationTrainer
-from components.training.config import TrainingConfig
-from tests.conftest import IMAGE_SIZE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 OPTIONS: dict[str, Any] = {"width": 4, "depth": 1, "dropout": 0.0}
 
@@ -52,18 +41,3 @@ def test_large_scores_do_not_overflow() -> None:
     scores = np.asarray(with_flip_averaging(network)(np.full((1, 4, 4, 3), 255, np.float32)))
     assert np.isfinite(scores).all()
     np.testing.assert_array_equal(scores.argmax(axis=-1), 0)
-
-
-def test_the_exported_model_returns_mirrored_scores_for_a_mirrored_photo(
-    examples: Any, tmp_path: Path, make_artifact: Callable[..., Any]
-) -> None:
-    outputs = {"model": [make_artifact("Model", tmp_path / "model")]}
-    outputs["model_run"] = [make_artifact("ModelRun", tmp_path / "run")]
-    training = TrainingConfig(epochs=1, batch_size=4, flip_averaging=True)
-    component = SegmentationTrainer(types.Channel(type=standard_artifacts.Examples), "small", "unet", OPTIONS, training)
-    executor.Executor().Do({"examples": [examples]}, outputs, component.exec_properties)
-    folder = path_utils.serving_model_dir(outputs["model"][0].uri)
-    score = tf.saved_model.load(folder).signatures["score_images"]
-    photos = np.random.default_rng(0).integers(0, 256, (3, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
-    straight, mirrored = (score(images=tf.constant(batch))["scores"].numpy() for batch in (photos, _mirrored(photos)))
-    np.testing.assert_allclose(_mirrored(mirrored), straight, atol=1e-5)

@@ -1,10 +1,8 @@
-"""The background learned as the classes it consists of: records, scores, metrics, and the exported model."""
+"""The background learned as the classes it consists of: records, scores and metrics."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import hypothesis.strategies as st
 import keras
@@ -12,15 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
-from tfx import types
-from tfx.types import standard_artifacts
-from tfx.utils import path_utils
 
-from components.artifacts.records import read_records
-from components.run_files import HISTORY_JSON
-from components.saved_model.description import read_description
-from components.segmentation_trainer import executor
-from components.segmentation_trainer.component import SegmentationTrainer
 from components.training.background_classes import (
     add_background_classes,
     image_and_learned_class_map,
@@ -31,41 +21,19 @@ from components.training.background_classes import (
 )
 from components.training.config import TrainingConfig
 from components.training.metrics import TrainingMetrics
-from components.voc_example_gen import executor as conversion_executor
-from components.voc_example_gen.component import VocExampleGen
-from tests.components.networks.tiny_network import TINY
 from tests.conftest import IMAGE_SIZE
 from tfds_voc_seg.class_maps import resize_class_map
 from tfds_voc_seg.devkit.pairs import read_mask
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
-from tfds_voc_seg.record_config import RecordConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
+
+    from tfds_voc_seg.records.files import Records
 
 WANTED = ("background", "person")
 LEARNED = add_background_classes(WANTED)
-
-
-@pytest.fixture(scope="module")
-def background_examples(
-    devkit: Path, tmp_path_factory: pytest.TempPathFactory, make_artifact: Callable[..., Any]
-) -> Any:
-    """Records of persons that store the classes of their background."""
-    component = VocExampleGen(str(devkit), RecordConfig(IMAGE_SIZE, WANTED[1:], background_classes=True))
-    artifact = make_artifact("Examples", tmp_path_factory.mktemp("background_examples"))
-    conversion_executor.Executor().Do({}, {"examples": [artifact]}, component.exec_properties)
-    return artifact
-
-
-def _train(examples: Any, folder: Path, make_artifact: Callable[..., Any], **settings: Any) -> tuple[Path, Path]:
-    outputs = {"model": [make_artifact("Model", folder / "model")], "model_run": [make_artifact("ModelRun", folder)]}
-    training = TrainingConfig(batch_size=4, learn_background_classes=True, learning_rate=0.01, **settings)
-    channel = types.Channel(type=standard_artifacts.Examples)
-    component = SegmentationTrainer(channel, "small", TINY, {}, training)
-    executor.Executor().Do({"examples": [examples]}, outputs, component.exec_properties)
-    return Path(path_utils.serving_model_dir(outputs["model"][0].uri)), folder
 
 
 def test_the_learned_classes_are_the_wanted_ones_and_then_vocs_others() -> None:
@@ -75,11 +43,11 @@ def test_the_learned_classes_are_the_wanted_ones_and_then_vocs_others() -> None:
 
 
 def test_the_class_map_of_a_record_contains_the_classes_of_the_background(
-    background_examples: Any, devkit: Path
+    background_records: Records, devkit: Path
 ) -> None:
     masks = {pair.image_id: read_mask(pair) for pair in read_splits(devkit)["val"].pairs}
     found: set[int] = set()
-    for record in tf.data.TFRecordDataset(read_records(background_examples).files["val"]):
+    for record in tf.data.TFRecordDataset(background_records.files["val"]):
         name = tf.train.Example.FromString(record.numpy()).features.feature["filename"].bytes_list.value[0].decode()
         _, classes = image_and_learned_class_map(record, IMAGE_SIZE, WANTED)
         mask = resize_class_map(masks[name], IMAGE_SIZE)
@@ -141,38 +109,13 @@ def test_a_network_with_merged_background_shares_the_weights() -> None:
     assert merged.count_params() == network.count_params()
 
 
-@pytest.mark.parametrize("flip_averaging", [False, True])
-def test_the_exported_model_has_the_wanted_classes(
-    background_examples: Any, tmp_path: Path, make_artifact: Callable[..., Any], flip_averaging: bool
-) -> None:
-    model, run = _train(background_examples, tmp_path, make_artifact, epochs=2, flip_averaging=flip_averaging)
-    assert read_description(str(model)).class_names == WANTED
-    signatures = tf.saved_model.load(str(model)).signatures
-    metrics = TrainingMetrics(WANTED)
-    for record in tf.data.TFRecordDataset(read_records(background_examples).files["val"]):
-        image, _ = image_and_learned_class_map(record, IMAGE_SIZE, WANTED)
-        scores = signatures["score_images"](images=image[tf.newaxis])["scores"]
-        assert scores.shape == (1, IMAGE_SIZE, IMAGE_SIZE, 2)
-        answer = signatures["segment_examples"](examples=record[tf.newaxis])
-        np.testing.assert_array_equal(answer["class_map"], tf.argmax(scores, axis=-1))
-        assert set(np.unique(answer["label"])) <= {0, 1, VOID}
-        metrics.update_state(answer["label"], scores)
-    if not flip_averaging:  # the metrics in the history are those of the exported model
-        history = json.loads((run / HISTORY_JSON).read_text())
-        assert set(history) >= {"val_iou_background", "val_iou_person"}
-        assert "val_iou_cat" not in history
-        assert float(metrics.result()["mean_iou"]) == pytest.approx(max(history["val_mean_iou"]), abs=1e-6)
-
-
-def test_records_without_background_classes_are_rejected(
-    examples: Any, tmp_path: Path, make_artifact: Callable[..., Any]
-) -> None:
+def test_records_without_background_classes_are_rejected(records: Records) -> None:
     with pytest.raises(ValueError, match=r"learn_background_classes: the records do not store .* background_classes"):
-        _train(examples, tmp_path, make_artifact, epochs=1)
+        learned_class_names(records, TrainingConfig(learn_background_classes=True))
 
 
-def test_median_frequency_counts_the_learned_classes(background_examples: Any, devkit: Path) -> None:
-    records, config = read_records(background_examples), TrainingConfig(learn_background_classes=True)
+def test_median_frequency_counts_the_learned_classes(background_records: Records, devkit: Path) -> None:
+    records, config = background_records, TrainingConfig(learn_background_classes=True)
     masks = [resize_class_map(read_mask(pair), IMAGE_SIZE) for pair in read_splits(devkit)["train"].pairs]
     pixels = np.bincount(np.concatenate([mask.ravel() for mask in masks]), minlength=VOID + 1)
     assert learned_class_pixels(records, config) == [pixels[VOC_CLASSES.index(name)] for name in LEARNED]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import tensorflow as tf
@@ -15,15 +15,16 @@ from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.records.decoding import image_and_class_map
 
+if TYPE_CHECKING:
+    from tfds_voc_seg.records.files import Records
+
 DECODE = functools.partial(image_and_class_map, image_size=IMAGE_SIZE, channels=len(CLASSES) + 1)
 BATCH = 4
 
 
-@pytest.fixture(scope="module")
-def files(examples: Any) -> list[str]:
-    from components.artifacts.records import read_records
-
-    return read_records(examples).files["train"]
+@pytest.fixture
+def files(records: Records) -> list[str]:
+    return records.files["train"]
 
 
 def as_bytes(batches: Any) -> list[bytes]:

@@ -19,7 +19,6 @@ import pytest
 import tensorflow as tf
 from etils import epath
 
-from components.artifacts.records import read_records
 from components.networks import create_network
 from components.run_files import CURVES_FILE, HISTORY_CSV, HISTORY_JSON, STATE_FILE, TENSORBOARD_FOLDER
 from components.training.config import TrainingConfig
@@ -48,11 +47,6 @@ TRAINING: dict[str, Any] = {
 
 class Killed(BaseException):
     """Simulates a kill in tests that run in the test's own process."""
-
-
-@pytest.fixture(scope="module")
-def records(examples: Any) -> Records:
-    return read_records(examples)
 
 
 @pytest.fixture

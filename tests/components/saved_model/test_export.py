@@ -1,36 +1,19 @@
-"""The exported SavedModel from the point of view of a client: signatures, bad requests, description, documentation."""
+"""The exported SavedModel: the outputs of every signature, precision, devices, loading without this project."""
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import io
-import json
-import re
-import shutil
-import struct
 import subprocess
 import sys
-import urllib.request
-import zlib
-from concurrent import futures
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import grpc
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from components.networks import create_network
-from components.saved_model.description import ModelDescription, read_description
 from components.saved_model.export import export_saved_model
+from tests.components.saved_model.small_model import DESCRIPTION, FILES, JPEG, NAMES, SIZE, small_network
 from tests.conftest import CLASSES
 from tfds_voc_seg.devkit.folders import Pair
 from tfds_voc_seg.labels import VOID
@@ -40,77 +23,9 @@ from tfds_voc_seg.records.decoding import class_map_from_one_hot, parse_record
 from tfds_voc_seg.records.encoding import PairEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
-SIZE = 32
-NAMES = ("background", *CLASSES)
-DESCRIPTION = ModelDescription(NAMES, SIZE, "small", {"width": 8}, {"epochs": 3, "rate": 0.5}, 99, 1.5)
-GUIDE = Path(__file__).parents[3] / "docs/serving.md"
-
-
-def _network(policy: str = "float32") -> keras.Model:
-    images = keras.Input((SIZE, SIZE, 3))
-    features = keras.layers.Rescaling(1 / 127.5, offset=-1, dtype=policy)(images)
-    initializer = keras.initializers.RandomNormal(seed=1)
-    features = keras.layers.Conv2D(8, 5, padding="same", kernel_initializer=initializer, dtype=policy)(features)
-    features = keras.layers.BatchNormalization(dtype=policy)(features)
-    scores = keras.layers.Conv2D(len(NAMES), 1, kernel_initializer=initializer, dtype=policy)(features)
-    return keras.Model(images, scores)
-
-
-@pytest.fixture(scope="module")
-def network() -> keras.Model:
-    return _network()
-
-
-@pytest.fixture(scope="module")
-def folder(network: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("exported") / "1"
-    export_saved_model(network, DESCRIPTION, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def model(folder: Path) -> Any:
-    return tf.saved_model.load(str(folder))
-
-
-def _file(file_format: str, mode: str, height: int, width: int, **options: Any) -> bytes:
-    bands = len(Image.new(mode, (1, 1)).getbands())
-    values = np.random.default_rng(height).integers(0, 256, (height, width, bands), np.uint8)
-    image = Image.merge(mode, [Image.fromarray(values[..., band]) for band in range(bands)])
-    written = io.BytesIO()
-    image.save(written, file_format, **options)
-    return written.getvalue()
-
-
-JPEG, PNG, GIF, BMP = (
-    _file(name, mode, 40, 50) for name, mode in (("JPEG", "RGB"), ("PNG", "RGB"), ("GIF", "L"), ("BMP", "RGB"))
-)
-FILES = (
-    JPEG,
-    PNG,
-    GIF,
-    BMP,
-    _file("JPEG", "L", 300, 7),
-    _file("JPEG", "CMYK", 20, 90, progressive=True),
-    _file("PNG", "L", 1, 1),
-    _file("PNG", "RGBA", SIZE, SIZE),
-)
-
-
-def _png_claiming(width: int, height: int) -> bytes:
-    chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
-
-
-def _jpeg_claiming(width: int, height: int) -> bytes:
-    place = JPEG.index(b"\xff\xc0") + 5  # in the frame header, after marker, length and precision
-    return JPEG[:place] + struct.pack(">HH", height, width) + JPEG[place + 4 :]
-
-
-def _gif_claiming(width: int, height: int) -> bytes:
-    return GIF[:6] + struct.pack("<HH", width, height) + GIF[10:]
+    import keras
 
 
 def test_a_batch_can_mix_formats_and_sizes(model: Any, network: keras.Model) -> None:
@@ -190,62 +105,9 @@ def test_the_networks_accept_an_empty_batch(name: str, options: dict[str, Any], 
     _check_empty_batches(tf.saved_model.load(str(tmp_path / "1")))
 
 
-def _error_of(model: Any, *files: bytes) -> str:
-    """The error message for a request; checks that a good request after it is answered as before."""
-    segment = model.signatures["serving_default"]
-    before = segment(image_bytes=tf.constant([JPEG]))["scores"]
-    with pytest.raises(tf.errors.InvalidArgumentError) as error:
-        segment(image_bytes=tf.constant(files))
-    np.testing.assert_array_equal(segment(image_bytes=tf.constant([JPEG]))["scores"], before)
-    return str(error.value)
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff", b"<html>", base64.b64encode(JPEG), b"\x89PNG\r\n", PNG[1:]])
-def test_the_error_for_another_file_names_its_index(model: Any, content: bytes) -> None:
-    sentence = "image_bytes[2] is not a JPEG, PNG, GIF or BMP file: send the bytes of an image file"
-    assert sentence in _error_of(model, JPEG, PNG, content, JPEG)
-    assert sentence.replace("[2]", "[0]") in _error_of(model, content)
-
-
-@pytest.mark.parametrize("length", [9, 30, 0.5, 0.9])
-@pytest.mark.parametrize("file", [JPEG, PNG, GIF, BMP], ids=["jpeg", "png", "gif", "bmp"])
-def test_a_corrupt_image_is_rejected(model: Any, file: bytes, length: float) -> None:
-    cut = file[: int(length if length > 1 else len(file) * length)]
-    assert "image_bytes[" not in _error_of(model, JPEG, cut)  # the decoder's own message
-
-
-@pytest.mark.parametrize("claiming", [_png_claiming, _jpeg_claiming, _gif_claiming])
-def test_a_decompression_bomb_is_rejected_from_its_header(model: Any, claiming: Callable[[int, int], bytes]) -> None:
-    sentence = "image_bytes[1] unpacks to 50001000 pixels, and 50000000 are allowed: make the image smaller"
-    for _ in range(50):  # every time: the check never races with the decoder
-        assert sentence in _error_of(model, PNG, claiming(50_001, 1_000))
-    assert "unpacks to 4290250000 pixels" in _error_of(model, claiming(65_500, 65_500))
-
-
-def test_the_largest_images_pass_the_check(model: Any) -> None:
-    assert "unpacks" not in _error_of(model, _png_claiming(50_000, 1_000))  # there are no data after the header
-    written = io.BytesIO()
-    Image.new("L", (50_000, 1_000)).save(written, "PNG")
-    assert model.signatures["class_map"](image_bytes=tf.constant([written.getvalue()]))["class_map"].shape[0] == 1
-
-
-@settings(max_examples=60, deadline=None)
-@given(file=st.sampled_from([b"", *FILES[:4]]), place=st.integers(0, 60), noise=st.binary(max_size=40))
-def test_any_bytes_get_an_answer_or_an_error(model: Any, file: bytes, place: int, noise: bytes) -> None:
-    content = file[:place] + noise + file[place + len(noise) :]
-    with contextlib.suppress(tf.errors.InvalidArgumentError):
-        assert model.signatures["class_map"](image_bytes=tf.constant([content]))["class_map"].shape == (1, SIZE, SIZE)
-
-
-def test_invalid_records_are_rejected(model: Any) -> None:
-    for content in (b"no record", b"", tf.train.Example().SerializeToString()):
-        with pytest.raises(tf.errors.InvalidArgumentError):
-            model.signatures["segment_examples"](examples=tf.constant([content]))
-
-
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_outputs_are_float32_under_mixed_precision(policy: str, tmp_path: Path) -> None:
-    network = _network(policy)
+    network = small_network(policy)
     assert network.output.dtype != "float32"
     export_saved_model(network, DESCRIPTION, tmp_path / "1")
     signatures = tf.saved_model.load(str(tmp_path / "1")).signatures
@@ -258,7 +120,7 @@ def test_outputs_are_float32_under_mixed_precision(policy: str, tmp_path: Path) 
 
 def test_a_network_created_under_a_strategy_is_exported_outside_of_it(model: Any, tmp_path: Path) -> None:
     with tf.distribute.MirroredStrategy(["/cpu:0"]).scope():
-        network = _network()
+        network = small_network()
     export_saved_model(network, DESCRIPTION, tmp_path / "1")
     answer = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"](image_bytes=tf.constant(FILES))
     expected = model.signatures["serving_default"](image_bytes=tf.constant(FILES))  # the same seeds
@@ -275,44 +137,6 @@ def test_the_functions_contain_no_device(network: keras.Model, tmp_path: Path) -
         assert {node.device for node in nodes if node.op == op} == {""}
 
 
-def test_the_description_is_part_of_the_model(model: Any, folder: Path, tmp_path: Path) -> None:
-    assert read_description(folder) == DESCRIPTION
-    written = json.loads((folder / "assets/segmentation.json").read_text())
-    assert written["training"] == {"epochs": 3, "rate": 0.5}
-    assert written["class_names"] == list(NAMES)
-    assert written["palette"][NAMES.index("person")] == [192, 128, 128]
-    assert model.description.asset_path.numpy().decode() == str(folder / "assets/segmentation.json")
-
-    tf.saved_model.save(model, str(tmp_path / "again"), signatures=dict(model.signatures))
-    assert read_description(tmp_path / "again") == DESCRIPTION
-    assert "serving_default" in tf.saved_model.load(str(tmp_path / "again")).signatures
-
-
-def test_every_class_has_a_different_colour() -> None:
-    def palette(*names: str) -> list[tuple[int, int, int]]:
-        return ModelDescription(names, SIZE, "small", {}, {}, 1, 1.0).palette
-
-    assert palette("background", "dog", "person") == [(0, 0, 0), (64, 0, 128), (192, 128, 128)]
-    mixed = palette("background", "zebra", "dog", "unicorn")
-    assert (mixed[0], mixed[2]) == ((0, 0, 0), (64, 0, 128))
-    voc = palette(*NAMES)
-    assert len({*mixed, *voc}) == len(mixed) + len(voc) - 1  # background is in both
-
-
-def test_an_unreadable_description_is_rejected_with_a_reason(tmp_path: Path) -> None:
-    file = tmp_path / "assets/segmentation.json"
-    file.parent.mkdir()
-    for content in (None, "", "[]", "7", "{", '{"class_names": ["background"]}'):
-        if content is not None:
-            file.write_text(content)
-        with pytest.raises(ValueError, match=f"^{tmp_path} is not a model of this project: {file} cannot be read"):
-            read_description(tmp_path)
-    with pytest.raises(ValueError, match="it lacks 'image_size'"):
-        read_description(tmp_path)
-    file.write_text(json.dumps({**json.loads(DESCRIPTION.to_json()), "of_a_later_version": 1}))
-    assert read_description(tmp_path) == DESCRIPTION
-
-
 def test_loading_needs_only_tensorflow(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(JPEG)
     program = f"""
@@ -325,75 +149,3 @@ print([name for name in sys.modules if name.split(".")[0] in ("components", "tfd
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == [f"(1, {SIZE}, {SIZE})", "[]"]
-
-
-class _Server(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Answers like TensorFlow Serving."""
-
-    def __init__(self, model: Any):
-        self._model = model
-
-    def Predict(self, request: predict_pb2.PredictRequest, _: grpc.ServicerContext) -> predict_pb2.PredictResponse:  # noqa: N802
-        segment = self._model.signatures[request.model_spec.signature_name or "serving_default"]
-        outputs = segment(**{name: tf.make_ndarray(value) for name, value in request.inputs.items()})
-        wanted = request.output_filter or outputs
-        return predict_pb2.PredictResponse(
-            outputs={name: tf.make_tensor_proto(outputs[name].numpy()) for name in wanted}
-        )
-
-    def rest(self, request: urllib.request.Request) -> io.BytesIO:
-        assert request.full_url == "http://localhost:8501/v1/models/vocseg:predict"
-        assert isinstance(request.data, bytes)
-        body = json.loads(request.data)
-        batch = [base64.b64decode(instance["image_bytes"]["b64"]) for instance in body["instances"]]
-        (values,) = self._model.signatures[body["signature_name"]](image_bytes=tf.constant(batch)).values()
-        return io.BytesIO(json.dumps({"predictions": values.numpy().tolist()}).encode())
-
-
-def test_the_examples_of_the_guide_work(
-    model: Any, folder: Path, devkit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    photo = next((devkit / "JPEGImages").iterdir())
-    shutil.copy(photo, tmp_path / "photo.jpg")
-    shutil.copytree(folder, tmp_path / "runs/demo/serving/1735689600")
-    monkeypatch.chdir(tmp_path)
-    server, grpc_server = _Server(model), grpc.server(futures.ThreadPoolExecutor(1))
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(server, grpc_server)
-    port = grpc_server.add_insecure_port("localhost:0")
-    grpc_server.start()
-    monkeypatch.setattr(urllib.request, "urlopen", server.rest)
-    start, own_size, without_tensorflow, description, rest, over_grpc = re.findall(
-        r"```python\n(.*?)```", GUIDE.read_text().replace("localhost:8500", f"localhost:{port}"), re.DOTALL
-    )
-    decoded = decode_photo(tf.constant(photo.read_bytes()))
-    at_own_size = model.signatures["segment_images"](images=decoded[tf.newaxis])["class_map"][0].numpy()
-    names: dict[str, Any] = {}
-
-    exec(start, names)
-    small = names["small_class_map"].numpy()
-    assert small.shape == (SIZE, SIZE)
-    exec(own_size, names)
-    assert names["class_map"].dtype == np.uint8
-    np.testing.assert_array_equal(names["class_map"], at_own_size)
-    exec(without_tensorflow, names)
-    assert (names["class_map"] != at_own_size).mean() < 1e-3
-    exec(description, names)
-    with Image.open("class_map.png") as picture:
-        person = np.array(picture.convert("RGB"))[names["class_map"] == NAMES.index("person")]
-    assert person.size == 0 or (person == (192, 128, 128)).all()
-    for block in (rest, over_grpc):
-        del names["small_class_map"]
-        exec(block, names)
-        np.testing.assert_array_equal(names["small_class_map"], small)
-    grpc_server.stop(None)
-
-
-def test_the_guide_lists_every_signature(model: Any) -> None:
-    listed = {}
-    for name, takes, gives in re.findall(r"^\| `(\w+)` \| (`.*) \| (`.*) \|$", GUIDE.read_text(), re.MULTILINE):
-        listed[name] = (re.findall(r"`(\w+)`", takes), set(re.findall(r"`(\w+)` (?:uint8|float32)", gives)))
-    signatures = {
-        name: ([*signature.structured_input_signature[1]], {*signature.structured_outputs})
-        for name, signature in model.signatures.items()
-    }
-    assert listed == signatures

@@ -1,4 +1,4 @@
-"""The losses against their definitions, with void, on several replicas, compiled; and their settings."""
+"""The losses against their definitions, with void, on several replicas, and compiled."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import hypothesis.strategies as st
 import keras
 import numpy as np
-import pydantic
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 
-from components.training.loss_config import LOSSES, ClassWeights, LossWeights, resolve_class_weights
+from components.training.loss_config import LOSSES
 from components.training.losses import cross_entropy, dice, focal, make_loss
 from components.training.lovasz import lovasz_softmax
 from components.training.metrics import TrainingMetrics
@@ -253,51 +252,3 @@ def test_gradient_descent_learns_the_classes_from_colours(loss: Callable[..., An
             value = loss(classes, tf.tensordot(colours, weights, 1))
         weights.assign_sub(5.0 * tape.gradient(value, weights))
     assert np.mean(np.argmax(tf.tensordot(colours, weights, 1), axis=-1) == classes) > 0.99
-
-
-class Settings(pydantic.BaseModel):
-    loss: LossWeights = {"cross_entropy": 1.0}
-    class_weights: ClassWeights = None
-
-
-def settings_of(**values: Any) -> Settings:
-    """Settings from values of any type, as a configuration file has them."""
-    return Settings(**values)
-
-
-def test_settings_have_a_short_and_a_long_form() -> None:
-    assert settings_of(loss="dice").loss == {"dice": 1.0}
-    assert settings_of(loss={"cross_entropy": 1, "dice": "5e-1"}).loss == {"cross_entropy": 1.0, "dice": 0.5}
-    for weights in (None, "median_frequency", {"person": 2.0}):
-        assert Settings(class_weights=weights).class_weights == weights
-    full = Settings(loss={"focal": 2}, class_weights={"person": 3})
-    assert Settings.model_validate_json(full.model_dump_json()) == full
-
-
-@pytest.mark.parametrize(
-    "wrong", ["hinge", {}, {"hinge": 1}, {"dice": 0}, {"dice": True}, {"dice": "much"}, {"dice": float("nan")}, None, 3]
-)
-def test_invalid_losses_are_rejected_with_one_message(wrong: Any) -> None:
-    with pytest.raises(pydantic.ValidationError) as rejected:
-        settings_of(loss=wrong)
-    (problem,) = rejected.value.errors()
-    assert "cross_entropy, focal, dice, lovasz_softmax" in problem["msg"]
-
-
-@pytest.mark.parametrize("wrong", ["often", {}, {"person": 0}, {"person": None}, [1.0, 2.0], True])
-def test_invalid_class_weights_are_rejected_with_one_message(wrong: Any) -> None:
-    with pytest.raises(pydantic.ValidationError) as rejected:
-        settings_of(class_weights=wrong)
-    (problem,) = rejected.value.errors()
-    assert "median_frequency" in problem["msg"]
-
-
-def test_class_weights_by_name_and_by_median_frequency() -> None:
-    names = ("background", "cat", "person")
-    assert resolve_class_weights(None, names, None) is None
-    assert resolve_class_weights({"person": 2.0}, names, None) == [1.0, 1.0, 2.0]
-    assert resolve_class_weights("median_frequency", names, [1000, 10, 100]) == [0.1, 10.0, 1.0]
-    assert resolve_class_weights("median_frequency", names, [400, 0, 100]) == [0.625, 1.0, 2.5]
-    assert resolve_class_weights("median_frequency", names, [0, 0, 0]) == [1.0, 1.0, 1.0]
-    with pytest.raises(ValueError, match=r"unknown class 'dog'; allowed are background, cat, person"):
-        resolve_class_weights({"dog": 2.0}, names, None)

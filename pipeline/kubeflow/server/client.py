@@ -53,7 +53,7 @@ class _WebPageError(Exception):
 class _Client(Client):
     """kfp's client without retries of its first request: kfp itself repeats it five times, over half a minute."""
 
-    def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:  # noqa: ARG002 (kfp passes it)
+    def get_kfp_healthz(self, *_: object, **__: object) -> Any:
         return self._healthz_api.healthz_service_get_healthz(_request_timeout=(CONNECT_SECONDS, ANSWER_SECONDS))
 
 

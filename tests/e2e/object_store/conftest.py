@@ -47,7 +47,7 @@ def object_store(endpoint: str) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def remote_devkit(devkit: Path, object_store: None) -> str:  # noqa: ARG001 (the store must exist first)
+def remote_devkit(devkit: Path) -> str:
     """The URI of a copy of the sample devkit in the object store."""
     copy_folder(devkit, f"{BUCKET}/VOCdevkit/VOC2012")
     return f"{BUCKET}/VOCdevkit/VOC2012"

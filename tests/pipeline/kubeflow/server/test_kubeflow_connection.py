@@ -83,7 +83,8 @@ def test_requests_contain_the_namespace(server: KFPServer, spec: Path) -> None:
     arguments = ("--host", server.url, "--namespace", "team")
     assert vocseg_kubeflow("submit", spec, *arguments, "--experiment", "new") == 0
     assert vocseg_kubeflow("list", *arguments) == 0
-    assert [made["namespace"] for made in server.experiments.values() if made["display_name"] == "new"] == ["team"]
+    (new,) = [each for each in server.experiments.values() if each["display_name"] == "new"]
+    assert new["namespace"] == "team"
     assert server.requests[-1][2]["namespace"] == "team"
 
 

@@ -26,13 +26,28 @@ run: $(ENVIRONMENT) ## run the pipeline on the embedded sample; ARGS="..." goes 
 test: $(ENVIRONMENT) ## run the tests
 	$(VENV)/bin/python -m pytest $(ARGS)
 
-test-slow: $(ENVIRONMENT) ## run the slow tests
-	$(VENV)/bin/python -m pytest -m slow -n 0 $(ARGS)
+# Each part ends within 20 minutes on two quiet cores.
+SLOW_PARTS := components dataset pipeline runs beam kubeflow
+slow-components := tests/components
+slow-dataset := tests/tfds_voc_seg tests/e2e/test_install.py
+slow-pipeline := tests/pipeline tests/kubeflow
+slow-runs := tests/e2e/test_pipeline.py tests/e2e/test_what_is_published.py tests/e2e/object_store
+slow-beam := tests/e2e/test_beam_engines.py
+slow-kubeflow := tests/e2e/test_kubeflow_emulated.py
 
-lint: $(ENVIRONMENT) ## check style, format and types
+.PHONY: $(SLOW_PARTS:%=test-slow-%)
+test-slow: $(SLOW_PARTS:%=test-slow-%) ## run the slow tests, part by part; test-slow-PART runs one part
+
+$(SLOW_PARTS:%=test-slow-%): test-slow-%: $(ENVIRONMENT)
+	$(VENV)/bin/python -m pytest -m slow -n 0 --timeout 1200 $(slow-$*) $(ARGS)
+
+lint: $(ENVIRONMENT) ## check style, format, types, layers, dependencies and dead code
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/deptry .
+	$(VENV)/bin/vulture
 
 bench: $(ENVIRONMENT) ## measure; each benchmark prints a table; DEVKIT=DIR measures on a devkit of yours
 	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(VENV)/bin/python -m "benchmarks.$$(basename "$$script" .py)" $(DEVKIT); done

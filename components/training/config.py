@@ -8,7 +8,7 @@ import pydantic
 
 from components.strict_config import StrictConfig
 from components.training.augmentation_config import AugmentationConfig
-from components.training.loss_config import ClassWeights, LossWeights  # noqa: TC001 (pydantic reads them)
+from components.training.loss_config import ClassWeights, LossWeights
 
 LARGEST_SEED = 2**32 - 1
 

@@ -6,14 +6,12 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from components.run_files import BASELINE_MODEL
 from pipeline.report.charts import NUM_SERIES
 from pipeline.report.contents import RunContents, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-IN_SERVICE = "in-service"
-"""The name of the model in service in the evaluation."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +77,7 @@ def compared_models(contents: RunContents) -> list[Model]:
     ]
     models.sort(key=lambda model: -(model.figure("mean_iou") or 0.0))
     if evaluation.get("baseline"):
-        models.append(Model(IN_SERVICE, "in service", 0, evaluation["baseline"], "in service"))
+        models.append(Model(BASELINE_MODEL, "in service", 0, evaluation["baseline"], "in service"))
     return models
 
 

@@ -20,6 +20,7 @@ from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES, VAL_IMAGES
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.download import VOC2012_ARCHIVE, Archive
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
+from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
 from tfds_voc_seg.records.decoding import parse_record
 from tfds_voc_seg.sample.devkit import write_sample_devkit
 from tfds_voc_seg.voc_seg_dataset_builder import Builder, VocSegConfig
@@ -68,6 +69,15 @@ def test_different_configs_have_different_default_names() -> None:
     assert not set(names) & set(Builder.builder_configs)  # TFDS raises an error if two configs have the same name
     with pytest.raises(ValueError, match="unknown class 'dgo'"):
         VocSegConfig(classes=("dgo",))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'image_sice'"):
+        VocSegConfig(image_sice=96)
+
+
+def test_settings_reach_the_records_and_the_files() -> None:
+    config = VocSegConfig("mine", description="A test.", image_size=96, boxes=True, num_shards=7, seed=3)
+    assert (config.name, config.description) == ("mine", "A test.")
+    assert config.record == RecordConfig(image_size=96, boxes=True)
+    assert config.conversion == ConversionConfig(num_shards=7, seed=3)
 
 
 def test_splits_and_supervised_pairs(builder: Builder, devkit: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from pipeline.config.loading import load_config, preset_names
 from pipeline.config.problems import ConfigError
 from pipeline.places import devkit_folder
+from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
 
 MINIMAL = "name: mine\ndata: {classes: [person]}\ncandidates: {small: {network: unet}}\n"
 
@@ -17,6 +20,23 @@ def errors(*overrides: str, preset: str = "demo") -> list[str]:
     with pytest.raises(ConfigError) as caught:
         load_config(preset, overrides=overrides)
     return str(caught.value).splitlines()
+
+
+def test_the_data_section_gives_the_settings_of_the_records_and_their_files() -> None:
+    data = load_config("demo", overrides=["data.classes=[dog]", "data.void=background", "data.num_shards=7"]).data
+    expected = RecordConfig(data.image_size, ("dog",), "background", drop_empty=data.drop_empty)
+    assert data.record == expected
+    assert data.conversion == ConversionConfig(7, data.seed)
+    assert json.loads(json.dumps(dataclasses.asdict(data.record))) == {
+        "image_size": data.image_size,
+        "classes": ["dog"],
+        "void": "background",
+        "image_encoding": "png",
+        "drop_empty": data.drop_empty,
+        "mask_compression_level": 7,
+        "boxes": False,
+        "background_classes": False,
+    }
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -81,7 +81,7 @@ def create_pipeline(config: RunConfig, places: Places | None = None, *, without:
         schema=schema.outputs["schema"],  # so that each class is counted separately
         stats_options=tfdv.StatsOptions(feature_allowlist=list(TABULAR_FEATURES)),
     )
-    # The inferred schema is for people to read; the records are validated against the curated schema.
+    # The inferred schema is informative only; the records are validated against the curated schema.
     schema_gen = tfx_components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
     example_validator = tfx_components.ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema.outputs["schema"]

@@ -1,1 +1,1 @@
-"""Output for people: progress, tables and texts on the terminal."""
+"""Terminal output of the commands: progress, tables and texts."""

@@ -112,7 +112,7 @@ def _check_distribution(settings: CandidateConfig, node: NodeConfig, workers: in
             f"training.batch_size to a multiple of {replicas}"
         )
     if workers > 1 and settings.training.distribute == "none":
-        raise ConfigError("training.distribute is none, so each worker would train alone; set it to auto")
+        raise ConfigError("training.distribute is 'none', so each worker would train alone; set it to auto")
 
 
 def _arguments(config: RunConfig, candidate: str, examples: str, output: str) -> list[str]:

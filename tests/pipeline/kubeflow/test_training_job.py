@@ -132,7 +132,7 @@ def tf_config_of(runtime: dict[str, Any], index: int) -> str:
             ("--workers", "3"),
             "a batch of 4 cannot be split evenly over 3 devices: set training.batch_size to a multiple of 3",
         ),
-        (("--set", "training.distribute=none"), "training.distribute is none, so each worker would train alone"),
+        (("--set", "training.distribute=none"), "training.distribute is 'none', so each worker would train alone"),
         (
             ("--examples", "minio://bucket/examples"),
             "--examples minio://bucket/examples: not all workers can reach it: give gs://",

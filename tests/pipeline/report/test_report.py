@@ -98,7 +98,7 @@ def test_an_older_evaluation_with_fewer_figures(contents: RunContents, evaluatio
         "class_names": evaluation["class_names"],
         "candidates": {name: {key: values[key] for key in kept} for name, values in evaluation["candidates"].items()},
         "baseline": None,
-        "baseline_problem": "the model in service can't be loaded (it lacks <assets>): not compared",
+        "baseline_problem": "the model in service cannot be loaded (it lacks <assets>): not compared",
     }
     page = Page(
         make_page(

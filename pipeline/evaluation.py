@@ -22,9 +22,10 @@ from components.segmentation_evaluator.summary import evaluation_summary
 from pipeline.config.schema import LOCAL_BEAM_ARGS
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.problems import problems_error
-from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.devkit.splits import read_split, split_names
 from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.encoding import PairEncoder
+from tfds_voc_seg.records.files import evaluation_split
 from tfds_voc_seg.storage import use_fsspec_for_s3
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def evaluate_models(
     devkit: str,
     display: Display,
     *,
-    split: str = "val",
+    split: str | None = None,
     drop_empty: bool = False,
     output: str = "",
 ) -> list[dict[str, Any]]:
@@ -60,7 +61,8 @@ def evaluate_models(
         models: SavedModels, publishing folders (their latest version), or output folders of runs.
         devkit: a VOC devkit, or a folder above it; a path or a URI.
         display: shows the progress.
-        split: `train` or `val`.
+        split: `train`, `val` or `test`; by default the split that a run compares its candidates by, which is `test` if
+            the devkit has it, else `val`.
         drop_empty: skip images without any of the models' classes.
         output: gets `evaluation.json`, `images.jsonl` and example pictures, in one subfolder per group if there are
             several groups. An empty text: nothing is kept.
@@ -74,6 +76,7 @@ def evaluate_models(
     """
     use_fsspec_for_s3(devkit)
     devkit_folder = find_devkit(devkit)
+    split = split or evaluation_split(split_names(devkit_folder))
     try:
         folders = [find_saved_model(model) for model in models]
     except ModelNotFoundError as error:
@@ -168,7 +171,7 @@ def _write_records(devkit: Path, split: str, config: RecordConfig, file: str, di
     Returns:
         The number of records.
     """
-    listing, encoder = read_splits(devkit)[split], PairEncoder(config)
+    listing, encoder = read_split(devkit, split), PairEncoder(config)
     if listing.problems:
         raise problems_error(f"the {split} split of {devkit} cannot be used", listing.problems)
     written = 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.display.devkit_report import counted
 from pipeline.display.library_output import import_tensorflow_silently
 from tfds_voc_seg.devkit.folders import find_devkit
-from tfds_voc_seg.devkit.splits import SPLITS, read_splits
+from tfds_voc_seg.devkit.splits import read_split
 from tfds_voc_seg.record_config import RecordConfig, known_classes
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ DATASET = "voc_seg"
 DEFAULT_IMAGE_SIZE = 300
 LARGEST_IMAGE_SIZE = 4096
 
-_TFDS_SPLITS = {"train": "train", "val": "validation"}
+_TFDS_SPLITS = {"train": "train", "val": "validation", "test": "test"}
 """VOC's name of a split → the dataset's name of it."""
 
 
@@ -59,7 +59,7 @@ def write_example_pictures(
         output: gets the pictures, as `<image id>.png`; created if it does not exist.
         warn: called with a message for each pair of the devkit that cannot be used.
         count: the number of examples, from the beginning of the split; fewer if the split has fewer.
-        split: `"train"` or `"val"`.
+        split: `"train"`, `"val"` or `"test"`.
         image_size: only for a devkit: height and width of the examples in pixels, 300 by default.
         classes: only for a devkit: the foreground classes of VOC to keep. Images without any of them are skipped. By
             default all classes and all images.
@@ -136,7 +136,7 @@ def _devkit_examples(devkit: Path, split: str, config: RecordConfig, warn: Calla
     from tfds_voc_seg.records.decoding import class_map_from_one_hot, parse_record
     from tfds_voc_seg.records.encoding import PairEncoder
 
-    listing = read_splits(devkit, SPLITS)[split]
+    listing = read_split(devkit, split)
     if listing.problems:
         warn(f"{split}.txt has {counted(len(listing.problems), 'problem')}: see `vocseg data check`")
     encode = PairEncoder(config)
@@ -169,6 +169,9 @@ def _prepared_dataset(name: str, split: str) -> tuple[Sequence[str], Iterator[Ex
         ) from error
     except ValueError as error:
         raise ExamplesError(f"{name} is not a dataset name of TFDS; a valid one is {DATASET}/person_dog_128") from error
+
+    if _TFDS_SPLITS[split] not in builder.info.splits:
+        raise ExamplesError(f"{name} has no {split} split; it has {', '.join(builder.info.splits)}")
 
     def examples() -> Iterator[Example]:
         try:

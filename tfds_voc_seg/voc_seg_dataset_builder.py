@@ -30,13 +30,14 @@ from tfds_voc_seg.voc_seg_config import NAMED_CONFIGS, VocSegConfig
 __all__ = ["Builder", "VocSegConfig"]
 
 _TRAIN_AUG = "train_aug"
-_SPLITS = {"train": tfds.Split.TRAIN, "val": tfds.Split.VALIDATION}
+_SPLITS = {"train": tfds.Split.TRAIN, "val": tfds.Split.VALIDATION, "test": tfds.Split.TEST}
 
 _DEFAULT_BEAM_ARGS = ("--runner=DirectRunner", "--allow_unsafe_triggers")
 """Beam's options by default: run in this process, without downloading a runner."""
 
 _DESCRIPTION = """
-Photos and one-hot segmentation masks of PASCAL VOC2012, with its official train and validation splits.
+Photos and one-hot segmentation masks of PASCAL VOC2012, with its official train and validation splits, and a
+test split if the devkit has masks for its list `test.txt` (VOC's own has none).
 
 The mask is uint8 [height, width, classes]. A void pixel (VOC's value 255: object borders, and objects that were too
 hard to label) is an all-zero row, so `reduce_max` over the classes gives the weight of each pixel in a loss or metric.

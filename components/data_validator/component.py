@@ -50,7 +50,7 @@ class DataValidator(base_component.BaseComponent):
         Args:
             statistics: ExampleStatistics from a StatisticsGen that uses the curated schema.
             anomalies: ExampleAnomalies from an ExampleValidator that uses the same schema.
-            examples: Examples of the record contract, with the splits train and val.
+            examples: Examples of the record contract, with the splits train, val and, if the devkit has one, test.
             config: which problems to report, and whether to stop the run.
             code_fingerprint: a hash of this component's code, because TFX's cache key does not include it.
         """

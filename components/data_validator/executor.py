@@ -20,7 +20,7 @@ from components.data_validator.data_summary import split_summary
 from components.data_validator.findings import DataValidationError, Finding, write_findings
 from components.data_validator.validation_config import ValidationConfig
 from components.run_files import DATA_SUMMARY_FILE
-from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT, Records
+from tfds_voc_seg.records.files import TRAIN_SPLIT, Records
 from tfds_voc_seg.records.pixel_counts import CLASS_PIXELS, PixelCounts, count_pixels
 
 if TYPE_CHECKING:
@@ -104,9 +104,10 @@ def _validate(
         pixels = {split: count_pixels(records.files[split], len(records.class_names)) for split in class_images}
     for split, counts in pixels.items():
         findings += checks.empty_mask_findings(split, counts, config)
-    compared = {split: pixels[split] for split in (TRAIN_SPLIT, VAL_SPLIT) if split in pixels}
-    if len(compared) == 2:
-        findings += checks.drift_findings(compared, class_images, records.class_names, config)
+    for split in pixels if TRAIN_SPLIT in pixels else ():
+        if split != TRAIN_SPLIT:
+            compared = {TRAIN_SPLIT: pixels[TRAIN_SPLIT], split: pixels[split]}
+            findings += checks.drift_findings(compared, class_images, records.class_names, config)
     summary = {
         split: split_summary(proto, class_images[split], pixels.get(split), records.class_names)
         for split, proto in protos.items()

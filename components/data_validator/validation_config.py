@@ -17,8 +17,8 @@ class ValidationConfig(StrictConfig):
         min_images_of_class: minimum number of images of each class in a split; 1 reports only absent classes.
         max_without_foreground: maximum share of a split's masks without any foreground class; 0 reports every such
             mask.
-        max_share_drift: maximum difference between a class's share of the valid pixels in train and in val, divided by
-            the larger share: 0 allows no difference, 0.5 allows twice the share, 1 allows everything.
+        max_share_drift: maximum difference between a class's share of the valid pixels in train and in val or test,
+            divided by the larger share: 0 allows no difference, 0.5 allows twice the share, 1 allows everything.
         drift_min_images: the drift of a class is checked only if both splits have at least this number of images of it,
             because the share of a rare class varies by chance. In random splits of VOC's masks, at least one of the
             twenty classes differed by more than 0.5 in 1 of 100 splits with 50 images per class, in 3 of 10 with 20,

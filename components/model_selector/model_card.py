@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from components.metrics import METRIC_NAMES
 from components.model_selector.markdown import bullets, enumeration
 from components.model_selector.model_card_results import absent_classes, quantitative_analyses
+from tfds_voc_seg.records.files import VAL_SPLIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +45,7 @@ def model_card(
             f"{', '.join(candidates) or 'no candidate'}"
         )
     metrics = candidates[candidate]
-    split = evaluation.get("split", "val")
+    split = evaluation.get("split", VAL_SPLIT)
     tested = ((smoke_test or {}).get("candidates") or {}).get(candidate)
     sections = {
         "Model details": _details(description),
@@ -55,7 +56,7 @@ def model_card(
         "Training data": _training_data(description),
         "Quantitative analyses": quantitative_analyses(candidate, evaluation, split, tested),
         "Ethical considerations": _ethics(description),
-        "Caveats and recommendations": _caveats(metrics, evaluation, tested),
+        "Caveats and recommendations": _caveats(metrics, evaluation, split, tested),
     }
     parts = [f"# Model card: {candidate}"]
     parts += [f"## {title}\n\n{text}" for title, text in sections.items()]
@@ -147,7 +148,9 @@ def _ethics(description: ModelDescription) -> str:
     return text
 
 
-def _caveats(metrics: Mapping[str, Any], evaluation: Mapping[str, Any], tested: Mapping[str, Any] | None) -> str:
+def _caveats(
+    metrics: Mapping[str, Any], evaluation: Mapping[str, Any], split: str, tested: Mapping[str, Any] | None
+) -> str:
     iou = {name: value for name, value in (metrics.get("per_class_iou") or {}).items() if value is not None}
     lines = []
     if iou:
@@ -162,9 +165,19 @@ def _caveats(metrics: Mapping[str, Any], evaluation: Mapping[str, Any], tested: 
         lines.append(f"There are no metrics at the photos' original size{f': {reason}' if reason else ''}.")
     if not tested:
         lines.append("Latency and memory are unknown.")
-    lines.append(
-        "The best epoch was selected on the same split that the metrics are measured on, so the metrics are slightly "
-        "better than on unseen photos. Use a separate test split for a final measurement."
-    )
+    lines.append(_epoch_selection(split))
     lines.append("The metrics apply to photos like the evaluated ones. Evaluate the model on your own photos first.")
     return bullets(lines)
+
+
+def _epoch_selection(split: str) -> str:
+    """Says whether the split that the metrics are measured on also selected the epoch."""
+    if split == VAL_SPLIT:
+        return (
+            "The best epoch was selected on the same split that the metrics are measured on, so the metrics are "
+            "slightly better than on unseen photos. Use a separate test split for a final measurement."
+        )
+    return (
+        f"The best epoch was selected on the {VAL_SPLIT} split; training did not use the {split} split. The candidates "
+        f"were compared on the {split} split, so the best of many is slightly better there than on unseen photos."
+    )

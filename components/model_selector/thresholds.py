@@ -37,7 +37,7 @@ def refusals(metrics: Mapping[str, Any], smoke_test: Mapping[str, Any] | None, c
     """
     reasons = []
     if measured(metrics, config.metric) is None:
-        reasons.append(f"its {config.metric} is not a number (does the val split have valid pixels?)")
+        reasons.append(f"its {config.metric} is not a number (does the evaluated split have valid pixels?)")
     if smoke_test is None:
         reasons.append("it was not smoke-tested")
     elif not smoke_test["passed"]:
@@ -61,7 +61,7 @@ def refusals(metrics: Mapping[str, Any], smoke_test: Mapping[str, Any] | None, c
 
 def _too_low(what: str, value: float | None, lowest: float, setting: str) -> list[str]:
     if value is None:
-        return [f"{what} was not measured (does it occur in the val split?), but selection.{setting} requires it"]
+        return [f"{what} was not measured (does it occur in the evaluated split?), but selection.{setting} requires it"]
     return [f"{what} is {value:.4f}, below selection.{setting}={lowest:g}"] if value < lowest else []
 
 
@@ -78,9 +78,11 @@ def _no_better_than_background(metrics: Mapping[str, Any]) -> str | None:
         iou for name in names[BACKGROUND + 1 :] if (iou := measured(metrics["per_class_iou"], name)) is not None
     ]
     if not foreground:
-        return "no foreground class occurs in the val split, so it cannot be shown to predict more than background"
+        return (
+            "no foreground class occurs in the evaluated split, so whether it predicts more than background is unknown"
+        )
     if max(foreground) <= 0:
-        return "it predicts background only: no foreground class of the val split has an IoU above 0"
+        return "it predicts background only: no foreground class of the evaluated split has an IoU above 0"
     confusion = metrics.get("confusion_matrix")
     mean_iou = measured(metrics, "mean_iou")
     if confusion is None or mean_iou is None:

@@ -74,6 +74,8 @@ class Executor(base_executor.BaseExecutor):
 def write_requests(records: Records, count: int, folder: Path) -> None:
     """Writes the first records of the val split for the checks, serialized and as the evaluation decodes them.
 
+    The test split, if there is one, stays unseen until the evaluation.
+
     Args:
         records: the location of the records.
         count: number of records; fewer are written if the split has fewer.

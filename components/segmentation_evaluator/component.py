@@ -38,7 +38,7 @@ class SegmentationEvaluatorSpec(types.ComponentSpec):
 
 
 class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
-    """Evaluates all candidates and the model in service on the same pixels of the val split."""
+    """Evaluates all candidates and the model in service on the same pixels of the test split, without one of val."""
 
     SPEC_CLASS = SegmentationEvaluatorSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
@@ -57,7 +57,7 @@ class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
         """Creates the component.
 
         Args:
-            examples: Examples of the record contract, with the split val.
+            examples: Examples of the record contract, with the split val and, if the devkit has one, test.
             models: candidate → its Model.
             smoke_test: ModelEvaluation of ModelSmokeTest; candidates that failed the test are not evaluated.
             baseline: the Model in service, from PublishedModel.

@@ -21,10 +21,11 @@ from components.segmentation_evaluator.summary import evaluation_summary
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.record_config import RecordConfig
-from tfds_voc_seg.records.files import VAL_SPLIT, Records
 
 if TYPE_CHECKING:
     from tfx import types
+
+    from tfds_voc_seg.records.files import Records
 
 EXAMPLES_KEY = "examples"
 SMOKE_TEST_KEY = "smoke_test"
@@ -35,7 +36,7 @@ EVALUATION_KEY = "evaluation"
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Evaluates all models in one pass over the val split."""
+    """Evaluates all models in one pass over the records' test split; without one, over the val split."""
 
     @with_local_copies
     def Do(  # noqa: N802 (TFX's name)
@@ -48,7 +49,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         Args:
             input_dict:
-                examples: Examples of the record contract, with the split val.
+                examples: Examples of the record contract, with the split val or test; test, if present, is evaluated.
                 smoke_test: ModelEvaluation of ModelSmokeTest; candidates that failed the test are not evaluated.
                 model_<candidate>: Model, one input per candidate.
                 baseline: Model in service, from PublishedModel.
@@ -75,13 +76,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             if baseline_problem is None:
                 models[BASELINE_MODEL] = folder
         masks, original_size_problem = _original_masks(exec_properties)
-        spec = EvaluationSpec(records.files[VAL_SPLIT], models, records.class_names, records.image_size, masks)
+        split = records.evaluation_split
+        spec = EvaluationSpec(records.files[split], models, records.class_names, records.image_size, masks)
         output.mkdir(parents=True, exist_ok=True)
         if models:
             with self._make_beam_pipeline() as pipeline:
                 evaluate(pipeline, spec, output)
         result = {
-            **evaluation_summary(spec, output, VAL_SPLIT, baseline_problem, original_size_problem),
+            **evaluation_summary(spec, output, split, baseline_problem, original_size_problem),
             "not_evaluated": not_evaluated,
         }
         write_json(output_dict[EVALUATION_KEY], EVALUATION_FILE, result)

@@ -38,7 +38,7 @@ class VocExampleGenSpec(types.ComponentSpec):
 class VocExampleGen(base_beam_component.BaseBeamComponent):
     """Converts a VOC devkit to sharded one-hot records.
 
-    The splits are VOC's own train and val; SBD's masks can enlarge train.
+    The splits are those of the devkit: train, val and, if it has one, test. SBD's masks can enlarge train.
     """
 
     SPEC_CLASS = VocExampleGenSpec

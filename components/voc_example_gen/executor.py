@@ -37,7 +37,7 @@ EXAMPLES_KEY = "examples"
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Converts the train and val splits of a devkit."""
+    """Converts the splits of a devkit: train, val and, if it has one, test."""
 
     @with_local_copies
     def Do(  # noqa: N802 (TFX's name)

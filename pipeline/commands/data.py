@@ -41,7 +41,7 @@ def _add_check(commands: CommandGroup) -> None:
     check = commands.add_parser(
         "check",
         help="read every photo and mask of a devkit; list its problems and contents",
-        description="Read every photo and mask of the train and val lists. Prints each problem and how to solve it, "
+        description="Read every photo and mask of the split lists. Prints each problem and how to solve it, "
         "then a summary of classes and photo sizes. Exits with 1 if there are problems, with 2 if DIR is not a devkit.",
     )
     check.add_argument("folder", type=Path, metavar="DIR", help="a VOC devkit: the folder that holds JPEGImages")
@@ -61,7 +61,7 @@ def _add_show(commands: CommandGroup) -> None:
     )
     show.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the pictures are written")
     show.add_argument("--count", type=positive, default=12, metavar="N", help="the number of examples (default: 12)")
-    show.add_argument("--split", choices=("train", "val"), default="train", help="the split (default: train)")
+    show.add_argument("--split", choices=("train", "val", "test"), default="train", help="the split (default: train)")
     show.add_argument(
         "--image-size", type=positive, metavar="N", help="only for a devkit: size in pixels (default: 300)"
     )

@@ -31,7 +31,9 @@ def add_parser(commands: CommandGroup) -> None:
     evaluate.add_argument(
         "--devkit", required=True, metavar="DIR|URI", help="a VOC devkit: the folder that holds JPEGImages"
     )
-    evaluate.add_argument("--split", choices=("train", "val"), default="val", help="the split (default: val)")
+    evaluate.add_argument(
+        "--split", choices=("train", "val", "test"), help="the split (default: test if the devkit has it, else val)"
+    )
     evaluate.add_argument("--drop-empty", action="store_true", help="skip images without any of a model's classes")
     evaluate.add_argument(
         "--output", default="", metavar="DIR", help="write evaluation.json, images.jsonl and example pictures here"

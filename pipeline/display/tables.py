@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def candidate_table(summary: dict[str, Any]) -> Table:
     """Returns the figures of a run: one row per candidate, and one for the model in service."""
-    table = Table(title="Candidates on the val split (void left out)", title_justify="left")
+    table = Table(title=f"Candidates on the {summary['evaluation_split']} split (void left out)", title_justify="left")
     for heading in ("candidate", "mIoU", "pixel accuracy", "parameters", "training", "latency", "memory", ""):
         table.add_column(heading, justify="left" if heading in ("candidate", "") else "right")
     for name, figures in summary["candidates"].items():

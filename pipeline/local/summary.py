@@ -9,7 +9,7 @@ from etils import epath
 
 from components.model_pusher.executor import NOT_PUSHED_REASON_PROPERTY
 from components.run_files import EVALUATION_FILE, SELECTION_FILE, SMOKE_TEST_FILE, SUMMARY_FILE, VALIDATION_FILE
-from tfds_voc_seg.records.files import REJECTS_FILE
+from tfds_voc_seg.records.files import REJECTS_FILE, VAL_SPLIT
 from tfds_voc_seg.storage import write_text_whole
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def make_summary(outputs: NodeOutputs, seconds: Mapping[str, float], cached: lis
             for name, reason in selection["candidates"].items()
         },
         "baseline": _main_figures(baseline) if baseline else None,
+        "evaluation_split": evaluation["split"],
+        "epoch_selected_on_evaluation_split": evaluation["split"] == VAL_SPLIT,
         "selected": selection["selected"],
         "published": published,
         "reason": f"{verdict}: {selection['reason']}" + (f"; but {not_pushed}" if not_pushed else ""),

@@ -104,6 +104,7 @@ def test_the_first_run_writes_its_summary_and_report(history: History, workspace
     assert f"{summary['selected']} was published" in history.page
     assert "Not recorded" not in history.page
     assert set(summary) >= {"candidates", "baseline", "selected", "published", "reason", "seconds"}
+    assert (summary["evaluation_split"], summary["epoch_selected_on_evaluation_split"]) == ("val", True)
     assert set(summary["candidates"]) == {"own", "unet"}
     for metrics in summary["candidates"].values():
         assert set(metrics) == {*METRICS, "smoke_test", "refused", "reason"}

@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
+from tests.split_lists import move_to_test_split
 from tfds_voc_seg.class_maps import class_map, resize_class_map
 from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.devkit.problems import DevkitError
@@ -74,6 +75,19 @@ def test_images_without_the_classes_can_be_skipped(
     (everything,), (with_bottles,) = evaluate(model, split="train"), evaluate(model, split="train", drop_empty=True)
     assert 0 < with_bottles["images"] < everything["images"] == len(read_splits(devkit)["train"].pairs)
     assert [*with_bottles["candidates"]] == ["Format-Serving"]
+
+
+def test_the_test_split_is_measured_if_the_devkit_has_one(
+    evaluate: Evaluate, serving_model_dir: Callable[..., Path], own_devkit: Path
+) -> None:
+    with pytest.raises(DevkitError, match=r"has no test split: .*test.txt is missing, or no image"):
+        evaluate(serving_model_dir(1), devkit=str(own_devkit), split="test")
+    move_to_test_split(own_devkit, 1)
+    (by_default,), (on_val,) = (
+        evaluate(serving_model_dir(1), devkit=str(own_devkit), split=split) for split in (None, "val")
+    )
+    assert (by_default["split"], by_default["images"]) == ("test", 1)
+    assert (on_val["split"], on_val["images"]) == ("val", 2)
 
 
 def test_a_split_without_any_of_the_classes_is_an_error(

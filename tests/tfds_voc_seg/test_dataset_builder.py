@@ -17,6 +17,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES, VAL_IMAGES
+from tests.split_lists import move_to_test_split
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.download import VOC2012_ARCHIVE, Archive
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
@@ -93,6 +94,19 @@ def test_splits_and_supervised_pairs(builder: Builder, devkit: Path) -> None:
     names = [example["filename"].decode() for example in tfds.as_numpy(builder.as_dataset(split="validation"))]
     assert sorted(names) == sorted((devkit / "ImageSets/Segmentation/val.txt").read_text().split())
     assert len(list(builder.as_dataset(split="train[:50%]"))) == TRAIN_IMAGES // 2
+
+
+def test_a_test_list_with_masks_is_a_split(own_devkit: Path, tmp_path: Path) -> None:
+    moved = move_to_test_split(own_devkit, 2)
+    builder = tfds.builder("voc_seg", data_dir=tmp_path, config=config(own_devkit))
+    builder.download_and_prepare()
+    assert {name: split.num_examples for name, split in builder.info.splits.items()} == {
+        "train": 2,
+        "validation": 2,
+        "test": 2,
+    }
+    names = [example["filename"].decode() for example in tfds.as_numpy(builder.as_dataset(split="test"))]
+    assert sorted(names) == sorted(moved)
 
 
 def test_tfds_reads_prepared_data_without_the_builder(builder: Builder) -> None:

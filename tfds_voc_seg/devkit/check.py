@@ -9,7 +9,7 @@ import numpy as np
 
 from tfds_voc_seg.devkit.folders import PairError
 from tfds_voc_seg.devkit.pairs import read_pair
-from tfds_voc_seg.devkit.splits import SPLITS, read_splits
+from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
 
 if TYPE_CHECKING:
@@ -102,13 +102,13 @@ class DevkitReport:
 
 
 def check_devkit(
-    devkit: str | Path, splits: Iterable[str] = SPLITS, on_pair: Callable[[int, int], None] | None = None
+    devkit: str | Path, splits: Iterable[str] | None = None, on_pair: Callable[[int, int], None] | None = None
 ) -> DevkitReport:
     """Reads and checks every photo and mask of the splits.
 
     Args:
         devkit: the folder that contains `JPEGImages`.
-        splits: names of the split lists, without `.txt`.
+        splits: names of the split lists, without `.txt`; by default those of `splits.split_names`.
         on_pair: called after each pair with the number of checked pairs and the total number.
 
     Returns:
@@ -117,7 +117,7 @@ def check_devkit(
     Raises:
         DevkitError: a list is missing or empty.
     """
-    listings = read_splits(devkit, tuple(splits))
+    listings = read_splits(devkit, splits)
     total, done = sum(len(listing.pairs) for listing in listings.values()), 0
     reports: list[SplitReport] = []
     for split, listing in listings.items():

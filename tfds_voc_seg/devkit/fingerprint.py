@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from tfds_voc_seg.devkit.folders import ANNOTATIONS_FOLDER, MASKS_FOLDER, PHOTOS_FOLDER, SBD_MASKS_FOLDER
-from tfds_voc_seg.devkit.splits import SPLITS, TrainMasks, read_image_ids, sbd_list_name
+from tfds_voc_seg.devkit.splits import TrainMasks, read_image_ids, sbd_list_name, split_names
 from tfds_voc_seg.storage import storage_path
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def fingerprint(devkit: str | Path, train_masks: TrainMasks = "voc", *, boxes: b
     Raises:
         DevkitError: a list is missing or empty.
     """
-    lists = [(split, MASKS_FOLDER) for split in SPLITS]
+    lists = [(split, MASKS_FOLDER) for split in split_names(devkit)]
     if train_masks != "voc" and (enlarged := sbd_list_name(devkit)):
         lists.append((enlarged, SBD_MASKS_FOLDER))
     digest = hashlib.sha256()

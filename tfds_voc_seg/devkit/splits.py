@@ -24,7 +24,9 @@ TrainMasks = Literal["voc", "sbd", "sbd_if_present"]
 """Where the masks of the training split come from; see `read_training_splits`."""
 
 SPLITS = ("train", "val")
-"""The official segmentation splits: the names of their list files."""
+"""The segmentation splits of every devkit: the names of their list files."""
+TEST_SPLIT = "test"
+"""The split that a devkit may have in addition; see `split_names`."""
 
 _SBD_LISTS = ("train_aug", "trainaug")
 
@@ -42,15 +44,31 @@ class Listing:
     problems: tuple[Problem, ...]
 
 
-def read_splits(devkit: str | Path, splits: Iterable[str] = SPLITS) -> dict[str, Listing]:
+def split_names(devkit: str | Path) -> tuple[str, ...]:
+    """Returns the splits of a devkit: `train`, `val` and, if it has one, `test`.
+
+    The devkit has a test split if at least one image of `test.txt` has a mask. VOC's own `test.txt` lists photos
+    without masks, which no model can be measured on: then it is not a split.
+
+    Raises:
+        DevkitError: `test.txt` is empty or not a text file.
+    """
+    if not split_list_file(devkit, TEST_SPLIT).is_file():
+        return SPLITS
+    masks = {file.name for file in (storage_path(devkit) / MASKS_FOLDER).iterdir()}
+    listed = (storage_path(pair_of(devkit, image_id).mask).name for image_id in read_image_ids(devkit, TEST_SPLIT))
+    return SPLITS if masks.isdisjoint(listed) else (*SPLITS, TEST_SPLIT)
+
+
+def read_splits(devkit: str | Path, splits: Iterable[str] | None = None) -> dict[str, Listing]:
     """Reads the lists of the splits and finds the photo and mask of each image id.
 
     An image that several lists contain stays only in the last of these splits and is a problem of the others, so that
-    no validation image is used for training.
+    no validation image is used for training, and no test image for training or validation.
 
     Args:
         devkit: the folder that contains `JPEGImages`.
-        splits: names of the split lists, without `.txt`.
+        splits: names of the split lists, without `.txt`; by default those of `split_names`.
 
     Returns:
         Split → its pairs and problems.
@@ -60,7 +78,8 @@ def read_splits(devkit: str | Path, splits: Iterable[str] = SPLITS) -> dict[str,
     """
     listings: dict[str, Listing] = {}
     taken: dict[str, str] = {}
-    for split in reversed(list(splits)):
+    names = split_names(devkit) if splits is None else tuple(splits)
+    for split in reversed(names):
         listing = _read_split(storage_path(devkit), split, MASKS_FOLDER)
         doubles = [pair for pair in listing.pairs if pair.image_id in taken]
         problems = [
@@ -75,15 +94,30 @@ def read_splits(devkit: str | Path, splits: Iterable[str] = SPLITS) -> dict[str,
         kept = tuple(pair for pair in listing.pairs if pair.image_id not in taken)
         listings[split] = Listing(kept, (*listing.problems, *problems))
         taken |= {pair.image_id: split for pair in listing.pairs}
-    return {split: listings[split] for split in splits}
+    return {split: listings[split] for split in names}
+
+
+def read_split(devkit: str | Path, split: str) -> Listing:
+    """Reads one split of a devkit as `read_splits` does.
+
+    Raises:
+        DevkitError: a list is missing or empty, or the devkit has no such split.
+    """
+    listings = read_splits(devkit)
+    if split not in listings:
+        list_file = split_list_file(devkit, split)
+        raise DevkitError(
+            f"{devkit} has no {split} split: {list_file} is missing, or no image that it lists has a mask"
+        )
+    return listings[split]
 
 
 def read_train_aug(devkit: str | Path) -> Listing | None:
     """Reads VOC's train split enlarged by the Semantic Boundaries Dataset (SBD), if the devkit contains SBD's masks.
 
     Source: Hariharan et al., "Semantic Contours from Inverse Detectors", ICCV 2011. Its masks are in
-    `SegmentationClassAug`, its list is `train_aug.txt` or `trainaug.txt`. Images of the val split are left out even if
-    the list contains them.
+    `SegmentationClassAug`, its list is `train_aug.txt` or `trainaug.txt`. Images of the val and test splits are left
+    out even if the list contains them.
 
     Returns:
         The pairs and problems; `None` if the devkit has no such masks or no such list.
@@ -95,12 +129,12 @@ def read_train_aug(devkit: str | Path) -> Listing | None:
     if name is None:
         return None
     listing = _read_split(storage_path(devkit), name, SBD_MASKS_FOLDER)
-    validation = set(read_image_ids(devkit, "val"))
-    return Listing(tuple(pair for pair in listing.pairs if pair.image_id not in validation), listing.problems)
+    held_out = {image_id for split in split_names(devkit)[1:] for image_id in read_image_ids(devkit, split)}
+    return Listing(tuple(pair for pair in listing.pairs if pair.image_id not in held_out), listing.problems)
 
 
 def read_training_splits(devkit: str | Path, train_masks: TrainMasks) -> dict[str, Listing]:
-    """Reads the splits `train` and `val` as `read_splits` does; SBD's masks can enlarge `train`.
+    """Reads all splits of a devkit as `read_splits` does; SBD's masks can enlarge `train`.
 
     Args:
         devkit: the folder that contains `JPEGImages`.

@@ -183,17 +183,20 @@ def test_masks_without_foreground_are_reported_with_their_names(validate: Callab
     )
 
 
-def test_a_class_with_different_pixel_shares_is_reported(validate: Callable[..., Any], records: Records) -> None:
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_class_with_different_pixel_shares_is_reported(
+    split: str, validate: Callable[..., Any], records: Records
+) -> None:
     person = CLASS_NAMES.index("person")
-    same: Records = {"train": records["train"], "val": []}
+    same: Records = {"train": records["train"], "val": records["train"]} | {split: []}
     for record in records["train"]:
         changed = tf.train.Example.FromString(record.SerializeToString())
         pixels = numbers(changed, "class_pixels")
         taken = pixels[person] * 3 // 4
         pixels[person], pixels[0] = pixels[person] - taken, pixels[0] + taken
-        same["val"].append(changed)
+        same[split].append(changed)
     (finding,) = validate(same, drift_min_images=1)
-    assert (finding["split"], finding["class"], finding["severity"]) == ("val", "person", "warning")
+    assert (finding["split"], finding["class"], finding["severity"]) == (split, "person", "warning")
     assert finding["what"].startswith("class person covers ")
     assert "% of the valid pixels in train but " in finding["what"]
     assert "the difference is 7" in finding["what"]

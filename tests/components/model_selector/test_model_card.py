@@ -77,6 +77,16 @@ def test_the_card_contains_the_measured_values(evaluation: dict[str, Any], descr
         assert measured in card
 
 
+def test_the_card_says_whether_its_split_also_selected_the_epoch(
+    evaluation: dict[str, Any], description: ModelDescription
+) -> None:
+    on_val = model_card("fcn8", evaluation, description, SMOKE_TEST)
+    on_test = model_card("fcn8", {**evaluation, "split": "test"}, description, SMOKE_TEST)
+    assert "The best epoch was selected on the same split that the metrics are measured on" in on_val
+    assert "The best epoch was selected on the val split; training did not use the test split." in on_test
+    assert "The test split of a devkit" in on_test
+
+
 def test_all_rows_of_a_table_have_the_same_columns(evaluation: dict[str, Any], description: ModelDescription) -> None:
     card = model_card("unet", evaluation, description, SMOKE_TEST)
     tables = re.findall(r"(?:^\|.*\|\n)+", card, re.MULTILINE)

@@ -82,7 +82,7 @@ def test_each_candidate_gets_a_reason() -> None:
     [
         ({"min_mean_iou": 0.51}, "mean_iou is 0.5000, below selection.min_mean_iou=0.51"),
         ({"min_class_iou": {"dog": 0.41}}, "the IoU of dog is 0.4000, below selection.min_class_iou.dog=0.41"),
-        ({"min_class_iou": {"cat": 0.0}}, "the IoU of cat was not measured (does it occur in the val split?)"),
+        ({"min_class_iou": {"cat": 0.0}}, "the IoU of cat was not measured (does it occur in the evaluated split?)"),
         ({"max_latency_seconds": 0.005}, "the latency is 0.01 s per photo, above selection.max_latency_seconds=0.005"),
         ({"metric": "mean_dice"}, "its mean_dice is not a number"),
     ],
@@ -133,7 +133,7 @@ def test_a_candidate_without_a_smoke_test_is_refused() -> None:
         (
             [1.0, 0.0, 0.0],
             [[80, 0, 0], [0, 0, 10], [0, 10, 0]],
-            "no foreground class of the val split has an IoU above 0",
+            "no foreground class of the evaluated split has an IoU above 0",
         ),
         # a few correct foreground pixels are not enough
         ([0.8, 0.0, 1 / 11], [[79, 0, 1], [10, 0, 0], [9, 0, 1]], None),
@@ -148,7 +148,7 @@ def test_a_candidate_without_a_smoke_test_is_refused() -> None:
             [[0, 80, 0], [0, 10, 0], [0, 10, 0]],
             "its mean_iou of 0.0333 is no better than that of predicting background everywhere (0.2667)",
         ),
-        ([0.9, None, None], [[90, 5, 5], [0, 0, 0], [0, 0, 0]], "no foreground class occurs in the val split"),
+        ([0.9, None, None], [[90, 5, 5], [0, 0, 0], [0, 0, 0]], "no foreground class occurs in the evaluated split"),
         ([0.9, 0.3, 0.0], [[80, 0, 0], [7, 3, 0], [10, 0, 0]], None),
     ],
 )

@@ -35,6 +35,7 @@ def evaluate_in(examples: Any, devkit: Path, make_artifact: Callable[..., Any]) 
         baseline: Any,
         masks: Path | None = devkit,
         failed: Collection[str] = (),
+        records: Any = examples,
     ) -> tuple[Any, dict[str, Any]]:
         evaluation = make_artifact("ModelEvaluation", folder / "evaluation")
         smoke_test = make_artifact("ModelEvaluation", folder / "smoke_test")
@@ -42,7 +43,7 @@ def evaluate_in(examples: Any, devkit: Path, make_artifact: Callable[..., Any]) 
         tests = {name: {"passed": name not in failed, "problems": ["load: no"]} for name in models}
         (folder / "smoke_test" / SMOKE_TEST_FILE).write_text(json.dumps({"candidates": tests}))
         inputs = {f"model_{name}": [model] for name, model in models.items()}
-        inputs |= {"examples": [examples], "smoke_test": [smoke_test], "baseline": [baseline]}
+        inputs |= {"examples": [records], "smoke_test": [smoke_test], "baseline": [baseline]}
         context = executor.Executor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(folder))
         channel = types.Channel(type=standard_artifacts.Model)
         component = SegmentationEvaluator(

@@ -17,7 +17,7 @@ from tfx.utils import path_utils
 from components.artifacts.records import read_records
 from components.metrics import METRIC_NAMES
 from components.metrics.counts import confusion_of, from_sparse
-from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
+from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES, VAL_IMAGES
 from tfds_voc_seg.class_maps import class_map
 from tfds_voc_seg.devkit.pairs import read_mask
 from tfds_voc_seg.devkit.splits import read_splits
@@ -57,6 +57,22 @@ def test_all_models_are_evaluated_exactly_on_the_same_pixels(
         assert (figures["parameters"], figures["train_seconds"]) == (100, 1.5)
     assert result["baseline"] == result["candidates"]["cars"]
     assert result["baseline_problem"] is None
+
+
+def test_records_with_a_test_split_are_evaluated_on_it(
+    evaluate: Callable[..., Any],
+    published: Callable[[Path], Any],
+    model_of: ModelOf,
+    make_artifact: Callable[..., Any],
+    examples: Any,
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(examples.uri, tmp_path / "examples")
+    shutil.copytree(tmp_path / "examples/Split-train", tmp_path / "examples/Split-test")
+    records = make_artifact("Examples", tmp_path / "examples")
+    records.split_names = json.dumps(["train", "val", "test"])
+    _, result = evaluate({"cars": model_of(3)}, published(tmp_path / "none"), records=records)
+    assert (result["split"], result["images"]) == ("test", TRAIN_IMAGES)
 
 
 def test_tfma_reports_the_same_metrics(evaluated: tuple[Any, dict[str, Any]]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import tensorflow as tf
@@ -16,11 +17,10 @@ from components.progress import Progress, listening
 from components.voc_example_gen import executor
 from components.voc_example_gen.component import VocExampleGen
 from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES, VAL_IMAGES
+from tests.split_lists import move_to_test_split
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.record_config import RecordConfig
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tfds_voc_seg.records.decoding import parse_origin
 
 Convert = Callable[..., Any]
 
@@ -52,6 +52,18 @@ def test_the_artifact_contains_vocs_own_splits(examples: Any, devkit: Path) -> N
         ]
         assert len(names) == count
         assert sorted(names) == sorted(listed)
+
+
+def test_a_test_list_with_masks_becomes_a_third_split(own_devkit: Path, convert: Convert) -> None:
+    before = read_records(convert(own_devkit, RecordConfig(IMAGE_SIZE, CLASSES)))
+    assert (list(before.files), before.evaluation_split) == (["train", "val"], "val")
+    val_bytes = [Path(file).read_bytes() for file in before.files["val"]]
+    moved = move_to_test_split(own_devkit, 2)
+    records = read_records(convert(own_devkit, RecordConfig(IMAGE_SIZE, CLASSES)))
+    assert (list(records.files), records.evaluation_split) == (["train", "val", "test"], "test")
+    names = [parse_origin(record)[0].numpy().decode() for record in tf.data.TFRecordDataset(records.files["test"])]
+    assert sorted(names) == sorted(moved)
+    assert [Path(file).read_bytes() for file in records.files["val"]] == val_bytes
 
 
 def test_images_without_the_classes_can_be_excluded(devkit: Path, convert: Convert) -> None:

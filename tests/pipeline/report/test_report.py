@@ -55,6 +55,14 @@ def test_it_shows_all_parts_of_a_run(contents: RunContents, evaluation: dict[str
     assert 'class="missing"' not in make_page(contents)
 
 
+def test_it_says_whether_its_split_also_selected_the_epoch(contents: RunContents, evaluation: dict[str, Any]) -> None:
+    assert "best epoch was also selected on the val split" in Page(make_page(contents)).words
+    on_test = dataclasses.replace(contents, evaluation={**evaluation, "split": "test"})
+    words = Page(make_page(on_test)).words
+    assert "The val split selected the best epoch of each training; no training used the test split." in words
+    assert "best epoch was also selected" not in words
+
+
 @pytest.mark.parametrize("class_names", [CLASS_NAMES, VOC_CLASSES])
 def test_it_is_valid_html_that_needs_no_other_file(tmp_path: Path, class_names: tuple[str, ...]) -> None:
     write_whole_run(tmp_path, class_names=class_names)

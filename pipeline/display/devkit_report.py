@@ -9,14 +9,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tfds_voc_seg.devkit.check import DevkitReport, PhotoSize, SplitSummary
+    from tfds_voc_seg.devkit.near_duplicates import NearDuplicate
     from tfds_voc_seg.devkit.problems import Problem
+
+_SHOWN_DUPLICATES = 20
 
 
 def devkit_report_text(report: DevkitReport) -> str:
     """Formats a devkit's report.
 
     Returns:
-        Each problem with the advice, a table of classes, a table of photo sizes, and a last line with the totals.
+        Each problem with the advice, a table of classes, a table of photo sizes, the photos that are nearly the same in
+        different splits, and a last line with the totals.
     """
     blocks = [
         _problem_text(split.split, problem, report.devkit) for split in report.splits for problem in split.problems
@@ -24,6 +28,10 @@ def devkit_report_text(report: DevkitReport) -> str:
     summaries = {split.split: split.summary for split in report.splits}
     blocks.append(_table(_class_rows(summaries)))
     blocks.append(_table(_size_rows(summaries)))
+    if report.near_duplicates is None:
+        blocks.append("near-duplicate photos were not searched for: install the extra `check` (imagehash)")
+    elif report.near_duplicates:
+        blocks.append(_duplicates_text(report.near_duplicates))
     totals = " and ".join(f"{summary.images} {split}" for split, summary in summaries.items())
     verdict = f"{counted(len(report.problems), 'problem')}, listed above" if report.problems else "no problems"
     blocks.append(f"{report.devkit}: {totals} images are good; {verdict}")
@@ -38,6 +46,19 @@ def counted(number: int, noun: str) -> str:
 def _problem_text(split: str, problem: Problem, devkit: str) -> str:
     file = problem.file.removeprefix(f"{devkit}{os.sep}")
     return f"{split} {problem.image_id}: {file}\n  {problem.what}\n  → {problem.advice}"
+
+
+def _duplicates_text(duplicates: Sequence[NearDuplicate]) -> str:
+    lines = [
+        f"  {pair.split} {pair.image_id} and {pair.other_split} {pair.other_image_id} "
+        f"({pair.distance} of 256 bits differ)"
+        for pair in duplicates[:_SHOWN_DUPLICATES]
+    ]
+    if len(duplicates) > _SHOWN_DUPLICATES:
+        lines.append(f"  … and {len(duplicates) - _SHOWN_DUPLICATES} more")
+    heading = f"{counted(len(duplicates), 'pair')} of nearly equal photos in different splits"
+    advice = "  → list photos of the same scene in one split; otherwise the figures on the later split are too good"
+    return "\n".join([f"{heading}:", *lines, advice])
 
 
 def _class_rows(summaries: dict[str, SplitSummary]) -> list[list[str]]:

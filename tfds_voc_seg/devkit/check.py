@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfds_voc_seg.devkit.folders import PairError
+from tfds_voc_seg.devkit.near_duplicates import NearDuplicate, hashing_available, near_duplicates, photo_hash
 from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
@@ -90,10 +91,13 @@ class DevkitReport:
     Attributes:
         devkit: the folder that was checked.
         splits: one report per split, in the requested order.
+        near_duplicates: the photos that are nearly the same in different splits; `None` if imagehash, which compares
+            them, is not installed. They are no problems: the conversion accepts them.
     """
 
     devkit: str
     splits: tuple[SplitReport, ...]
+    near_duplicates: tuple[NearDuplicate, ...] | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -120,21 +124,25 @@ def check_devkit(
     listings = read_splits(devkit, splits)
     total, done = sum(len(listing.pairs) for listing in listings.values()), 0
     reports: list[SplitReport] = []
+    hashes: dict[str, dict[str, NDArray[np.uint64]]] = {split: {} for split in listings}
+    compare_photos = hashing_available()
     for split, listing in listings.items():
         problems, sizes, counts = list(listing.problems), [], []
         for pair in listing.pairs:
             try:
-                _, mask = read_pair(pair)
+                photo, mask = read_pair(pair)
             except PairError as error:
                 problems += error.problems
             else:
                 sizes.append(PhotoSize(width=mask.shape[1], height=mask.shape[0]))
                 counts.append(np.bincount(mask.ravel(), minlength=256))
+                if compare_photos:
+                    hashes[split][pair.image_id] = photo_hash(photo)
             done += 1
             if on_pair:
                 on_pair(done, total)
         reports.append(SplitReport(split, summarize(sizes, counts), tuple(problems)))
-    return DevkitReport(str(devkit), tuple(reports))
+    return DevkitReport(str(devkit), tuple(reports), near_duplicates(hashes) if compare_photos else None)
 
 
 def summarize(sizes: Sequence[PhotoSize], counts: Sequence[NDArray[np.int64]]) -> SplitSummary:

@@ -234,7 +234,7 @@ def test_wrong_arguments_of_show(
     [
         ({"image_size": 0}, "an image size of 0 is not in 1 to 4096"),
         ({"count": 0}, "show at least one example"),
-        ({"split": "test"}, "of train or val"),
+        ({"split": "trainval"}, "of train or val"),
     ],
 )
 def test_wrong_arguments_that_the_command_line_does_not_let_through(

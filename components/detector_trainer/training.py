@@ -17,7 +17,7 @@ from components.detector_trainer.input_pipeline import training_batches
 from components.detector_trainer.losses import MultiboxLoss
 from components.detector_trainer.ssd300 import ssd300
 from components.networks.layer_weights import LoadReport, load_by_name, read_layer_weights
-from components.networks.pretrained import IMAGENET
+from components.networks.names import IMAGENET
 from components.networks.vgg16 import vgg16_application
 from components.training.callbacks import StateWriter, StepListener, StepReporter
 from components.training.history import History, write_history

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from typing import TYPE_CHECKING, Any
 
 import keras
 
 from components.networks.alignment import PadToMultiple
+from components.networks.efficientnet_lite import efficientnet_lite_application, efficientnet_lite_features
 from components.networks.names import CONTRACT_ARGUMENTS
 from components.networks.vgg16 import vgg16_application, vgg16_features
 
@@ -45,7 +47,8 @@ class BackboneSpec:
 
     Attributes:
         features: function of padded images, RGB 0 to 255, and the backbone's options → stride → features.
-        application: the model of keras.applications whose weights fit by layer name.
+        application: creates the classification network whose weights fit by layer name: a function of
+            keras.applications, or one with the same arguments.
         shift: see `Backbone`.
     """
 
@@ -171,12 +174,21 @@ def _outputs(application: keras.Model, *names: str) -> dict[int, Any]:
 
 # The shifts hold for sizes that are multiples of 32. VGG's 2×2 pooling covers pixels 2i and 2i + 1, centre 2i + 1/2.
 # TensorFlow's "same" padding of a 3×3 convolution with stride 2 (the MobileNets pad explicitly in the same way) adds
-# one pixel only at the end: the convolution covers 2i to 2i + 2, centre 2i + 1. ResNet50V2 pads both ends, centre 2i.
+# one pixel only at the end: the convolution covers 2i to 2i + 2, centre 2i + 1. One of 5×5 covers 2i - 1 to 2i + 3,
+# with the same centre. ResNet50V2 pads both ends, centre 2i.
 BACKBONES: dict[str, BackboneSpec] = {
     "vgg16": BackboneSpec(vgg16_features, vgg16_application, shift=0.5),
     "mobilenet": BackboneSpec(_mobilenet, keras.applications.MobileNet, shift=1.0),
     "mobilenet_v2": BackboneSpec(_mobilenet_v2, keras.applications.MobileNetV2, shift=1.0),
     "resnet50_v2": BackboneSpec(_resnet50_v2, keras.applications.ResNet50V2, shift=0.0),
     "efficientnet_v2_b0": BackboneSpec(_efficientnet_v2_b0, keras.applications.EfficientNetV2B0, shift=1.0),
+    **{
+        f"efficientnet_lite{variant}": BackboneSpec(
+            functools.partial(efficientnet_lite_features, variant),
+            functools.partial(efficientnet_lite_application, variant),
+            shift=1.0,
+        )
+        for variant in range(3)
+    },
 }
 """Name → backbone; its options are the keyword-only arguments of `features`."""

@@ -11,6 +11,9 @@ _PACKAGE = "components.networks"
 CONTRACT_ARGUMENTS = ("image_size", "num_classes")
 """The arguments that every network's function receives; all its other arguments are its options."""
 
+IMAGENET = "imagenet"
+"""The value of the option `weights` for the published ImageNet weights."""
+
 NETWORKS: dict[str, str] = {
     "fcn32": f"{_PACKAGE}.fcn:fcn32",
     "fcn16": f"{_PACKAGE}.fcn:fcn16",

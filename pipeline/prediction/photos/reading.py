@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tfds_voc_seg.photos import decode_photo
+from tfds_voc_seg.photos import decode_photo, decoding_problem
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,9 +20,8 @@ if TYPE_CHECKING:
 PhotoSource: TypeAlias = "NDArray[Any] | Image.Image | str | os.PathLike[str] | bytes"
 """A decoded image, or the path or the bytes of a file."""
 
-_JPEG_SIGNATURE = b"\xff\xd8\xff"
-_GRAPH_LOCATION = re.compile(r"\{\{.*?\}\}|\[Op:.*")
-"""Parts of TensorFlow's messages that name an operation in a graph."""
+_FORMATS_OF_RECORDS = ("JPEG", "PNG", "GIF", "BMP")
+"""PIL's names of the formats that `decode_photo` decodes."""
 
 _TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 _16_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
@@ -44,9 +42,10 @@ class PhotoError(ValueError):
 def read_photo(source: PhotoSource) -> NDArray[np.uint8]:
     """Reads an image as RGB.
 
-    Applies the rotation in the EXIF data. Converts grey to three equal channels, keeps the upper 8 of 16 bits, and
-    draws transparent images over white. Decodes JPEG files with TensorFlow, like the photos of the records: PIL's
-    decoder rounds differently, which changes half of the pixels.
+    Applies the orientation in the EXIF data. Converts grey to three equal channels, keeps the upper 8 of 16 bits, and
+    lays transparent images over white. Decodes JPEG, PNG, GIF and BMP files with `decode_photo`, like the photos of
+    the records and of requests to a SavedModel: PIL's JPEG decoder rounds differently, which changes half of the
+    pixels.
 
     Args:
         source: an array uint8 or uint16, [height, width], [height, width, 1], [height, width, 3] (RGB) or
@@ -95,11 +94,10 @@ def _decoded(content: bytes, name: str) -> NDArray[np.uint8]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about decompression bombs, and metadata that PIL cannot read
             with Image.open(io.BytesIO(content)) as image:
-                if not content.startswith(_JPEG_SIGNATURE):
+                if image.format not in _FORMATS_OF_RECORDS:
                     return _converted(image, name)
-                pixels = Image.fromarray(decode_photo(tf.constant(content)).numpy())
-                pixels.info = image.info
-                return _converted(pixels, name)
+                photo: NDArray[np.uint8] = decode_photo(tf.constant(content)).numpy()
+                return photo
     except PhotoError:
         raise
     except UnidentifiedImageError as error:
@@ -107,8 +105,8 @@ def _decoded(content: bytes, name: str) -> NDArray[np.uint8]:
     except Image.DecompressionBombError as error:
         raise PhotoError(f"has too many pixels: reduce its size or cut it into parts ({error})", name) from error
     except Exception as error:  # decoders raise many types for damaged files
-        reason = " ".join(_GRAPH_LOCATION.sub("", str(error)).split())[:200]
-        raise PhotoError(f"is damaged or truncated and cannot be decoded ({reason})", name) from error
+        what = f"is damaged or truncated and cannot be decoded ({decoding_problem(error)})"
+        raise PhotoError(what, name) from error
 
 
 def _converted(image: Image.Image, name: str) -> NDArray[np.uint8]:

@@ -44,13 +44,14 @@ def photo_header(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         whether the image is a PNG with transparent pixels or an alpha channel, bool.
     """
     upright, opaque = tf.constant(1), tf.constant(False)
-    return tf.case(
+    orientation, transparent = tf.case(
         [
             (_starts_with(encoded, JPEG_SIGNATURE), lambda: _walk(encoded, 2, opaque, _jpeg_segment)),
             (_starts_with(encoded, PNG_SIGNATURE), lambda: _walk(encoded, 8, _has_alpha(encoded), _png_chunk)),
         ],
         default=lambda: (upright, opaque),
     )
+    return orientation, transparent
 
 
 def _walk(

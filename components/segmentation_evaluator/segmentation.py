@@ -12,7 +12,7 @@ from components.metrics.counts import pixel_counts
 from components.saved_model.description import read_description
 from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE
 from tfds_voc_seg.class_maps import class_map
-from tfds_voc_seg.devkit.folders import pair_of
+from tfds_voc_seg.devkit.image_files import ImageFiles
 from tfds_voc_seg.devkit.pairs import read_mask
 from tfds_voc_seg.photos import resize_photo
 from tfds_voc_seg.records.decoding import image_and_class_map, parse_origin
@@ -78,6 +78,7 @@ class RecordSegmenter:
                 with; `None` to compare only at the network's size.
         """
         self._image_size, self._channels, self._masks = image_size, channels, masks
+        self._files = ImageFiles(masks[0]) if masks else None
         self._loaded = {name: tf.saved_model.load(folder) for name, folder in models.items()}
         self._signatures = {name: model.signatures[SCORE_IMAGES_SIGNATURE] for name, model in self._loaded.items()}
         self._model_sizes = {name: read_description(folder).image_size for name, folder in models.items()}
@@ -96,9 +97,9 @@ class RecordSegmenter:
         for index, (image_id, height, width) in enumerate(zip(ids, heights, widths, strict=True)):
             predicted = {name: {NETWORK_SIZE: maps[index]} for name, maps in class_maps.items()}
             true_maps = {NETWORK_SIZE: truth[index]}
-            if self._masks is not None:
-                devkit, record_config = self._masks
-                mask = read_mask(pair_of(devkit, image_id.decode()))
+            if self._masks and self._files:
+                _, record_config = self._masks
+                mask = read_mask(self._files.pair(image_id.decode()))
                 true_maps[ORIGINAL_SIZE] = class_map(mask, record_config)
                 for name, values in scores.items():
                     predicted[name][ORIGINAL_SIZE] = _resized_class_map(values[index], tf.constant(mask.shape)).numpy()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from tfds_voc_seg.devkit.folders import ANNOTATIONS_FOLDER, MASKS_FOLDER, PHOTOS_FOLDER, SBD_MASKS_FOLDER
-from tfds_voc_seg.devkit.splits import TrainMasks, read_image_ids, sbd_list_name, split_names
+from tfds_voc_seg.devkit.folders import MASKS_FOLDER, SBD_MASKS_FOLDER
+from tfds_voc_seg.devkit.splits import TrainMasks, listed_files, sbd_list_name, split_names
 from tfds_voc_seg.storage import storage_path
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def fingerprint(devkit: str | Path, train_masks: TrainMasks = "voc", *, boxes: bool = False) -> str:
     """Hashes the split lists and the content of every photo and mask, so that any changed file changes the hash.
 
-    A missing file enters the hash as missing; the conversion is what reports it.
+    A missing or unreadable file enters the hash as missing; the conversion is what reports it.
 
     Args:
         devkit: the folder that contains `JPEGImages`.
@@ -34,10 +34,16 @@ def fingerprint(devkit: str | Path, train_masks: TrainMasks = "voc", *, boxes: b
         lists.append((enlarged, SBD_MASKS_FOLDER))
     digest = hashlib.sha256()
     for name, masks in lists:
-        for image_id in read_image_ids(devkit, name):
-            digest.update(f"{name}/{image_id}\0".encode())
-            annotation = [f"{ANNOTATIONS_FOLDER}/{image_id}.xml"] if boxes else []
-            for file in (f"{PHOTOS_FOLDER}/{image_id}.jpg", f"{masks}/{image_id}.png", *annotation):
-                path = storage_path(devkit) / file
-                digest.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"missing")
+        for pair in listed_files(devkit, name, masks):
+            digest.update(f"{name}/{pair.image_id}\0".encode())
+            for file in (pair.photo, pair.mask, *([pair.annotation] if boxes else [])):
+                path = storage_path(file)
+                digest.update(_content_digest(path))
     return digest.hexdigest()
+
+
+def _content_digest(path: Path) -> bytes:
+    try:
+        return hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"missing"
+    except PermissionError:
+        return b"missing"

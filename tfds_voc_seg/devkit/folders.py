@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 from typing import TYPE_CHECKING
 
 from tfds_voc_seg.devkit.problems import DevkitError, Problem
@@ -28,8 +29,8 @@ class Pair:
 
     Attributes:
         image_id: name of the image in the split lists, e.g. `2007_000033`.
-        photo: path of the JPEG file.
-        mask: path of the palette-mode PNG file.
+        photo: path of the photo's file.
+        mask: path of the mask's PNG file.
     """
 
     image_id: str
@@ -39,7 +40,10 @@ class Pair:
     @property
     def annotation(self) -> str:
         """Path of the XML file with the image's objects; the file may not exist."""
-        return str(storage_path(self.photo).parent.parent / ANNOTATIONS_FOLDER / f"{self.image_id}.xml")
+        folder = storage_path(self.photo).parent.parent / ANNOTATIONS_FOLDER
+        forms = (self.image_id, *(unicodedata.normalize(form, self.image_id) for form in ("NFC", "NFD")))
+        files = [folder / f"{form}.xml" for form in forms]
+        return str(next((file for file in files[1:] if forms[1] != forms[2] and file.is_file()), files[0]))
 
 
 class PairError(DevkitError):
@@ -82,17 +86,13 @@ def find_devkit(folder: str | Path) -> Path:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
+    except PermissionError as error:
+        raise DevkitError(f"{path} cannot be opened ({error.strerror}): allow access to it") from error
     except Exception as error:
         if "://" not in str(path):
             raise
         # The libraries of the object stores raise different errors for wrong credentials, hosts and names.
         raise DevkitError(f"{path} cannot be opened ({type(error).__name__}: {error})") from error
-
-
-def pair_of(devkit: str | Path, image_id: str, masks: str = MASKS_FOLDER) -> Pair:
-    """Returns the photo and mask of an image, without checking that the two files exist."""
-    folder = storage_path(devkit)
-    return Pair(image_id, str(folder / PHOTOS_FOLDER / f"{image_id}.jpg"), str(folder / masks / f"{image_id}.png"))
 
 
 def split_list_file(devkit: str | Path, split: str) -> Path:

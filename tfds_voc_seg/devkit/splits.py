@@ -11,10 +11,11 @@ from tfds_voc_seg.devkit.folders import (
     SBD_MASKS_FOLDER,
     SPLIT_LISTS_FOLDER,
     Pair,
-    pair_of,
     split_list_file,
 )
+from tfds_voc_seg.devkit.image_files import ImageFiles
 from tfds_voc_seg.devkit.problems import DevkitError, Problem
+from tfds_voc_seg.devkit.split_lists import read_image_ids
 from tfds_voc_seg.storage import storage_path
 
 if TYPE_CHECKING:
@@ -129,7 +130,9 @@ def read_train_aug(devkit: str | Path) -> Listing | None:
     if name is None:
         return None
     listing = _read_split(storage_path(devkit), name, SBD_MASKS_FOLDER)
-    held_out = {image_id for split in split_names(devkit)[1:] for image_id in read_image_ids(devkit, split)}
+    held_out = {
+        pair.image_id for split in split_names(devkit)[1:] for pair in listed_files(devkit, split, MASKS_FOLDER)
+    }
     return Listing(tuple(pair for pair in listing.pairs if pair.image_id not in held_out), listing.problems)
 
 
@@ -160,55 +163,32 @@ def sbd_list_name(devkit: str | Path) -> str | None:
     return lists[0] if lists and (storage_path(devkit) / SBD_MASKS_FOLDER).is_dir() else None
 
 
-def read_image_ids(devkit: str | Path, split: str) -> list[str]:
-    """Reads the image ids of a split's list, in the list's order.
+def listed_files(devkit: str | Path, list_name: str, masks: str) -> list[Pair]:
+    """Returns the photo and mask of each line of a list, without checking that the files exist.
 
     Raises:
-        DevkitError: the list is missing, empty or not a text file.
+        DevkitError: the list is missing, empty or has a line that cannot be read, or a folder cannot be read.
     """
-    list_file = split_list_file(devkit, split)
-    advice = f"it must list the image ids of split {split!r}, one per line"
-    if not list_file.is_file():
-        raise DevkitError(f"{list_file} is missing: {advice}.")
-    try:
-        image_ids = list_file.read_text(encoding="utf-8").split()
-    except UnicodeDecodeError as error:
-        raise DevkitError(f"{list_file} is not a text file: {advice}.") from error
-    if not image_ids:
-        raise DevkitError(f"{list_file} is empty: {advice}.")
-    return image_ids
+    files = ImageFiles(devkit, masks)
+    return [files.pair(image_id) for image_id in read_image_ids(devkit, list_name, files, masks)]
 
 
 def _read_split(devkit: Path, split: str, masks: str) -> Listing:
-    list_file = split_list_file(devkit, split)
+    list_file = str(split_list_file(devkit, split))
+    files = ImageFiles(devkit, masks)
     pairs: list[Pair] = []
     problems: list[Problem] = []
     seen: set[str] = set()
-    for image_id in read_image_ids(devkit, split):
+    for image_id in read_image_ids(devkit, split, files, masks):
         if image_id in seen:
-            problems.append(Problem(image_id, str(list_file), "lists it twice", "remove one of the two lines"))
+            problems.append(Problem(image_id, list_file, "lists it twice", "remove one of the two lines"))
             continue
         seen.add(image_id)
         if Path(image_id).name != image_id:
             advice = "write the name of the file without its folder and without .jpg"
-            problems.append(Problem(image_id, str(list_file), "lists a path, not an image id", advice))
-            continue
-        pair = pair_of(devkit, image_id, masks)
-        file_problems = [
-            Problem(image_id, file, what, f"restore it or remove the id from {list_file}")
-            for file in (pair.photo, pair.mask)
-            if (what := _file_problem(storage_path(file)))
-        ]
-        if file_problems:
+            problems.append(Problem(image_id, list_file, "lists a path, not an image id", advice))
+        elif file_problems := files.problems(image_id, list_file):
             problems += file_problems
         else:
-            pairs.append(pair)
+            pairs.append(files.pair(image_id))
     return Listing(tuple(pairs), tuple(problems))
-
-
-def _file_problem(file: Path) -> str | None:
-    """Returns what is wrong with a file that must exist and have content; `None` if nothing is."""
-    if not file.is_file():
-        return "is missing"
-    size = getattr(file.stat(), "length" if "://" in str(file) else "st_size")  # epath uses another name
-    return None if size else "is an empty file"

@@ -17,7 +17,8 @@ from PIL import Image
 from tests.conftest import CLASSES
 from tfds_voc_seg.devkit.annotations import OBJECT_KEYS, read_objects
 from tfds_voc_seg.devkit.fingerprint import fingerprint
-from tfds_voc_seg.devkit.folders import Pair, PairError, pair_of
+from tfds_voc_seg.devkit.folders import Pair, PairError
+from tfds_voc_seg.devkit.image_files import ImageFiles
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.record_config import RecordConfig
@@ -33,7 +34,7 @@ OBJECT = """<object><name>{name}</name>{marks}<bndbox><xmin>{xmin}</xmin><ymin>{
 
 def annotated(folder: Path, *objects: dict[str, Any]) -> Pair:
     """Returns a pair whose annotation contains the objects; its photo and mask do not exist."""
-    pair = pair_of(folder, "one")
+    pair = ImageFiles(folder).pair("one")
     Path(pair.annotation).parent.mkdir(parents=True, exist_ok=True)
     texts = [
         OBJECT.format(**{"name": "dog", "marks": "", "xmin": 1, "ymin": 1, "xmax": 9, "ymax": 9, **o}) for o in objects

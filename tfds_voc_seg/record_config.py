@@ -7,9 +7,10 @@ classes here. The module imports neither TensorFlow nor Beam, so that a configur
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from tfds_voc_seg.labels import BACKGROUND, VOC_CLASSES
+from tfds_voc_seg.setting_checks import require_one_of, require_whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ class RecordConfig:
         background_classes: also store which of VOC's other classes each background pixel belongs to.
 
     Raises:
-        ValueError: a class is unknown or repeated, or no class is given.
+        ValueError: a class is unknown or repeated, no class is given, or another setting is invalid.
     """
 
     image_size: int | None = 300
@@ -52,6 +53,11 @@ class RecordConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", known_classes(self.classes))
+        if self.image_size is not None:
+            require_whole_number("image_size", self.image_size, 1)
+        require_one_of("void", self.void, get_args(VoidTreatment))
+        require_one_of("image_encoding", self.image_encoding, get_args(ImageEncoding))
+        require_whole_number("mask_compression_level", self.mask_compression_level, 1, 9)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -69,12 +75,22 @@ class ConversionConfig:
         on_bad_pair: `"fail"` stops with a list of all bad pairs; `"skip"` leaves them out and lists them in
             `rejects.jsonl`.
         max_bad_fraction: with `"skip"`, the conversion still fails if a larger fraction of a split's pairs is bad.
+
+    Raises:
+        ValueError: a setting is invalid.
     """
 
     num_shards: int = 4
     seed: int = 0
     on_bad_pair: OnBadPair = "fail"
     max_bad_fraction: float = 0.1
+
+    def __post_init__(self) -> None:
+        require_whole_number("num_shards", self.num_shards, 1)
+        require_whole_number("seed", self.seed, 0)
+        require_one_of("on_bad_pair", self.on_bad_pair, get_args(OnBadPair))
+        if not 0 <= self.max_bad_fraction <= 1:
+            raise ValueError(f"max_bad_fraction={self.max_bad_fraction!r} is invalid; allowed are fractions, 0 to 1")
 
 
 def known_classes(names: Sequence[str]) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 import tensorflow_datasets as tfds
@@ -10,6 +12,7 @@ import tensorflow_datasets as tfds
 from tfds_voc_seg.download import VOC2012_ARCHIVE, Archive
 from tfds_voc_seg.labels import VOC_CLASSES
 from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
+from tfds_voc_seg.storage import absolute_place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,14 +46,25 @@ class VocSegConfig(tfds.core.BuilderConfig):
             **settings: fields of `RecordConfig`, `ConversionConfig` and `tfds.core.BuilderConfig` (`description` …).
 
         Raises:
-            ValueError: a class is unknown or repeated, or no class is given.
+            ValueError: a class is unknown or repeated, no class is given, or a setting has an invalid value.
             TypeError: a setting is unknown.
         """
         self.record = RecordConfig(**_remove_fields(RecordConfig, settings))
         self.conversion = ConversionConfig(**_remove_fields(ConversionConfig, settings))
         self.devkit = devkit
         self.archive = archive
-        super().__init__(name=name or _derived_name(self.record), **settings)
+        super().__init__(name=name or _derived_name(self.record, self.conversion, devkit), **settings)
+
+    def source(self) -> dict[str, Any]:
+        """Returns what determines the prepared data, as values of JSON: two configurations of one name may differ."""
+        source = {
+            "record": dataclasses.asdict(self.record),
+            "seed": self.conversion.seed,
+            "on_bad_pair": self.conversion.on_bad_pair,
+            "devkit": _absolute_devkit(self.devkit),
+        }
+        content: dict[str, Any] = json.loads(json.dumps(source, default=str))
+        return content
 
 
 def _remove_fields(config: type[RecordConfig] | type[ConversionConfig], settings: dict[str, Any]) -> dict[str, Any]:
@@ -58,10 +72,15 @@ def _remove_fields(config: type[RecordConfig] | type[ConversionConfig], settings
     return {field.name: settings.pop(field.name) for field in dataclasses.fields(config) if field.name in settings}
 
 
-def _derived_name(record: RecordConfig) -> str:
+def _absolute_devkit(devkit: str | Path | None) -> str | None:
+    return None if devkit is None else absolute_place(str(devkit))
+
+
+def _derived_name(record: RecordConfig, conversion: ConversionConfig, devkit: str | Path | None) -> str:
     """Returns a name that differs for records that differ, because TFDS stores prepared data under it.
 
-    The compression level is not part of the name: it does not change the decoded records.
+    Two devkits are told apart by their places. The compression level is not part of the name: it does not change the
+    decoded records.
     """
     parts = ["voc2012" if record.classes == VOC_CLASSES[1:] else "_".join(record.classes)]
     parts += [str(record.image_size or "original")]
@@ -70,6 +89,10 @@ def _derived_name(record: RecordConfig) -> str:
     parts += ["drop_empty"] if record.drop_empty else []
     parts += ["boxes"] if record.boxes else []
     parts += ["background_classes"] if record.background_classes else []
+    parts += [f"seed_{conversion.seed}"] if conversion.seed else []
+    parts += ["without_bad_pairs"] if conversion.on_bad_pair == "skip" else []
+    place = _absolute_devkit(devkit)
+    parts += [f"devkit_{hashlib.sha256(place.encode()).hexdigest()[:8]}"] if place else []
     name = "_".join(parts)
     return f"{name}_custom" if name in (config.name for config in NAMED_CONFIGS) else name
 

@@ -63,6 +63,10 @@ def test_different_configs_have_different_default_names() -> None:
         {"image_encoding": "jpeg"},
         {"boxes": True},
         {"classes": ("cat", "dog"), "background_classes": True},
+        {"seed": 1},
+        {"on_bad_pair": "skip"},
+        {"devkit": "one"},
+        {"devkit": "two"},
     ]
     names = [VocSegConfig(**setting).name for setting in settings]
     assert len(set(names)) == len(names)
@@ -79,6 +83,84 @@ def test_settings_reach_the_records_and_the_files() -> None:
     assert (config.name, config.description) == ("mine", "A test.")
     assert config.record == RecordConfig(image_size=96, boxes=True)
     assert config.conversion == ConversionConfig(num_shards=7, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"void": "ignored"}, "void='ignored' is invalid; allowed are 'ignore', 'background'"),
+        ({"on_bad_pair": "drop"}, "on_bad_pair='drop' is invalid; allowed are 'fail', 'skip'"),
+        ({"image_encoding": "webp"}, "image_encoding='webp' is invalid; allowed are 'png', 'jpeg'"),
+        ({"image_size": 0}, "image_size=0 is invalid; allowed are whole numbers, 1 and above"),
+        ({"num_shards": 0}, "num_shards=0 is invalid; allowed are whole numbers, 1 and above"),
+        ({"seed": -1}, "seed=-1 is invalid; allowed are whole numbers, 0 and above"),
+        ({"seed": True}, "seed=True is invalid; allowed are whole numbers, 0 and above"),
+        ({"mask_compression_level": 10}, "mask_compression_level=10 is invalid; allowed are whole numbers, 1 to 9"),
+        ({"max_bad_fraction": 2}, "max_bad_fraction=2 is invalid; allowed are fractions, 0 to 1"),
+    ],
+)
+def test_an_invalid_setting_is_refused_at_once(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011 (the message is compared below)
+        VocSegConfig(**settings)
+    assert str(error.value) == message
+
+
+def test_another_devkit_has_other_data(devkit: Path, own_devkit: Path, tmp_path: Path) -> None:
+    builders = [
+        tfds.builder("voc_seg", data_dir=tmp_path / "data", config=config(each)) for each in (devkit, own_devkit)
+    ]
+    for builder in builders:
+        builder.download_and_prepare()
+    assert [builder.info.splits["train"].num_examples for builder in builders] == [TRAIN_IMAGES, 4]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"seed": 7}, "was made with seed 0, and this configuration has 7: give it another name, use another data_dir"),
+        ({"devkit": Path("other")}, "was made with devkit .*VOC2012, and this configuration has .*other: give it"),
+        ({"on_bad_pair": "skip"}, "was made with on_bad_pair fail, and this configuration has skip: give it another"),
+        (
+            {"void": "background"},
+            "was made with record .*'void': 'ignore'.*, and this configuration has .*'background'",
+        ),
+    ],
+)
+def test_a_name_stands_for_one_source(settings: dict[str, Any], message: str, own_devkit: Path, tmp_path: Path) -> None:
+    made = config(own_devkit, name="mine")
+    tfds.builder("voc_seg", data_dir=tmp_path, config=made).download_and_prepare()
+    tfds.builder("voc_seg", data_dir=tmp_path, config=made).as_dataset(split="train")
+    with pytest.raises(ValueError, match=message):
+        tfds.builder("voc_seg", data_dir=tmp_path, config=config(**{"devkit": own_devkit, "name": "mine", **settings}))
+
+
+def test_tfdss_own_options_are_honoured(builder: Builder, devkit: Path, tmp_path: Path) -> None:
+    smaller = tfds.builder("voc_seg", data_dir=tmp_path, config=config(devkit))
+    options = tfds.download.DownloadConfig(max_examples_per_split=3, num_shards=3)
+    smaller.download_and_prepare(download_config=options)
+    assert {name: (split.num_examples, split.num_shards) for name, split in smaller.info.splits.items()} == {
+        "train": (3, 3),
+        "validation": (3, 3),
+    }
+    in_order, shuffled = (
+        [
+            example["filename"]
+            for example in tfds.as_numpy(
+                builder.as_dataset(split="train", shuffle_files=shuffle, read_config=tfds.ReadConfig(shuffle_seed=3))
+            )
+        ]
+        for shuffle in (False, True)
+    )
+    assert sorted(shuffled) == sorted(in_order)
+    dataset = tfds.load(
+        "voc_seg",
+        split="train",
+        data_dir=builder.data_dir_root if hasattr(builder, "data_dir_root") else None,
+        builder_kwargs={"config": config(devkit)},
+        shuffle_files=True,
+        download=False,
+    )
+    assert len(list(dataset)) == TRAIN_IMAGES
 
 
 def test_splits_and_supervised_pairs(builder: Builder, devkit: Path) -> None:

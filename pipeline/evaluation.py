@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import tempfile
@@ -20,7 +21,8 @@ from components.saved_model.signatures import check_model
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate
 from components.segmentation_evaluator.summary import evaluation_summary
 from pipeline.config.schema import LOCAL_BEAM_ARGS
-from tfds_voc_seg.devkit.folders import find_devkit
+from tfds_voc_seg.conversion.outcome import write_rejects
+from tfds_voc_seg.devkit.folders import PairError, find_devkit
 from tfds_voc_seg.devkit.problems import problems_error
 from tfds_voc_seg.devkit.splits import read_split, split_names
 from tfds_voc_seg.record_config import RecordConfig
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
     from components.saved_model.description import ModelDescription
     from pipeline.display.live import Display
+    from tfds_voc_seg.devkit.problems import Problem
+    from tfds_voc_seg.record_config import OnBadPair
 
     Group = tuple[int, tuple[str, ...]]
     """Image size in pixels, and class names with background first."""
@@ -50,6 +54,7 @@ def evaluate_models(
     *,
     split: str | None = None,
     drop_empty: bool = False,
+    on_bad_pair: OnBadPair = "fail",
     output: str = "",
 ) -> list[dict[str, Any]]:
     """Evaluates SavedModels on a split of a devkit.
@@ -64,11 +69,12 @@ def evaluate_models(
         split: `train`, `val` or `test`; by default the split that a run compares its candidates by, which is `test` if
             the devkit has it, else `val`.
         drop_empty: skip images without any of the models' classes.
-        output: gets `evaluation.json`, `images.jsonl` and example pictures, in one subfolder per group if there are
-            several groups. An empty text: nothing is kept.
+        on_bad_pair: `"fail"` stops with a list of all bad pairs; `"skip"` leaves them out of the measurement.
+        output: gets `evaluation.json`, `images.jsonl` and example pictures, and `rejects.jsonl` if pairs were skipped,
+            in one subfolder per group if there are several groups. An empty text: nothing is kept.
 
     Returns:
-        The result of `evaluation_summary` for each group.
+        The result of `evaluation_summary` for each group, and under `rejected` the problems of the skipped pairs.
 
     Raises:
         EvaluateError: a model cannot be evaluated, or no image is left to evaluate it on.
@@ -89,7 +95,7 @@ def evaluate_models(
         with tempfile.TemporaryDirectory() as scratch:
             records = f"{scratch}/records"
             with display.live():
-                written = _write_records(devkit_folder, split, config, records, display)
+                written, rejected = _write_records(devkit_folder, split, config, records, display, on_bad_pair)
             if not written:
                 raise EvaluateError(
                     f"no image of the {split} split of {devkit_folder} contains any of {', '.join(config.classes)}: "
@@ -101,7 +107,10 @@ def evaluate_models(
             folder.mkdir(parents=True, exist_ok=True)
             spec = EvaluationSpec([records], group_models, class_names, image_size, (str(devkit_folder), config))
             with display.busy(f"evaluating {', '.join(group_models)}"):
-                evaluations.append(run_evaluation(spec, folder, split, LOCAL_BEAM_ARGS))
+                evaluation = run_evaluation(spec, folder, split, LOCAL_BEAM_ARGS)
+            if rejected:
+                write_rejects(folder, [(split, problem) for problem in rejected])
+            evaluations.append({**evaluation, "rejected": [dataclasses.asdict(problem) for problem in rejected]})
     return evaluations
 
 
@@ -165,21 +174,31 @@ def _checked_description(folder: str) -> ModelDescription:
     return description
 
 
-def _write_records(devkit: Path, split: str, config: RecordConfig, file: str, display: Display) -> int:
+def _write_records(
+    devkit: Path, split: str, config: RecordConfig, file: str, display: Display, on_bad_pair: OnBadPair
+) -> tuple[int, list[Problem]]:
     """Converts the pairs of a split into one file of records.
 
     Returns:
-        The number of records.
+        The number of records, and the problems of the pairs that were skipped.
+
+    Raises:
+        DevkitError: there are bad pairs and they are not to be skipped.
     """
     listing, encoder = read_split(devkit, split), PairEncoder(config)
-    if listing.problems:
-        raise problems_error(f"the {split} split of {devkit} cannot be used", listing.problems)
-    written = 0
+    written, problems = 0, list(listing.problems)
     with tf.io.TFRecordWriter(file) as writer:
         for done, pair in enumerate(listing.pairs, start=1):
-            record = encoder(pair)
+            try:
+                record = encoder(pair)
+            except PairError as error:
+                problems += error.problems
+                record = None
             if record is not None:
                 writer.write(record)
                 written += 1
             display.progress(Progress("reading pairs", done, len(listing.pairs)))
-    return written
+    if problems and on_bad_pair == "fail":
+        heading = f"the {split} split of {devkit} cannot be used; fix these pairs, or skip them (--on-bad-pair skip)"
+        raise problems_error(heading, problems)
+    return written, problems

@@ -12,6 +12,7 @@ from pipeline.display.devkit_report import counted
 from pipeline.display.library_output import import_tensorflow_silently
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.splits import read_split
+from tfds_voc_seg.disk_errors import write_problem
 from tfds_voc_seg.record_config import RecordConfig, known_classes
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def write_example_pictures(
     try:
         _write_pictures(chosen, output, class_names)
     except OSError as error:
-        raise OSError(f"{output} cannot be written to: {error}") from error
+        raise OSError(write_problem(error, output)) from error
     return len(chosen)
 
 

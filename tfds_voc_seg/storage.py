@@ -16,8 +16,33 @@ OBJECT_STORES = ("gs://", "s3://")
 """Prefixes of the URIs that TensorFlow or fsspec can open in every container."""
 
 
+_PATTERN_CHARACTERS = "*?["
+
+
 class StorageError(ValueError):
-    """A URI of a storage that is not supported; the message names it and lists what is supported."""
+    """A place that cannot be used; the message names it and says what can be used instead."""
+
+
+def local_path(place: str | Path) -> Path:
+    """Returns a local path, in which a `~` at the beginning stands for the home folder."""
+    try:
+        return Path(place).expanduser()
+    except RuntimeError:  # the name after ~ is not the name of a user
+        return Path(place)
+
+
+def require_no_pattern(place: str | Path) -> None:
+    """Checks that a path can be given to TensorFlow, TFX and Beam, which take some paths for patterns of names.
+
+    Raises:
+        StorageError: it contains a character of such patterns.
+    """
+    found = next((character for character in str(place) if character in _PATTERN_CHARACTERS), None)
+    if found:
+        raise StorageError(
+            f"{place} contains {found!r}: TensorFlow, TFX and Beam take such a path for a pattern; use a folder whose "
+            "whole path is without * ? and ["
+        )
 
 
 def storage_path(place: str | Path) -> Path:
@@ -27,7 +52,7 @@ def storage_path(place: str | Path) -> Path:
         StorageError: the URI's storage is not supported.
     """
     if "://" not in str(place):
-        return Path(place)
+        return local_path(place)
     try:
         path: Path = epath.Path(place)
     except KeyError as error:
@@ -38,8 +63,8 @@ def storage_path(place: str | Path) -> Path:
 
 
 def absolute_place(place: str) -> str:
-    """Makes a local path absolute; returns a URI unchanged."""
-    return place if "://" in place else str(Path(place).resolve())
+    """Makes a local path absolute, with `~` for the home folder; returns a URI unchanged."""
+    return place if "://" in place else str(local_path(place).resolve())
 
 
 def use_fsspec_for_s3(text: str) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from etils import epath
 
 from components.run_files import SAVED_MODEL_FILE, SERVING_FOLDER, VARIABLES_FOLDER, WITHDRAWN_FOLDER
+from tfds_voc_seg.storage import StorageError, local_path, require_no_pattern
 
 if TYPE_CHECKING:
     import os
@@ -70,15 +71,23 @@ def find_saved_model(model: str | os.PathLike[str]) -> Path:
         The SavedModel's folder, absolute.
 
     Raises:
-        ModelNotFoundError: the folder is none of these.
+        ModelNotFoundError: the folder is none of these, cannot be opened, or has a path that TensorFlow takes for a
+            pattern.
     """
-    folder = Path(model).resolve()
-    if (folder / SAVED_MODEL_FILE).is_file():
-        return folder
-    for serving_folder in (folder, folder / SERVING_FOLDER):
-        latest = latest_version(serving_folder)
-        if latest is not None:
-            return Path(latest)
+    try:
+        folder = local_path(Path(model)).resolve()
+        if (folder / SAVED_MODEL_FILE).is_file():
+            require_no_pattern(folder)
+            return folder
+        for serving_folder in (folder, folder / SERVING_FOLDER):
+            latest = latest_version(serving_folder)
+            if latest is not None:
+                require_no_pattern(latest)
+                return Path(latest)
+    except PermissionError as error:
+        raise ModelNotFoundError(f"{model} cannot be opened ({error.strerror}): allow access to it") from error
+    except StorageError as error:
+        raise ModelNotFoundError(str(error)) from error
     raise ModelNotFoundError(
         f"{model} holds no model: name a SavedModel, a publishing folder of versions, or the output folder of a run"
     )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, positive
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, local_path, place, positive
 
 if TYPE_CHECKING:
     import argparse
@@ -30,7 +29,7 @@ def _add_sample(commands: CommandGroup) -> None:
         description="Write a small VOC devkit of drawn scenes: JPEGImages and the other folders are created in DIR. "
         "Tools that look for VOCdevkit/VOC2012 find the devkit if DIR ends with that path.",
     )
-    sample.add_argument("folder", type=Path, metavar="DIR", help="a folder that does not exist or is empty")
+    sample.add_argument("folder", type=local_path, metavar="DIR", help="a folder that does not exist or is empty")
     for split in ("train", "val"):
         sample.add_argument(f"--{split}", type=positive, metavar="N", help=f"the number of {split} images")
     sample.add_argument("--seed", type=int, default=0, metavar="N", help="equal seeds draw equal scenes (default: 0)")
@@ -44,7 +43,7 @@ def _add_check(commands: CommandGroup) -> None:
         description="Read every photo and mask of the split lists. Prints each problem and how to solve it, "
         "then a summary of classes and photo sizes. Exits with 1 if there are problems, with 2 if DIR is not a devkit.",
     )
-    check.add_argument("folder", type=Path, metavar="DIR", help="a VOC devkit: the folder that holds JPEGImages")
+    check.add_argument("folder", type=local_path, metavar="DIR", help="a VOC devkit: the folder that holds JPEGImages")
     check.set_defaults(command=_check, interrupted="interrupted; the check is not complete")
 
 
@@ -56,10 +55,11 @@ def _add_show(commands: CommandGroup) -> None:
     )
     show.add_argument(
         "source",
+        type=place,
         metavar="DIR|DATASET",
         help="a VOC devkit, or a dataset that TFDS has prepared, such as voc_seg/person_dog_128",
     )
-    show.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the pictures are written")
+    show.add_argument("--output", type=local_path, required=True, metavar="DIR", help="where the pictures are written")
     show.add_argument("--count", type=positive, default=12, metavar="N", help="the number of examples (default: 12)")
     show.add_argument("--split", choices=("train", "val", "test"), default="train", help="the split (default: train)")
     show.add_argument(
@@ -78,6 +78,7 @@ def _add_show(commands: CommandGroup) -> None:
 def _sample(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
+    from tfds_voc_seg.disk_errors import full_disk_problem
     from tfds_voc_seg.sample.devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES, write_sample_devkit
 
     train, val = options.train or DEFAULT_TRAIN_IMAGES, options.val or DEFAULT_VAL_IMAGES
@@ -96,7 +97,7 @@ def _sample(options: argparse.Namespace) -> int:
                 on_image=advance,
             )
     except (ValueError, OSError) as error:
-        return fail(str(error), EXIT_USAGE)
+        return fail(full_disk_problem(error, options.folder) or str(error), EXIT_USAGE)
     print(f"{options.folder} holds {train} train and {val} val images")  # noqa: T201
     return 0
 

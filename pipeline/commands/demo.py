@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.terminal import EXIT_USAGE, fail, not_installed
+from pipeline.commands.terminal import EXIT_USAGE, fail, not_installed, place
 from pipeline.display.library_output import libraries_to_log
 
 DEFAULT_PORT, DEFAULT_UPLOAD_MB = 8640, 20.0
@@ -25,6 +25,7 @@ def add_parser(commands: Any) -> None:
     demo.add_argument(
         "models",
         nargs="+",
+        type=place,
         metavar="MODEL",
         help="one or two: a SavedModel, a publishing folder (its latest version), or the output folder of a run",
     )

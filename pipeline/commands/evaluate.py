@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, make_console, not_installed
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, make_console, not_installed, place
 
 if TYPE_CHECKING:
     import argparse
@@ -25,18 +25,29 @@ def add_parser(commands: CommandGroup) -> None:
     evaluate.add_argument(
         "models",
         nargs="+",
+        type=place,
         metavar="MODEL",
         help="a SavedModel, a publishing folder (its latest version), or the output folder of a run",
     )
     evaluate.add_argument(
-        "--devkit", required=True, metavar="DIR|URI", help="a VOC devkit: the folder that holds JPEGImages"
+        "--devkit", type=place, required=True, metavar="DIR|URI", help="a VOC devkit: the folder that holds JPEGImages"
     )
     evaluate.add_argument(
         "--split", choices=("train", "val", "test"), help="the split (default: test if the devkit has it, else val)"
     )
+    evaluate.add_argument(
+        "--on-bad-pair",
+        choices=("fail", "skip"),
+        default="fail",
+        help="stop if a photo or mask cannot be used, or measure without these images (default: fail)",
+    )
     evaluate.add_argument("--drop-empty", action="store_true", help="skip images without any of a model's classes")
     evaluate.add_argument(
-        "--output", default="", metavar="DIR", help="write evaluation.json, images.jsonl and example pictures here"
+        "--output",
+        type=place,
+        metavar="DIR",
+        default="",
+        help="write evaluation.json, images.jsonl and example pictures here",
     )
     evaluate.set_defaults(command=_evaluate, interrupted="interrupted")
 
@@ -47,9 +58,15 @@ def _evaluate(options: argparse.Namespace) -> int:
 
         from pipeline.display.library_output import libraries_to_log
         from pipeline.display.live import Display
-        from pipeline.display.tables import class_table, evaluation_table
+        from pipeline.display.tables import class_table, evaluation_table, problems_table
+        from tfds_voc_seg.disk_errors import full_disk_problem
+        from tfds_voc_seg.storage import StorageError, require_no_pattern
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "evaluate"), EXIT_USAGE)
+    try:
+        require_no_pattern(options.output)
+    except StorageError as error:
+        return fail(f"--output: {error}", EXIT_USAGE)
     with tempfile.TemporaryDirectory() as scratch, libraries_to_log(Path(scratch)) as (terminal, _):
         display = Display(make_console(terminal))
         with display.busy("loading TensorFlow and TFX"):
@@ -62,12 +79,18 @@ def _evaluate(options: argparse.Namespace) -> int:
                 display,
                 split=options.split,
                 drop_empty=options.drop_empty,
+                on_bad_pair=options.on_bad_pair,
                 output=options.output,
             )
-        except (EvaluateError, DevkitError, OSError) as error:
-            display.print(f"[bold red]error:[/] {escape(str(error))}")
+        except Exception as error:
+            problem = full_disk_problem(error, options.output or scratch)
+            if problem is None and not isinstance(error, (EvaluateError, DevkitError, OSError)):
+                raise
+            display.print(f"[bold red]error:[/] {escape(problem or str(error))}")
             return EXIT_FAILED
         for evaluation in evaluations:
+            if evaluation["rejected"]:
+                display.print(problems_table(evaluation["rejected"]))
             display.print(class_table(evaluation))
             display.print(evaluation_table(evaluation))
     return 0

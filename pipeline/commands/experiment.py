@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from components.run_files import LOGS_FOLDER
 from pipeline.commands.terminal import (
+    EXIT_FAILED,
     EXIT_USAGE,
     add_override_option,
     error_message,
     fail,
+    local_path,
     make_console,
     not_installed,
+    place,
     short_path,
     show_failure,
 )
@@ -47,9 +50,11 @@ def add_parser(commands: CommandGroup) -> None:
         dest="presets",
         help=f"the configuration (default: {DEFAULT_PRESET}); repeat it for networks with another input size",
     )
-    transfer.add_argument("--devkit", metavar="DIR|URI", help="a VOC devkit: the folder that holds JPEGImages")
     transfer.add_argument(
-        "--output", type=Path, metavar="DIR", help="where all results are written (default: runs/<preset>)"
+        "--devkit", type=place, metavar="DIR|URI", help="a VOC devkit: the folder that holds JPEGImages"
+    )
+    transfer.add_argument(
+        "--output", type=local_path, metavar="DIR", help="where all results are written (default: runs/<preset>)"
     )
     transfer.add_argument("--seeds", type=_seeds, default=[0, 1, 2], metavar="N,N", help="the seeds (default: 0,1,2)")
     add_override_option(transfer, "override a setting of every preset, such as training.epochs=3")
@@ -71,6 +76,8 @@ def _transfer(options: argparse.Namespace) -> int:
         from pipeline.config.problems import ConfigError
         from pipeline.display.library_output import libraries_to_log
         from pipeline.display.live import Display
+        from tfds_voc_seg.disk_errors import write_problem
+        from tfds_voc_seg.storage import StorageError, require_no_pattern
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "experiment"), EXIT_USAGE)
     presets = options.presets or [DEFAULT_PRESET]
@@ -82,13 +89,19 @@ def _transfer(options: argparse.Namespace) -> int:
             )
             for preset in presets
         ]
+        require_no_pattern(output)
     except ConfigError as error:
         return fail(str(error), EXIT_USAGE)
+    except StorageError as error:
+        return fail(f"--output: {error}", EXIT_USAGE)
     names = [name for config in configs for name in config.candidates]
     if len(set(names)) < len(names):
         return fail("two presets have a candidate of the same name; rename one of them", EXIT_USAGE)
-    with libraries_to_log(output / LOGS_FOLDER) as (terminal, log_file):
-        return _run_experiment(configs, options.seeds, output, Display(make_console(terminal)), log_file)
+    try:
+        with libraries_to_log(output / LOGS_FOLDER) as (terminal, log_file):
+            return _run_experiment(configs, options.seeds, output, Display(make_console(terminal)), log_file)
+    except OSError as error:
+        return fail(write_problem(error, output), EXIT_FAILED)
 
 
 def _run_experiment(

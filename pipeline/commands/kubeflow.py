@@ -13,6 +13,7 @@ from pipeline.commands.terminal import (
     add_network_folders,
     add_override_option,
     fail,
+    local_path,
     not_installed,
 )
 from pipeline.display.library_output import libraries_to_log
@@ -35,7 +36,9 @@ def add_parser(commands: CommandGroup) -> None:
         "specification. Prints one line per problem; exits with 1 if there is a problem, with 2 if FILE is not a "
         "specification.",
     )
-    check.add_argument("file", type=Path, metavar="FILE", help="a specification written by `vocseg kubeflow compile`")
+    check.add_argument(
+        "file", type=local_path, metavar="FILE", help="a specification written by `vocseg kubeflow compile`"
+    )
     check.set_defaults(command=_check, interrupted="interrupted")
 
     emulate = kubeflow_commands.add_parser(
@@ -45,9 +48,11 @@ def add_parser(commands: CommandGroup) -> None:
         "Kubeflow Pipelines would give it. Needs no container and no cluster: the command `python` is the Python of "
         "this environment.",
     )
-    emulate.add_argument("file", type=Path, metavar="FILE", help="a specification written by `vocseg kubeflow compile`")
     emulate.add_argument(
-        "--output", type=Path, required=True, metavar="DIR", help="new or empty folder for artifacts and logs"
+        "file", type=local_path, metavar="FILE", help="a specification written by `vocseg kubeflow compile`"
+    )
+    emulate.add_argument(
+        "--output", type=local_path, required=True, metavar="DIR", help="new or empty folder for artifacts and logs"
     )
     emulate.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="parameters", help="a parameter of the run"
@@ -85,7 +90,7 @@ def _add_compile(kubeflow_commands: CommandGroup) -> None:
         default="kubeflow",
         help="YAML for the open-source backend, or a JSON pipeline job for Vertex AI (default: kubeflow)",
     )
-    compiling.add_argument("--output", type=Path, required=True, metavar="FILE", help="the file to write")
+    compiling.add_argument("--output", type=local_path, required=True, metavar="FILE", help="the file to write")
     compiling.set_defaults(command=_compile, interrupted="interrupted; nothing was written")
 
 

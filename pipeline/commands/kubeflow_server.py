@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime
 import functools
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, make_console, not_installed, positive
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, local_path, make_console, not_installed, positive
 
 if TYPE_CHECKING:
     import argparse
@@ -50,20 +49,24 @@ def add_server_command(
     parser.add_argument("--host", metavar="URL", help="the server's address (default: $KF_PIPELINES_ENDPOINT)")
     parser.add_argument(
         "--token-file",
-        type=Path,
+        type=local_path,
         metavar="FILE",
         help="a file with a bearer token (default: the token in $KF_PIPELINES_TOKEN, or the file named by "
         "$KF_PIPELINES_SA_TOKEN_PATH)",
     )
     parser.add_argument("--namespace", metavar="NAME", help="your namespace on a multi-user server")
-    parser.add_argument("--ca-file", type=Path, metavar="FILE", help="CA certificates to verify an https server with")
+    parser.add_argument(
+        "--ca-file", type=local_path, metavar="FILE", help="CA certificates to verify an https server with"
+    )
     parser.set_defaults(command=functools.partial(_run_with_server, run=run), interrupted=interrupted)
     return parser
 
 
 def add_submission_options(parser: argparse.ArgumentParser) -> None:
     """Adds the specification's file and the settings of its runs."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="a specification written by `vocseg kubeflow compile`")
+    parser.add_argument(
+        "file", type=local_path, metavar="FILE", help="a specification written by `vocseg kubeflow compile`"
+    )
     parser.add_argument(
         "--experiment", metavar="NAME", help="created if the server has none of that name (default: Default)"
     )

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, add_override_option, fail, not_installed, positive
+from pipeline.commands.terminal import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    add_override_option,
+    fail,
+    local_path,
+    not_installed,
+    positive,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -40,7 +47,9 @@ def add_parser(kubeflow_commands: CommandGroup) -> None:
         help="a manifest for the Training Operator (tfjob) or for Kubeflow Trainer (trainjob) (default: tfjob)",
     )
     parser.add_argument("--namespace", metavar="NAME", help="namespace of the job (default: that of kubectl)")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the manifest to FILE (default: print it)")
+    parser.add_argument(
+        "--output", type=local_path, metavar="FILE", help="write the manifest to FILE (default: print it)"
+    )
     parser.set_defaults(command=_training_job, interrupted="interrupted; nothing was written")
 
 
@@ -49,6 +58,7 @@ def _training_job(options: argparse.Namespace) -> int:
         from pipeline.config.loading import load_config
         from pipeline.config.problems import ConfigError
         from pipeline.kubeflow.training_job import as_yaml, training_job
+        from tfds_voc_seg.disk_errors import write_reason
         from tfds_voc_seg.storage import write_text_whole
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
@@ -73,6 +83,6 @@ def _training_job(options: argparse.Namespace) -> int:
     try:
         write_text_whole(options.output, text)
     except OSError as error:
-        return fail(f"{options.output} cannot be written: {error.strerror}", EXIT_FAILED)
+        return fail(f"{options.output} cannot be written: {write_reason(error)}", EXIT_FAILED)
     print(f"wrote {options.output}")  # noqa: T201
     return 0

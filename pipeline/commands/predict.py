@@ -13,8 +13,10 @@ from pipeline.commands.terminal import (
     EXIT_FAILED,
     EXIT_USAGE,
     fail,
+    local_path,
     make_console,
     not_installed,
+    place,
     positive,
     short_path,
 )
@@ -41,16 +43,18 @@ def add_parser(commands: Any) -> None:
     )
     predict.add_argument(
         "model",
+        type=place,
         metavar="MODEL",
         help="a SavedModel, a publishing folder (its latest version), or the output folder of a run",
     )
     predict.add_argument(
         "inputs",
         nargs="+",
+        type=place,
         metavar="INPUT",
         help="an image, a video (mp4, mov, avi, webm, gif), a folder of them, a quoted glob, or - (standard input)",
     )
-    predict.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    predict.add_argument("--output", type=local_path, required=True, metavar="DIR", help="folder for the results")
     predict.add_argument("--force", action="store_true", help="replace existing results")
     _add_results(predict)
     _add_computation(predict)
@@ -111,6 +115,7 @@ def _share(text: str) -> float:
 
 def _predict(options: argparse.Namespace) -> int:
     from components.saved_model.serving_folder import ModelNotFoundError, find_saved_model
+    from tfds_voc_seg.disk_errors import write_reason
 
     try:
         find_saved_model(options.model)
@@ -119,7 +124,7 @@ def _predict(options: argparse.Namespace) -> int:
     except (ModelNotFoundError, VideoError) as error:
         return fail(str(error), EXIT_USAGE)
     except OSError as error:
-        return fail(f"--output {options.output} cannot be used: {error.strerror}", EXIT_USAGE)
+        return fail(f"--output {options.output} cannot be used: {write_reason(error)}", EXIT_USAGE)
     with tempfile.TemporaryDirectory() as folder:
         inputs, failures = find_inputs(options.inputs, options.output, sys.stdin.buffer, Path(folder))
         if inputs:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.run_files import SERVING_FOLDER
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, make_console, not_installed, short_path
+from pipeline.commands.terminal import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    fail,
+    local_path,
+    make_console,
+    not_installed,
+    short_path,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +30,7 @@ def add_parsers(commands: CommandGroup) -> None:
         help="regenerate the report of a run",
         description="Write OUTPUT/report/index.html from the artifacts of the latest finished run in OUTPUT.",
     )
-    report.add_argument("output", type=Path, metavar="OUTPUT", help="the output folder of `vocseg run`")
+    report.add_argument("output", type=local_path, metavar="OUTPUT", help="the output folder of `vocseg run`")
     report.set_defaults(command=_report, interrupted="interrupted; the existing report is unchanged")
 
     lineage = commands.add_parser(
@@ -32,7 +39,7 @@ def add_parsers(commands: CommandGroup) -> None:
         description="Print every artifact that a published model was made from, back to the devkit, and the node that "
         "made each of them.",
     )
-    lineage.add_argument("output", type=Path, metavar="OUTPUT", help="the output folder of `vocseg run`")
+    lineage.add_argument("output", type=local_path, metavar="OUTPUT", help="the output folder of `vocseg run`")
     lineage.add_argument(
         "model", nargs="?", metavar="MODEL", help="the number or folder of a version (default: the latest)"
     )
@@ -47,7 +54,9 @@ def add_parsers(commands: CommandGroup) -> None:
         "withdrawn, and the version itself is moved back if it was withdrawn. Later runs do not publish a withdrawn "
         "model again.",
     )
-    rollback.add_argument("output", type=Path, metavar="OUTPUT", help="the output folder of a run, such as runs/demo")
+    rollback.add_argument(
+        "output", type=local_path, metavar="OUTPUT", help="the output folder of a run, such as runs/demo"
+    )
     rollback.add_argument("--to", metavar="VERSION", help="the version to serve (default: the one before the newest)")
     rollback.set_defaults(
         command=_rollback, interrupted="interrupted; run the command again with --to VERSION to complete it"
@@ -58,6 +67,7 @@ def _report(options: argparse.Namespace) -> int:
     try:
         from pipeline.metadata.runs import RunNotFoundError
         from pipeline.report.page import write_report
+        from tfds_voc_seg.disk_errors import full_disk_problem
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "report"), EXIT_USAGE)
     try:
@@ -65,7 +75,8 @@ def _report(options: argparse.Namespace) -> int:
     except RunNotFoundError as error:
         return fail(str(error), EXIT_USAGE)
     except (OSError, ValueError) as error:
-        return fail(f"the report cannot be written: {error}", EXIT_FAILED)
+        problem = full_disk_problem(error, options.output) or f"the report cannot be written: {error}"
+        return fail(problem, EXIT_FAILED)
     print(short_path(page))  # noqa: T201
     return 0
 

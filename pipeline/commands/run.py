@@ -16,6 +16,7 @@ from pipeline.commands.terminal import (
     fail,
     make_console,
     not_installed,
+    place,
     short_path,
     show_failure,
 )
@@ -37,8 +38,10 @@ def add_parser(commands: CommandGroup) -> None:
         "model in service.",
     )
     run.add_argument("--preset", default="demo", metavar="NAME|FILE.yaml", help="the configuration (default: demo)")
-    run.add_argument("--devkit", metavar="DIR|URI", help="a VOC devkit: the folder that holds JPEGImages")
-    run.add_argument("--output", metavar="DIR", help="where all results are written (default: runs/<preset>)")
+    run.add_argument("--devkit", type=place, metavar="DIR|URI", help="a VOC devkit: the folder that holds JPEGImages")
+    run.add_argument(
+        "--output", type=place, metavar="DIR", help="where all results are written (default: runs/<preset>)"
+    )
     add_override_option(run, "override a setting, such as training.epochs=3")
     run.set_defaults(command=_run, interrupted="interrupted; the same command resumes after the last finished node")
 
@@ -49,6 +52,8 @@ def _run(options: argparse.Namespace) -> int:
         from pipeline.config.problems import ConfigError
         from pipeline.display.library_output import libraries_to_log
         from pipeline.display.live import Display
+        from tfds_voc_seg.disk_errors import write_problem
+        from tfds_voc_seg.storage import StorageError, require_no_pattern
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "run"), EXIT_USAGE)
     add_network_folders(options.preset)
@@ -57,10 +62,14 @@ def _run(options: argparse.Namespace) -> int:
     except ConfigError as error:
         return fail(str(error), EXIT_USAGE)
     try:
+        require_no_pattern(config.output_folder)
+    except StorageError as error:
+        return fail(f"output: {error}", EXIT_USAGE)
+    try:
         with libraries_to_log(config.output_folder / LOGS_FOLDER) as (terminal, log_file):
             return _run_pipeline(config, Display(make_console(terminal)), log_file)
     except OSError as error:
-        return fail(f"{config.output_folder} cannot be written to: {error}", EXIT_FAILED)
+        return fail(write_problem(error, config.output_folder), EXIT_FAILED)
 
 
 def _run_pipeline(config: RunConfig, display: Display, log_file: Path) -> int:

@@ -45,6 +45,18 @@ def short_path(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
+def local_path(text: str) -> Path:
+    """Parses an option that is a path; a shell does not replace the `~` in `--output=~/folder`."""
+    from tfds_voc_seg import storage
+
+    return storage.local_path(text)
+
+
+def place(text: str) -> str:
+    """Parses an option that is a path or a URI."""
+    return text if "://" in text else str(local_path(text))
+
+
 def positive(text: str) -> int:
     """Parses an option's whole number, which must be at least 1."""
     value = int(text)
@@ -67,7 +79,7 @@ def add_override_option(parser: argparse.ArgumentParser, help_text: str) -> None
 
 def add_network_folders(preset: str) -> None:
     """Makes modules of custom networks importable from the current folder and from the folder of the preset."""
-    sys.path += [str(Path.cwd()), str(Path(preset).resolve().parent)]
+    sys.path += [str(Path.cwd()), str(local_path(preset).resolve().parent)]
 
 
 def make_console(stream: IO[str]) -> Console:
@@ -92,5 +104,12 @@ def show_failure(display: Display, message: str, log_file: Path) -> int:
 
 
 def error_message(error: Exception, expected: tuple[type[Exception], ...]) -> str:
-    """Returns an error's message; if it is not one of the expected types, after the word "unexpected" and its type."""
+    """Returns an error's message.
+
+    The message of a type that is not expected comes after the word "unexpected" and the type, except for a full disk.
+    """
+    from tfds_voc_seg.disk_errors import full_disk_problem
+
+    if not isinstance(error, expected) and (problem := full_disk_problem(error)):
+        return problem
     return str(error) if isinstance(error, expected) else f"unexpected {type(error).__name__}: {error}"

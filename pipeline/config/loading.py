@@ -12,7 +12,7 @@ import yaml
 from pipeline.config.assignments import AssignmentError, split_assignment, yaml_value
 from pipeline.config.problems import ConfigError, config_problems
 from pipeline.config.schema import RunConfig
-from tfds_voc_seg.storage import absolute_place
+from tfds_voc_seg.storage import absolute_place, local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,7 +61,7 @@ def _read_preset(preset: str) -> dict[str, Any]:
         text = (_preset_folder() / f"{preset}.yaml").read_text()
     elif preset.endswith((".yaml", ".yml")):
         try:
-            text = Path(preset).read_text()
+            text = local_path(preset).read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{preset}: cannot be read ({error})") from error
     else:

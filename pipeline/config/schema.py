@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import pydantic
 import pydantic_core
@@ -21,6 +20,10 @@ from pipeline.config.kubeflow import KubeflowConfig
 from tfds_voc_seg.devkit.splits import TrainMasks
 from tfds_voc_seg.record_config import ConversionConfig, RecordConfig, known_classes
 from tfds_voc_seg.sample.devkit import DEFAULT_TRAIN_IMAGES, DEFAULT_VAL_IMAGES
+from tfds_voc_seg.storage import local_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SAMPLE_DEVKIT = "sample"
 """The value of `data.devkit` for the embedded sample."""
@@ -218,6 +221,19 @@ class RunConfig(StrictConfig):
         return selection
 
     @pydantic.model_validator(mode="after")
+    def _weights_only_of_the_datas_classes(self) -> RunConfig:
+        trainings = {"training": self.training}
+        trainings |= {f"candidates.{name}.training": candidate.training for name, candidate in self.candidates.items()}
+        for key, training in trainings.items():
+            weights = training.class_weights if isinstance(training.class_weights, dict) else {}
+            unknown = [name for name in weights if name not in self.data.class_names]
+            if unknown:
+                raise ValueError(
+                    f"{key}.class_weights: unknown class {unknown[0]!r}; the run has {', '.join(self.data.class_names)}"
+                )
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _detector_settings_agree(self) -> RunConfig:
         if self.detector and not self.data.boxes:
             raise ValueError("detector: it is trained on boxes; set data.boxes to true")
@@ -240,7 +256,7 @@ class RunConfig(StrictConfig):
     @property
     def output_folder(self) -> Path:
         """The output folder as an absolute path."""
-        return Path(self.output or f"runs/{self.name}").resolve()
+        return local_path(self.output or f"runs/{self.name}").resolve()
 
     @property
     def pipeline_root(self) -> str:

@@ -16,6 +16,7 @@ from components.training.callbacks import TrainingError
 from pipeline.config.problems import ConfigError
 from tfds_voc_seg.conversion.write_shards import ConversionError
 from tfds_voc_seg.devkit.problems import DevkitError
+from tfds_voc_seg.disk_errors import full_disk_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -136,6 +137,8 @@ def short_message(error: BaseException) -> str:
 
     The message of a library's error comes after its type; that of an error of this project does not.
     """
+    if problem := full_disk_problem(error):
+        return problem
     name, message = type(error).__name__, str(error)
     if "Traceback (most recent call last)" in message:  # a worker process failed, and sent its traceback as text
         raised = re.findall(r"^(?:\w+\.)*(\w+(?:Error|Exception)): (.+)$", message, flags=re.MULTILINE)

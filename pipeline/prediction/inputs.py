@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import glob
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -13,6 +14,9 @@ from pipeline.prediction.video.options import is_video
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+RESULT_FOLDERS = ("class_maps", "overlays", "probabilities", "shares", "videos")
+"""The folders in the output folder."""
 
 STDIN = "-"
 """The argument that means standard input."""
@@ -60,18 +64,24 @@ def find_inputs(
 
     Args:
         arguments: files, folders (all files in them and in their subfolders except hidden ones), glob patterns, or `-`.
-        output: the folder of the results; its files are not inputs.
+        output: the folder of the results. The files in its folders of results are not inputs, unless an argument is
+            such a folder or in it.
         stdin: what `-` stands for.
         scratch: an existing folder that receives the content of `stdin`; it must exist until the input is processed.
 
     Returns:
-        The files, with unique names, and the arguments that name no file.
+        The files, with unique names; and the arguments that name no file, and the folders without access.
     """
     found: dict[Path, tuple[str, Path]] = {}
     failures: list[Failure] = []
     for argument in arguments:
-        files = [*_files(argument, output.resolve(), stdin, scratch)]
-        if not files:
+        before = len(failures)
+        try:
+            files = [*_files(argument, output.resolve(), stdin, scratch, failures)]
+        except PermissionError as error:
+            files = []
+            failures.append(_no_access(error))
+        if not files and len(failures) == before:
             failures.append(Failure(argument, _reason_for_no_files(argument)))
         for path, relative in files:
             display_name = STDIN if argument == STDIN else str(path)
@@ -84,16 +94,22 @@ def find_inputs(
     return inputs, failures
 
 
-def _files(argument: str, output: Path, stdin: BinaryIO, scratch: Path) -> Iterator[tuple[Path, Path]]:
-    """Yields the files that an argument names, each with the path that its result's name is derived from."""
+def _files(
+    argument: str, output: Path, stdin: BinaryIO, scratch: Path, failures: list[Failure]
+) -> Iterator[tuple[Path, Path]]:
+    """Yields the files that an argument names, each with the path that its result's name is derived from.
+
+    Appends the folders without access to `failures`.
+    """
     if argument == STDIN:
         path = _saved_stdin(stdin, scratch)
         yield path, Path(path.name)
     elif Path(argument).is_dir():
-        for path in sorted(Path(argument).rglob("*")):
-            relative = path.relative_to(argument)
+        folder = Path(argument)
+        for path in sorted(_paths_below(folder, failures)):
+            relative = path.relative_to(folder)
             hidden = any(part.startswith(".") for part in relative.parts)
-            if path.is_file() and not hidden and not path.resolve().is_relative_to(output):
+            if path.is_file() and not hidden and not _is_result(path, output, folder):
                 yield path, relative
     elif Path(argument).exists():
         yield Path(argument), Path(Path(argument).name)
@@ -101,6 +117,22 @@ def _files(argument: str, output: Path, stdin: BinaryIO, scratch: Path) -> Itera
         for match in sorted(glob.glob(argument, recursive=True)):  # noqa: PTH207  (Path.glob takes no absolute pattern)
             if Path(match).is_file():
                 yield Path(match), Path(Path(match).name)
+
+
+def _paths_below(folder: Path, failures: list[Failure]) -> Iterator[Path]:
+    for root, _, names in os.walk(folder, onerror=lambda error: failures.append(_no_access(error))):
+        yield from (Path(root, name) for name in names)
+
+
+def _no_access(error: OSError) -> Failure:
+    return Failure(str(error.filename), f"cannot be opened ({error.strerror}): allow access to it")
+
+
+def _is_result(path: Path, output: Path, argument: Path) -> bool:
+    """Returns whether a file is in one of the folders of results, but the argument is not such a folder or in it."""
+    resolved = path.resolve()
+    folder = output / (resolved.relative_to(output).parts[0] if resolved.is_relative_to(output) else ".")
+    return folder.name in RESULT_FOLDERS and folder != output and not argument.resolve().is_relative_to(folder)
 
 
 def _reason_for_no_files(argument: str) -> str:

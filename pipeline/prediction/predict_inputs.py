@@ -12,6 +12,7 @@ from pipeline.prediction.output_files import OutputExistsError, refuse_existing
 from pipeline.prediction.photos.predict_photos import predict_photos
 from pipeline.prediction.segmenter import Segmenter, load_segmenter
 from pipeline.prediction.video.options import VideoError, VideoOptions
+from tfds_voc_seg.disk_errors import write_reason
 
 if TYPE_CHECKING:
     import os
@@ -103,5 +104,5 @@ def _predict_video(
     except OutputExistsError as error:
         return f"was skipped: {error}"
     except OSError as error:
-        return f"cannot be written to {destination}: {error.strerror}"
+        return f"cannot be written to {destination}: {write_reason(error)}"
     return None

@@ -128,5 +128,25 @@ def test_an_unusable_devkit_is_an_error(
     with pytest.raises(DevkitError, match="is not a VOC devkit"):
         evaluate(serving_model_dir(0), devkit=str(tmp_path / "nowhere"))
     Path(read_splits(own_devkit)["val"].pairs[0].photo).unlink()
-    with pytest.raises(DevkitError, match=r"the val split .* cannot be used:\n .*jpg is missing; restore it"):
+    with pytest.raises(
+        DevkitError, match=r"the val split .* cannot be used; fix .* --on-bad-pair skip\):\n .*is missing; restore"
+    ):
         evaluate(serving_model_dir(0), devkit=str(own_devkit))
+
+
+def test_bad_pairs_can_be_skipped(
+    evaluate: Evaluate, serving_model_dir: Callable[..., Path], own_devkit: Path, tmp_path: Path
+) -> None:
+    bad = read_splits(own_devkit)["val"].pairs[0]
+    Path(bad.mask).write_bytes(b"no mask")
+    options = {"devkit": str(own_devkit), "output": str(tmp_path / "out")}
+    with pytest.raises(
+        DevkitError, match=rf"skip them \(--on-bad-pair skip\):\n  {bad.image_id}: .* cannot be read as"
+    ):
+        evaluate(serving_model_dir(0), **options)
+    (evaluation,) = evaluate(serving_model_dir(0), on_bad_pair="skip", **options)
+    assert evaluation["images"] == 1
+    assert [problem["image_id"] for problem in evaluation["rejected"]] == [bad.image_id]
+    assert (tmp_path / "out/rejects.jsonl").read_text().count("\n") == 1
+    (evaluation,) = evaluate(serving_model_dir(0), devkit=str(own_devkit), on_bad_pair="skip", split="train")
+    assert (evaluation["images"], evaluation["rejected"]) == (4, [])

@@ -62,8 +62,7 @@ def finish_conversion(
     reports = {split: _finish_split(listings[split], shards[split]) for split in listings}
     rejected = [(split, problem) for split, report in reports.items() for problem in report.rejected]
     if rejected:
-        lines = [json.dumps({"split": split, **dataclasses.asdict(problem)}) for split, problem in rejected]
-        write_text_whole(epath.Path(folder) / REJECTS_FILE, "\n".join([*lines, ""]))
+        write_rejects(folder, rejected)
     if rejected and config.on_bad_pair == "fail":
         problems = [problem for _, problem in rejected]
         raise problems_error(
@@ -85,6 +84,17 @@ def finish_conversion(
                 "choose other classes or set drop_empty to false"
             )
     return reports
+
+
+def write_rejects(folder: epath.PathLike, rejected: Sequence[tuple[str, Problem]]) -> None:
+    """Writes `rejects.jsonl` to a folder.
+
+    Args:
+        folder: the folder.
+        rejected: the splits and problems of the bad pairs.
+    """
+    lines = [json.dumps({"split": split, **dataclasses.asdict(problem)}) for split, problem in rejected]
+    write_text_whole(epath.Path(folder) / REJECTS_FILE, "\n".join([*lines, ""]))
 
 
 def _finish_split(listing: Listing, shards: Sequence[Shard]) -> ConvertedSplit:

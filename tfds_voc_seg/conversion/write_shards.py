@@ -7,9 +7,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
+import tensorflow as tf
 from apache_beam.options.pipeline_options import DirectOptions
 
 from tfds_voc_seg.devkit.folders import PairError
+from tfds_voc_seg.disk_errors import full_disk_problem
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.storage import write_text_whole, written_whole
 
@@ -64,6 +66,15 @@ class _WriteShard(beam.DoFn):
     def process(self, shard: Shard) -> Iterator[str]:
         sizes: list[int] = []
         problems: list[Problem] = []
+        try:
+            self._write(shard, sizes, problems)
+        except (OSError, tf.errors.OpError) as error:
+            if problem := full_disk_problem(error, shard.path):
+                raise ConversionError(problem) from error
+            raise
+        yield shard.path
+
+    def _write(self, shard: Shard, sizes: list[int], problems: list[Problem]) -> None:
         with written_whole(shard.path) as unfinished:
             shard.adapter.write_examples(str(unfinished), self._records(shard, sizes, problems))
             report = {
@@ -72,7 +83,6 @@ class _WriteShard(beam.DoFn):
                 "rejected": [dataclasses.asdict(problem) for problem in problems],
             }
             write_text_whole(shard.report_file, json.dumps(report))
-        yield shard.path
 
     def _records(self, shard: Shard, sizes: list[int], problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
         """Yields the id and the record of each valid pair; appends to `sizes` and `problems`."""

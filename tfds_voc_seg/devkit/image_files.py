@@ -41,6 +41,10 @@ class ImageFiles:
         """Returns whether there is a photo of this id."""
         return bool(self._photos.files(image_id))
 
+    def has_mask(self, image_id: str) -> bool:
+        """Returns whether there is a mask of this id."""
+        return bool(self._masks.files(image_id))
+
     def pair(self, image_id: str) -> Pair:
         """Returns the photo and mask of an image; a missing file gets VOC's suffix."""
         return Pair(image_id, self._photos.file(image_id), self._masks.file(image_id))

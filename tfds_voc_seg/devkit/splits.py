@@ -56,9 +56,9 @@ def split_names(devkit: str | Path) -> tuple[str, ...]:
     """
     if not split_list_file(devkit, TEST_SPLIT).is_file():
         return SPLITS
-    masks = {file.name for file in (storage_path(devkit) / MASKS_FOLDER).iterdir()}
-    listed = (storage_path(pair_of(devkit, image_id).mask).name for image_id in read_image_ids(devkit, TEST_SPLIT))
-    return SPLITS if masks.isdisjoint(listed) else (*SPLITS, TEST_SPLIT)
+    files = ImageFiles(devkit)
+    listed = read_image_ids(devkit, TEST_SPLIT, files, MASKS_FOLDER)
+    return (*SPLITS, TEST_SPLIT) if any(map(files.has_mask, listed)) else SPLITS
 
 
 def read_splits(devkit: str | Path, splits: Iterable[str] | None = None) -> dict[str, Listing]:

@@ -13,9 +13,11 @@ from pipeline.prediction.inputs import Input
 from pipeline.prediction.output_files import OutputExistsError, refuse_existing, write_files
 from pipeline.prediction.photos.reading import PhotoError, read_photo
 from pipeline.prediction.prefetch import prefetched
+from tfds_voc_seg.disk_errors import write_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -64,7 +66,7 @@ def predict_photos(
 
     def finish(photo: Input, writing: Future[None]) -> None:
         error = writing.exception()
-        on_done(photo, None if error is None else _reason(error))
+        on_done(photo, None if error is None else _reason(error, options.output))
 
     pictures = (_read(photo, options, replace) for photo in photos)
     with prefetched(pictures, buffer_size=batch) as decoded, ThreadPoolExecutor(_WRITER_THREADS) as writers:
@@ -88,7 +90,7 @@ def _read(photo: Input, options: PhotoResultOptions, replace: bool) -> tuple[Inp
             refuse_existing(options.files(photo.name))
         return photo, read_photo(photo.path)
     except (PhotoError, OSError, MemoryError) as error:
-        return photo, _reason(error)
+        return photo, _reason(error, options.output)
 
 
 def _segmented(
@@ -116,8 +118,13 @@ def _segmented_alone(segment: _Segment, picture: NDArray[np.uint8]) -> Segmentat
         return _reason(error)
 
 
-def _reason(error: BaseException) -> str:
-    """Returns the message for a photo that failed, a sentence without its subject."""
+def _reason(error: BaseException, output: Path | str = "the output folder") -> str:
+    """Returns the message for a photo that failed, a sentence without its subject.
+
+    Args:
+        error: the error.
+        output: the folder of the results, which a system call that fails on an open file does not name.
+    """
     if isinstance(error, PhotoError):
         return error.reason
     if isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)):
@@ -125,5 +132,5 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OutputExistsError):
         return f"was skipped: {error}"
     if isinstance(error, OSError):
-        return f"cannot be written to {error.filename}: {error.strerror}"
+        return f"cannot be written to {error.filename or output}: {write_reason(error)}"
     return f"cannot be segmented: {' '.join(str(error).split())[:300]}"

@@ -18,6 +18,7 @@ from pipeline.prediction.video.overlay import FrameOverlay
 from pipeline.prediction.video.reader import TimedFrame, VideoReader
 from pipeline.prediction.video.sound import SoundTrack
 from pipeline.prediction.video.writer import GifWriter, Mp4Writer
+from tfds_voc_seg.disk_errors import write_reason
 from tfds_voc_seg.storage import written_whole
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def predict_video(
         with written_whole(destination, flushed=False) as unfinished:
             frames, sound = _write_overlay(segmenter, source, destination, Path(unfinished), options, on_progress)
     except OSError as error:
-        raise VideoError(f"cannot be written to {destination}: {error.strerror or error}", source) from error
+        raise VideoError(f"cannot be written to {destination}: {write_reason(error)}", source) from error
     return VideoResult(destination, frames, time.monotonic() - begun, sound)
 
 
@@ -184,7 +185,7 @@ def _writing(source: Path, destination: Path) -> Iterator[None]:
     try:
         yield
     except av.FFmpegError as error:
-        raise VideoError(f"cannot be written to {destination}: {error.strerror}", source) from error
+        raise VideoError(f"cannot be written to {destination}: {write_reason(error)}", source) from error
 
 
 def _batches(frames: Iterable[TimedFrame], batch_size: int) -> Iterator[list[TimedFrame]]:

@@ -55,6 +55,27 @@ def test_an_output_that_cannot_be_written_to(tmp_path: Path, capfd: pytest.Captu
     assert "file cannot be written to" in capfd.readouterr().err
 
 
+def test_an_output_that_is_a_pattern_is_refused_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "out [1]"
+    for command in (["run"], ["experiment", "transfer"], ["evaluate", "model", "--devkit", "x"]):
+        assert cli.main([*command, "--output", str(output)]) == EXIT_USAGE
+        assert "out [1] contains '[': TensorFlow, TFX and Beam take such a path for a pattern" in " ".join(
+            capfd.readouterr().err.split()
+        ).replace("/transfer_sample", "")
+        assert not output.exists()
+
+
+def test_a_tilde_after_an_equals_sign_is_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["data", "sample", "~/VOC2012", "--train", "1", "--val", "1"]) == 0
+    assert cli.main(["data", "show", "~/VOC2012", "--output=~/pictures", "--image-size", "16"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["VOC2012", "pictures"]
+    assert capsys.readouterr().out
+
+
 @pytest.mark.parametrize("arguments", [[], ["data", "sample", "folder", "--train", "0"], ["fly"]])
 def test_wrong_arguments_exit_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:

@@ -91,6 +91,14 @@ def test_every_preset_is_valid_and_begins_with_its_command(name: str) -> None:
             "training.learn_background_classes=true",
             "the configuration: candidates.fcn8.training.learn_background_classes: set data.background_classes to true",
         ),
+        (
+            "training.class_weights={persn: 2}",
+            "the configuration: training.class_weights: unknown class 'persn'; the run has background",
+        ),
+        (
+            "candidates.unet.training.class_weights={persn: 2}",
+            "the configuration: candidates.unet.training.class_weights: unknown class 'persn'; the run has background",
+        ),
         ("publishing.keep_versions=0", "publishing.keep_versions: input should be greater than or equal to 1 (got 0)"),
         ("smoke_test.timeout_seconds=0", "smoke_test.timeout_seconds: input should be greater than 0 (got 0)"),
         ("data.image_size.x=3", "data.image_size.x: data.image_size is a single value and has no keys"),
@@ -127,6 +135,15 @@ def test_an_unusable_preset_file_is_an_error(text: str | None, message: str, tmp
     if text is not None:
         file.write_text(text)
     assert message in errors(preset=str(file))[0]
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").write_text(f"{MINIMAL}output: ~/runs\n")
+    assert load_config("~/mine.yaml").output_folder == tmp_path.resolve() / "runs"
+    assert load_config("demo", output="~/other").output_folder == tmp_path.resolve() / "other"
+    assert load_config("demo", devkit="~/VOC2012").data.devkit == str(tmp_path.resolve() / "VOC2012")
+    assert devkit_folder(load_config("demo", overrides=["data.devkit=~/VOC2012"])) == tmp_path.resolve() / "VOC2012"
 
 
 def test_a_custom_preset(tmp_path: Path) -> None:

@@ -20,6 +20,17 @@ def test_unusable_models_are_refused_at_once(tmp_path: Path, capsys: pytest.Capt
     assert "at most two models can be compared" in capsys.readouterr().err
 
 
+def test_a_model_whose_path_is_a_pattern_is_refused_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tmp_path / "model [x]"
+    model.mkdir()
+    (model / "saved_model.pb").touch()
+    for arguments in (["demo", str(model)], ["predict", str(model), "x.jpg", "--output", str(tmp_path / "out")]):
+        assert cli.main(arguments) == EXIT_USAGE
+        assert (
+            "model [x] contains '[': TensorFlow, TFX and Beam take such a path for a pattern" in capsys.readouterr().err
+        )
+
+
 @pytest.mark.parametrize("arguments", [["--port", "70000"], ["--max-upload-mb", "0"], ["--port", "x"]])
 def test_invalid_options_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:

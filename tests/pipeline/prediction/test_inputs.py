@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -99,3 +100,38 @@ def test_a_gif_is_a_video_if_it_has_several_frames(tmp_path: Path) -> None:
 def test_standard_input_is_recognised_by_its_first_bytes(content: bytes, is_video: bool, tmp_path: Path) -> None:
     ((piped,), _) = find_inputs(["-"], tmp_path / "out", io.BytesIO(content), tmp_path)
     assert (piped.display_name, piped.name, piped.is_video) == ("-", "stdin", is_video)
+
+
+def test_the_current_folder_may_receive_the_results(tmp_path: Path) -> None:
+    for name in ("photos/x.jpg", "class_maps/x.png", "overlays/x.png", "sub/overlays/y.png"):
+        _file(tmp_path / name)
+    for arguments, names in (
+        (["photos"], ["photos/x.jpg"]),
+        (["."], ["photos/x.jpg", "sub/overlays/y.png"]),
+        (["overlays"], ["overlays/x.png"]),  # the user names the folder of results itself
+    ):
+        found, failures = find_inputs(
+            [str(tmp_path / argument) for argument in arguments], tmp_path, io.BytesIO(), tmp_path
+        )
+        assert not failures
+        assert [str(each.path.relative_to(tmp_path)) for each in found] == names
+
+
+def test_a_folder_without_access_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _file(tmp_path / "photos/x.jpg")
+    closed = _file(tmp_path / "photos/closed/y.jpg").parent
+    scandir = os.scandir
+
+    def refusing(folder: str) -> Any:
+        if str(folder) == str(closed):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    found, failures = find_inputs([str(tmp_path / "photos")], tmp_path / "out", io.BytesIO(), tmp_path)
+    assert [each.path.name for each in found] == ["x.jpg"]
+    (failure,) = failures
+    assert (failure.display_name, failure.reason) == (
+        str(closed),
+        "cannot be opened (Permission denied): allow access to it",
+    )

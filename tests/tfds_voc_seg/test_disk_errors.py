@@ -1,0 +1,76 @@
+"""A full disk is one sentence with the file and the cure, whichever library reports it."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any
+
+import apache_beam as beam
+import pytest
+import tensorflow as tf
+
+from tests.tfds_voc_seg.conversion.conversion_job import shard_template
+from tfds_voc_seg.conversion.shards import plan_shards
+from tfds_voc_seg.conversion.write_shards import ConversionError, WriteShards
+from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.disk_errors import full_disk_problem, write_problem, write_reason
+from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CURE = "cannot be written to: No space left on device; free some space, or choose a folder on another disk"
+
+
+def _full(file: str | None = None) -> OSError:
+    return OSError(errno.ENOSPC, "No space left on device", file)
+
+
+def test_the_file_is_named() -> None:
+    assert write_problem(_full("/out/x"), "/out") == full_disk_problem(_full("/out/x")) == f"/out/x {CURE}"
+    assert write_problem(_full(), "/out") == full_disk_problem(_full(), "/out") == f"/out {CURE}"
+    assert write_problem(PermissionError(13, "Permission denied", "/x"), "/out") == (
+        "/x cannot be written to: Permission denied"
+    )
+    assert write_reason(OSError("strange")) == "strange"
+
+
+@pytest.mark.parametrize(
+    ("error", "file"),
+    [
+        (tf.errors.ResourceExhaustedError(None, None, "/out/records; No space left on device"), "/out/records"),
+        (RuntimeError("OSError: [Errno 28] No space left on device: '/out/x' [while running 'Write']"), "/out/x"),
+        (RuntimeError("Error when executing query: database or disk is full query: INSERT INTO x"), "/out"),
+    ],
+)
+def test_the_texts_of_libraries_are_recognised(error: Exception, file: str) -> None:
+    assert full_disk_problem(error, "/out") == f"{file} {CURE}"
+
+
+def test_the_cause_of_an_error_is_recognised() -> None:
+    error = ValueError("the model could not be saved")
+    error.__cause__ = _full("/out/x")
+    assert full_disk_problem(error) == f"/out/x {CURE}"
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), PermissionError(13, "Permission denied", "/x")])
+def test_other_errors_are_not_about_a_full_disk(error: Exception) -> None:
+    assert full_disk_problem(error) is None
+
+
+def test_a_conversion_names_the_shard(devkit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tensorflow_datasets.core.file_adapters import TfRecordFileAdapter
+
+    def refuse(*_: Any) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(TfRecordFileAdapter, "write_examples", refuse)
+    pairs = read_splits(devkit)["val"].pairs
+    shards = plan_shards(pairs, shard_template(tmp_path, "val"), ConversionConfig(1))
+    with (
+        pytest.raises(ConversionError) as error,
+        beam.Pipeline(options=beam.options.pipeline_options.PipelineOptions(["--allow_unsafe_triggers"])) as pipeline,
+    ):
+        _ = pipeline | WriteShards(shards, RecordConfig(32))
+    assert f"{shards[0].path} {CURE}" in str(error.value)
+    assert list(tmp_path.iterdir()) == []

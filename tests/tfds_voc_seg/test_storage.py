@@ -1,0 +1,30 @@
+"""Paths as users write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tfds_voc_seg.storage import StorageError, absolute_place, local_path, require_no_pattern, storage_path
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert local_path("~/preds") == storage_path("~/preds") == tmp_path / "preds"
+    assert absolute_place("~/preds") == str(tmp_path.resolve() / "preds")
+    assert absolute_place("gs://bucket/~/x") == "gs://bucket/~/x"
+    assert local_path("a/~/b") == Path("a/~/b")
+    assert local_path("~nobody-has-this-name/x") == Path("~nobody-has-this-name/x")
+
+
+@pytest.mark.parametrize(("place", "character"), [("out [1]", "["), ("a/*/b", "*"), ("what?", "?")])
+def test_a_path_that_is_also_a_pattern_is_refused(place: str, character: str) -> None:
+    with pytest.raises(StorageError) as error:
+        require_no_pattern(place)
+    assert str(error.value).startswith(f"{place} contains {character!r}: TensorFlow, TFX and Beam take such a path for")
+
+
+@pytest.mark.parametrize("place", ["", "out (1)", "/a/b c", "{x}", "gs://bucket/x"])
+def test_other_paths_are_accepted(place: str) -> None:
+    require_no_pattern(place)

@@ -12,11 +12,13 @@ from tfds_voc_seg.photo_headers import photo_header
 MAX_PIXELS = 50_000_000
 """Largest number of pixels that is accepted, far above any photo of VOC: a larger image may be a decompression bomb."""
 
-_GRAPH_LOCATION = re.compile(r"\[\[.*?\]\]|\{\{.*?\}\}|\[Op:.*", re.DOTALL)
+_GRAPH_LOCATION = re.compile(
+    r"Graph execution error:\s+Detected at node.*?<stack traces unavailable>|\[\[.*?\]\]|\{\{.*?\}\}|\[Op:.*", re.DOTALL
+)
 """Parts of TensorFlow's messages that name an operation in a graph."""
 
 
-def decoding_problem(error: Exception, longest: int = 200) -> str:
+def message_of_tensorflow(error: Exception, longest: int = 200) -> str:
     """Returns the message of an error of TensorFlow or of the system as one line, without places in graphs."""
     return " ".join(_GRAPH_LOCATION.sub("", str(error)).split())[:longest]
 

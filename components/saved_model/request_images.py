@@ -49,8 +49,8 @@ def _checked(index: tf.Tensor, encoded: tf.Tensor) -> tf.Tensor:
         is_jpeg | is_png | is_gif | is_bmp,
         [
             tf.strings.format(
-                "image_bytes[{}] is not a JPEG, PNG, GIF or BMP file: send the bytes of an image file, "
-                "in JSON as base64 under the key b64",
+                "image_bytes[{}] is not a JPEG, PNG, GIF or BMP file: send the bytes of an image file "
+                "in one of these formats, in JSON as base64 under the key b64",
                 index,
             )
         ],

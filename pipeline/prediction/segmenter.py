@@ -21,7 +21,7 @@ from pipeline.prediction.upsampling import (
     finds_sure_pixels_faster,
     resized_class_map,
 )
-from tfds_voc_seg.photos import resize_photo
+from tfds_voc_seg.photos import message_of_tensorflow, resize_photo
 
 if TYPE_CHECKING:
     import os
@@ -55,8 +55,7 @@ def load_segmenter(model: str | os.PathLike[str]) -> Segmenter:
     try:
         return Segmenter(folder, check_model(str(folder), load=False))
     except (ValueError, OSError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ModelError(f"{model} cannot be used: {reason}") from error
+        raise ModelError(f"{model} cannot be used: {message_of_tensorflow(error, 300)}") from error
 
 
 class Segmenter:

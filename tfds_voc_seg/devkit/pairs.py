@@ -13,7 +13,7 @@ from PIL import Image
 from tfds_voc_seg.devkit.folders import Pair, PairError
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
 from tfds_voc_seg.photo_headers import photo_header
-from tfds_voc_seg.photos import MAX_PIXELS, decode_photo, decoding_problem
+from tfds_voc_seg.photos import MAX_PIXELS, decode_photo, message_of_tensorflow
 from tfds_voc_seg.storage import storage_path
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _read_photo(pair: Pair) -> NDArray[np.uint8]:
         _check_number_of_pixels(pair, pair.photo)
         photo: NDArray[np.uint8] = decode_photo(tf.constant(storage_path(pair.photo).read_bytes())).numpy()
     except (OSError, tf.errors.InvalidArgumentError) as error:
-        what = f"cannot be decoded as a photo ({decoding_problem(error)})"
+        what = f"cannot be decoded as a photo ({message_of_tensorflow(error)})"
         raise PairError(pair, pair.photo, what, "restore the file") from error
     return photo
 

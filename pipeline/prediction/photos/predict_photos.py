@@ -14,6 +14,7 @@ from pipeline.prediction.output_files import OutputExistsError, refuse_existing,
 from pipeline.prediction.photos.reading import PhotoError, read_photo
 from pipeline.prediction.prefetch import prefetched
 from tfds_voc_seg.disk_errors import write_reason
+from tfds_voc_seg.photos import message_of_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,4 +134,4 @@ def _reason(error: BaseException, output: Path | str = "the output folder") -> s
         return f"was skipped: {error}"
     if isinstance(error, OSError):
         return f"cannot be written to {error.filename or output}: {write_reason(error)}"
-    return f"cannot be segmented: {' '.join(str(error).split())[:300]}"
+    return f"cannot be segmented: {message_of_tensorflow(error, 300)}"

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tfds_voc_seg.photos import decode_photo, decoding_problem
+from tfds_voc_seg.photos import decode_photo, message_of_tensorflow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +105,7 @@ def _decoded(content: bytes, name: str) -> NDArray[np.uint8]:
     except Image.DecompressionBombError as error:
         raise PhotoError(f"has too many pixels: reduce its size or cut it into parts ({error})", name) from error
     except Exception as error:  # decoders raise many types for damaged files
-        what = f"is damaged or truncated and cannot be decoded ({decoding_problem(error)})"
+        what = f"is damaged or truncated and cannot be decoded ({message_of_tensorflow(error)})"
         raise PhotoError(what, name) from error
 
 

@@ -82,10 +82,10 @@ def write_example_pictures(
         f"{Path(image_id).name}.png": (image, class_map)
         for image_id, image, class_map in itertools.islice(examples, count)
     }
-    existing = [name for name in chosen if (output / name).exists()]
-    if existing and not force:
-        raise ExamplesError(f"{output} already holds {', '.join(existing)}; --force overwrites")
     try:
+        existing = [name for name in chosen if (output / name).exists()]
+        if existing and not force:
+            raise ExamplesError(f"{output} already holds {', '.join(existing)}; --force overwrites")
         _write_pictures(chosen, output, class_names)
     except OSError as error:
         raise OSError(write_problem(error, output)) from error

@@ -118,6 +118,7 @@ def _run_experiment(
     try:
         page = run_transfer_experiment(configs, seeds, output, display)
     except Exception as error:
-        return show_failure(display, error_message(error, (RunError, DevkitError, ConfigError, OSError)), log_file)
+        expected = (RunError, DevkitError, ConfigError, OSError)
+        return show_failure(display, error_message(error, expected, output), log_file)
     display.print(escape(f"page: {short_path(page)}"))
     return 0

@@ -90,7 +90,7 @@ def _run_pipeline(config: RunConfig, display: Display, log_file: Path) -> int:
         prepare_sample(config, display)
         summary = run_locally(config, display)
     except Exception as error:
-        message = error_message(error, (RunError, DevkitError, ConfigError))
+        message = error_message(error, (RunError, DevkitError, ConfigError), config.output_folder)
         problems = getattr(error, "problems", ())
         if problems:
             message = message.splitlines()[0]  # the other lines repeat the table

@@ -103,13 +103,18 @@ def show_failure(display: Display, message: str, log_file: Path) -> int:
     return EXIT_FAILED
 
 
-def error_message(error: Exception, expected: tuple[type[Exception], ...]) -> str:
-    """Returns an error's message.
+def error_message(error: Exception, expected: tuple[type[Exception], ...], output: Path) -> str:
+    """Returns an error's message; if it is not one of the expected types, after the word "unexpected" and its type.
 
-    The message of a type that is not expected comes after the word "unexpected" and the type, except for a full disk.
+    If the cause is a full disk, the message is about that.
+
+    Args:
+        error: the error.
+        expected: the types whose message says all.
+        output: the folder that was written to.
     """
     from tfds_voc_seg.disk_errors import full_disk_problem
 
-    if not isinstance(error, expected) and (problem := full_disk_problem(error)):
+    if problem := full_disk_problem(error, output):
         return problem
     return str(error) if isinstance(error, expected) else f"unexpected {type(error).__name__}: {error}"

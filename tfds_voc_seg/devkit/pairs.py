@@ -48,6 +48,9 @@ def _read_photo(pair: Pair) -> NDArray[np.uint8]:
     try:
         _check_number_of_pixels(pair, pair.photo)
         photo: NDArray[np.uint8] = decode_photo(tf.constant(storage_path(pair.photo).read_bytes())).numpy()
+    except PermissionError as error:
+        what = f"cannot be read ({error.strerror})"
+        raise PairError(pair, pair.photo, what, "allow access to it") from error
     except (OSError, tf.errors.InvalidArgumentError) as error:
         what = f"cannot be decoded as a photo ({message_of_tensorflow(error)})"
         raise PairError(pair, pair.photo, what, "restore the file") from error

@@ -18,7 +18,7 @@ _GRAPH_LOCATION = re.compile(
 """Parts of TensorFlow's messages that name an operation in a graph."""
 
 
-def message_of_tensorflow(error: Exception, longest: int = 200) -> str:
+def message_of_tensorflow(error: BaseException, longest: int = 200) -> str:
     """Returns the message of an error of TensorFlow or of the system as one line, without places in graphs."""
     return " ".join(_GRAPH_LOCATION.sub("", str(error)).split())[:longest]
 

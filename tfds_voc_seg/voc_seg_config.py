@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +52,7 @@ class VocSegConfig(tfds.core.BuilderConfig):
         self.conversion = ConversionConfig(**_remove_fields(ConversionConfig, settings))
         self.devkit = devkit
         self.archive = archive
-        super().__init__(name=name or _derived_name(self.record, self.conversion, devkit), **settings)
+        super().__init__(name=name or _derived_name(self.record, self.conversion), **settings)
 
     def source(self) -> dict[str, Any]:
         """Returns what determines the prepared data, as values of JSON: two configurations of one name may differ."""
@@ -61,7 +60,7 @@ class VocSegConfig(tfds.core.BuilderConfig):
             "record": dataclasses.asdict(self.record),
             "seed": self.conversion.seed,
             "on_bad_pair": self.conversion.on_bad_pair,
-            "devkit": _absolute_devkit(self.devkit),
+            "devkit": None if self.devkit is None else absolute_place(str(self.devkit)),
         }
         content: dict[str, Any] = json.loads(json.dumps(source, default=str))
         return content
@@ -72,15 +71,11 @@ def _remove_fields(config: type[RecordConfig] | type[ConversionConfig], settings
     return {field.name: settings.pop(field.name) for field in dataclasses.fields(config) if field.name in settings}
 
 
-def _absolute_devkit(devkit: str | Path | None) -> str | None:
-    return None if devkit is None else absolute_place(str(devkit))
-
-
-def _derived_name(record: RecordConfig, conversion: ConversionConfig, devkit: str | Path | None) -> str:
+def _derived_name(record: RecordConfig, conversion: ConversionConfig) -> str:
     """Returns a name that differs for records that differ, because TFDS stores prepared data under it.
 
-    Two devkits are told apart by their places. The compression level is not part of the name: it does not change the
-    decoded records.
+    The compression level is not part of the name: it does not change the decoded records. Neither is the devkit: the
+    builder refuses to open data that were made from another one.
     """
     parts = ["voc2012" if record.classes == VOC_CLASSES[1:] else "_".join(record.classes)]
     parts += [str(record.image_size or "original")]
@@ -91,8 +86,6 @@ def _derived_name(record: RecordConfig, conversion: ConversionConfig, devkit: st
     parts += ["background_classes"] if record.background_classes else []
     parts += [f"seed_{conversion.seed}"] if conversion.seed else []
     parts += ["without_bad_pairs"] if conversion.on_bad_pair == "skip" else []
-    place = _absolute_devkit(devkit)
-    parts += [f"devkit_{hashlib.sha256(place.encode()).hexdigest()[:8]}"] if place else []
     name = "_".join(parts)
     return f"{name}_custom" if name in (config.name for config in NAMED_CONFIGS) else name
 

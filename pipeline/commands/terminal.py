@@ -54,7 +54,7 @@ def local_path(text: str) -> Path:
 
 def place(text: str) -> str:
     """Parses an option that is a path or a URI."""
-    return text if "://" in text else str(local_path(text))
+    return str(local_path(text)) if text.startswith("~") else text
 
 
 def positive(text: str) -> int:

@@ -52,7 +52,7 @@ def test_data_sample_writes_a_devkit(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_an_output_that_cannot_be_written_to(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     assert cli.main(["run", "--output", str(tmp_path / "file")]) == EXIT_FAILED
-    assert "file cannot be written to" in capfd.readouterr().err
+    assert "file/logs cannot be written to: Not a directory" in capfd.readouterr().err
 
 
 def test_an_output_that_is_a_pattern_is_refused_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

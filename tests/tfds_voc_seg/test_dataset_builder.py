@@ -127,7 +127,7 @@ def test_another_devkit_is_never_read_from_the_data_of_the_first(
     devkit: Path, own_devkit: Path, tmp_path: Path
 ) -> None:
     tfds.builder("voc_seg", data_dir=tmp_path, config=config(own_devkit)).download_and_prepare()
-    with pytest.raises(ValueError, match="was made with devkit .*: give it another name, use another data_dir"):
+    with pytest.raises(ValueError, match=r"was made with devkit .*: give it another name, use another data_dir"):
         tfds.builder("voc_seg", data_dir=tmp_path, config=config(devkit))
 
 

@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.components.saved_model.small_model import BMP, FILES, GIF, JPEG, PNG, SIZE
+from tests.pipeline.prediction.odd_images import encoded, pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+TIFF, WEBP = encoded(pixels(), "TIFF"), encoded(pixels(), "WEBP")
 
 
 def _png_claiming(width: int, height: int) -> bytes:
@@ -46,7 +49,9 @@ def _error_of(model: Any, *files: bytes) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff", b"<html>", base64.b64encode(JPEG), b"\x89PNG\r\n", PNG[1:]])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"<html>", base64.b64encode(JPEG), b"\x89PNG\r\n", PNG[1:], TIFF, WEBP]
+)
 def test_the_error_for_another_file_names_its_index(model: Any, content: bytes) -> None:
     sentence = "image_bytes[2] is not a JPEG, PNG, GIF or BMP file: send the bytes of an image file"
     assert sentence in _error_of(model, JPEG, PNG, content, JPEG)

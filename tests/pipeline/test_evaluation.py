@@ -129,7 +129,7 @@ def test_an_unusable_devkit_is_an_error(
         evaluate(serving_model_dir(0), devkit=str(tmp_path / "nowhere"))
     Path(read_splits(own_devkit)["val"].pairs[0].photo).unlink()
     with pytest.raises(
-        DevkitError, match=r"the val split .* cannot be used; fix .* --on-bad-pair skip\):\n .*is missing; restore"
+        DevkitError, match=r"the val split .* cannot be used; fix .*--on-bad-pair skip\):\n .*is missing; restore"
     ):
         evaluate(serving_model_dir(0), devkit=str(own_devkit))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import subprocess
@@ -181,6 +182,31 @@ def test_an_output_folder_that_cannot_be_written(predict: Predict, tmp_path: Pat
     assert status == 1
     assert f"photo.png cannot be written to {tmp_path}/out/overlays: File exists" in printed
     assert _written(tmp_path / "out") == {"overlays"}
+
+
+def test_a_full_disk_names_the_folder_and_the_cure(
+    predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pipeline.prediction.photos.results._write_class_map", refuse)
+    status, printed = predict(_file(tmp_path / "photo.png"))
+    assert status == 1
+    sentence = f"photo.png cannot be written to {tmp_path}/out: No space left on device; free some space, or choose a"
+    assert sentence in printed
+    assert _written(tmp_path / "out") == set()
+
+
+def test_results_go_into_the_current_folder(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _file(tmp_path / "photos/x.png")
+    monkeypatch.chdir(tmp_path)
+    assert main(["predict", str(run_folder), "photos", "--output", "."]) == 0
+    assert main(["predict", str(run_folder), ".", "--output", ".", "--force"]) == 0  # not its own results
+    assert "1 of 1 done" in capfd.readouterr().out
+    assert "class_maps/x.png" in _written(tmp_path)
 
 
 def test_predict_imports_neither_tfx_nor_beam(run_folder: Path, tmp_path: Path) -> None:

@@ -151,8 +151,16 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _emulate(options: argparse.Namespace) -> int:
-    if options.output.exists() and any(options.output.iterdir()):
-        return fail(f"{options.output} is not empty; give a new or empty folder", EXIT_USAGE)
+    from tfds_voc_seg.storage import StorageError, require_no_pattern
+
+    try:
+        if options.output.exists() and any(options.output.iterdir()):
+            return fail(f"{options.output} is not empty; give a new or empty folder", EXIT_USAGE)
+        require_no_pattern(options.output.resolve())
+    except OSError as error:
+        return fail(f"--output {options.output} cannot be used: {error.strerror}", EXIT_USAGE)
+    except StorageError as error:
+        return fail(f"--output: {error}", EXIT_USAGE)
     try:
         from pipeline.config.assignments import AssignmentError, split_assignment
         from pipeline.kubeflow.compile.specification import SpecError, read_spec

@@ -23,6 +23,23 @@ class OutputExistsError(FileExistsError):
         super().__init__(f"{path} exists; --force replaces it")
 
 
+class OverwrittenInputError(ValueError):
+    """A result would replace the file that it is made from."""
+
+    def __init__(self) -> None:
+        super().__init__("its result would replace it; choose another --output")
+
+
+def refuse_input(source: Path, results: list[Path]) -> None:
+    """Checks that no result has the path of the input that it is made from.
+
+    Raises:
+        OverwrittenInputError: a result has.
+    """
+    if source.resolve() in [path.resolve() for path in results]:
+        raise OverwrittenInputError
+
+
 def refuse_existing(paths: list[Path]) -> None:
     """Checks that none of the files exists.
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from components.progress import Progress
 from pipeline.prediction.inputs import Failure, Input
-from pipeline.prediction.output_files import OutputExistsError, refuse_existing
+from pipeline.prediction.output_files import OutputExistsError, OverwrittenInputError, refuse_existing, refuse_input
 from pipeline.prediction.photos.predict_photos import predict_photos
 from pipeline.prediction.segmenter import Segmenter, load_segmenter
 from pipeline.prediction.video.options import VideoError, VideoOptions
@@ -93,6 +93,7 @@ def _predict_video(
         display.progress(frames)
 
     try:
+        refuse_input(video.path, [destination])
         if not replace:
             refuse_existing([destination])
         destination.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +102,7 @@ def _predict_video(
             display.print(f"{escape(video.display_name)}: the sound is damaged, the result has it up to the damage")
     except VideoError as error:
         return error.reason
-    except OutputExistsError as error:
+    except (OutputExistsError, OverwrittenInputError) as error:
         return f"was skipped: {error}"
     except OSError as error:
         return f"cannot be written to {destination}: {write_reason(error)}"

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, TypeAlias
 import tensorflow as tf
 
 from pipeline.prediction.inputs import Input
-from pipeline.prediction.output_files import OutputExistsError, refuse_existing, write_files
+from pipeline.prediction.output_files import (
+    OutputExistsError,
+    OverwrittenInputError,
+    refuse_existing,
+    refuse_input,
+    write_files,
+)
 from pipeline.prediction.photos.reading import PhotoError, read_photo
 from pipeline.prediction.prefetch import prefetched
 from tfds_voc_seg.disk_errors import write_reason
@@ -87,10 +93,12 @@ def predict_photos(
 def _read(photo: Input, options: PhotoResultOptions, replace: bool) -> tuple[Input, NDArray[np.uint8] | str]:
     """Returns a photo's pixels, or the reason why it cannot be read."""
     try:
+        results = options.files(photo.name)
+        refuse_input(photo.path, results)
         if not replace:
-            refuse_existing(options.files(photo.name))
+            refuse_existing(results)
         return photo, read_photo(photo.path)
-    except (PhotoError, OSError, MemoryError) as error:
+    except (PhotoError, OverwrittenInputError, OSError, MemoryError) as error:
         return photo, _reason(error, options.output)
 
 
@@ -130,7 +138,7 @@ def _reason(error: BaseException, output: Path | str = "the output folder") -> s
         return error.reason
     if isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)):
         return "needs more memory than available: try --tile or a smaller --batch"
-    if isinstance(error, OutputExistsError):
+    if isinstance(error, (OutputExistsError, OverwrittenInputError)):
         return f"was skipped: {error}"
     if isinstance(error, OSError):
         return f"cannot be written to {error.filename or output}: {write_reason(error)}"

@@ -209,6 +209,14 @@ def test_results_go_into_the_current_folder(
     assert "class_maps/x.png" in _written(tmp_path)
 
 
+def test_a_result_never_replaces_its_input(predict: Predict, tmp_path: Path) -> None:
+    overlay = _file(tmp_path / "out/overlays/x.png")
+    status, printed = predict(overlay, "--force")
+    assert status == 1
+    assert f"{overlay} was skipped: its result would replace it; choose another --output" in printed
+    assert overlay.read_bytes() == PNG
+
+
 def test_predict_imports_neither_tfx_nor_beam(run_folder: Path, tmp_path: Path) -> None:
     photo = _file(tmp_path / "photo.png")
     program = (

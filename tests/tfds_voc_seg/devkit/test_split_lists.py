@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import shutil
 import unicodedata
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tfds_voc_seg.devkit.check import check_devkit
 from tfds_voc_seg.devkit.fingerprint import fingerprint
 from tfds_voc_seg.devkit.problems import DevkitError
+from tfds_voc_seg.devkit.split_lists import read_image_ids
 from tfds_voc_seg.devkit.splits import read_splits, read_train_aug
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tfds_voc_seg.devkit.image_files import ImageFiles
 
 
 @pytest.fixture
@@ -93,6 +99,25 @@ def test_a_missing_photo_whose_name_has_spaces_is_one_problem(own_devkit: Path, 
     _write(own_devkit, f"{ids[0]}\nmy photo\n")
     problems = read_splits(own_devkit)["train"].problems
     assert [(problem.image_id, problem.what) for problem in problems] == [("my photo", "is missing")] * 2
+
+
+_NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters="/"), min_size=1)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    names=st.lists(st.lists(_NAMES, min_size=1, max_size=3).map(" ".join), min_size=1, max_size=5, unique=True),
+    form=st.sampled_from(["{}", "{}\r", "  {} ", "{}\n\n", "JPEGImages/{}.jpg"]),
+    bom=st.booleans(),
+)
+def test_any_names_of_photos_are_read(tmp_path: Path, names: list[str], form: str, bom: bool) -> None:
+    files = cast("ImageFiles", SimpleNamespace(has_photo=set(names).__contains__))
+    (tmp_path / "ImageSets/Segmentation").mkdir(parents=True, exist_ok=True)
+    if form.startswith("JPEGImages"):
+        names = [name for name in names if "#" not in name and " " not in name] or ["x"]
+        files = cast("ImageFiles", SimpleNamespace(has_photo=set(names).__contains__))
+    _write(tmp_path, "\ufeff" * bom + "\n".join(form.format(name) for name in names))
+    assert read_image_ids(tmp_path, "train", files, "SegmentationClass") == names
 
 
 @pytest.mark.parametrize("suffix", [".JPG", ".jpeg", ".Jpg", ".png", ".PNG", ".bmp"])

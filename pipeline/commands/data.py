@@ -1,10 +1,11 @@
-"""`vocseg data sample`, `check` and `show`."""
+"""`vocseg data sample`, `check` and `show`, and the group of the commands for data."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
+from pipeline.commands import data_import
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, local_path, place, positive
 
 if TYPE_CHECKING:
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
 def add_parser(commands: CommandGroup) -> None:
     """Adds `data` and its commands."""
-    group = commands.add_parser("data", help="write, check and view VOC data")
+    group = commands.add_parser("data", help="import, check and view data")
     data_commands = group.add_subparsers(required=True, metavar="COMMAND")
+    data_import.add_parser(data_commands)
     _add_sample(data_commands)
     _add_check(data_commands)
     _add_show(data_commands)

@@ -1,0 +1,112 @@
+"""Reads the headers of photos, and puts the photos into a devkit without encoding them again."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import warnings
+from typing import IO, TYPE_CHECKING, Literal
+
+from PIL import ExifTags, Image, ImageOps
+
+from tfds_voc_seg.importers.source import ImageDropped
+from tfds_voc_seg.photos import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+"""Endings of photos in a source, in lower case."""
+
+_KEPT_FORMATS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png"}  # MPO: a JPEG followed by more images, from phones
+_TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
+
+Placement = Literal["linked", "copied", "converted"]
+
+
+@dataclasses.dataclass(frozen=True)
+class PhotoFile:
+    """A photo's file.
+
+    Attributes:
+        path: the file, links resolved.
+        size: height and width of the upright photo in pixels.
+        suffix: the ending for its format; `None` for a format that the pipeline does not read.
+        turned: whether the stored photo lies on its side and EXIF says so.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    suffix: str | None
+    turned: bool
+
+
+def open_checked(file: Path | IO[bytes]) -> Image.Image:
+    """Opens an image; decodes nothing yet.
+
+    Raises:
+        ImageDropped: it cannot be opened, or it has more pixels than `MAX_PIXELS`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(file)
+    except Image.DecompressionBombError as error:
+        raise ImageDropped("too many pixels", f"{file} has more than {MAX_PIXELS:,}") from error
+    except Exception as error:  # PIL's plugins raise different types for damaged headers
+        raise ImageDropped("image cannot be read", f"{file}: {error}") from error
+    if image.width * image.height > MAX_PIXELS:
+        image.close()
+        raise ImageDropped("too many pixels", f"{file} has more than {MAX_PIXELS:,}")
+    return image
+
+
+def inspect_photo(file: Path) -> PhotoFile:
+    """Reads the format and size of a photo from its header.
+
+    Raises:
+        ImageDropped: the photo is missing, cannot be read or has too many pixels.
+    """
+    if not file.is_file():
+        raise ImageDropped("no photo", str(file))
+    with open_checked(file) as image:
+        # Only a JPEG has its orientation in the header: for other formats PIL decodes the whole image.
+        orientation = image.getexif().get(ExifTags.Base.Orientation) if image.format in ("JPEG", "MPO") else 1
+        turned = orientation in _TURNED
+        size = (image.width, image.height) if turned else (image.height, image.width)
+        return PhotoFile(file.resolve(), size, _KEPT_FORMATS.get(image.format or ""), turned)
+
+
+def place_photo(photo: PhotoFile, folder: Path, image_id: str, *, copy: bool) -> Placement:
+    """Puts a photo into a folder under the image's id.
+
+    A JPEG or PNG becomes a hard link, or a copy if `copy` is set or the file system does not allow the link. Any other
+    format is converted to PNG, upright.
+
+    Raises:
+        ImageDropped: a photo that must be converted cannot be decoded.
+        OSError: the photo cannot be written.
+    """
+    if photo.suffix is None:
+        _convert(photo.path, folder / f"{image_id}.png")
+        return "converted"
+    target = folder / f"{image_id}{photo.suffix}"
+    if not copy:
+        try:
+            os.link(photo.path, target)
+        except OSError:  # another file system, or one without links
+            pass
+        else:
+            return "linked"
+    shutil.copyfile(photo.path, target)
+    return "copied"
+
+
+def _convert(source: Path, target: Path) -> None:
+    with open_checked(source) as image:
+        try:
+            converted = ImageOps.exif_transpose(image).convert("RGB")
+        except Exception as error:  # PIL's plugins raise different types for damaged images
+            raise ImageDropped("image cannot be read", f"{source}: {error}") from error
+        converted.save(target)

@@ -20,6 +20,7 @@ NETWORKS: dict[str, str] = {
     "fcn8": f"{_PACKAGE}.fcn:fcn8",
     "fcn4": f"{_PACKAGE}.fcn:fcn4",
     "unet": f"{_PACKAGE}.unet:unet",
+    "deeplab_v3_plus": f"{_PACKAGE}.deeplab:deeplab_v3_plus",
 }
 """Name → `module:function`."""
 

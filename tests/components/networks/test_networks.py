@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FCNS = ("fcn32", "fcn16", "fcn8", "fcn4")
 SMALL: dict[str, dict[str, Any]] = {
     "unet": {"width": 4, "depth": 2},
+    "deeplab_v3_plus": {"backbone": "mobilenet", "alpha": 0.25, "channels": 8},
     **{name: {"width": 0.05, "fully_connected_channels": 8} for name in FCNS},
 }
 QUARTER: dict[str, Any] = {"backbone": "mobilenet", "alpha": 0.25}
@@ -45,7 +46,9 @@ def test_contract_of_fcn_with_a_backbone() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backbone", ["mobilenet", "vgg16", "mobilenet_v2", "resnet50_v2", "efficientnet_v2_b0"])
+@pytest.mark.parametrize(
+    "backbone", ["mobilenet", "vgg16", "mobilenet_v2", "resnet50_v2", "efficientnet_v2_b0", "efficientnet_lite0"]
+)
 @pytest.mark.parametrize(
     ("name", "options"),
     [("fcn4", {"fully_connected_channels": 0}), ("unet", {"width": 4, "batch_normalization": True})],
@@ -213,7 +216,7 @@ def test_unet_with_a_backbone_can_end_at_a_coarser_stride() -> None:
 
 def test_unknown_names_and_options_are_rejected() -> None:
     make = functools.partial(create_network, image_size=32, num_classes=2)
-    with pytest.raises(ValueError, match=r"unknown network 'fcn9'; known are fcn32, fcn16, fcn8, fcn4, unet"):
+    with pytest.raises(ValueError, match=r"unknown network 'fcn9'; known are fcn32, .*, unet, deeplab_v3_plus, or"):
         make("fcn9")
     with pytest.raises(
         ValueError, match=r"'unet' cannot be created: unknown option 'wdth'; its options are width, depth"

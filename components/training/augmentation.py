@@ -73,12 +73,23 @@ def rescale(image: tf.Tensor, classes: tf.Tensor, scale: tf.Tensor, place: tf.Te
     paddings = tf.stack([before, size - resized - before], axis=1)
 
     photo = tf.slice(image, tf.concat([start, [0]], 0), tf.concat([window, [3]], 0))
-    photo = tf.image.resize(photo, resized, antialias=True) - PADDING_COLOUR
-    photo = tf.pad(photo, tf.concat([paddings, [[0, 0]]], 0)) + PADDING_COLOUR
-    labels = tf.slice(classes, start, window)[..., None]
-    labels = tf.image.resize(labels, resized, method="nearest")[..., 0]
+
+    def smaller() -> tf.Tensor:
+        shrunk = tf.image.resize(photo, resized, antialias=True) - PADDING_COLOUR
+        return tf.pad(shrunk, tf.concat([paddings, [[0, 0]]], 0)) + PADDING_COLOUR
+
+    # Antialiasing does not change an enlarged photo: without it the same pixels take a third of the time.
+    photo = tf.cond(scale < 1, smaller, lambda: tf.image.resize(photo, resized))
+    rows, columns = (_nearest(window[axis], resized[axis]) for axis in (0, 1))
+    labels = tf.gather(tf.gather(tf.slice(classes, start, window), rows), columns, axis=1)
     labels = tf.pad(labels, paddings, constant_values=VOID)
     return tf.ensure_shape(photo, image.shape), tf.ensure_shape(labels, classes.shape)
+
+
+def _nearest(size: tf.Tensor, resized: tf.Tensor) -> tf.Tensor:
+    """Lists the nearest of `size` pixels in a row for each of `resized` pixels, by the pixels' centres."""
+    centres = (tf.range(tf.cast(resized, tf.float32)) + 0.5) * tf.cast(size / resized, tf.float32)
+    return tf.minimum(tf.cast(centres, tf.int32), size - 1)
 
 
 def change_colours(image: tf.Tensor, draws: Sequence[tf.Tensor], config: FlipAndColourConfig) -> tf.Tensor:

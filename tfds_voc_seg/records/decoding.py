@@ -118,14 +118,14 @@ def class_map_from_one_hot(mask: tf.Tensor) -> tf.Tensor:
     """Converts a one-hot mask to channel indices, with `VOID` for all-zero rows.
 
     Args:
-        mask: uint8 [..., channels], one-hot.
+        mask: uint8 [..., width, channels], one-hot.
 
     Returns:
-        uint8 [...].
+        uint8 [..., width].
     """
-    classes = tf.argmax(mask, axis=-1, output_type=tf.int32)
-    valid = tf.reduce_max(mask, axis=-1) > 0
-    return tf.cast(tf.where(valid, classes, VOID), tf.uint8)
+    # The product with `class id - VOID` is faster than argmax and max together; it is 0 for an all-zero row.
+    class_minus_void = tf.range(mask.shape[-1], dtype=tf.float32) - VOID
+    return tf.cast(tf.linalg.matvec(tf.cast(mask, tf.float32), class_minus_void) + VOID, tf.uint8)
 
 
 def image_and_class_map(serialized: tf.Tensor, image_size: int, channels: int) -> tuple[tf.Tensor, tf.Tensor]:

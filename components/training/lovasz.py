@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from components.training.pixel_sums import labels_and_validity
+from components.training.pixel_sums import gather_pixels, labels_and_validity, own_pixels, sum_over_replicas
 
 
 def lovasz_softmax(classes: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
@@ -14,9 +14,8 @@ def lovasz_softmax(classes: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
     intersection-over-union measure in neural networks", CVPR 2018, section 3. The IoU is computed over all valid
     pixels of the batch, not per image; this is the default of the authors' code.
 
-    Under a distribution strategy each replica computes the loss of its own part of the batch, because sorting needs all
-    pixels in one place; the gradient is the mean over the replicas. With N replicas this is the loss of a batch that is
-    N times smaller.
+    Under a distribution strategy the pixels are those of the global batch: sorting needs all errors in one place, so
+    each replica receives the errors of all others, one float per pixel and class, and sorts them all.
 
     Args:
         classes: uint8 [batch, height, width], class ids and `VOID`.
@@ -30,11 +29,12 @@ def lovasz_softmax(classes: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
     probabilities = tf.nn.softmax(tf.cast(tf.reshape(scores, [-1, num_classes]), tf.float32))
     probabilities = tf.transpose(probabilities)  # [num_classes, pixels]
     truth = valid & tf.equal(labels, tf.range(num_classes)[:, None])
-    occurs = tf.reduce_any(truth, axis=1)
     errors = tf.where(truth, 1 - probabilities, probabilities)
 
     # The weights are constants for the gradient. Void pixels are ranked last, where they change no weight.
-    ranked = tf.stop_gradient(tf.where(valid, errors, -1.0))
+    ranked, labelled = gather_pixels(tf.where(valid, errors, -1.0), tf.cast(tf.where(valid, labels, -1), tf.float32))
+    truth = tf.equal(labelled, tf.range(num_classes, dtype=tf.float32)[:, None])
+    occurs = tf.reduce_any(truth, axis=1)
     weights = tf.map_fn(
         lambda of_class: tf.cond(
             of_class[2], lambda: _jaccard_gradient(*of_class[:2]), lambda: tf.zeros_like(of_class[0])
@@ -42,7 +42,7 @@ def lovasz_softmax(classes: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
         (ranked, truth, occurs),  # one class at a time: sorting takes most of the time, and absent classes skip it
         fn_output_signature=tf.float32,
     )
-    losses = tf.reduce_sum(tf.where(valid, errors, 0.0) * weights, axis=1)
+    (losses,) = sum_over_replicas(tf.reduce_sum(tf.where(valid, errors, 0.0) * own_pixels(weights), axis=1))
     return tf.math.divide_no_nan(tf.reduce_sum(losses), tf.reduce_sum(tf.cast(occurs, tf.float32)))
 
 

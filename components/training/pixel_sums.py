@@ -1,4 +1,4 @@
-"""What all losses use: the mask of valid pixels, and sums over the global batch."""
+"""What the losses use: the mask of valid pixels, and sums and pixels of the global batch."""
 
 from __future__ import annotations
 
@@ -41,3 +41,32 @@ def sum_over_replicas(*sums: tf.Tensor) -> list[tf.Tensor]:
     totals = context.all_reduce(tf.distribute.ReduceOp.SUM, [tf.stop_gradient(own) for own in sums])
     own_gradients = [context.num_replicas_in_sync * (own - tf.stop_gradient(own)) for own in sums]  # their value is 0
     return [total + gradient for total, gradient in zip(totals, own_gradients, strict=True)]
+
+
+def gather_pixels(*tensors: tf.Tensor) -> list[tf.Tensor]:
+    """Joins the pixels of all replicas, in the order of the global batch. No gradient flows through the result.
+
+    Args:
+        *tensors: finite float32 [..., pixels]; the number of pixels is the same on each replica.
+
+    Returns:
+        The tensors as [..., pixels × replicas]; the same shape with one replica or outside a replica context.
+    """
+    constants = [tf.stop_gradient(tensor) for tensor in tensors]
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return constants
+    # A sum in which each replica has zeros in the places of the others: XLA has no operation that gathers.
+    place = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync)
+    parts = context.all_reduce(tf.distribute.ReduceOp.SUM, [tf.tensordot(place, own, axes=0) for own in constants])
+    return [tf.concat(tf.unstack(of_replicas), axis=-1) for of_replicas in parts]
+
+
+def own_pixels(gathered: tf.Tensor) -> tf.Tensor:
+    """Returns this replica's part of a result of `gather_pixels`: [..., pixels × replicas] → [..., pixels]."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return gathered
+    pixels = tf.shape(gathered)[-1] // context.num_replicas_in_sync
+    start = context.replica_id_in_sync_group * pixels
+    return gathered[..., start : start + pixels]

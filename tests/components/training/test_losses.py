@@ -21,7 +21,7 @@ from components.training.metrics import TrainingMetrics
 from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 CLASSES = 4
 CLASS_WEIGHTS = (0.5, 1.0, 2.0, 7.0)
@@ -199,6 +199,12 @@ def test_a_compiled_loss_accepts_any_batch_size(loss: Callable[..., Any], xla: b
             np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
+@functools.cache
+def mirrored_strategy() -> tf.distribute.Strategy:
+    """One per process: a second one on the same devices fails."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
 def trained_on_replicas(replicas: int, losses: dict[str, float]) -> tuple[list[np.ndarray], dict[str, list[float]]]:
     """Trains a layer on one or two virtual CPU devices; returns weights and history."""
     keras.utils.set_random_seed(0)
@@ -207,8 +213,7 @@ def trained_on_replicas(replicas: int, losses: dict[str, float]) -> tuple[list[n
     for image, void in enumerate([0, 0, 1, 0.9, 0.2, 0, 1, 1, 0.9, 0.5, 0, 0]):  # the two halves of a batch of 4 differ
         classes[image, rng.random((5, 5)) < void] = VOID
     images = rng.normal(0, 1, (12, 5, 5, 3)).astype(np.float32)
-    devices = [f"CPU:{number}" for number in range(replicas)]
-    strategy = tf.distribute.MirroredStrategy(devices) if replicas > 1 else tf.distribute.get_strategy()
+    strategy = mirrored_strategy() if replicas > 1 else tf.distribute.get_strategy()
     with strategy.scope():
         network = keras.Sequential([keras.Input((5, 5, 3)), keras.layers.Conv2D(CLASSES, 1)])
         network.compile(
@@ -216,23 +221,28 @@ def trained_on_replicas(replicas: int, losses: dict[str, float]) -> tuple[list[n
             make_loss(losses, class_weights=CLASS_WEIGHTS, focal_gamma=2.0),
             metrics=[TrainingMetrics(["background", "cat", "dog", "person"])],
         )
-    history = network.fit(images, classes, batch_size=4, epochs=2, shuffle=False, verbose=0).history
+    history = network.fit(images, classes, batch_size=4, epochs=4, shuffle=False, verbose=0).history
     return network.get_weights(), history
 
 
-def train_on_one_and_two_replicas(losses: dict[str, float]) -> list[Any]:
+def split_cpu() -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    return [trained_on_replicas(replicas, losses) for replicas in (1, 2)]
 
 
-def test_two_replicas_train_like_one() -> None:
-    """Runs in a new process, because a CPU can be split into two devices only before TensorFlow starts."""
-    losses = {"cross_entropy": 1.0, "focal": 2.0, "dice": 3.0}
-    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        (weights, history), (weights_of_two, history_of_two) = process.submit(
-            train_on_one_and_two_replicas, losses
-        ).result()
+@pytest.fixture(scope="module")
+def two_devices() -> Iterator[concurrent.futures.Executor]:
+    """A process of its own, because a CPU can be split into two devices only before TensorFlow starts."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, context, initializer=split_cpu) as process:
+        yield process
+
+
+@pytest.mark.parametrize("losses", [*({name: 1.0} for name in LOSSES), dict.fromkeys(LOSSES, 2.0)])
+def test_two_replicas_train_like_one(losses: dict[str, float], two_devices: concurrent.futures.Executor) -> None:
+    """12 steps; the images of each batch of 4 are split between the devices."""
+    runs = [two_devices.submit(trained_on_replicas, replicas, losses).result() for replicas in (1, 2)]
+    (weights, history), (weights_of_two, history_of_two) = runs
     for one, two in zip(weights, weights_of_two, strict=True):
         np.testing.assert_allclose(one, two, atol=1e-5)
     assert history.keys() == history_of_two.keys()

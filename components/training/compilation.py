@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from components.networks import backbone_blocks
 from components.networks.precision import dtype_policy
 from components.training.background_classes import learned_class_names, learned_class_pixels
-from components.training.distribution import patch_multi_worker_fit
+from components.training.distribution import patch_distributed_fit
 from components.training.loss_config import MEDIAN_FREQUENCY, resolve_class_weights
 from components.training.losses import Loss, make_loss
 from components.training.metrics import TrainingMetrics
@@ -54,7 +54,7 @@ def make_compiled_network(
             jit_compile="auto" if config.xla is None else config.xla,
         )
         network.optimizer.build(network.trainable_variables)
-        patch_multi_worker_fit(network, strategy)
+        patch_distributed_fit(network, strategy)
     return network
 
 

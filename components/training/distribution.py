@@ -79,22 +79,25 @@ def distribute_batches(
     return strategy.distribute_datasets_from_function(make_batches)
 
 
-def patch_multi_worker_fit(network: keras.Model, strategy: tf.distribute.Strategy) -> None:
-    """Makes Keras' `fit` work under MultiWorkerMirroredStrategy, which Keras 3.15 does not support.
+def patch_distributed_fit(network: keras.Model, strategy: tf.distribute.Strategy) -> None:
+    """Makes Keras' `fit` work on distributed batches, which Keras 3.15 does not fully support.
 
-    Keras would create missing variables from a batch that it averages over the workers, and would average the metrics
-    of each step along their first axis. TensorFlow rejects the former for integers and the latter for scalars. So the
-    network must have all its variables already, and the metrics of each step get an axis here.
+    Keras takes one batch from the training data to create missing variables. The training would lose this batch, and
+    fail in its last step because the data end too early. Under MultiWorkerMirroredStrategy, Keras would also average
+    this batch over the workers and the metrics of each step along their first axis; TensorFlow rejects the former for
+    integers and the latter for scalars. So the network must have all its variables already, and with several workers
+    the metrics of each step get an axis here.
 
     Args:
         network: compiled, its optimiser built.
-        strategy: where the training runs; under any other strategy nothing is changed.
+        strategy: where the training runs; with one replica nothing is changed.
     """
-    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+    if strategy.num_replicas_in_sync == 1:
         return
     network._maybe_symbolic_build = lambda **_: None  # noqa: SLF001 (Keras has no public switch)
-    for name in ("train_step", "test_step"):
-        setattr(network, name, _with_metrics_axis(getattr(network, name)))
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        for name in ("train_step", "test_step"):
+            setattr(network, name, _with_metrics_axis(getattr(network, name)))
 
 
 def _with_metrics_axis(step: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:

@@ -24,6 +24,7 @@ from components.run_files import CURVES_FILE, HISTORY_CSV, HISTORY_JSON, STATE_F
 from components.training.config import TrainingConfig
 from components.training.input_pipeline import evaluation_batches
 from components.training.loop import TrainingResult, train
+from components.training.loss_config import LOSSES
 from components.training.metrics import TrainingMetrics
 from components.training.resumption import TrainingFolder
 from tests.components.networks.tiny_network import TINY
@@ -175,8 +176,10 @@ def test_a_training_learns_under_every_setting(run: Any, settings: dict[str, Any
 
 @pytest.fixture
 def settings_file(records: Records, tmp_path: Path) -> Callable[..., str]:
-    def write(kill_at: int | None = None, options: dict[str, Any] = OPTIONS, **training: Any) -> str:
-        path = tmp_path / f"settings{kill_at}.json"
+    def write(
+        kill_at: int | None = None, devices: int | None = None, options: dict[str, Any] = OPTIONS, **training: Any
+    ) -> str:
+        path = tmp_path / f"settings{kill_at}_{devices}.json"
         settings = {
             "files": records.files,
             "class_names": records.class_names,
@@ -184,6 +187,7 @@ def settings_file(records: Records, tmp_path: Path) -> Callable[..., str]:
             "training": {**TRAINING, **training},
             "options": options,
             "kill_at": kill_at,
+            "devices": devices,
         }
         path.write_text(json.dumps(settings))
         return str(path)
@@ -231,11 +235,21 @@ def test_ten_kills_at_random_times_do_not_change_the_result(settings_file: Any, 
             np.testing.assert_array_equal(one, other)
 
 
+def test_two_devices_train_to_the_weights_of_one(settings_file: Any, tmp_path: Path) -> None:
+    """12 steps of all losses in float32, without batch normalisation and dropout, which are computed per device."""
+    options = {"width": 4, "depth": 1, "dropout": 0.0}
+    for devices in (None, 2):
+        settings = settings_file(devices=devices, options=options, loss=dict.fromkeys(LOSSES, 1.0))
+        finish(start(settings, tmp_path / str(devices)))
+    for one, two in zip(weights(tmp_path / "None"), weights(tmp_path / "2"), strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-5)
+
+
 @pytest.mark.slow
 def test_two_workers_train_like_one(settings_file: Any, tmp_path: Path) -> None:
     """Without batch normalisation and dropout, which each worker computes for its own half of the batch."""
     options = {"width": 4, "depth": 1, "dropout": 0.0}
-    settings = settings_file(options=options)
+    settings = settings_file(options=options, loss=dict.fromkeys(LOSSES, 1.0))
     finish(start(settings, tmp_path / "one"))
     with socket.socket() as one, socket.socket() as other:
         for sock in (one, other):

@@ -2,9 +2,10 @@
 
     python -m tests.components.training.training_process SETTINGS.json FOLDER
 
-SETTINGS.json contains `files` (split → shards), `class_names`, `image_size`, `training`, `options`, and `kill_at`: the
-number of the step at which the process kills itself, or null. The program writes FOLDER/result.npz with the final
-weights, and FOLDER/run.
+SETTINGS.json contains `files` (split → shards), `class_names`, `image_size`, `training`, `options`, `kill_at`: the
+number of the step at which the process kills itself, or null, and `devices`: the number of logical CPU devices to train
+on, or null for the strategy of the configuration. The program writes FOLDER/result.npz with the final weights, and
+FOLDER/run.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from etils import epath
 
 from components.networks import create_network
@@ -26,10 +28,17 @@ from components.training.resumption import TrainingFolder
 from tfds_voc_seg.records.files import Records
 
 
+def mirrored_on_cpu(devices: int) -> tf.distribute.Strategy:
+    """Splits the CPU into devices, which is possible only before TensorFlow uses it."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+    return tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(devices)])
+
+
 def main(settings_file: str, folder: str) -> None:
     settings = json.loads(Path(settings_file).read_text())
     config = TrainingConfig(**settings["training"])
-    strategy = make_strategy(config)
+    strategy = mirrored_on_cpu(settings["devices"]) if settings["devices"] else make_strategy(config)
     records = Records(settings["files"], tuple(settings["class_names"]), settings["image_size"])
     own = Path(folder) if is_chief(strategy) else Path(folder) / f"worker{os.getpid()}"
     steps = 0

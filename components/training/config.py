@@ -49,7 +49,7 @@ class TrainingConfig(StrictConfig):
         early_stopping_patience: stop after this many epochs without a better `monitor`; by default never.
         precision: `float32`; or `float16` or `bfloat16` for mixed precision, which computes in 16 bits and keeps the
             weights in 32.
-        xla: compile each step with XLA; by default if there is a GPU.
+        xla: compile each step with XLA; by default if there is exactly one GPU.
         distribute: `auto` uses all GPUs of the machine and all workers that `TF_CONFIG` names; `none` uses one device.
         seed: seed of initialisation, dropout, shuffling and augmentation.
     """

@@ -28,7 +28,7 @@ def make_strategy(config: TrainingConfig) -> tf.distribute.Strategy:
         config: how to train.
 
     Raises:
-        ValueError: the batch cannot be split evenly over the devices.
+        ValueError: the batch cannot be split evenly over the devices, or they cannot be used with XLA.
     """
     strategy = tf.distribute.get_strategy()
     if config.distribute == "auto":
@@ -42,6 +42,10 @@ def make_strategy(config: TrainingConfig) -> tf.distribute.Strategy:
         raise ValueError(
             f"a batch of {config.batch_size} cannot be split over {replicas} devices: set training.batch_size to a "
             f"multiple of {replicas}, or training.distribute to none"
+        )
+    if config.xla and isinstance(strategy, tf.distribute.MirroredStrategy):
+        raise ValueError(  # XLA rejects variables on another device
+            f"training.xla does not work on {replicas} devices: set it to null, or training.distribute to none"
         )
     return strategy
 

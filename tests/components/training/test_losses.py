@@ -18,6 +18,7 @@ from components.training.loss_config import LOSSES
 from components.training.losses import cross_entropy, dice, focal, make_loss
 from components.training.lovasz import lovasz_softmax
 from components.training.metrics import TrainingMetrics
+from tests.components.training.training_process import split_cpu
 from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
@@ -225,16 +226,11 @@ def trained_on_replicas(replicas: int, losses: dict[str, float]) -> tuple[list[n
     return network.get_weights(), history
 
 
-def split_cpu() -> None:
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-
-
 @pytest.fixture(scope="module")
 def two_devices() -> Iterator[concurrent.futures.Executor]:
     """A process of its own, because a CPU can be split into two devices only before TensorFlow starts."""
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, context, initializer=split_cpu) as process:
+    with concurrent.futures.ProcessPoolExecutor(1, context, initializer=split_cpu, initargs=(2,)) as process:
         yield process
 
 

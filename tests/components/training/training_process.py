@@ -28,10 +28,14 @@ from components.training.resumption import TrainingFolder
 from tfds_voc_seg.records.files import Records
 
 
-def mirrored_on_cpu(devices: int) -> tf.distribute.Strategy:
-    """Splits the CPU into devices, which is possible only before TensorFlow uses it."""
+def split_cpu(devices: int) -> None:
+    """Splits the CPU into logical devices, which is possible only before TensorFlow uses it."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+
+
+def mirrored_on_cpu(devices: int) -> tf.distribute.Strategy:
+    split_cpu(devices)
     return tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(devices)])
 
 

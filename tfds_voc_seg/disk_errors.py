@@ -30,7 +30,7 @@ def full_disk_problem(error: BaseException, place: str | os.PathLike[str] = "the
     """Returns one sentence if the cause of an error is a full disk: the file and what to do; `None` otherwise.
 
     Args:
-        error: an error of any library; the errors that caused it are looked at, too.
+        error: an error of any library; the errors that caused it are checked, too.
         place: what could not be written to, if the error does not name its file.
     """
     chain: list[BaseException] = []

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FORMATS = {
     "coco": "instances JSON with polygons or RLE; smaller objects lie on top, crowds become void",
+    "cvat": "the export CVAT for images 1.1",
+    "labelme": "a JSON file per image",
 }
 """The formats, and what a source holds."""
 
@@ -106,7 +108,7 @@ def _import(options: argparse.Namespace) -> int:
     try:
         check_places(options.source, options.photos, options.devkit)
         splits = SplitOptions(options.val, options.test, options.seed, options.group)
-        reader_options = ReaderOptions(_labels(options), options.photos)
+        reader_options = ReaderOptions(_labels(options), options.photos, use_splits=not splits.replaces_source)
         source = reader_of(options.format)(options.source, reader_options, report)
         about = {"format": options.format, "source": str(options.source.resolve())}
         with bar:

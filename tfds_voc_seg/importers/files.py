@@ -1,9 +1,29 @@
-"""Keeps names that a source contains inside its folder."""
+"""Finds the files of a source, and keeps names that a source contains inside its folder."""
 
 from __future__ import annotations
 
 import os
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def files_of(folder: Path) -> Iterator[Path]:
+    """Yields the files below a folder in the order of their paths, without hidden ones.
+
+    Links to folders are followed, each folder once.
+    """
+    visited = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent) / name for name in sorted(names) if not name.startswith("."))
 
 
 def relative_name(name: str) -> PurePosixPath | None:

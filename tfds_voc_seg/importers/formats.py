@@ -27,4 +27,12 @@ def reader_of(name: str) -> Reader:
         from tfds_voc_seg.importers.coco import read_coco
 
         return read_coco
+    if name == "labelme":
+        from tfds_voc_seg.importers.labelme import read_labelme
+
+        return read_labelme
+    if name == "cvat":
+        from tfds_voc_seg.importers.cvat import read_cvat
+
+        return read_cvat
     raise SourceError(f"unknown format {name!r}")

@@ -71,9 +71,9 @@ def inspect_photo(file: Path) -> PhotoFile:
     if not file.is_file():
         raise ImageDropped("no photo", str(file))
     with open_checked(file) as image:
-        # Only a JPEG has its orientation in the header: for other formats PIL decodes the whole image.
-        orientation = image.getexif().get(ExifTags.Base.Orientation) if image.format in ("JPEG", "MPO") else 1
-        turned = orientation in _TURNED
+        # Only what stands before the pixels counts; PIL would decode a PNG to look behind them.
+        before_pixels = image.format in ("JPEG", "MPO") or "exif" in image.info
+        turned = before_pixels and image.getexif().get(ExifTags.Base.Orientation) in _TURNED
         size = (image.width, image.height) if turned else (image.height, image.width)
         return PhotoFile(file.resolve(), size, _KEPT_FORMATS.get(image.format or ""), turned)
 

@@ -20,6 +20,7 @@ Rle = dict[str, Any]
 """A run-length encoded mask of pycocotools: `size` [height, width] and `counts`."""
 
 _LONGEST_OUTLINE = 5_000_000  # pixels; pycocotools needs about 60 bytes for each
+_CIRCLE_POINTS = 72
 
 
 class ShapeError(ValueError):
@@ -92,6 +93,18 @@ def counts_rle(segmentation: dict[str, Any], size: tuple[int, int]) -> Rle:
     return _not_empty(rle, "empty RLE")
 
 
+def circle_points(center: Sequence[float], radius: Sequence[float]) -> list[float]:
+    """Returns a polygon for an ellipse: x, y, x, y and so on."""
+    angles = np.linspace(0, 2 * np.pi, _CIRCLE_POINTS, endpoint=False)
+    x, y = center[0] + radius[0] * np.cos(angles), center[1] + radius[1] * np.sin(angles)
+    return [float(value) for value in np.stack([x, y], axis=-1).ravel()]
+
+
+def rectangle_points(left: float, top: float, right: float, bottom: float) -> list[float]:
+    """Returns a polygon for a rectangle: x, y, x, y and so on."""
+    return [left, top, right, top, right, bottom, left, bottom]
+
+
 def area(rle: Rle) -> int:
     """Returns the number of pixels of a shape."""
     return int(coco_mask.area(rle))
@@ -138,3 +151,27 @@ def _uncompressed(text: str | bytes) -> list[int] | None:
             runs.append(value + runs[-2] if len(runs) > 2 else value)
             value = shift = 0
     return None if shift else runs
+
+
+def bitmap_rle(bitmap: NDArray[np.bool_], left: int, top: int, size: tuple[int, int]) -> Rle:
+    """Returns a shape that is given as a bitmap with a position; what lies outside of the image is cut off.
+
+    Args:
+        bitmap: bool [rows, columns].
+        left: column of the image for the bitmap's first column.
+        top: row of the image for the bitmap's first row.
+        size: height and width of the image in pixels.
+
+    Raises:
+        ShapeError: it covers no pixel of the image.
+    """
+    height, width = size
+    canvas = np.zeros(size, np.uint8, order="F")
+    rows = slice(max(top, 0), max(min(top + bitmap.shape[0], height), 0))
+    columns = slice(max(left, 0), max(min(left + bitmap.shape[1], width), 0))
+    visible = bitmap[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    if not visible.size:
+        raise ShapeError("outside the image", f"a mask at x {left}, y {top}")
+    canvas[rows, columns] = visible
+    rle: Rle = coco_mask.encode(canvas)
+    return _not_empty(rle, "empty mask")

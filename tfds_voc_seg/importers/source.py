@@ -85,7 +85,9 @@ class ReaderOptions:
     Attributes:
         labels: the classes to use; by default those of the source.
         photos: the folder of the photos, if they are not in the source.
+        use_splits: whether the splits of the source are used; if not, its lists are not read.
     """
 
     labels: LabelSet | None = None
     photos: Path | None = None
+    use_splits: bool = True

@@ -50,7 +50,7 @@ def prepare(devkit: Path, folder: Path, count: int) -> Any:
         export_network(created, network, options, config.class_names, folder / name)
         models[name] = str(folder / name)
     write_records(folder / "records", read_splits(devkit)["val"].pairs[:IMAGES], config, count)
-    return EvaluationSpec([f"{folder}/records"], models, config.class_names, IMAGE_SIZE, (str(devkit), config))
+    return EvaluationSpec([f"{folder}/records"], models, config.channels, IMAGE_SIZE, (str(devkit), config))
 
 
 def seconds_of_evaluation(spec: Any, masks: Any) -> float:

@@ -41,7 +41,7 @@ def prepare_records(devkit: Path, folder: Path, image_size: int, count: int) -> 
         file = folder / f"{split}-{count}"
         write_records(file, listings[split].pairs[:467], config, wanted)
         files[split] = [str(file)]
-    return Records(files, config.class_names, image_size)
+    return Records(files, config.class_names, image_size, config=config)
 
 
 def steps_of_trainer(name: str, options: dict[str, Any], records: Any, folder: Path) -> list[float]:

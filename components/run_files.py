@@ -49,6 +49,11 @@ EXTRA_ASSETS_FOLDER = "assets.extra"
 """Files that TensorFlow Serving ignores."""
 MODEL_CARD_FILE = f"{EXTRA_ASSETS_FOLDER}/model_card.md"
 
+# Examples artifact of VocExampleGen -----------------------------------------------------------------------------------
+
+RECORD_CONFIG_FILE = "record_config.json"
+"""What the records were converted with, and the ids and colours of their classes."""
+
 # Schema artifact of CuratedSchema -------------------------------------------------------------------------------------
 
 SCHEMA_FILE = "schema.pbtxt"

@@ -23,8 +23,10 @@ from components.segmentation_evaluator.summary import evaluation_summary
 from pipeline.config.schema import LOCAL_BEAM_ARGS
 from tfds_voc_seg.conversion.outcome import write_rejects
 from tfds_voc_seg.devkit.folders import PairError, find_devkit
+from tfds_voc_seg.devkit.label_sets import devkit_labels
 from tfds_voc_seg.devkit.problems import problems_error
 from tfds_voc_seg.devkit.splits import read_split, split_names
+from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.records.files import evaluation_split
@@ -34,13 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from components.saved_model.description import ModelDescription
     from pipeline.display.live import Display
     from tfds_voc_seg.devkit.problems import Problem
     from tfds_voc_seg.record_config import OnBadPair
-
-    Group = tuple[int, tuple[str, ...]]
-    """Image size in pixels, and class names with background first."""
 
 
 class EvaluateError(ValueError):
@@ -59,8 +57,8 @@ def evaluate_models(
 ) -> list[dict[str, Any]]:
     """Evaluates SavedModels on a split of a devkit.
 
-    Models with the same input size and the same classes form a group: they share the records, and are compared with
-    each other.
+    Models that need the same records (input size, classes, treatment of void) form a group, and are compared with each
+    other.
 
     Args:
         models: SavedModels, publishing folders (their latest version), or output folders of runs.
@@ -87,25 +85,26 @@ def evaluate_models(
         folders = [find_saved_model(model) for model in models]
     except ModelNotFoundError as error:
         raise EvaluateError(str(error)) from error
-    groups = _group_models(_name_models(folders))
+    groups = _group_models(_name_models(folders), devkit_folder)
     evaluations: list[dict[str, Any]] = []
-    for number, (group, group_models) in enumerate(groups.items(), start=1):
-        image_size, class_names = group
-        config = RecordConfig(image_size, class_names[1:], drop_empty=drop_empty)
+    for number, (config, group_models) in enumerate(groups.items(), start=1):
+        config = dataclasses.replace(config, drop_empty=drop_empty)
+        image_size, channels = config.image_size or 0, config.channels
         with tempfile.TemporaryDirectory() as scratch:
             records = f"{scratch}/records"
             with display.live():
                 written, rejected = _write_records(devkit_folder, split, config, records, display, on_bad_pair)
             if not written:
                 raise EvaluateError(
-                    f"no image of the {split} split of {devkit_folder} contains any of {', '.join(config.classes)}: "
+                    f"no image of the {split} split of {devkit_folder} contains any of {', '.join(config.foreground)}: "
                     "omit --drop-empty"
                 )
             folder = epath.Path(output or scratch)
             if output and len(groups) > 1:
-                folder /= f"{image_size}_pixels_{len(class_names)}_classes_{number}"
+                folder /= f"{image_size}_pixels_{len(channels.names)}_classes_{number}"
             folder.mkdir(parents=True, exist_ok=True)
-            spec = EvaluationSpec([records], group_models, class_names, image_size, (str(devkit_folder), config))
+            masks = (str(devkit_folder), config)
+            spec = EvaluationSpec([records], group_models, channels, image_size, masks, config.void)
             with display.busy(f"evaluating {', '.join(group_models)}"):
                 evaluation = run_evaluation(spec, folder, split, LOCAL_BEAM_ARGS)
             if rejected:
@@ -151,27 +150,42 @@ def _name_models(folders: Sequence[Path]) -> dict[str, str]:
     return named
 
 
-def _group_models(models: Mapping[str, str]) -> dict[Group, dict[str, str]]:
-    """Groups models (name → folder) by image size and class names."""
-    groups: dict[Group, dict[str, str]] = {}
+def _group_models(models: Mapping[str, str], devkit: Path) -> dict[RecordConfig, dict[str, str]]:
+    """Groups models (name → folder) by the records that they need."""
+    groups: dict[RecordConfig, dict[str, str]] = {}
     for name, folder in models.items():
-        description = _checked_description(folder)
-        groups.setdefault((description.image_size, description.class_names), {})[name] = folder
+        groups.setdefault(_record_config(folder, devkit), {})[name] = folder
     return groups
 
 
-def _checked_description(folder: str) -> ModelDescription:
-    """Reads a model's description.
+def _record_config(folder: str, devkit: Path) -> RecordConfig:
+    """Returns how to convert the devkit's pairs for a model: as its training did, with the devkit's own label set.
+
+    A model that does not say how its records were made was trained on VOC's classes with void ignored. If the devkit
+    does not describe its label set, its masks are those of the training.
 
     Raises:
-        EvaluateError: the model cannot be evaluated.
+        EvaluateError: the model cannot be evaluated on this devkit.
     """
+    labels = devkit_labels(devkit)
     try:
         description = check_model(folder)
-        RecordConfig(description.image_size, description.class_names[1:])
+        trained = description.records or RecordConfig(description.image_size, description.class_names[1:])
+        config = RecordConfig(
+            description.image_size,
+            trained.classes,
+            trained.void,
+            trained.image_encoding,
+            labels=trained.labels if labels == VOC_LABELS else labels,
+        )
     except ValueError as error:
-        raise EvaluateError(f"{folder} cannot be evaluated: {error}") from error
-    return description
+        raise EvaluateError(f"{folder} cannot be evaluated on {devkit}: {error}") from error
+    if config.class_names != description.class_names:
+        raise EvaluateError(
+            f"{folder} cannot be evaluated on {devkit}: the model has the classes "
+            f"{', '.join(description.class_names)}, the devkit has {', '.join(config.class_names)}"
+        )
+    return config
 
 
 def _write_records(

@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING
 from pipeline.display.devkit_report import counted
 from pipeline.display.library_output import import_tensorflow_silently
 from tfds_voc_seg.devkit.folders import find_devkit
+from tfds_voc_seg.devkit.label_sets import devkit_labels
 from tfds_voc_seg.devkit.splits import read_split
 from tfds_voc_seg.disk_errors import write_problem
-from tfds_voc_seg.record_config import RecordConfig, known_classes
+from tfds_voc_seg.label_set_files import read_label_set
+from tfds_voc_seg.record_config import RecordConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from tfds_voc_seg.label_set import LabelSet
 
     Picture = NDArray[np.uint8]
     Example = tuple[str, Picture, Picture]
@@ -48,6 +52,7 @@ def write_example_pictures(
     split: str = "train",
     image_size: int | None = None,
     classes: Sequence[str] | None = None,
+    labels: str | None = None,
     force: bool = False,
 ) -> int:
     """Writes one picture per example: the resized photo, the mask over the photo, and a legend.
@@ -62,8 +67,9 @@ def write_example_pictures(
         count: the number of examples, from the beginning of the split; fewer if the split has fewer.
         split: `"train"`, `"val"` or `"test"`.
         image_size: only for a devkit: height and width of the examples in pixels, 300 by default.
-        classes: only for a devkit: the foreground classes of VOC to keep. Images without any of them are skipped. By
+        classes: only for a devkit: the foreground classes to keep. Images without any of them are skipped. By
             default all classes and all images.
+        labels: only for a devkit: the file of its label set; by default the devkit's own.
         force: overwrite existing pictures.
 
     Returns:
@@ -77,7 +83,7 @@ def write_example_pictures(
     """
     if count < 1 or split not in _TFDS_SPLITS:
         raise ExamplesError(f"show at least one example, of {' or '.join(_TFDS_SPLITS)}")
-    class_names, examples = _open_examples(source, split, image_size, classes, warn)
+    channels, examples = _open_examples(source, split, image_size, classes, labels, warn)
     chosen = {
         f"{Path(image_id).name}.png": (image, class_map)
         for image_id, image, class_map in itertools.islice(examples, count)
@@ -86,13 +92,13 @@ def write_example_pictures(
         existing = [name for name in chosen if (output / name).exists()]
         if existing and not force:
             raise ExamplesError(f"{output} already holds {', '.join(existing)}; --force overwrites")
-        _write_pictures(chosen, output, class_names)
+        _write_pictures(chosen, output, channels)
     except OSError as error:
         raise OSError(write_problem(error, output)) from error
     return len(chosen)
 
 
-def _write_pictures(examples: Mapping[str, tuple[Picture, Picture]], output: Path, class_names: Sequence[str]) -> None:
+def _write_pictures(examples: Mapping[str, tuple[Picture, Picture]], output: Path, channels: LabelSet) -> None:
     from PIL import Image
 
     from tfds_voc_seg.pictures import example_picture
@@ -100,21 +106,26 @@ def _write_pictures(examples: Mapping[str, tuple[Picture, Picture]], output: Pat
     if examples:
         output.mkdir(parents=True, exist_ok=True)
     for name, (image, class_map) in examples.items():
-        Image.fromarray(example_picture(image, class_map, class_names)).save(output / name)
+        Image.fromarray(example_picture(image, class_map, channels)).save(output / name)
 
 
 def _open_examples(
-    source: str, split: str, image_size: int | None, classes: Sequence[str] | None, warn: Callable[[str], None]
-) -> tuple[Sequence[str], Iterator[Example]]:
+    source: str,
+    split: str,
+    image_size: int | None,
+    classes: Sequence[str] | None,
+    labels: str | None,
+    warn: Callable[[str], None],
+) -> tuple[LabelSet, Iterator[Example]]:
     """Opens a devkit or a prepared dataset.
 
     Returns:
-        The names of the mask's channels, and an iterator that reads the examples one by one.
+        The mask's channels, and an iterator that reads the examples one by one.
     """
     if re.match(rf"{DATASET}([/:]|$)", source):
-        if image_size is not None or classes is not None:
+        if image_size is not None or classes is not None or labels is not None:
             raise ExamplesError(
-                f"{source} has its own image size and classes; --image-size and --classes are for a devkit"
+                f"{source} has its own image size and classes; --image-size, --classes and --labels are for a devkit"
             )
         return _prepared_dataset(source, split)
     if not Path(source).exists():
@@ -124,8 +135,14 @@ def _open_examples(
     size = DEFAULT_IMAGE_SIZE if image_size is None else image_size
     if not 1 <= size <= LARGEST_IMAGE_SIZE:
         raise ExamplesError(f"an image size of {size} is not in 1 to {LARGEST_IMAGE_SIZE}")
-    config = RecordConfig(size) if classes is None else RecordConfig(size, known_classes(classes), drop_empty=True)
-    return config.class_names, _devkit_examples(find_devkit(source), split, config, warn)
+    devkit = find_devkit(source)
+    config = RecordConfig(
+        size,
+        None if classes is None else tuple(classes),
+        drop_empty=classes is not None,
+        labels=devkit_labels(devkit) if labels is None else read_label_set(labels),
+    )
+    return config.channels, _devkit_examples(devkit, split, config, warn)
 
 
 def _devkit_examples(devkit: Path, split: str, config: RecordConfig, warn: Callable[[str], None]) -> Iterator[Example]:
@@ -152,13 +169,14 @@ def _devkit_examples(devkit: Path, split: str, config: RecordConfig, warn: Calla
             yield pair.image_id, image.numpy(), class_map_from_one_hot(mask).numpy()
 
 
-def _prepared_dataset(name: str, split: str) -> tuple[Sequence[str], Iterator[Example]]:
+def _prepared_dataset(name: str, split: str) -> tuple[LabelSet, Iterator[Example]]:
     """Opens a dataset that TFDS has on disk, with any configuration name; never prepares one."""
     import_tensorflow_silently()
     import tensorflow as tf
     from tensorflow_datasets.core import read_only_builder, registered
 
     from tfds_voc_seg.records.decoding import class_map_from_one_hot
+    from tfds_voc_seg.records.features import channels_of
 
     try:
         builder = read_only_builder.builder_from_files(name, data_dir=os.environ.get("TFDS_DATA_DIR"))
@@ -182,4 +200,4 @@ def _prepared_dataset(name: str, split: str) -> tuple[Sequence[str], Iterator[Ex
         except tf.errors.OpError as error:
             raise ExamplesError(f"{name} cannot be read; prepare it again: {error.message}") from error
 
-    return builder.info.features["classes"].feature.names, examples()
+    return channels_of(builder.info), examples()

@@ -1,4 +1,4 @@
-"""Converts VOC masks to class maps and one-hot masks. All functions are pure: arrays in, arrays out."""
+"""Converts the class maps of masks to those of records, and to one-hot masks. All functions are pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfds_voc_seg.labels import VOC_CLASSES, VOID
+from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,40 +17,46 @@ if TYPE_CHECKING:
 
 @functools.lru_cache(maxsize=32)
 def _channel_table(config: RecordConfig) -> NDArray[np.uint8]:
-    """Returns the channel of each possible mask value: uint8 [256]."""
-    table = np.zeros(256, np.uint8)
-    for channel, name in enumerate(config.classes, start=1):
-        table[VOC_CLASSES.index(name)] = channel
+    """Returns the channel of each possible value of a mask's class map: uint8 [256]."""
+    names = config.class_names
+    table = np.full(256, 0 if config.labels.background else VOID, np.uint8)
+    for name, sources in config.selection:
+        table[[config.labels.names.index(source) for source in sources]] = names.index(name)
     table[VOID] = VOID if config.void == "ignore" else 0
     return table
 
 
 def class_map(mask: NDArray[np.uint8], config: RecordConfig) -> NDArray[np.uint8]:
-    """Maps VOC's class ids to the configured channels.
+    """Maps the classes of the label set to the configured channels.
 
     Args:
-        mask: uint8 [height, width], VOC class ids and `VOID`.
+        mask: uint8 [height, width], positions in `config.labels.names` and `VOID`.
         config: the classes to keep and the treatment of void.
 
     Returns:
-        uint8 [height, width], channel indices and, if the configuration keeps void, `VOID`.
+        uint8 [height, width], channel indices and, if the configuration keeps void or the label set has no background,
+        `VOID`.
     """
     classes: NDArray[np.uint8] = _channel_table(config)[mask]
     return classes
 
 
-def background_class_map(mask: NDArray[np.uint8], classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Returns VOC's own class of each background pixel.
+def background_class_map(
+    mask: NDArray[np.uint8], classes: NDArray[np.uint8], config: RecordConfig
+) -> NDArray[np.uint8]:
+    """Returns the label set's own class of each background pixel.
 
     Args:
-        mask: uint8 [height, width], VOC class ids and `VOID`.
-        classes: uint8 [height, width], the class map of this mask, from `class_map`.
+        mask: uint8 [height, width], positions in the label set's names and `VOID`.
+        classes: uint8 [height, width], the class map of this mask, from `class_map`; background is 0.
+        config: its label set has a background.
 
     Returns:
-        uint8 [height, width]: VOC's class id for pixels that the class map counts as background; 0 for all other
-        pixels, void included.
+        uint8 [height, width]: the position in the label set's names, for pixels that the class map counts as
+        background; the position of the background itself for all other pixels, void included.
     """
-    return np.where((mask != VOID) & (classes == 0), mask, np.uint8(0))
+    background = np.uint8(config.labels.names.index(config.labels.background))
+    return np.where((mask != VOID) & (classes == 0), mask, background)
 
 
 def resize_class_map(classes: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -89,8 +95,9 @@ def contains_any_class(mask: NDArray[np.uint8], config: RecordConfig) -> bool:
     """Returns whether a mask contains any of the configured foreground classes.
 
     Args:
-        mask: uint8 [height, width], VOC class ids and `VOID`.
+        mask: uint8 [height, width], positions in `config.labels.names` and `VOID`.
         config: the classes to keep.
     """
     classes = class_map(mask, config)
-    return bool(np.any((classes > 0) & (classes != VOID)))
+    first_foreground = 0 if config.labels.background is None else 1
+    return bool(np.any((classes >= first_foreground) & (classes != VOID)))

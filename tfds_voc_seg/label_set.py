@@ -94,6 +94,23 @@ class LabelSet:
         }
 
 
+def label_set_of_names(names: Sequence[str]) -> LabelSet:
+    """Makes a label set from names alone: VOC's classes get VOC's ids and colours, other names the next free ones.
+
+    For models and pictures from which nothing but the names is known.
+    """
+    free = iter([*range(len(VOC_CLASSES), VOID), *range(len(VOC_CLASSES))])
+    ids = [VOC_CLASSES.index(name) if name in VOC_CLASSES else None for name in names]
+    given = tuple(next(value for value in free if value not in ids) if id_ is None else id_ for id_ in ids)
+    colors = default_colors(VOID)
+    return LabelSet(
+        names=tuple(names),
+        ids=given,
+        colors=tuple(colors[id_] for id_ in given),
+        background=BACKGROUND if BACKGROUND in names else None,
+    )
+
+
 def default_colors(count: int) -> tuple[Color, ...]:
     """Returns the first colours of VOC's colour map."""
     palette = voc_palette()

@@ -1,4 +1,4 @@
-"""Draws examples: the mask over the photo in VOC's colours, and a legend. Needs only PIL and numpy."""
+"""Draws examples: the mask over the photo in the classes' colours, and a legend. Needs only PIL and numpy."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tfds_voc_seg.labels import BACKGROUND, VOC_CLASSES, VOID, voc_palette
+from tfds_voc_seg.label_set import default_colors
+from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
+
+    from tfds_voc_seg.label_set import Color, LabelSet
 
 VOID_NAME = "void"
 CANVAS_COLOUR = (255, 255, 255)
 """Background colour of the legend and of the gaps between pictures."""
 
-_COLOURS = np.array(voc_palette(), np.uint8).reshape(256, 3)
+VOID_COLOUR = default_colors(VOID + 1)[VOID]
+"""The colour of void in pictures, whatever the label set: VOC's."""
+
 _TEXT_COLOUR = (40, 40, 40)
 _FONT_SIZE = 13  # pixels, as the next three
 _SWATCH = 14
@@ -30,50 +35,61 @@ _STRIPE_PERIOD = 6
 _MIN_PANEL_WIDTH = 256  # pixels: in a smaller panel a legend does not fit, and the hatching covers too much
 
 
-def class_colour(name: str) -> tuple[int, int, int]:
-    """Returns VOC's colour of a class.
+def class_colour(name: str, labels: LabelSet) -> Color:
+    """Returns the colour of a class.
 
     Args:
-        name: a class of VOC, or `"void"`.
+        name: a class of the label set, or `"void"`.
+        labels: the label set.
 
     Raises:
-        ValueError: VOC has no such class.
+        ValueError: the label set has no such class.
     """
-    if name != VOID_NAME and name not in VOC_CLASSES:
-        raise ValueError(f"unknown class {name!r}; VOC has colours for {', '.join(VOC_CLASSES)}")
-    red, green, blue = _COLOURS[VOID if name == VOID_NAME else VOC_CLASSES.index(name)].tolist()
-    return red, green, blue
+    if name in labels.names:
+        return labels.colors[labels.names.index(name)]
+    if name == VOID_NAME:
+        return VOID_COLOUR
+    raise ValueError(f"unknown class {name!r}; the label set has {', '.join(labels.names)}")
 
 
 def overlay(
-    image: NDArray[np.uint8], classes: NDArray[np.uint8], class_names: Sequence[str], alpha: float = 0.5
+    image: NDArray[np.uint8], classes: NDArray[np.uint8], channels: LabelSet, alpha: float = 0.5
 ) -> NDArray[np.uint8]:
-    """Draws a class map over its photo: classes in VOC's colours, background transparent, void hatched.
+    """Draws a class map over its photo: classes in their colours, background transparent, void hatched.
 
     Args:
         image: uint8 [height, width, 3].
-        classes: uint8 [height, width], indices into `class_names` and `VOID`.
-        class_names: VOC's names of the channels.
+        classes: uint8 [height, width], positions in the names of `channels`, and `VOID`.
+        channels: names and colours of the classes.
         alpha: opacity of the class colours, 0 (only the photo) to 1 (only the colour).
 
     Returns:
         uint8 [height, width, 3].
 
     Raises:
-        ValueError: the shapes do not match, a class is unknown, or a pixel's class has no name.
+        ValueError: the shapes do not match, or a pixel's class has no name.
     """
     if image.shape != (*classes.shape, 3):
         raise ValueError(f"an image of shape {image.shape} and a class map of shape {classes.shape} do not match")
     painted = image.astype(np.float32)
-    for name in classes_seen(classes, class_names):
-        if name == VOID_NAME:
-            rows, columns = np.indices(classes.shape)
-            where = (classes == VOID) & ((rows + columns) % _STRIPE_PERIOD < _STRIPE_WIDTH)
-            painted[where] = class_colour(name)
-        elif name != BACKGROUND:
-            where = classes == class_names.index(name)
-            painted[where] = (1 - alpha) * painted[where] + alpha * np.array(class_colour(name), np.float32)
+    for name in classes_seen(classes, channels.names):
+        if name in channels.names and name != channels.background:
+            where = classes == channels.names.index(name)
+            painted[where] = (1 - alpha) * painted[where] + alpha * np.array(class_colour(name, channels), np.float32)
+    if (classes == VOID).any():
+        hatch_void(painted, classes == VOID)
     return np.rint(painted).astype(np.uint8)
+
+
+def hatch_void(picture: NDArray[Any], void: NDArray[np.bool_]) -> None:
+    """Draws diagonal stripes in the colour of void.
+
+    Args:
+        picture: [height, width, 3], changed in place.
+        void: bool [height, width], the void pixels.
+    """
+    rows, columns = np.indices(void.shape)
+    picture[void & ((rows + columns) % _STRIPE_PERIOD < _STRIPE_WIDTH)] = VOID_COLOUR
 
 
 def classes_seen(classes: NDArray[np.uint8], class_names: Sequence[str]) -> list[str]:
@@ -99,18 +115,18 @@ def classes_seen(classes: NDArray[np.uint8], class_names: Sequence[str]) -> list
 def legend(
     names: Sequence[str],
     width: int,
+    channels: LabelSet,
     *,
-    colours: Mapping[str, tuple[int, int, int]] | None = None,
     present: Collection[str] | None = None,
     scale: float = 1.0,
 ) -> NDArray[np.uint8]:
     """Draws the colours and names of classes in one or more rows.
 
     Args:
-        names: classes and `"void"`. Background has no colour in an overlay, so it appears (as "background only") only
-            if there is no other name.
+        names: classes and `"void"`. Background has no colour in an overlay, so it appears (as "background
+            only") only if there is no other name.
         width: width of the legend in pixels.
-        colours: the colour of each name; by default VOC's.
+        channels: names and colours of the classes.
         present: the names to draw in full colour, by default all; the others are pale but keep their positions.
         scale: size of the drawing; at 1 the letters are 13 pixels high.
 
@@ -120,14 +136,16 @@ def legend(
     Raises:
         ValueError: a class is unknown.
     """
-    colours = colours or {name: class_colour(name) for name in names}
-    shown = [name for name in names if name != BACKGROUND]
+    colours = {name: class_colour(name, channels) for name in names}
+    shown = [name for name in names if name != channels.background]
     swatch, margin, row_height = (round(length * scale) for length in (_SWATCH, _MARGIN, _ROW_HEIGHT))
     gap = round(6 * scale)
     font = ImageFont.load_default(round(_FONT_SIZE * scale))
     if not shown:
         strip = Image.new("RGB", (width, _even(row_height + margin)), CANVAS_COLOUR)
-        ImageDraw.Draw(strip).text((margin, strip.height // 2), "background only", _TEXT_COLOUR, font, anchor="lm")
+        ImageDraw.Draw(strip).text(
+            (margin, strip.height // 2), f"{channels.background} only", _TEXT_COLOUR, font, anchor="lm"
+        )
         return np.asarray(strip)
 
     places: list[tuple[int, int]] = []
@@ -166,7 +184,8 @@ def _swatch(name: str, colour: tuple[int, int, int], size: int) -> NDArray[np.ui
     """Draws the square of a class in the legend: uint8 [size, size, 3]."""
     if name == VOID_NAME:
         grey = np.full((size, size, 3), 120, np.uint8)
-        return overlay(grey, np.full((size, size), VOID, np.uint8), [])
+        hatch_void(grey, np.ones((size, size), bool))
+        return grey
     return np.full((size, size, 3), colour, np.uint8)
 
 
@@ -176,25 +195,23 @@ def enlarge(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def example_picture(
-    image: NDArray[np.uint8], classes: NDArray[np.uint8], class_names: Sequence[str]
-) -> NDArray[np.uint8]:
+def example_picture(image: NDArray[np.uint8], classes: NDArray[np.uint8], channels: LabelSet) -> NDArray[np.uint8]:
     """Draws an example: the photo, the overlay next to it, and the legend below.
 
     Small examples are enlarged without interpolation: each pixel becomes a square.
 
     Args:
         image: uint8 [height, width, 3].
-        classes: uint8 [height, width], indices into `class_names` and `VOID`.
-        class_names: VOC's names of the channels.
+        classes: uint8 [height, width], positions in the names of `channels`, and `VOID`.
+        channels: names and colours of the classes.
 
     Returns:
         uint8 [height', width', 3].
 
     Raises:
-        ValueError: the shapes do not match, a class is unknown, or a pixel's class has no name.
+        ValueError: the shapes do not match, or a pixel's class has no name.
     """
     image, classes = enlarge(image), enlarge(classes)
     gap = np.full((image.shape[0], _MARGIN, 3), CANVAS_COLOUR, np.uint8)
-    panels = np.concatenate([image, gap, overlay(image, classes, class_names)], axis=1)
-    return np.concatenate([panels, legend(classes_seen(classes, class_names), panels.shape[1])])
+    panels = np.concatenate([image, gap, overlay(image, classes, channels)], axis=1)
+    return np.concatenate([panels, legend(classes_seen(classes, channels.names), panels.shape[1], channels)])

@@ -7,13 +7,15 @@ classes here. The module imports neither TensorFlow nor Beam, so that a configur
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Literal, get_args
+import functools
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
-from tfds_voc_seg.labels import BACKGROUND, VOC_CLASSES
+from tfds_voc_seg.label_set import VOC_LABELS, LabelSet
 from tfds_voc_seg.setting_checks import require_one_of, require_whole_number
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+SelectedClass = str | tuple[str, tuple[str, ...]]
+"""A class of the label set by its name; or a new name with the classes of the label set that it merges."""
 
 VoidTreatment = Literal["ignore", "background"]
 ImageEncoding = Literal["png", "jpeg"]
@@ -25,25 +27,31 @@ class RecordConfig:
     """What a record holds.
 
     Attributes:
+        labels: the classes of the dataset, and how its masks represent them.
         image_size: height and width of image and mask in pixels; `None` keeps each photo and mask at its own size.
-        classes: VOC's foreground classes to keep, in the order of their channels 1, 2, …; all other classes become
-            background, which is channel 0.
+        classes: the foreground classes to keep, in the order of their channels. A class that merges others is its name
+            and their names, `("vehicle", ("car", "bus"))`, in JSON and YAML also `{"vehicle": ["car", "bus"]}`. `None`
+            keeps all foreground classes. The other classes become background, which is channel 0, or void if the label
+            set has no background.
         void: `"ignore"` stores void pixels as all-zero rows, which losses and metrics leave out; `"background"` turns
-            them into background.
+            them into background, which the label set must have.
         image_encoding: `"png"` is lossless, so that a network sees the same pixels in training and in serving;
             `"jpeg"` makes smaller records.
         drop_empty: skip images that contain none of the classes.
         mask_compression_level: zlib level, 1 (fastest) to 9 (smallest); it does not change the decoded mask.
         boxes: also store the objects of each image, read from the devkit's annotations; an image without an annotation
-            is then a bad pair.
-        background_classes: also store which of VOC's other classes each background pixel belongs to.
+            is then a bad pair. The label set must have a background.
+        background_classes: also store which of the label set's other classes each background pixel belongs to; the
+            label set must have a background, and no class may be merged.
 
     Raises:
-        ValueError: a class is unknown or repeated, no class is given, or another setting is invalid.
+        ValueError: a class is unknown or repeated, no class is given, a setting needs a background that the label set
+            does not have, or another setting is invalid.
     """
 
+    labels: LabelSet = dataclasses.field(default=VOC_LABELS, kw_only=True)
     image_size: int | None = 300
-    classes: tuple[str, ...] = VOC_CLASSES[1:]
+    classes: tuple[SelectedClass, ...] | None = None
     void: VoidTreatment = "ignore"
     image_encoding: ImageEncoding = "png"
     drop_empty: bool = False
@@ -52,17 +60,67 @@ class RecordConfig:
     background_classes: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "classes", known_classes(self.classes))
+        """Checks the classes; values from JSON become those that `dataclasses.asdict` was given."""
+        if isinstance(self.labels, dict):
+            object.__setattr__(self, "labels", LabelSet(**self.labels))
+        object.__setattr__(self, "classes", selected_classes(self.classes, self.labels))
         if self.image_size is not None:
             require_whole_number("image_size", self.image_size, 1)
         require_one_of("void", self.void, get_args(VoidTreatment))
         require_one_of("image_encoding", self.image_encoding, get_args(ImageEncoding))
         require_whole_number("mask_compression_level", self.mask_compression_level, 1, 9)
+        self._check_background()
+
+    def _check_background(self) -> None:
+        """Checks that the label set has the background that other settings need."""
+        needs_background = [
+            setting
+            for setting, is_set in (
+                ("void=background", self.void == "background"),
+                ("boxes", self.boxes),
+                ("background_classes", self.background_classes),
+            )
+            if is_set
+        ]
+        if needs_background and self.labels.background is None:
+            raise ValueError(f"{needs_background[0]} needs a background class, but the label set has none")
+        if self.background_classes and any(sources != (name,) for name, sources in self.selection):
+            raise ValueError("background_classes cannot be stored with merged classes")
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> RecordConfig:
+        """Makes a configuration from the result of `dataclasses.asdict`; unknown keys of later versions are ignored."""
+        return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values})
+
+    @property
+    def selection(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The foreground classes: name → the classes of the label set that it consists of."""
+        return tuple((item, (item,)) if isinstance(item, str) else item for item in self.classes or ())
+
+    @property
+    def foreground(self) -> tuple[str, ...]:
+        """The names of the foreground classes, in the order of their channels."""
+        return tuple(name for name, _ in self.selection)
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of all channels, background first."""
-        return (BACKGROUND, *self.classes)
+        """The names of all channels: the background first, if there is one."""
+        background = self.labels.background
+        return self.foreground if background is None else (background, *self.foreground)
+
+    @functools.cached_property
+    def channels(self) -> LabelSet:
+        """The channels as a label set; a merged class has the id and the colour of the first of its classes."""
+        first_sources = {name: sources[0] for name, sources in self.selection}
+        positions = [self.labels.names.index(first_sources.get(name, name)) for name in self.class_names]
+        return LabelSet(
+            names=self.class_names,
+            ids=tuple(self.labels.ids[position] for position in positions),
+            colors=tuple(self.labels.colors[position] for position in positions),
+            background=self.labels.background,
+            void_ids=self.labels.void_ids,
+            void_colors=self.labels.void_colors,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,16 +151,40 @@ class ConversionConfig:
             raise ValueError(f"max_bad_fraction={self.max_bad_fraction!r} is invalid; allowed are fractions, 0 to 1")
 
 
-def known_classes(names: Sequence[str]) -> tuple[str, ...]:
-    """Returns the names after checking that each is a foreground class of VOC and is given once.
+def selected_classes(classes: Any, labels: LabelSet) -> tuple[SelectedClass, ...]:
+    """Checks a selection of classes and returns it in the form that `RecordConfig` stores.
+
+    Args:
+        classes: see `RecordConfig.classes`; JSON's lists are allowed.
+        labels: the label set that the classes are selected from.
 
     Raises:
         ValueError: a name is unknown or repeated, or there is no name; the message lists the allowed names.
     """
-    allowed = VOC_CLASSES[1:]
-    unknown = [name for name in names if name not in allowed]
+    if classes is None:
+        classes = labels.foreground
+    if isinstance(classes, Mapping):
+        classes = [{name: sources} for name, sources in classes.items()]
+    selected = tuple(_selected_class(item) for item in classes)
+    names = [item if isinstance(item, str) else item[0] for item in selected]
+    used = [name for item in selected for name in ([item] if isinstance(item, str) else item[1])]
+    unknown = [name for name in used if name not in labels.foreground]
     if unknown:
-        raise ValueError(f"unknown class {unknown[0]!r}; allowed are {', '.join(allowed)}")
-    if not names or len(set(names)) != len(names):
+        raise ValueError(f"unknown class {unknown[0]!r}; allowed are {', '.join(labels.foreground)}")
+    if not names or len(set(names)) != len(names) or len(set(used)) != len(used):
         raise ValueError("name at least one class, each once")
-    return tuple(names)
+    if labels.background in names:
+        raise ValueError(f"{labels.background!r} is the background and cannot name other classes")
+    return selected
+
+
+def _selected_class(item: Any) -> SelectedClass:
+    """Returns a class in the form that `RecordConfig` stores."""
+    if isinstance(item, Mapping) and len(item) == 1:
+        item = next(iter(item.items()))
+    if isinstance(item, str):
+        return item
+    match item:
+        case [str(name), [*sources]] if name and sources and all(isinstance(source, str) for source in sources):
+            return name if sources == [name] else (name, tuple(sources))
+    raise ValueError(f"{item!r} is not a class; write a name, or {{vehicle: [car, bus]}} to merge classes")

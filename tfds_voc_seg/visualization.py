@@ -10,6 +10,7 @@ from tensorflow_datasets.core.visualization import image_visualizer
 
 from tfds_voc_seg.pictures import example_picture
 from tfds_voc_seg.records.decoding import class_map_from_one_hot
+from tfds_voc_seg.records.features import channels_of
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -23,12 +24,12 @@ class SegmentationVisualizer(image_visualizer.ImageGridVisualizer):
 
     def show(self, ds: tf.data.Dataset, ds_info: tfds.core.DatasetInfo, **options: Any) -> Any:
         """Draws a grid of examples. Arguments and result are those of `ImageGridVisualizer.show`."""
-        class_names = ds_info.features["classes"].feature.names
+        channels = channels_of(ds_info)
 
         def draw(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             classes = class_map_from_one_hot(example["segmentation_mask"])
             picture = tf.numpy_function(
-                lambda image, class_map: example_picture(image, class_map, class_names),
+                lambda image, class_map: example_picture(image, class_map, channels),
                 (example["image"], classes),
                 tf.uint8,
             )

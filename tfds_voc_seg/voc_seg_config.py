@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
 import tensorflow_datasets as tfds
 
+from tfds_voc_seg.devkit.label_sets import devkit_labels
 from tfds_voc_seg.download import VOC2012_ARCHIVE, Archive
-from tfds_voc_seg.labels import VOC_CLASSES
+from tfds_voc_seg.label_set import VOC_LABELS, LabelSet
+from tfds_voc_seg.label_set_files import read_label_set
 from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
 from tfds_voc_seg.storage import absolute_place
 
@@ -32,6 +35,7 @@ class VocSegConfig(tfds.core.BuilderConfig):
         self,
         name: str = "",
         *,
+        labels: LabelSet | str | Path | None = None,
         devkit: str | Path | None = None,
         archive: Archive = VOC2012_ARCHIVE,
         **settings: Any,
@@ -40,15 +44,22 @@ class VocSegConfig(tfds.core.BuilderConfig):
 
         Args:
             name: name of the configuration; by default derived from the settings.
+            labels: the label set, or its file (`labels.yaml`, or CVAT's `labelmap.txt`); by default the one that
+                `devkit` describes, else VOC's.
             devkit: a VOC devkit on disk, used instead of the download and of `manual_dir`.
             archive: the archive to download; pass one to download it from another address.
             **settings: fields of `RecordConfig`, `ConversionConfig` and `tfds.core.BuilderConfig` (`description` …).
 
         Raises:
-            ValueError: a class is unknown or repeated, no class is given, or a setting has an invalid value.
+            ValueError: a class is unknown or repeated, no class is given, the label set is invalid, or a setting has an
+                invalid value.
             TypeError: a setting is unknown.
         """
-        self.record = RecordConfig(**_remove_fields(RecordConfig, settings))
+        if labels is None:
+            labels = VOC_LABELS if devkit is None else devkit_labels(devkit)
+        elif not isinstance(labels, LabelSet):
+            labels = read_label_set(labels)
+        self.record = RecordConfig(labels=labels, **_remove_fields(RecordConfig, settings))
         self.conversion = ConversionConfig(**_remove_fields(ConversionConfig, settings))
         self.devkit = devkit
         self.archive = archive
@@ -75,9 +86,14 @@ def _derived_name(record: RecordConfig, conversion: ConversionConfig) -> str:
     """Returns a name that differs for records that differ, because TFDS stores prepared data under it.
 
     The compression level is not part of the name: it does not change the decoded records. Neither is the devkit: the
-    builder refuses to open data that were made from another one.
+    builder refuses to open data that were made from another one. Label sets other than VOC's, and merged classes, are
+    told apart by a hash.
     """
-    parts = ["voc2012" if record.classes == VOC_CLASSES[1:] else "_".join(record.classes)]
+    if record.labels == VOC_LABELS and all(sources == (name,) for name, sources in record.selection):
+        parts = ["voc2012" if record.foreground == VOC_LABELS.foreground else "_".join(record.foreground)]
+    else:
+        content = json.dumps([record.labels.as_dict(), record.selection]).encode()
+        parts = [f"{len(record.foreground)}_classes_{hashlib.sha256(content).hexdigest()[:12]}"]
     parts += [str(record.image_size or "original")]
     parts += [record.image_encoding] if record.image_encoding != "png" else []
     parts += ["void_as_background"] if record.void == "background" else []

@@ -22,10 +22,11 @@ from tfds_voc_seg.conversion.progress import report_progress
 from tfds_voc_seg.conversion.shards import plan_shards
 from tfds_voc_seg.conversion.write_shards import WriteShards
 from tfds_voc_seg.devkit.folders import find_devkit
+from tfds_voc_seg.devkit.label_sets import check_labels
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import Listing, read_splits, read_train_aug
 from tfds_voc_seg.download import fetch_archive
-from tfds_voc_seg.records.features import record_features
+from tfds_voc_seg.records.features import dataset_metadata, record_features
 from tfds_voc_seg.visualization import register
 from tfds_voc_seg.voc_seg_config import NAMED_CONFIGS, VocSegConfig
 
@@ -122,6 +123,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             features=record_features(self.builder_config.record),
             supervised_keys=("image", "segmentation_mask"),
             homepage="http://host.robots.ox.ac.uk/pascal/VOC/voc2012/",
+            metadata=dataset_metadata(self.builder_config.record),
             disable_shuffling=True,  # the conversion shuffles, with its own seed
         )
 
@@ -160,6 +162,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if download_config.num_shards:
             conversion = dataclasses.replace(conversion, num_shards=download_config.num_shards)
         devkit = self._devkit(dl_manager)
+        check_labels(devkit, config.record.labels)
         listings = {str(_SPLITS[split]): listing for split, listing in read_splits(devkit).items()}
         train_aug = read_train_aug(devkit)
         if train_aug is not None:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from typing import TYPE_CHECKING, Any
 
 import tensorflow_datasets as tfds
 from etils import epath
 from tfx.types import artifact_utils
 
+from components.run_files import RECORD_CONFIG_FILE
+from tfds_voc_seg.record_config import RecordConfig
+from tfds_voc_seg.records.features import record_features
 from tfds_voc_seg.records.files import Records
 
 if TYPE_CHECKING:
     from tfx import types
 
 
-def write_features(examples: types.Artifact, features: tfds.features.FeaturesDict) -> None:
-    """Writes the features beside the splits, as TFDS does (`features.json`), so that TFDS can decode the records."""
-    epath.Path(examples.uri).mkdir(parents=True, exist_ok=True)
-    features.save_config(examples.uri)
+def write_description(examples: types.Artifact, config: RecordConfig) -> None:
+    """Writes what the records are, beside the splits.
+
+    `features.json` has the features, as TFDS writes them, so that TFDS can decode the records. `record_config.json` has
+    the configuration, with ids and colours of the classes.
+    """
+    folder = epath.Path(examples.uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    record_features(config).save_config(examples.uri)
+    (folder / RECORD_CONFIG_FILE).write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
 
 
 def read_records(examples: types.Artifact) -> Records:
@@ -27,8 +38,8 @@ def read_records(examples: types.Artifact) -> Records:
         examples: an Examples artifact of VocExampleGen.
 
     Returns:
-        The shards of each split, the class names, the image size, and whether the records store the classes of their
-        background.
+        The shards of each split, the class names, the image size, whether the records store the classes of their
+        background, and the configuration that they were converted with.
     """
     features: Any = tfds.features.FeaturesDict.from_config(examples.uri)
     files = {
@@ -36,4 +47,6 @@ def read_records(examples: types.Artifact) -> Records:
         for split in artifact_utils.decode_split_names(examples.split_names)
     }
     names, size = tuple(features["classes"].feature.names), features["image"].shape[0]
-    return Records(files, names, size, background_classes="background_classes" in features)
+    config_file = epath.Path(examples.uri) / RECORD_CONFIG_FILE
+    config = RecordConfig.from_json(json.loads(config_file.read_text())) if config_file.exists() else None
+    return Records(files, names, size, background_classes="background_classes" in features, config=config)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 from components.data_validator.findings import Finding
-from tfds_voc_seg.records.pixel_counts import CLASS_PIXELS, PixelCounts
+from tfds_voc_seg.records.pixel_counts import CLASS_PIXELS, VOID_PIXELS, PixelCounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,8 +104,9 @@ def rare_class_findings(
             )
         else:
             what = (
-                f"class {name} occurs in none of the {images} images, so it cannot be learned or measured; "
-                f"add images of this class to {split}.txt, or remove it from data.classes."
+                f"class {name} occurs in none of the {images} images, so it cannot be learned or measured; if the "
+                "masks show it, the label set gives it a wrong id or colour (see `vocseg data show`), otherwise add "
+                f"images of this class to {split}.txt, or remove it from data.classes."
             )
         findings.append(Finding(split, CLASSES, name, what, "warning" if count else "error"))
     return findings
@@ -129,6 +130,26 @@ def empty_mask_findings(split: str, counts: PixelCounts, config: ValidationConfi
         "data.drop_empty=true, or allow a share of them with validation.max_without_foreground."
     )
     return [Finding(split, CLASS_PIXELS, None, what, "warning")]
+
+
+def void_findings(split: str, counts: PixelCounts, config: ValidationConfig) -> list[Finding]:
+    """Finds a share of void that no correct masks have; returns at most one finding for the split.
+
+    Args:
+        split: the split's name.
+        counts: the pixels of the split's masks.
+        config: only `max_void_share` is used.
+    """
+    share = counts.void_share
+    if share <= config.max_void_share:
+        return []
+    what = (
+        f"{share:.0%} of the pixels are void, above validation.max_void_share of {config.max_void_share:.0%}: most "
+        "likely a mask value is taken for void that means a class, such as 255 in masks of 0 and 255. Correct the void "
+        "ids or set `masks: binary` in labels.yaml. In a label set without a background, classes that are not selected "
+        "are void."
+    )
+    return [Finding(split, VOID_PIXELS, None, what, "warning")]
 
 
 def pixel_shares(class_pixels: Sequence[int]) -> list[float]:

@@ -21,7 +21,7 @@ from components.data_validator.findings import DataValidationError, Finding, wri
 from components.data_validator.validation_config import ValidationConfig
 from components.run_files import DATA_SUMMARY_FILE
 from tfds_voc_seg.records.files import TRAIN_SPLIT, Records
-from tfds_voc_seg.records.pixel_counts import CLASS_PIXELS, PixelCounts, count_pixels
+from tfds_voc_seg.records.pixel_counts import CLASS_PIXELS, VOID_PIXELS, PixelCounts, count_pixels
 
 if TYPE_CHECKING:
     from tfx import types
@@ -33,7 +33,7 @@ VALIDATION_CONFIG_KEY = "validation_config"
 CODE_FINGERPRINT_KEY = "code_fingerprint"
 VALIDATION_KEY = "validation"
 
-_COUNTED_FEATURES = {CLASS_PIXELS, "filename"}
+_COUNTED_FEATURES = {CLASS_PIXELS, VOID_PIXELS, "filename"}
 
 
 class Executor(base_executor.BaseExecutor):
@@ -101,9 +101,10 @@ def _validate(
         )
     pixels: dict[str, PixelCounts] = {}
     if not any(finding.feature in _COUNTED_FEATURES for finding in findings):  # invalid features cannot be summed
-        pixels = {split: count_pixels(records.files[split], len(records.class_names)) for split in class_images}
+        pixels = {split: count_pixels(records.files[split], records.channels) for split in class_images}
     for split, counts in pixels.items():
         findings += checks.empty_mask_findings(split, counts, config)
+        findings += checks.void_findings(split, counts, config)
     for split in pixels if TRAIN_SPLIT in pixels else ():
         if split != TRAIN_SPLIT:
             compared = {TRAIN_SPLIT: pixels[TRAIN_SPLIT], split: pixels[split]}

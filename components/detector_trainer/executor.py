@@ -117,7 +117,7 @@ def _write_results(result: DetectorResult, records: Records, model_run: epath.Pa
     pictures = model_run / DETECTIONS_FOLDER
     pictures.mkdir(exist_ok=True)
     for number, image in enumerate(_first_images(records.files[VAL_SPLIT], records.image_size)):
-        picture = detection_picture(image, result.truth[number], result.found[number], records.class_names)
+        picture = detection_picture(image, result.truth[number], result.found[number], records.channels)
         encoded = tf.io.encode_png(picture).numpy()
         (pictures / f"{number:02d}.png").write_bytes(encoded)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from components.metrics import METRIC_NAMES
 from components.model_selector.markdown import bullets, enumeration
 from components.model_selector.model_card_results import absent_classes, quantitative_analyses
+from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.records.files import VAL_SPLIT
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def model_card(
         "Model details": _details(description),
         "Intended use": _intended_use(description),
         "Factors": _factors(metrics, split),
-        "Metrics": _metrics(metrics),
+        "Metrics": _metrics(metrics, evaluation.get("void")),
         "Evaluation data": _evaluation_data(evaluation, metrics, split, description),
         "Training data": _training_data(description),
         "Quantitative analyses": quantitative_analyses(candidate, evaluation, split, tested),
@@ -72,11 +73,18 @@ def _details(description: ModelDescription) -> str:
             f"Parameters: {description.parameters:,}.",
             f"Input: a photo, which the model resizes to {size} × {size} pixels.",
             f"Output: one of {len(names)} classes per pixel: {', '.join(names)}.",
+            *([f"Merged classes: {merged}."] if (merged := _merged_classes(description)) else []),
             f"Training: {description.train_seconds:.0f} seconds with {_settings(description.training)}.",
             "Format: TensorFlow SavedModel; `assets/segmentation.json` contains these settings in machine-readable "
             "form.",
         ]
     )
+
+
+def _merged_classes(description: ModelDescription) -> str:
+    """Lists the classes that consist of others: `vehicle (car, bus)`."""
+    selection = description.records.selection if description.records else ()
+    return ", ".join(f"{name} ({', '.join(sources)})" for name, sources in selection if sources != (name,))
 
 
 def _settings(values: Mapping[str, Any]) -> str:
@@ -85,13 +93,20 @@ def _settings(values: Mapping[str, Any]) -> str:
 
 
 def _intended_use(description: ModelDescription) -> str:
-    foreground = ", ".join(description.class_names[1:])
+    channels, custom = description.channels, _is_custom(description)
+    shown = "photos like those of its devkit" if custom else "everyday photos"
+    rest = f"; it treats everything else as {channels.background}" if channels.background else ""
+    other = "other kinds of images" if custom else "other kinds of images, such as medical or aerial images"
     return (
-        f"The model labels the pixels of everyday photos that show {foreground}; it treats everything else as "
-        "background. It is intended for research, for teaching and as a baseline. It is not intended for decisions "
-        "that affect people's safety, rights or livelihood, nor for other kinds of images, such as medical or aerial "
-        "images."
+        f"The model labels the pixels of {shown} that show {', '.join(channels.foreground)}{rest}. It is intended for "
+        "research, for teaching and as a baseline. It is not intended for decisions that affect people's safety, "
+        f"rights or livelihood, nor for {other}."
     )
+
+
+def _is_custom(description: ModelDescription) -> bool:
+    """Returns whether the label set is not VOC's."""
+    return description.records is not None and description.records.labels != VOC_LABELS
 
 
 def _factors(metrics: Mapping[str, Any], split: str) -> str:
@@ -101,12 +116,13 @@ def _factors(metrics: Mapping[str, Any], split: str) -> str:
     return f"The metrics cover the whole {split} split, and slices of it by {enumeration(slices)}."
 
 
-def _metrics(metrics: Mapping[str, Any]) -> str:
+def _metrics(metrics: Mapping[str, Any], void: str | None) -> str:
     measured = [name for key, name in METRIC_NAMES.items() if metrics.get(key) is not None]
     text = f"Measured: {enumeration(measured)}." if measured else "No metric was measured."
     text += (
         " The mean IoU is the mean over the classes that occur in the masks, computed from one confusion matrix of all "
-        "images. Void pixels are excluded from all metrics, unless the records treat void as background."
+        "images. "
+        + ("Void pixels count as background." if void == "background" else "Void pixels are excluded from all metrics.")
     )
     if metrics.get("mean_iou_interval"):
         text += " Intervals are 95 % confidence intervals from a bootstrap over the images."
@@ -139,6 +155,8 @@ def _ethics(description: ModelDescription) -> str:
         "If the devkit is PASCAL VOC's own, its photos come from Flickr and have their own terms of use. They show the "
         "places and habits of the people who uploaded them and do not represent the whole world."
     )
+    if _is_custom(description):
+        text = "The devkit is not PASCAL VOC's own: check whose photos it contains and which terms of use they have."
     if "person" in description.class_names:
         text += (
             " The model labels persons. The metrics were not measured separately by age, gender or skin colour, so it "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.model_selector.thresholds import measured, refusals
 from components.run_files import BASELINE_MODEL
+from tfds_voc_seg.labels import BACKGROUND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +41,8 @@ def select(evaluation: Mapping[str, Any], smoke_test: Mapping[str, Any], config:
     """Selects the best of the candidates that may be published and compares it with the model in service.
 
     Args:
-        evaluation: the content of `evaluation.json`: `candidates`, `not_evaluated`, `baseline`, `baseline_problem` and
-            `differences` are used.
+        evaluation: the content of `evaluation.json`: `candidates`, `not_evaluated`, `baseline`, `baseline_problem`,
+            `differences` and `labels` are used.
         smoke_test: the content of `smoke_test.json`: `candidates` is used.
         config: the conditions.
 
@@ -54,7 +55,10 @@ def select(evaluation: Mapping[str, Any], smoke_test: Mapping[str, Any], config:
     candidates, not_evaluated = evaluation["candidates"], evaluation.get("not_evaluated") or {}
     if not (candidates or not_evaluated):
         raise ValueError("there are no candidates to select from")
-    reasons = {name: refusals(candidates[name], smoke_test["candidates"].get(name), config) for name in candidates}
+    background = evaluation["labels"]["background"] if "labels" in evaluation else BACKGROUND
+    reasons = {
+        name: refusals(candidates[name], smoke_test["candidates"].get(name), config, background) for name in candidates
+    }
     reasons |= {name: [why] for name, why in not_evaluated.items()}
     refused = tuple(name for name, why in reasons.items() if why)
     results = {name: f"refused: {'; '.join(reasons[name])}" for name in refused}

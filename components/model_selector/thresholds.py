@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfds_voc_seg.labels import BACKGROUND
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from components.model_selector.selection_config import SelectionConfig
-
-BACKGROUND = 0
-"""The background's class id."""
 
 
 def measured(metrics: Mapping[str, Any], name: str) -> float | None:
@@ -24,13 +23,19 @@ def measured(metrics: Mapping[str, Any], name: str) -> float | None:
     return float(value)
 
 
-def refusals(metrics: Mapping[str, Any], smoke_test: Mapping[str, Any] | None, config: SelectionConfig) -> list[str]:
+def refusals(
+    metrics: Mapping[str, Any],
+    smoke_test: Mapping[str, Any] | None,
+    config: SelectionConfig,
+    background: str | None = BACKGROUND,
+) -> list[str]:
     """Returns the reasons why a candidate may not be published.
 
     Args:
         metrics: the candidate's metrics in `evaluation.json`.
         smoke_test: the candidate's entry in `smoke_test.json`; `None` if it was not tested.
         config: the thresholds.
+        background: the background class; `None` if the label set has none.
 
     Returns:
         One clause per reason; empty if the candidate may be published.
@@ -54,8 +59,8 @@ def refusals(metrics: Mapping[str, Any], smoke_test: Mapping[str, Any] | None, c
         elif latency > config.max_latency_seconds:
             limit = config.max_latency_seconds
             reasons.append(f"the latency is {latency:.3g} s per photo, above selection.max_latency_seconds={limit:g}")
-    if not config.publish_background_only and (background := _no_better_than_background(metrics)):
-        reasons.append(background)
+    if not config.publish_background_only and (reason := _no_better_than_one_class(metrics, background)):
+        reasons.append(reason)
     return reasons
 
 
@@ -65,33 +70,36 @@ def _too_low(what: str, value: float | None, lowest: float, setting: str) -> lis
     return [f"{what} is {value:.4f}, below selection.{setting}={lowest:g}"] if value < lowest else []
 
 
-def _no_better_than_background(metrics: Mapping[str, Any]) -> str | None:
-    """Returns why a network has not learned any foreground, or `None` if it has.
+def _no_better_than_one_class(metrics: Mapping[str, Any], background: str | None) -> str | None:
+    """Returns why a network has learned no more than to predict one class everywhere, or `None` if it has.
 
     There are two conditions. First, all foreground classes of the split have an IoU of 0: not one of their pixels is
-    correct. Second, the mean IoU is not higher than that of predicting background everywhere, for which the IoU of the
-    background is the background's share of the valid pixels and all other IoUs are 0. The second condition also refuses
-    networks with a few foreground pixels that are correct by chance.
+    predicted correctly. Second, the mean IoU is not above that of a prediction of one class everywhere: the background,
+    or the most frequent class if there is no background. The IoU of that class is then its share of the valid pixels,
+    and all other IoUs are 0. The second condition also refuses networks with a few foreground pixels that are correct
+    by chance.
     """
-    names = list(metrics["per_class_iou"])
-    foreground = [
-        iou for name in names[BACKGROUND + 1 :] if (iou := measured(metrics["per_class_iou"], name)) is not None
-    ]
+    per_class = metrics["per_class_iou"]
+    names = list(per_class)
+    foreground = [iou for name in names if name != background and (iou := measured(per_class, name)) is not None]
     if not foreground:
         return (
             "no foreground class occurs in the evaluated split, so whether it predicts more than background is unknown"
         )
     if max(foreground) <= 0:
-        return "it predicts background only: no foreground class of the evaluated split has an IoU above 0"
+        if background is None:
+            return "it predicts no class of the evaluated split correctly: none has an IoU above 0"
+        return f"it predicts {background} only: no foreground class of the evaluated split has an IoU above 0"
     confusion = metrics.get("confusion_matrix")
     mean_iou = measured(metrics, "mean_iou")
     if confusion is None or mean_iou is None:
         return None
     pixels = np.sum(confusion, axis=1)
-    of_background = pixels[BACKGROUND] / pixels.sum() / np.count_nonzero(pixels)
-    if mean_iou <= of_background:
+    everywhere = int(np.argmax(pixels)) if background is None else names.index(background)
+    of_one_class = pixels[everywhere] / pixels.sum() / np.count_nonzero(pixels)
+    if mean_iou <= of_one_class:
         return (
-            f"its mean_iou of {mean_iou:.4f} is no better than that of predicting background everywhere "
-            f"({of_background:.4f})"
+            f"its mean_iou of {mean_iou:.4f} is no better than that of predicting {names[everywhere]} everywhere "
+            f"({of_one_class:.4f})"
         )
     return None

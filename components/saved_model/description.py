@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from etils import epath
 
 from components.run_files import ASSETS_FOLDER, DESCRIPTION_FILE
-from tfds_voc_seg.labels import VOC_CLASSES, VOID, voc_palette
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from tfds_voc_seg.label_set import LabelSet, label_set_of_names
+from tfds_voc_seg.record_config import RecordConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,13 +18,14 @@ class ModelDescription:
     """How a model was made and what its outputs mean.
 
     Attributes:
-        class_names: the class names in the order of the class ids, background first.
+        class_names: the class names in the order of the class ids; the background first, if there is one.
         image_size: height and width of the network's input, pixels.
         network: the network's name.
         options: the network's options.
         training: the training's settings.
         parameters: the number of trainable and non-trainable parameters.
         train_seconds: duration of the training.
+        records: what the records of the training were converted with; `None` if it is not known.
     """
 
     class_names: tuple[str, ...]
@@ -36,30 +35,18 @@ class ModelDescription:
     training: dict[str, Any]
     parameters: int
     train_seconds: float
+    records: RecordConfig | None = None
 
     @property
-    def palette(self) -> list[tuple[int, int, int]]:
-        """The colour of each class id, see `palette_of`."""
-        return palette_of(self.class_names)
+    def channels(self) -> LabelSet:
+        """The output channels: names, ids in masks, colours, and which is the background."""
+        return label_set_of_names(self.class_names) if self.records is None else self.records.channels
 
     def to_json(self) -> str:
-        """Returns the content of the file: the attributes and the palette."""
-        return json.dumps({**dataclasses.asdict(self), "palette": self.palette}, indent=2)
-
-
-def palette_of(class_names: Sequence[str]) -> list[tuple[int, int, int]]:
-    """Returns the colour of each class id (red, green, blue, 0 to 255): the entries of VOC's palette at `voc_ids`."""
-    entries = voc_palette()
-    return [(entries[3 * i], entries[3 * i + 1], entries[3 * i + 2]) for i in voc_ids(class_names)]
-
-
-def voc_ids(class_names: Sequence[str]) -> list[int]:
-    """Returns the id of each class of a model in VOC's masks.
-
-    Names that VOC does not know get the ids after those of VOC's classes.
-    """
-    spare = iter(range(len(VOC_CLASSES), VOID))
-    return [VOC_CLASSES.index(name) if name in VOC_CLASSES else next(spare) for name in class_names]
+        """Returns the content of the file: the attributes, the palette (a colour per channel) and the mask ids."""
+        channels = self.channels
+        values = {"palette": channels.colors, "ids": channels.ids, "background": channels.background}
+        return json.dumps({**dataclasses.asdict(self), **values}, indent=2)
 
 
 def read_description(folder: epath.PathLike) -> ModelDescription:
@@ -75,8 +62,11 @@ def read_description(folder: epath.PathLike) -> ModelDescription:
     try:
         values = json.loads(path.read_text())
         # Other keys are ignored: a later version of this project may add some.
-        values = {field.name: values[field.name] for field in dataclasses.fields(ModelDescription)}
-        return ModelDescription(**{**values, "class_names": tuple(values["class_names"])})
+        required = [field.name for field in dataclasses.fields(ModelDescription) if field.name != "records"]
+        known = {name: values[name] for name in required}
+        records = values.get("records")
+        known["class_names"] = tuple(known["class_names"])
+        return ModelDescription(**known, records=records and RecordConfig.from_json(records))
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{folder} is not a model of this project: {path} cannot be read ({reason})") from error

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tfds_voc_seg.record_config import RecordConfig
+    from tfds_voc_seg.label_set import LabelSet
+    from tfds_voc_seg.record_config import RecordConfig, VoidTreatment
 
 BATCH_SIZE = 16
 """Images per batch: limits the memory of the scores, float32 [batch, height, width, classes]."""
@@ -46,18 +47,25 @@ class EvaluationSpec:
 
     Attributes:
         files: the split's shards.
-        models: name → folder of its SavedModel; all models have the classes `class_names`.
-        class_names: the names of the masks' channels, background first.
+        models: name → folder of its SavedModel; all models have the classes of `channels`.
+        channels: the masks' channels.
         image_size: height and width of image and mask in pixels.
         masks: the devkit that contains the original masks, and the configuration that the records were converted with;
             `None` to evaluate only at the network's size.
+        void: whether the records ignore void or count it as background.
     """
 
     files: Sequence[str]
     models: Mapping[str, str]
-    class_names: tuple[str, ...]
+    channels: LabelSet
     image_size: int
     masks: tuple[str, RecordConfig] | None = None
+    void: VoidTreatment = "ignore"
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the masks' channels."""
+        return self.channels.names
 
     @property
     def sizes(self) -> list[str]:
@@ -79,26 +87,28 @@ class _SegmentBatch(beam.DoFn):
         self._segment = RecordSegmenter(spec.models, spec.image_size, len(spec.class_names), spec.masks)
 
     def process(self, batch: Sequence[bytes]) -> Iterator[dict[str, Any]]:
-        names = self._spec.class_names
+        channels = self._spec.channels
         for image in self._segment(batch):
-            counted = image.counts(len(names))
-            features = slices.slice_features(image.truth[NETWORK_SIZE], image.height, image.width, names)
+            counted = image.counts(len(channels.names))
+            features = slices.slice_features(image.truth[NETWORK_SIZE], image.height, image.width, channels)
             yield {
                 tfma.INPUT_KEY: image.image_id.encode(),
                 tfma.FEATURES_KEY: {name: np.array(values, object) for name, values in features.items()},
                 tfma.LABELS_KEY: {},
                 tfma.PREDICTIONS_KEY: counted,
-                _ROW_KEY: json.dumps(_row(image, counted)),
+                _ROW_KEY: json.dumps(_row(image, counted, channels)),
             }
 
 
-def _row(image: SegmentedImage, counted: Mapping[str, Mapping[str, NDArray[np.int64]]]) -> dict[str, Any]:
+def _row(
+    image: SegmentedImage, counted: Mapping[str, Mapping[str, NDArray[np.int64]]], channels: LabelSet
+) -> dict[str, Any]:
     at_network_size = {model: by_size[NETWORK_SIZE] for model, by_size in counted.items()}
     return {
         "image_id": image.image_id,
         "height": image.height,
         "width": image.width,
-        "foreground_share": slices.foreground_share(image.truth[NETWORK_SIZE]),
+        "foreground_share": slices.foreground_share(image.truth[NETWORK_SIZE], channels),
         "mean_iou": counts.image_scores(at_network_size),
         "counts": {
             model: {size: counts.to_sparse(array) for size, array in by_size.items()}

@@ -10,7 +10,6 @@ from etils import epath
 from PIL import Image
 
 from components.run_files import EXAMPLES_FOLDER, PHOTO_FILE, TRUTH_FILE
-from components.saved_model.description import palette_of
 from components.segmentation_evaluator.evaluation import BATCH_SIZE, EvaluationSpec
 from components.segmentation_evaluator.segmentation import NETWORK_SIZE, RecordSegmenter
 from tfds_voc_seg.records.decoding import parse_origin
@@ -33,7 +32,7 @@ def write_example_pictures(spec: EvaluationSpec, image_ids: Collection[str], out
         output: the evaluation's folder.
     """
     segment = RecordSegmenter(spec.models, spec.image_size, len(spec.class_names), masks=None)
-    palette = palette_of(spec.class_names)
+    palette = spec.channels.colors
     for batch in _batches(_records_of(spec.files, image_ids)):
         for image in segment(batch):
             folder = epath.Path(output) / EXAMPLES_FOLDER / image.image_id

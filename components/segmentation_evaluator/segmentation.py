@@ -99,7 +99,7 @@ class RecordSegmenter:
             true_maps = {NETWORK_SIZE: truth[index]}
             if self._masks and self._files:
                 _, record_config = self._masks
-                mask = read_mask(self._files.pair(image_id.decode()))
+                mask = read_mask(self._files.pair(image_id.decode()), record_config.labels)
                 true_maps[ORIGINAL_SIZE] = class_map(mask, record_config)
                 for name, values in scores.items():
                     predicted[name][ORIGINAL_SIZE] = _resized_class_map(values[index], tf.constant(mask.shape)).numpy()

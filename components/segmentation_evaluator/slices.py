@@ -9,9 +9,9 @@ import numpy as np
 from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
+
+    from tfds_voc_seg.label_set import LabelSet
 
 CLASS_PRESENT = "class present"
 FOREGROUND_SHARE = "share of foreground"
@@ -24,33 +24,38 @@ _LONGER_SIDES = ((320, "up to 320 pixels"), (480, "321 to 480 pixels"))
 _LARGEST = "over 480 pixels"
 
 
-def foreground_share(classes: NDArray[np.uint8]) -> float:
+def foreground_share(classes: NDArray[np.uint8], channels: LabelSet) -> float:
     """Returns the share of the valid pixels that are not background; 0 if there is no valid pixel.
 
     Args:
-        classes: uint8 [height, width], class ids and `VOID`.
+        classes: uint8 [height, width], positions in the names of `channels`, and `VOID`.
+        channels: the classes; without a background, all valid pixels are foreground.
     """
     valid = np.count_nonzero(classes != VOID)
-    return np.count_nonzero((classes != VOID) & (classes > 0)) / valid if valid else 0.0
+    is_foreground = np.isin(classes, _foreground_positions(channels))
+    return np.count_nonzero(is_foreground) / valid if valid else 0.0
 
 
-def slice_features(
-    classes: NDArray[np.uint8], height: int, width: int, class_names: Sequence[str]
-) -> dict[str, list[str]]:
+def _foreground_positions(channels: LabelSet) -> list[int]:
+    return [position for position, name in enumerate(channels.names) if name != channels.background]
+
+
+def slice_features(classes: NDArray[np.uint8], height: int, width: int, channels: LabelSet) -> dict[str, list[str]]:
     """Returns the slices that an image belongs to.
 
     Args:
-        classes: uint8 [height, width], class ids and `VOID`.
+        classes: uint8 [height, width], positions in the names of `channels`, and `VOID`.
         height: height of the original photo in pixels.
         width: width of the original photo in pixels.
-        class_names: the names of the class ids, background first.
+        channels: the classes.
 
     Returns:
         Each feature of `SLICES` → its values: the foreground classes in the image, the range of the foreground share,
         and the range of the photo's longer side.
     """
-    present = [class_names[index] for index in np.unique(classes) if index not in (0, VOID)]
-    share = foreground_share(classes)
+    found = set(np.unique(classes).tolist())
+    present = [channels.names[position] for position in _foreground_positions(channels) if position in found]
+    share = foreground_share(classes, channels)
     return {
         CLASS_PRESENT: present,
         FOREGROUND_SHARE: [next(name for end, name in _SHARES if share <= end)],
@@ -58,10 +63,10 @@ def slice_features(
     }
 
 
-def slice_values(class_names: Sequence[str]) -> list[tuple[str, str]]:
+def slice_values(channels: LabelSet) -> list[tuple[str, str]]:
     """Lists all possible slices as feature and value: classes in their order, shares and sizes in ascending order."""
     return [
-        *((CLASS_PRESENT, name) for name in class_names[1:]),
+        *((CLASS_PRESENT, name) for name in channels.foreground),
         *((FOREGROUND_SHARE, name) for _, name in _SHARES),
         *((IMAGE_SIZE, name) for _, name in _LONGER_SIDES),
         (IMAGE_SIZE, _LARGEST),

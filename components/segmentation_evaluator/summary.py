@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from etils import epath
     from numpy.typing import NDArray
 
+    from tfds_voc_seg.label_set import LabelSet
+
 RANKED_IMAGES = 3
 """How many of the best, median and worst images are shown."""
 
@@ -42,16 +44,17 @@ def evaluation_summary(
         original_size_problem: why there are no metrics at the photos' original size.
 
     Returns:
-        The content of `evaluation.json`: `split`, `class_names`, `image_size` and `images`; `candidates`, model →
-        metrics at the network's size, which include those at the original size (`original_size`) and those of each
-        slice (`slices`); `baseline`, the same for the model in service, or null; `differences` between each two models;
-        `baseline_problem` and `original_size_problem`; and `examples`, the images that have pictures.
+        The content of `evaluation.json`: `split`, `class_names`, `labels` (the classes as in `labels.yaml`), `void`
+        (`ignore` or `background`), `image_size` and `images`; `candidates`, model → metrics at the network's size,
+        which include those at the original size (`original_size`) and those of each slice (`slices`); `baseline`, the
+        same for the model in service, or null; `differences` between each two models; `baseline_problem` and
+        `original_size_problem`; and `examples`, the images that have pictures.
     """
     names = spec.class_names
     totals, rows = (read_totals(output), read_rows(output)) if spec.models else ({}, [])
     resampled = resampled_mean_iou(rows, len(names))
     metrics = {
-        model: {**_description(folder), **model_metrics(model, totals, resampled, names)}
+        model: {**_description(folder), **model_metrics(model, totals, resampled, spec.channels)}
         for model, folder in spec.models.items()
     }
     examples = ranked_images(rows)
@@ -59,6 +62,8 @@ def evaluation_summary(
     return {
         "split": split,
         "class_names": names,
+        "labels": spec.channels.as_dict(),
+        "void": spec.void,
         "image_size": spec.image_size,
         "images": len(rows),
         "candidates": {model: values for model, values in metrics.items() if model != BASELINE_MODEL},
@@ -96,13 +101,14 @@ def model_metrics(
     model: str,
     totals: Mapping[tuple[str, str], Mapping[SliceKey, Total]],
     resampled: Mapping[tuple[str, str], NDArray[np.float64]],
-    class_names: Sequence[str],
+    channels: LabelSet,
 ) -> dict[str, Any]:
     """Returns all metrics of one model: at the network's size, at the original size, and per slice."""
+    class_names = channels.names
     at_network_size = totals[model, NETWORK_SIZE]
     original = totals.get((model, ORIGINAL_SIZE))
     by_slice: dict[str, dict[str, Any]] = {name: {} for name in SLICES}
-    for feature, value in slice_values(class_names):
+    for feature, value in slice_values(channels):
         total = at_network_size.get(((feature, value),))
         if total is not None:
             metrics = counts.metrics_as_json(total.counts, class_names)

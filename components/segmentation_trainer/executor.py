@@ -128,6 +128,7 @@ class Executor(base_executor.BaseExecutor):
                 training=config.model_dump(),
                 parameters=network.count_params(),
                 train_seconds=result.seconds,
+                records=records.config,
             )
             exported = network
             if config.learn_background_classes:

@@ -2,7 +2,7 @@
 
 With few wanted classes, the background contains things that look similar to them: cats, for example, if dogs are
 wanted. A network that must distinguish cats from dogs learns what characterises a dog; a network that learns "cat" only
-as "not a dog" does not. So VOC's other classes become output channels of their own during training, and their
+as "not a dog" does not. So the label set's other classes become output channels of their own during training, and their
 probabilities are added to the background's afterwards.
 """
 
@@ -15,7 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfds_voc_seg.labels import VOC_CLASSES, VOID
+from tfds_voc_seg.label_set import VOC_LABELS, LabelSet
+from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.records.decoding import image_and_class_map, parse_background_classes
 from tfds_voc_seg.records.files import TRAIN_SPLIT, Records
 from tfds_voc_seg.records.pixel_counts import count_pixels
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def learned_class_names(records: Records, config: TrainingConfig) -> tuple[str, ...]:
-    """Names the classes that the network learns: those of the records and, if configured, VOC's other classes.
+    """Names the classes that the network learns: those of the records and, if configured, the label set's others.
 
     Raises:
         ValueError: the records do not store the classes of their background.
@@ -40,25 +41,32 @@ def learned_class_names(records: Records, config: TrainingConfig) -> tuple[str, 
             "training.learn_background_classes: the records do not store the classes of their background; "
             "convert them with background_classes"
         )
-    return add_background_classes(records.class_names)
+    return add_background_classes(records.class_names, _labels(records))
 
 
-def add_background_classes(class_names: Sequence[str]) -> tuple[str, ...]:
-    """Appends VOC's other classes, in VOC's order, to the wanted classes (background first)."""
-    return (*class_names, *(name for name in VOC_CLASSES if name not in class_names))
+def add_background_classes(class_names: Sequence[str], labels: LabelSet) -> tuple[str, ...]:
+    """Appends the other classes of the label set, in its order, to the wanted classes (background first)."""
+    return (*class_names, *(name for name in labels.names if name not in class_names))
+
+
+def _labels(records: Records) -> LabelSet:
+    return VOC_LABELS if records.config is None else records.config.labels
 
 
 def make_decoder(records: Records, config: TrainingConfig) -> Decoder:
     """Makes the function that decodes a record to an image and a map of the classes that the network learns."""
     if config.learn_background_classes:
         return functools.partial(
-            image_and_learned_class_map, image_size=records.image_size, class_names=records.class_names
+            image_and_learned_class_map,
+            image_size=records.image_size,
+            class_names=records.class_names,
+            labels=_labels(records),
         )
     return functools.partial(image_and_class_map, image_size=records.image_size, channels=len(records.class_names))
 
 
 def image_and_learned_class_map(
-    serialized: tf.Tensor, image_size: int, class_names: Sequence[str]
+    serialized: tf.Tensor, image_size: int, class_names: Sequence[str], labels: LabelSet
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes a record that stores the classes of its background.
 
@@ -66,26 +74,28 @@ def image_and_learned_class_map(
         serialized: string scalar, a `tf.train.Example` of the record contract with `background_classes`.
         image_size: height and width, pixels.
         class_names: the names of the mask's channels, background first.
+        labels: the label set that the background consists of.
 
     Returns:
         Image uint8 [image_size, image_size, 3] and class map uint8 [image_size, image_size]: indices of
         `add_background_classes`, and `VOID`.
     """
     image, classes = image_and_class_map(serialized, image_size, len(class_names))
-    learned = add_background_classes(class_names)
-    from_voc = np.array([learned.index(name) for name in VOC_CLASSES], np.uint8)
-    background = tf.gather(from_voc, tf.cast(parse_background_classes(serialized, image_size), tf.int32))
+    learned = add_background_classes(class_names, labels)
+    learned_position = np.array([learned.index(name) for name in labels.names], np.uint8)
+    background = tf.gather(learned_position, tf.cast(parse_background_classes(serialized, image_size), tf.int32))
     return image, tf.where(classes == 0, background, classes)
 
 
 def learned_class_pixels(records: Records, config: TrainingConfig) -> list[int]:
     """Counts the pixels of each learned class in the train split.
 
-    The counts stored in the records suffice unless VOC's other classes are learned too; then all masks are decoded.
+    The counts stored in the records suffice unless the label set's other classes are learned too; then all masks are
+    decoded.
     """
     files = records.files[TRAIN_SPLIT]
     if not config.learn_background_classes:
-        return list(count_pixels(files, len(records.class_names)).class_pixels)
+        return list(count_pixels(files, records.channels).class_pixels)
     class_maps = tf.data.TFRecordDataset(files).map(make_decoder(records, config)).map(lambda _, classes: classes)
     pixels = np.zeros(VOID + 1, np.int64)
     for classes in class_maps.as_numpy_iterator():

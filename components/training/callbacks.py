@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from components.training.config import TrainingConfig
     from components.training.resumption import TrainingFolder
+    from tfds_voc_seg.label_set import LabelSet
 
 StepListener = Callable[[int, int, int, Mapping[str, float]], None]
 """Called with the epoch (from 1), the step (from 1), the steps per epoch, and the metrics so far."""
@@ -71,7 +72,7 @@ def make_callbacks(
         *averaging,
         *replayed,
         HistoryReplay(history, replayed),
-        SamplePredictions(log_folder, *_first_images(records), records.class_names),
+        SamplePredictions(log_folder, *_first_images(records), records.channels),
         StateWriter(folder, model_run, config.monitor, config.epochs, history),
         StepReporter(steps, on_step),
     ]
@@ -165,21 +166,19 @@ class SamplePredictions(keras.callbacks.Callback):
         log_folder: TensorBoard's logs.
         images: uint8 [images, height, width, 3].
         truth: uint8 [images, height, width], class ids and `VOID`.
-        class_names: background first.
+        channels: names and colours of the classes.
     """
 
-    def __init__(
-        self, log_folder: str, images: NDArray[np.uint8], truth: NDArray[np.uint8], class_names: Sequence[str]
-    ):
+    def __init__(self, log_folder: str, images: NDArray[np.uint8], truth: NDArray[np.uint8], channels: LabelSet):
         super().__init__()
-        self._images, self._truth, self._class_names = images, truth, class_names
+        self._images, self._truth, self._channels = images, truth, channels
         self._writer = tf.summary.create_file_writer(log_folder)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102, ARG002 (Keras' signature)
         scores = self.model(self._images.astype(np.float32), training=False)
-        predicted = np.argmax(merge_background(scores, len(self._class_names)), axis=-1).astype(np.uint8)
+        predicted = np.argmax(merge_background(scores, len(self._channels.names)), axis=-1).astype(np.uint8)
         pictures = [
-            np.concatenate([overlay(image, classes, self._class_names) for classes in pair], axis=1)
+            np.concatenate([overlay(image, classes, self._channels) for classes in pair], axis=1)
             for image, *pair in zip(self._images, self._truth, predicted, strict=True)
         ]
         with self._writer.as_default(step=epoch):

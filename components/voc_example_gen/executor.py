@@ -13,16 +13,16 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.artifacts.local_copies import with_local_copies
-from components.artifacts.records import write_features
+from components.artifacts.records import write_description
 from components.progress import Progress, report
 from tfds_voc_seg.conversion.outcome import finish_conversion
 from tfds_voc_seg.conversion.progress import report_progress
 from tfds_voc_seg.conversion.shards import plan_shards
 from tfds_voc_seg.conversion.write_shards import WriteShards
 from tfds_voc_seg.devkit.folders import find_devkit
+from tfds_voc_seg.devkit.label_sets import check_labels
 from tfds_voc_seg.devkit.splits import read_training_splits
 from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
-from tfds_voc_seg.records.features import record_features
 
 if TYPE_CHECKING:
     from tfx import types
@@ -51,8 +51,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Args:
             input_dict: empty.
             output_dict:
-                examples: Examples with one folder per split, `features.json` and, if any pair is invalid,
-                    `rejects.jsonl`.
+                examples: Examples with one folder per split, `features.json`, `record_config.json` and, if any pair is
+                    invalid, `rejects.jsonl`.
             exec_properties:
                 devkit: the folder that contains `JPEGImages`.
                 record_config: JSON of `RecordConfig`.
@@ -62,13 +62,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 code_fingerprint: only for TFX's cache key; not read.
 
         Raises:
-            DevkitError: the devkit or one of its pairs is invalid.
+            DevkitError: the devkit or one of its pairs is invalid, or the devkit describes other classes.
             ConversionError: the written files do not contain the expected records.
         """
         del input_dict  # TFX passes it to every executor; this component has no inputs
         record_config = RecordConfig(**json.loads(exec_properties[RECORD_CONFIG_KEY]))
         config = ConversionConfig(**json.loads(exec_properties[CONVERSION_KEY]))
-        listings = read_training_splits(find_devkit(exec_properties[DEVKIT_KEY]), exec_properties[TRAIN_MASKS_KEY])
+        devkit = find_devkit(exec_properties[DEVKIT_KEY])
+        check_labels(devkit, record_config.labels)
+        listings = read_training_splits(devkit, exec_properties[TRAIN_MASKS_KEY])
         examples = artifact_utils.get_single_instance(output_dict[EXAMPLES_KEY])
         examples.split_names = artifact_utils.encode_split_names(list(listings))
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
@@ -89,4 +91,4 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         with report_progress(all_shards, on_progress), self._make_beam_pipeline() as pipeline:
             _ = pipeline | WriteShards(all_shards, record_config)
         finish_conversion(listings, shards, examples.uri, config)
-        write_features(examples, record_features(record_config))
+        write_description(examples, record_config)

@@ -24,6 +24,9 @@ def add_parser(commands: CommandGroup) -> None:
     _add_show(data_commands)
 
 
+_LABELS_HELP = "the label set of the masks, if the devkit's own labels.yaml or labelmap.txt is not the right one"
+
+
 def _add_sample(commands: CommandGroup) -> None:
     sample = commands.add_parser(
         "sample",
@@ -46,6 +49,7 @@ def _add_check(commands: CommandGroup) -> None:
         "then a summary of classes and photo sizes. Exits with 1 if there are problems, with 2 if DIR is not a devkit.",
     )
     check.add_argument("folder", type=local_path, metavar="DIR", help="a VOC devkit: the folder that holds JPEGImages")
+    check.add_argument("--labels", metavar="FILE", help=_LABELS_HELP)
     check.set_defaults(command=_check, interrupted="interrupted; the check is not complete")
 
 
@@ -53,7 +57,7 @@ def _add_show(commands: CommandGroup) -> None:
     show = commands.add_parser(
         "show",
         help="write pictures of examples as a network sees them",
-        description="Write one PNG per example: the resized photo, the mask over it in VOC's colours, and a legend.",
+        description="Write one PNG per example: the resized photo, the mask over it in colours, and a legend.",
     )
     show.add_argument(
         "source",
@@ -71,8 +75,9 @@ def _add_show(commands: CommandGroup) -> None:
         "--classes",
         type=_names,
         metavar="NAME,NAME",
-        help="only for a devkit: keep these classes and skip images without them (default: all classes of VOC)",
+        help="only for a devkit: keep these classes and skip images without them (default: all classes)",
     )
+    show.add_argument("--labels", metavar="FILE", help=f"only for a devkit: {_LABELS_HELP}")
     show.add_argument("--force", action="store_true", help="overwrite existing pictures")
     show.set_defaults(command=_show, interrupted="interrupted; pictures written so far are kept")
 
@@ -118,6 +123,7 @@ def _check(options: argparse.Namespace) -> int:
         return fail(str(error), EXIT_USAGE)
     import_tensorflow_silently()
     from tfds_voc_seg.devkit.check import check_devkit
+    from tfds_voc_seg.label_set_files import read_label_set
 
     bar = tqdm(unit="pair", leave=False, disable=not sys.stderr.isatty())
 
@@ -127,7 +133,8 @@ def _check(options: argparse.Namespace) -> int:
 
     try:
         with bar:
-            report = check_devkit(devkit, on_pair=advance)
+            labels = None if options.labels is None else read_label_set(options.labels)
+            report = check_devkit(devkit, on_pair=advance, labels=labels)
     except (ValueError, OSError) as error:  # a list is missing, empty or not text
         return fail(str(error), EXIT_FAILED)
     print(devkit_report_text(report))  # noqa: T201
@@ -147,6 +154,7 @@ def _show(options: argparse.Namespace) -> int:
             split=options.split,
             image_size=options.image_size,
             classes=options.classes,
+            labels=options.labels,
             force=options.force,
         )
     except ValueError as error:

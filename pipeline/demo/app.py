@@ -92,6 +92,7 @@ def make_app(
             {
                 "title": title,
                 "image_size": models[title].image_size,
+                "background": models[title].channels.background,
                 "classes": [
                     {"name": name, "colour": list(colour)}
                     for name, colour in zip(models[title].class_names, models[title].palette, strict=True)

@@ -19,12 +19,14 @@ def devkit_report_text(report: DevkitReport) -> str:
     """Formats a devkit's report.
 
     Returns:
-        Each problem with the advice, a table of classes, a table of photo sizes, the photos that are nearly the same in
-        different splits, and a last line with the totals.
+        Each problem with the advice, what looks wrong in the masks as a whole, a table of classes, a table of photo
+        sizes, the photos that are nearly the same in different splits, and a last line with the totals.
     """
     blocks = [
         _problem_text(split.split, problem, report.devkit) for split in report.splits for problem in split.problems
     ]
+    suspicions = [f"{split.split}: {suspicion}" for split in report.splits for suspicion in split.suspicions]
+    blocks += suspicions
     summaries = {split.split: split.summary for split in report.splits}
     blocks.append(_table(_class_rows(summaries)))
     blocks.append(_table(_size_rows(summaries)))
@@ -34,6 +36,8 @@ def devkit_report_text(report: DevkitReport) -> str:
         blocks.append(_duplicates_text(report.near_duplicates))
     totals = " and ".join(f"{summary.images} {split}" for split, summary in summaries.items())
     verdict = f"{counted(len(report.problems), 'problem')}, listed above" if report.problems else "no problems"
+    if suspicions:
+        verdict += f"; {counted(len(suspicions), 'warning')} about the masks, listed above"
     blocks.append(f"{report.devkit}: {totals} images are good; {verdict}")
     return "\n\n".join(blocks)
 

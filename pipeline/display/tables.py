@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 def candidate_table(summary: dict[str, Any]) -> Table:
     """Returns the figures of a run: one row per candidate, and one for the model in service."""
-    table = Table(title=f"Candidates on the {summary['evaluation_split']} split (void left out)", title_justify="left")
+    title = f"Candidates on the {summary['evaluation_split']} split ({_void_text(summary)})"
+    table = Table(title=title, title_justify="left")
     for heading in ("candidate", "mIoU", "pixel accuracy", "parameters", "training", "latency", "memory", ""):
         table.add_column(heading, justify="left" if heading in ("candidate", "") else "right")
     for name, figures in summary["candidates"].items():
@@ -28,8 +29,8 @@ def candidate_table(summary: dict[str, Any]) -> Table:
 
 def evaluation_table(evaluation: dict[str, Any]) -> Table:
     """Returns the figures of `vocseg evaluate`: one row per model."""
-    title = f"{evaluation['split']}: {evaluation['images']} images at {evaluation['image_size']} pixels (void left out)"
-    table = Table(title=title, title_justify="left")
+    images = f"{evaluation['images']} images at {evaluation['image_size']} pixels"
+    table = Table(title=f"{evaluation['split']}: {images} ({_void_text(evaluation)})", title_justify="left")
     for heading in ("model", "mIoU", "95 %", "at the photos' size", "pixel accuracy", "Dice", "boundary IoU"):
         table.add_column(heading, justify="left" if heading == "model" else "right")
     for name, figures in evaluation["candidates"].items():
@@ -42,6 +43,11 @@ def evaluation_table(evaluation: dict[str, Any]) -> Table:
             *(_figure(figures[key]) for key in ("pixel_accuracy", "mean_dice", "boundary_iou")),
         )
     return table
+
+
+def _void_text(evaluation: Mapping[str, Any]) -> str:
+    """Says what the figures count void as; an older evaluation does not say, and left it out."""
+    return "void counted as background" if evaluation.get("void") == "background" else "void left out"
 
 
 def _figure(value: float | None) -> str:

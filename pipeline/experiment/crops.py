@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from etils import epath
 
+    from tfds_voc_seg.label_set import LabelSet
+
 CROP_SHARE = 1 / 3
 """The side of a crop as a share of the image's shorter side."""
 
@@ -70,13 +72,13 @@ def crop_window(truth: np.ndarray, predictions: Sequence[np.ndarray]) -> tuple[s
     return slice(top, top + side), slice(left, left + side)
 
 
-def border_crop(folder: epath.Path, models: Mapping[str, str], class_names: Sequence[str]) -> Crop:
+def border_crop(folder: epath.Path, models: Mapping[str, str], channels: LabelSet) -> Crop:
     """Crops the pictures of one image.
 
     Args:
         folder: holds `photo.png`, `truth.png` and one class map per model, as the evaluation writes them.
         models: name on the page → name of the model's class map.
-        class_names: VOC's names of the class ids.
+        channels: the classes with their colours.
 
     Raises:
         OSError: a picture is missing or damaged.
@@ -88,14 +90,14 @@ def border_crop(folder: epath.Path, models: Mapping[str, str], class_names: Sequ
 
     cropped = {name: predicted[name][window] for name in predicted}
     photo, truth = photo[window], truth[window]
-    seen = {name for class_map in (truth, *cropped.values()) for name in classes_seen(class_map, class_names)}
+    seen = {name for class_map in (truth, *cropped.values()) for name in classes_seen(class_map, channels.names)}
     return Crop(
         image_id=folder.name,
         photo=_enlarged_uri(photo),
-        truth=_enlarged_uri(overlay(photo, truth, class_names)),
-        predictions={name: _enlarged_uri(overlay(photo, classes, class_names)) for name, classes in cropped.items()},
+        truth=_enlarged_uri(overlay(photo, truth, channels)),
+        predictions={name: _enlarged_uri(overlay(photo, classes, channels)) for name, classes in cropped.items()},
         differences={name: _enlarged_uri(difference(photo, truth, classes)) for name, classes in cropped.items()},
-        classes=tuple(name for name in [*class_names, "void"] if name in seen),
+        classes=tuple(name for name in [*channels.names, "void"] if name in seen),
     )
 
 

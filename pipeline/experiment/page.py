@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.experiment.figures import Arm, Speedup, boundary_differences, speedups
 from pipeline.report.charts import Line, axis_end, line_chart
 from pipeline.report.page import report_environment
+from tfds_voc_seg.label_set import VOC_LABELS, LabelSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ class Experiment:
         crops: crops of the predictions at the objects' borders, of the networks with the first seed.
         detector: the detector whose backbone was transferred; `None` if there was none.
         configs: the settings of the runs that differ from the defaults.
+        labels: the classes with their colours.
     """
 
     arms: Sequence[Arm]
@@ -40,6 +42,7 @@ class Experiment:
     crops: Sequence[Crop]
     detector: Detector | None
     configs: Sequence[Mapping[str, Any]]
+    labels: LabelSet = VOC_LABELS
 
     def arm(self, name: str) -> Arm | None:
         """Returns the network with a name; `None` if there is none."""
@@ -73,7 +76,7 @@ def results_as_json(experiment: Experiment) -> dict[str, Any]:
 
 def experiment_page(experiment: Experiment) -> str:
     """Renders the page: HTML that needs no other file and no network."""
-    environment = report_environment("pipeline.experiment")
+    environment = report_environment(experiment.labels, "pipeline.experiment")
     series = {arm.name: number for number, arm in enumerate(experiment.arms, start=1)}
     ends = [end for arm in experiment.arms for end in (max(arm.mean_iou), *(arm.mean_iou_interval or ()))]
     return environment.get_template("experiment.html.jinja").render(

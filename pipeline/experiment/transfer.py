@@ -28,6 +28,7 @@ from pipeline.local.sample import prepare_sample
 from pipeline.pipeline import trainer_id
 from pipeline.places import devkit_folder
 from pipeline.report.detector import Detector, read_detector
+from tfds_voc_seg.label_set_files import label_set_from
 from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT
 from tfds_voc_seg.storage import write_text_whole
 
@@ -84,6 +85,7 @@ def run_transfer_experiment(configs: Sequence[RunConfig], seeds: Sequence[int], 
         crops=crops,
         detector=detector,
         configs=[config.model_dump(mode="json", exclude_defaults=True) for config in configs],
+        labels=configs[0].data.record.channels,
     )
     output.mkdir(parents=True, exist_ok=True)
     write_text_whole(output / EXPERIMENT_RESULTS_FILE, json.dumps(results_as_json(experiment), indent=2))
@@ -103,7 +105,7 @@ def _evaluate(config: RunConfig, outputs: NodeOutputs, folder: epath.Path) -> di
         if node.startswith(trainer_id(""))
     }
     masks = (str(devkit_folder(config)), config.data.record)
-    spec = EvaluationSpec(records.files[VAL_SPLIT], models, records.class_names, records.image_size, masks)
+    spec = EvaluationSpec(records.files[VAL_SPLIT], models, records.channels, records.image_size, masks, records.void)
     if folder.exists():
         folder.rmtree()
     folder.mkdir(parents=True)
@@ -115,4 +117,4 @@ def _crops(folder: epath.Path, evaluation: Mapping[str, Any], candidates: Sequen
     ranked = sorted(evaluation["examples"], key=lambda example: example["rank"] != "median")
     models = {name: seeded_name(name, seed) for name in candidates}
     images = [folder / EXAMPLES_FOLDER / example["image_id"] for example in ranked[:SHOWN_CROPS]]
-    return [border_crop(image, models, evaluation["class_names"]) for image in images]
+    return [border_crop(image, models, label_set_from(evaluation["labels"])) for image in images]

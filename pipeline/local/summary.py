@@ -52,6 +52,7 @@ def make_summary(outputs: NodeOutputs, seconds: Mapping[str, float], cached: lis
         "baseline": _main_figures(baseline) if baseline else None,
         "evaluation_split": evaluation["split"],
         "epoch_selected_on_evaluation_split": evaluation["split"] == VAL_SPLIT,
+        "void": evaluation.get("void", "ignore"),
         "selected": selection["selected"],
         "published": published,
         "reason": f"{verdict}: {selection['reason']}" + (f"; but {not_pushed}" if not_pushed else ""),

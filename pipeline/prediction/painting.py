@@ -22,11 +22,19 @@ class Painter:
     numbered after the others.
     """
 
-    def __init__(self, palette: Sequence[Sequence[int]], *, alpha: float = 0.5, contours: bool = False):
+    def __init__(
+        self,
+        palette: Sequence[Sequence[int]],
+        *,
+        has_background: bool = True,
+        alpha: float = 0.5,
+        contours: bool = False,
+    ):
         """Computes the tables.
 
         Args:
-            palette: a colour per class id in the pictures' own channels, background first, 0 to 255.
+            palette: a colour per class id in the pictures' own channels, 0 to 255.
+            has_background: whether class 0 is background, which stays unchanged and has no outline.
             alpha: opacity of the classes' colours, 0 to 1.
             contours: draw the outlines of all classes except the background, inside the class, fully opaque.
 
@@ -38,11 +46,13 @@ class Painter:
         colours = np.asarray(palette, np.float32).T[:, :, np.newaxis]  # [3, classes, 1]
         values = np.arange(_VALUES, dtype=np.float32)
         blended = (1 - alpha) * values + alpha * colours  # [3, classes, values]
-        blended[:, 0] = values  # background
+        if has_background:
+            blended[:, 0] = values
         full = np.broadcast_to(colours, blended.shape)
         self._tables = np.rint(np.concatenate([blended, full], axis=1)).astype(np.uint8).reshape(3, -1)
         self._classes = len(palette)
         self._contours = contours
+        self._has_background = has_background
 
     def __call__(self, picture: NDArray[np.uint8], class_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Paints a picture.
@@ -83,7 +93,7 @@ class Painter:
             raise ValueError(f"the class map contains class {class_map.max()}, but there are {self._classes} colours")
         table_rows = class_map.astype(np.intp)
         if self._contours:
-            table_rows[outlines(class_map)] += self._classes
+            table_rows[outlines(class_map, has_background=self._has_background)] += self._classes
         table_rows *= _VALUES
         entries = {class_map.shape: table_rows}
         for table, plane, out in zip(self._tables, planes, painted, strict=True):
@@ -100,11 +110,12 @@ def _maximum_of_four(values: NDArray[np.intp]) -> NDArray[np.intp]:
     return np.maximum(rows[:, ::2], rows[:, 1::2])
 
 
-def outlines(class_map: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def outlines(class_map: NDArray[np.uint8], *, has_background: bool = True) -> NDArray[np.bool_]:
     """Returns where outlines are drawn: pixels that share a side with a pixel of another class, never background.
 
     Args:
         class_map: uint8 [height, width].
+        has_background: whether class 0 is background.
 
     Returns:
         bool [height, width].
@@ -115,5 +126,6 @@ def outlines(class_map: NDArray[np.uint8]) -> NDArray[np.bool_]:
     found[:, :-1] |= beside
     found[1:] |= below
     found[:-1] |= below
-    found &= class_map != 0
+    if has_background:
+        found &= class_map != 0
     return found

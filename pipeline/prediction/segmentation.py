@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from components.saved_model.description import palette_of, voc_ids
 from pipeline.prediction.painting import Painter
-from tfds_voc_seg.labels import voc_palette
+from tfds_voc_seg.label_set import default_colors
 from tfds_voc_seg.pictures import classes_seen, legend
 
 if TYPE_CHECKING:
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tfds_voc_seg.label_set import LabelSet
+
+_LARGEST_INDEX = 255  # of a palette
 _LEGEND_WIDTH = 1000  # pixels; the legend of a wider photo is enlarged
 
 
@@ -28,19 +30,24 @@ class Segmentation:
 
     Attributes:
         photo: uint8 [height, width, 3], upright.
-        class_map: uint8 [height, width], indices into `class_names`, at the photo's own size.
-        class_names: the model's classes, background first.
+        class_map: uint8 [height, width], positions in `class_names`, at the photo's own size.
+        channels: the model's classes: names, ids and colours.
     """
 
     photo: NDArray[np.uint8]
     class_map: NDArray[np.uint8]
-    class_names: tuple[str, ...]
+    channels: LabelSet
     _compute_probabilities: Callable[[], NDArray[np.float32]] = dataclasses.field(repr=False)
 
     @cached_property
     def probabilities(self) -> NDArray[np.float32]:
         """Probability of each class at each pixel, float32 [height, width, classes]; computed on first access."""
         return self._compute_probabilities()
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the model's classes; the background first, if there is one."""
+        return self.channels.names
 
     @cached_property
     def pixel_shares(self) -> dict[str, float]:
@@ -50,17 +57,20 @@ class Segmentation:
         return {name: count / self.class_map.size for name, count in named if count}
 
     def mask(self) -> Image.Image:
-        """Returns the class map in the format of VOC's masks: mode P, VOC's class ids, VOC's palette.
+        """Returns the class map in the format of the dataset's masks: a palette image with the ids and colours.
 
-        A model of a few of VOC's classes numbers them from 1; here each class has VOC's own id. Classes that are not
-        in VOC get the ids after VOC's.
+        Ids above 255 do not fit into a palette image; then the mask has the positions in `class_names`.
         """
-        picture = Image.fromarray(np.array(voc_ids(self.class_names), np.uint8)[self.class_map])
-        picture.putpalette(voc_palette())
+        ids = self.channels.ids if max(self.channels.ids) <= _LARGEST_INDEX else tuple(range(len(self.class_names)))
+        palette = list(default_colors(_LARGEST_INDEX + 1))
+        for id_, color in zip(ids, self.channels.colors, strict=True):
+            palette[id_] = color
+        picture = Image.fromarray(np.array(ids, np.uint8)[self.class_map])
+        picture.putpalette([value for color in palette for value in color])
         return picture
 
     def overlay(self, alpha: float = 0.5, *, legend: bool = True, contours: bool = False) -> Image.Image:
-        """Draws the class map over the photo in VOC's colours; the background stays unchanged.
+        """Draws the class map over the photo in the classes' colours; the background stays unchanged.
 
         Args:
             alpha: opacity of the classes' colours, 0 to 1.
@@ -70,13 +80,14 @@ class Segmentation:
         Raises:
             ValueError: `alpha` is not between 0 and 1.
         """
-        palette = palette_of(self.class_names)
-        painted = Painter(palette, alpha=alpha, contours=contours)(self.photo, self.class_map)
+        has_background = self.channels.background is not None
+        painter = Painter(self.channels.colors, has_background=has_background, alpha=alpha, contours=contours)
+        painted = painter(self.photo, self.class_map)
         if legend:
-            painted = np.concatenate([painted, self._legend(dict(zip(self.class_names, palette, strict=True)))])
+            painted = np.concatenate([painted, self._legend()])
         return Image.fromarray(painted)
 
-    def _legend(self, colours: dict[str, tuple[int, int, int]]) -> NDArray[np.uint8]:
+    def _legend(self) -> NDArray[np.uint8]:
         width = self.photo.shape[1]
         seen = classes_seen(self.class_map, self.class_names)
-        return legend(seen, width, colours=colours, scale=max(1.0, width / _LEGEND_WIDTH))
+        return legend(seen, width, self.channels, scale=max(1.0, width / _LEGEND_WIDTH))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from components.saved_model.description import ModelDescription
+    from tfds_voc_seg.label_set import LabelSet
 
 _IMAGES_PER_RUN = 8  # tiles, or versions of a photo, per run of the network
 _MAX_KEPT_BYTES = 1 << 28
@@ -69,13 +70,18 @@ class Segmenter:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of the class ids, background first."""
+        """The names of the class ids; the background first, if there is one."""
         return self._description.class_names
 
     @property
-    def palette(self) -> list[tuple[int, int, int]]:
-        """A colour per class id, red, green and blue, 0 to 255; VOC's own colour for VOC's classes."""
-        return self._description.palette
+    def channels(self) -> LabelSet:
+        """The classes: names, ids in masks, colours, and which is the background."""
+        return self._description.channels
+
+    @property
+    def palette(self) -> tuple[tuple[int, int, int], ...]:
+        """A colour per class id, red, green and blue, 0 to 255: that of the dataset's label set."""
+        return self._description.channels.colors
 
     @property
     def image_size(self) -> int:
@@ -147,7 +153,7 @@ class Segmenter:
     def _segmentation(self, photo: NDArray[np.uint8], output: _NetworkOutput) -> Segmentation:
         height, width = photo.shape[:2]
         class_map = resized_class_map(output.values, height, width)
-        return Segmentation(photo, class_map, self.class_names, lambda: output.probabilities(height, width))
+        return Segmentation(photo, class_map, self.channels, lambda: output.probabilities(height, width))
 
     def _segment_tiled(self, photo: NDArray[np.uint8], tta: bool, tile: int) -> Segmentation:
         def probabilities_of(tiles: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
@@ -165,7 +171,7 @@ class Segmenter:
         return Segmentation(
             photo,
             np.concatenate(class_map),
-            self.class_names,
+            self.channels,
             lambda: np.concatenate(kept or [*blended_tiles(photo, tile, probabilities_of)]),
         )
 

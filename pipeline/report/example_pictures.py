@@ -11,16 +11,18 @@ import numpy as np
 from PIL import Image
 
 from components.run_files import PHOTO_FILE, TRUTH_FILE
-from tfds_voc_seg.labels import BACKGROUND, VOID
-from tfds_voc_seg.pictures import classes_seen, enlarge, overlay
+from tfds_voc_seg.labels import VOID
+from tfds_voc_seg.pictures import classes_seen, enlarge, hatch_void, overlay
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from etils import epath
 
+    from tfds_voc_seg.label_set import LabelSet
+
 WRONG = (226, 28, 96)
-"""The colour of wrong pixels; no class of VOC has a similar one."""
+"""The colour of wrong pixels; no class of VOC has a similar one, those of other label sets may."""
 RANKS = ("best", "median", "worst")
 
 _WEBP_QUALITY = 84
@@ -55,13 +57,13 @@ class ExampleView:
     classes: tuple[str, ...]
 
 
-def example_view(folder: epath.Path, example: Mapping[str, Any], class_names: Sequence[str]) -> ExampleView:
+def example_view(folder: epath.Path, example: Mapping[str, Any], channels: LabelSet) -> ExampleView:
     """Draws the pictures of one image.
 
     Args:
         folder: has a subfolder named after the image id, with `photo.png`, `truth.png` and one class map per model.
         example: `image_id`, `rank` and `mean_iou` (model → value).
-        class_names: VOC's names of the class ids.
+        channels: the classes with their colours.
 
     Raises:
         OSError: a picture is missing or damaged.
@@ -76,7 +78,7 @@ def example_view(folder: epath.Path, example: Mapping[str, Any], class_names: Se
         if (files / f"{name}.png").is_file()
     }
     maps = [truth, *predicted.values()]
-    seen = {name for class_map in maps for name in classes_seen(class_map, class_names)}
+    seen = {name for class_map in maps for name in classes_seen(class_map, channels.names)}
     return ExampleView(
         image_id=str(example["image_id"]),
         rank=example["rank"],
@@ -84,10 +86,10 @@ def example_view(folder: epath.Path, example: Mapping[str, Any], class_names: Se
         width=photo.shape[1],
         height=photo.shape[0],
         photo=data_uri(photo),
-        truth=data_uri(overlay(photo, truth, class_names)),
-        predictions={name: data_uri(overlay(photo, map_, class_names)) for name, map_ in predicted.items()},
+        truth=data_uri(overlay(photo, truth, channels)),
+        predictions={name: data_uri(overlay(photo, map_, channels)) for name, map_ in predicted.items()},
         differences={name: data_uri(difference(photo, truth, map_)) for name, map_ in predicted.items()},
-        classes=tuple(name for name in [*class_names, "void"] if name in seen),
+        classes=tuple(name for name in [*channels.names, "void"] if name in seen),
     )
 
 
@@ -105,7 +107,8 @@ def difference(photo: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> n
     grey = photo.mean(axis=-1, keepdims=True)
     painted = np.broadcast_to(np.rint(150 + 0.38 * grey), photo.shape).astype(np.uint8)
     painted[(truth != predicted) & (truth != VOID)] = WRONG
-    return overlay(painted, np.where(truth == VOID, VOID, 0).astype(np.uint8), [BACKGROUND])
+    hatch_void(painted, truth == VOID)
+    return painted
 
 
 def data_uri(picture: np.ndarray) -> str:

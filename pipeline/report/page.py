@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,15 @@ from pipeline.report import charts, sections
 from pipeline.report.contents import RunContents, read_contents, value_at
 from pipeline.report.heat_map import STEPS
 from pipeline.report.models import Model, compared_models, model_differences
+from tfds_voc_seg.label_set import VOC_LABELS, label_set_of_names
+from tfds_voc_seg.label_set_files import label_set_from
 from tfds_voc_seg.storage import write_text_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from tfds_voc_seg.label_set import LabelSet
 
 _MEBIBYTE = 2**20
 
@@ -50,9 +55,10 @@ def make_page(contents: RunContents) -> str:
     """Renders the page: HTML that needs no other file and no network. It names missing contents."""
     models = compared_models(contents)
     class_names = list(value_at(contents.evaluation, "class_names") or [])
+    labels = _labels(contents, class_names)
     absent = sections.absent_classes(models, class_names)
     data_rows = sections.data_rows(contents.data_summary or {}, _data_classes(contents))
-    environment = report_environment()
+    environment = report_environment(labels)
     return environment.get_template("page.html.jinja").render(
         run=contents,
         evaluation=contents.evaluation or {},
@@ -69,11 +75,11 @@ def make_page(contents: RunContents) -> str:
         heat_steps=STEPS,
         original_size=sections.original_size_rows(models),
         slices=sections.slice_tables(models),
-        examples=sections.example_groups(contents, class_names),
+        examples=sections.example_groups(contents, labels),
         curves=sections.curve_charts(contents.trainings, models),
         training_rows=sections.training_rows(contents.trainings),
         data_rows=data_rows,
-        share_end=sections.share_end(data_rows),
+        share_end=sections.share_end(data_rows, labels.background),
         code_of_network=_code_of_network,
         made=datetime.datetime.now().astimezone(),
     )
@@ -88,14 +94,27 @@ def _data_classes(contents: RunContents) -> list[str]:
     return list(splits[0]["class_images"]) if splits else []
 
 
+def _labels(contents: RunContents, class_names: Sequence[str]) -> LabelSet:
+    """Returns the classes with their colours; an older evaluation has only the names, and a failed run nothing."""
+    stored, names = value_at(contents.evaluation, "labels"), class_names or _data_classes(contents)
+    if stored:
+        return label_set_from(stored)
+    return label_set_of_names(names) if names else VOC_LABELS
+
+
 def _code_of_network(code: str) -> tuple[str, str]:
     """Splits the code hash of a trainer into the function that creates the network and the hash itself."""
     function, at, fingerprint = code.partition("@")
     return (function, fingerprint) if at else ("", code)
 
 
-def report_environment(*packages: str) -> jinja2.Environment:
-    """Returns the templates of the report and of other packages, with the filters and styles of all pages."""
+def report_environment(labels: LabelSet, *packages: str) -> jinja2.Environment:
+    """Returns the templates of the report and of other packages, with the filters and styles of all pages.
+
+    Args:
+        labels: the classes with their colours.
+        *packages: the other packages.
+    """
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package) for package in (*packages, "pipeline.report")]),
         autoescape=True,
@@ -115,8 +134,9 @@ def report_environment(*packages: str) -> jinja2.Environment:
         "yaml": lambda values: yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100),
         "from_json": lambda text: json.loads(text) if text else {},
         "sentence": _sentence,
-        "swatch": sections.class_swatch,
+        "swatch": functools.partial(sections.class_swatch, labels=labels),
     }
+    environment.tests["background"] = lambda name: name == labels.background
     environment.globals |= {"bar": charts.bar, "css": _css(environment)}
     return environment
 

@@ -10,7 +10,6 @@ from pipeline.report.charts import NUM_SERIES, Line, axis_end, line_chart
 from pipeline.report.contents import RunContents, Training, value_at
 from pipeline.report.example_pictures import RANKS, ExampleView, example_view
 from pipeline.report.heat_map import heat_map_rows
-from tfds_voc_seg.labels import BACKGROUND, VOC_CLASSES
 from tfds_voc_seg.pictures import class_colour
 
 if TYPE_CHECKING:
@@ -19,17 +18,18 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from pipeline.report.models import Model
+    from tfds_voc_seg.label_set import LabelSet
 
 OTHER_CLASS_FIGURES = {key: name for key, name in CLASS_METRIC_NAMES.items() if key != "per_class_iou"}
 """The figures of a class other than IoU, which has its own table."""
 CURVES = {"mean_iou": "mean IoU", "loss": "loss", "accuracy": "pixel accuracy"}
 
 
-def class_swatch(name: str) -> str:
-    """Returns the colour of a class in CSS: VOC's colour, transparent for background, grey for an unknown class."""
-    if name == BACKGROUND:
+def class_swatch(name: str, labels: LabelSet) -> str:
+    """Returns the colour of a class in CSS: transparent for background, grey for a class that has no colour."""
+    if name == labels.background:
         return "transparent"
-    red, green, blue = class_colour(name) if name in VOC_CLASSES else (128, 128, 128)
+    red, green, blue = class_colour(name, labels) if name in labels.names else (128, 128, 128)
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
@@ -38,7 +38,7 @@ def class_rows(models: Sequence[Model], class_names: Sequence[str], absent: Sequ
 
     Args:
         models: the compared models.
-        class_names: the class names, background first.
+        class_names: the class names; the background first, if there is one.
         absent: the classes that occur in no mask of the split.
     """
     confusion = next((model.figure("confusion_matrix") for model in models if model.figure("confusion_matrix")), None)
@@ -120,14 +120,14 @@ def slice_tables(models: Sequence[Model]) -> dict[str, list[dict[str, Any]]]:
     return tables
 
 
-def example_groups(contents: RunContents, class_names: Sequence[str]) -> dict[str, list[ExampleView]]:
+def example_groups(contents: RunContents, channels: LabelSet) -> dict[str, list[ExampleView]]:
     """Returns the best, median and worst images. An image whose pictures cannot be read is skipped and logged."""
     groups: dict[str, list[ExampleView]] = {rank: [] for rank in RANKS}
     for example in value_at(contents.evaluation, "examples") or []:
         if contents.examples_folder is None:
             break
         try:
-            view = example_view(contents.examples_folder, example, class_names)
+            view = example_view(contents.examples_folder, example, channels)
         except (OSError, ValueError) as error:
             logging.warning("The report skips the pictures of %s: %s", example.get("image_id"), error)
             continue
@@ -189,7 +189,7 @@ def data_rows(data_summary: Mapping[str, Any], class_names: Sequence[str]) -> li
     return rows
 
 
-def share_end(rows: Sequence[Mapping[str, Any]]) -> float:
+def share_end(rows: Sequence[Mapping[str, Any]], background: str | None) -> float:
     """Returns the end of the axis of the classes' shares. Background is ignored: it is much larger than the others."""
-    shares = [cell["share"] for row in rows for cell in row["cells"] if row["name"] != BACKGROUND]
+    shares = [cell["share"] for row in rows for cell in row["cells"] if row["name"] != background]
     return axis_end(shares)

@@ -19,6 +19,7 @@ from tfds_voc_seg.class_maps import class_map, resize_class_map
 from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.record_config import RecordConfig
 
 Evaluate = Callable[..., list[dict[str, Any]]]
@@ -58,7 +59,7 @@ def test_models_are_measured_with_the_pipelines_metrics(
 
     config, pixels = RecordConfig(IMAGE_SIZE, CLASSES), np.zeros(256, int)
     for pair in read_splits(devkit)["val"].pairs:
-        classes = resize_class_map(class_map(read_pair(pair)[1], config), IMAGE_SIZE)
+        classes = resize_class_map(class_map(read_pair(pair, VOC_LABELS)[1], config), IMAGE_SIZE)
         pixels += np.bincount(classes.ravel(), minlength=256)
     iou = pixels[3] / pixels[: len(CLASSES) + 1].sum()
     assert together["candidates"]["demo-20"]["per_class_iou"]["car"] == pytest.approx(iou, abs=1e-12)

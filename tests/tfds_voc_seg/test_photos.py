@@ -18,6 +18,7 @@ from tests.pipeline.prediction.odd_images import encoded, pixels
 from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.photos import decode_photo, resize_photo
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def test_records_requests_and_predict_show_the_same_pixels(content: bytes, own_d
     expected = decode_photo(tf.constant(content)).numpy()
     (own_devkit / "JPEGImages" / f"{pair.image_id}.jpg").write_bytes(content)
     Image.fromarray(np.zeros(expected.shape[:2], np.uint8)).save(pair.mask)
-    np.testing.assert_array_equal(read_pair(pair)[0], expected)
+    np.testing.assert_array_equal(read_pair(pair, VOC_LABELS)[0], expected)
     np.testing.assert_array_equal(read_photo(content), expected)
     request = decode_request(tf.constant([content]), 16)
     np.testing.assert_array_equal(request[0], resize_photo(tf.constant(expected), 16))
@@ -145,7 +146,7 @@ def test_a_mask_that_fits_only_the_unturned_photo_is_refused(own_devkit: Path) -
     with pytest.raises(
         DevkitError, match="is 12×8 pixels but its photo is 8×12; the EXIF orientation 6 turns the photo"
     ):
-        read_pair(pair)
+        read_pair(pair, VOC_LABELS)
 
 
 def _cut(content: bytes, place: int, noise: bytes) -> bytes:
@@ -175,6 +176,6 @@ def test_an_error_names_no_place_in_a_graph(own_devkit: Path) -> None:
     photo = own_devkit / "JPEGImages" / f"{pair.image_id}.jpg"
     photo.write_bytes(damage(photo.read_bytes()))
     with pytest.raises(DevkitError, match="cannot be decoded as a photo") as error:
-        read_pair(pair)
+        read_pair(pair, VOC_LABELS)
     assert "{{" not in str(error.value)
     assert "__inference" not in str(error.value)

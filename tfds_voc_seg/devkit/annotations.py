@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfds_voc_seg.devkit.folders import Pair, PairError
-from tfds_voc_seg.labels import VOC_CLASSES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
+
+    from tfds_voc_seg.record_config import RecordConfig
 
 OBJECT_KEYS = ("bbox", "label", "difficult", "truncated")
 """The features of each object in a record."""
@@ -25,35 +24,36 @@ OBJECT_KEYS = ("bbox", "label", "difficult", "truncated")
 _CORNERS = ("ymin", "xmin", "ymax", "xmax")
 
 
-def read_objects(pair: Pair, classes: Sequence[str], height: int, width: int) -> dict[str, NDArray[Any]]:
-    """Reads the objects of an image that are of the given classes.
+def read_objects(pair: Pair, config: RecordConfig, height: int, width: int) -> dict[str, NDArray[Any]]:
+    """Reads the objects of an image that are of the configured classes.
 
     Args:
         pair: the image; its annotation is in the folder `Annotations`, next to the folder of its photo.
-        classes: the classes to keep.
+        config: the classes to keep, and the label set that they are selected from.
         height: height of the photo in pixels.
         width: width of the photo in pixels.
 
     Returns:
         `bbox` float32 [N, 4]: ymin, xmin, ymax and xmax as fractions of the photo's height and width, clipped to the
-        photo; `label` int64 [N]: 1 for the first of `classes`; `difficult` and `truncated` bool [N].
+        photo; `label` int64 [N]: the channel of the class, from 1; `difficult` and `truncated` bool [N].
 
     Raises:
         PairError: the annotation is missing or invalid.
     """
+    channels = {source: channel for channel, (_, sources) in enumerate(config.selection, 1) for source in sources}
     boxes, labels, flags = [], [], []
     for element in _root(pair).iterfind("object"):
         name = (element.findtext("name") or "").strip()
-        if name not in VOC_CLASSES[1:]:
-            what = f"contains the class {name!r}, which is not a class of VOC"
-            raise PairError(pair, pair.annotation, what, f"allowed are {', '.join(VOC_CLASSES[1:])}")
+        if name not in config.labels.foreground:
+            what = f"contains the class {name!r}, which is not in the label set"
+            raise PairError(pair, pair.annotation, what, f"allowed are {', '.join(config.labels.foreground)}")
         box = _box(element, height, width)
         if box is None:
             what = f"contains a box of class {name!r} that has no area in the photo of {width}×{height} pixels"
             raise PairError(pair, pair.annotation, what, "correct xmin, ymin, xmax and ymax in its bndbox")
-        if name in classes:
+        if name in channels:
             boxes.append(box)
-            labels.append(1 + list(classes).index(name))
+            labels.append(channels[name])
             flags.append([_flag(element, "difficult"), _flag(element, "truncated")])
     difficult, truncated = np.array(flags, bool).reshape(-1, 2).T
     bbox = np.array(boxes, np.float32).reshape(-1, 4)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfds_voc_seg.devkit.folders import PairError
+from tfds_voc_seg.devkit.label_sets import devkit_labels
 from tfds_voc_seg.devkit.near_duplicates import NearDuplicate, hashing_available, near_duplicates, photo_hash
 from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.devkit.splits import read_splits
-from tfds_voc_seg.labels import VOC_CLASSES, VOID
+from tfds_voc_seg.devkit.suspicions import suspicions
+from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tfds_voc_seg.devkit.problems import Problem
+    from tfds_voc_seg.label_set import LabelSet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +41,7 @@ class ClassCount:
     """How often a class occurs in a split.
 
     Attributes:
-        name: VOC's name of the class.
+        name: the class's name in the label set.
         images: number of images that contain the class.
         pixel_share: fraction of the non-void pixels that belong to the class, 0 to 1.
     """
@@ -54,7 +57,7 @@ class SplitSummary:
 
     Attributes:
         images: number of valid pairs.
-        classes: counts of all of VOC's classes, in the order of their ids.
+        classes: counts of all classes of the label set, in its order.
         void_share: fraction of all pixels that are void, 0 to 1.
         smallest: size of the photo with the fewest pixels; `None` if there is no image.
         median: size of the photo with the median number of pixels; `None` if there is no image.
@@ -77,11 +80,13 @@ class SplitReport:
         split: name of the split.
         summary: statistics of its valid pairs.
         problems: problems of the other images, which the summary does not count.
+        suspicions: what looks wrong in the masks as a whole, see `devkit.suspicions`.
     """
 
     split: str
     summary: SplitSummary
     problems: tuple[Problem, ...]
+    suspicions: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +111,10 @@ class DevkitReport:
 
 
 def check_devkit(
-    devkit: str | Path, splits: Iterable[str] | None = None, on_pair: Callable[[int, int], None] | None = None
+    devkit: str | Path,
+    splits: Iterable[str] | None = None,
+    on_pair: Callable[[int, int], None] | None = None,
+    labels: LabelSet | None = None,
 ) -> DevkitReport:
     """Reads and checks every photo and mask of the splits.
 
@@ -114,13 +122,15 @@ def check_devkit(
         devkit: the folder that contains `JPEGImages`.
         splits: names of the split lists, without `.txt`; by default those of `splits.split_names`.
         on_pair: called after each pair with the number of checked pairs and the total number.
+        labels: the label set of the masks; by default the one that the devkit describes.
 
     Returns:
         Per split, all problems (those of its list first) and a summary of the valid pairs.
 
     Raises:
-        DevkitError: a list is missing or empty.
+        DevkitError: a list is missing or empty, or the description of the label set is invalid.
     """
+    labels = labels or devkit_labels(devkit)
     listings = read_splits(devkit, splits)
     total, done = sum(len(listing.pairs) for listing in listings.values()), 0
     reports: list[SplitReport] = []
@@ -130,7 +140,7 @@ def check_devkit(
         problems, sizes, counts = list(listing.problems), [], []
         for pair in listing.pairs:
             try:
-                photo, mask = read_pair(pair)
+                photo, mask = read_pair(pair, labels)
             except PairError as error:
                 problems += error.problems
             else:
@@ -141,16 +151,22 @@ def check_devkit(
             done += 1
             if on_pair:
                 on_pair(done, total)
-        reports.append(SplitReport(split, summarize(sizes, counts), tuple(problems)))
+        summary = summarize(sizes, counts, labels.names)
+        absent = [count.name for count in summary.classes if not count.images] if sizes else []
+        suspected = suspicions(summary.void_share, absent, labels)
+        reports.append(SplitReport(split, summary, tuple(problems), suspected))
     return DevkitReport(str(devkit), tuple(reports), near_duplicates(hashes) if compare_photos else None)
 
 
-def summarize(sizes: Sequence[PhotoSize], counts: Sequence[NDArray[np.int64]]) -> SplitSummary:
+def summarize(
+    sizes: Sequence[PhotoSize], counts: Sequence[NDArray[np.int64]], class_names: Sequence[str]
+) -> SplitSummary:
     """Summarizes a split.
 
     Args:
         sizes: one size per image.
-        counts: one int64 [256] array per image: its number of pixels of each mask value.
+        counts: one int64 [256] array per image: its number of pixels of each value of the class map.
+        class_names: the names of the label set.
 
     Returns:
         The summary; all fractions are 0 if there are no pixels.
@@ -163,7 +179,7 @@ def summarize(sizes: Sequence[PhotoSize], counts: Sequence[NDArray[np.int64]]) -
         images=len(sizes),
         classes=tuple(
             ClassCount(name, int(images[class_id]), _share(int(pixels[class_id]), valid))
-            for class_id, name in enumerate(VOC_CLASSES)
+            for class_id, name in enumerate(class_names)
         ),
         void_share=_share(int(pixels[VOID]), int(pixels.sum())),
         smallest=by_area[0],

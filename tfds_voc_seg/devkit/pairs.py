@@ -11,7 +11,9 @@ import tensorflow as tf
 from PIL import Image
 
 from tfds_voc_seg.devkit.folders import Pair, PairError
-from tfds_voc_seg.labels import VOC_CLASSES, VOID
+from tfds_voc_seg.devkit.mask_images import mask_values
+from tfds_voc_seg.labels import VOID
+from tfds_voc_seg.mask_values import MaskError, class_map_of
 from tfds_voc_seg.photo_headers import photo_header
 from tfds_voc_seg.photos import MAX_PIXELS, decode_photo, message_of_tensorflow
 from tfds_voc_seg.storage import storage_path
@@ -19,22 +21,19 @@ from tfds_voc_seg.storage import storage_path
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_CONVERT_ADVICE = (
-    "masks are palette-mode (P) or grey (L) PNG of class ids: look up each colour in tfds_voc_seg.labels.voc_palette() "
-    "and save the ids"
-)
+    from tfds_voc_seg.label_set import LabelSet
 
 
-def read_pair(pair: Pair) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def read_pair(pair: Pair, labels: LabelSet) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Reads and checks a photo and its mask.
 
     Returns:
-        photo uint8 [height, width, 3] and mask uint8 [height, width], VOC class ids and `VOID`.
+        photo uint8 [height, width, 3] and mask uint8 [height, width], positions in `labels.names` and `VOID`.
 
     Raises:
         PairError: the photo or the mask cannot be read or is invalid.
     """
-    photo, mask = _read_photo(pair), read_mask(pair)
+    photo, mask = _read_photo(pair), read_mask(pair, labels)
     if photo.shape[:2] != mask.shape:
         what = f"is {_size(mask)} pixels but its photo is {_size(photo)}"
         raise PairError(pair, pair.mask, what, _size_advice(pair, photo, mask))
@@ -57,31 +56,33 @@ def _read_photo(pair: Pair) -> NDArray[np.uint8]:
     return photo
 
 
-def read_mask(pair: Pair) -> NDArray[np.uint8]:
-    """Reads the palette indices of a mask, with PIL: TensorFlow's PNG decoder returns luminance (147 for class 15).
+def read_mask(pair: Pair, labels: LabelSet) -> NDArray[np.uint8]:
+    """Reads the class map of a mask.
+
+    Args:
+        pair: the photo and its mask.
+        labels: the classes, and how masks represent them.
 
     Returns:
-        uint8 [height, width], VOC class ids and `VOID`.
+        uint8 [height, width], positions in `labels.names` and `VOID`; for VOC these are VOC's class ids.
 
     Raises:
-        PairError: the mask cannot be read or is invalid.
+        PairError: the mask cannot be read, or contains a value or colour that belongs to no class.
     """
     try:
         _check_number_of_pixels(pair, pair.mask)
         with _open_image(pair.mask) as image:
-            mode, mask = image.mode, np.asarray(image)
+            values = mask_values(image)
     except PairError:
         raise
+    except MaskError as error:
+        raise PairError(pair, pair.mask, error.what, error.advice) from error
     except Exception as error:
         raise PairError(pair, pair.mask, f"cannot be read as a mask ({error})", "restore the file") from error
-    if mode not in ("P", "L"):
-        raise PairError(pair, pair.mask, f"is a mask in mode {mode}, not P or L", _CONVERT_ADVICE)
-    unknown = sorted(int(value) for value in np.unique(mask) if value >= len(VOC_CLASSES) and value != VOID)
-    if unknown:
-        values = ", ".join(map(str, unknown[:8])) + (", …" if len(unknown) > 8 else "")
-        advice = f"a mask contains class ids 0 to {len(VOC_CLASSES) - 1}, and {VOID} for void; map its values to these"
-        raise PairError(pair, pair.mask, f"contains the values {values}", advice)
-    return mask
+    try:
+        return class_map_of(values, labels)
+    except MaskError as error:
+        raise PairError(pair, pair.mask, error.what, error.advice) from error
 
 
 def _size_advice(pair: Pair, photo: NDArray[np.uint8], mask: NDArray[np.uint8]) -> str:

@@ -91,8 +91,8 @@ def parse_background_classes(serialized: tf.Tensor, image_size: int) -> tf.Tenso
         image_size: height and width in pixels, the same in all records.
 
     Returns:
-        uint8 [image_size, image_size]: VOC's class id of background pixels that belong to another class of VOC; 0 for
-        all other pixels.
+        uint8 [image_size, image_size]: the class of background pixels that belong to another class of the label set, as
+        its position there; the position of the background for all other pixels.
     """
     features = tf.io.parse_single_example(serialized, {"background_classes": tf.io.FixedLenFeature([], tf.string)})
     return tf.reshape(_decompress(features["background_classes"]), [image_size, image_size])

@@ -37,8 +37,8 @@ def encode_arrays(
 
     Args:
         photo: uint8 [height, width, 3].
-        mask: uint8 [height, width], VOC class ids and `VOID`.
-        filename: VOC's image id.
+        mask: uint8 [height, width], positions in `config.labels.names` and `VOID`.
+        filename: the image's id in the split lists.
         config: what a record holds.
         objects: from `tfds_voc_seg.devkit.annotations.read_objects`, if records hold boxes.
 
@@ -50,7 +50,7 @@ def encode_arrays(
     if size is not None:
         image, mask = resize_photo(image, size), resize_class_map(mask, size)
     classes = class_map(mask, config)
-    background = background_class_map(mask, classes) if config.background_classes else None
+    background = background_class_map(mask, classes, config) if config.background_classes else None
     pixels = np.bincount(classes.ravel(), minlength=256)
     return {
         "image": _encode_image(image, config.image_encoding).numpy(),
@@ -95,10 +95,10 @@ class PairEncoder:
         Raises:
             PairError: the photo, the mask or, with `boxes`, the annotation cannot be read or is invalid.
         """
-        photo, mask = read_pair(pair)
+        photo, mask = read_pair(pair, self._config.labels)
         if self._config.drop_empty and not contains_any_class(mask, self._config):
             return None
-        objects = read_objects(pair, self._config.classes, *mask.shape) if self._config.boxes else None
+        objects = read_objects(pair, self._config, *mask.shape) if self._config.boxes else None
         return self.serialize(photo, mask, pair.image_id, objects)
 
     def serialize(

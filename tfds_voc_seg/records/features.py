@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-if TYPE_CHECKING:
-    from tfds_voc_seg.record_config import RecordConfig
+from tfds_voc_seg.label_set import LabelSet, label_set_of_names
+from tfds_voc_seg.record_config import RecordConfig
+
+_RECORD_CONFIG = "record_config"  # a key of the metadata
 
 
 def record_features(config: RecordConfig) -> tfds.features.FeaturesDict:
@@ -38,6 +40,19 @@ def record_features(config: RecordConfig) -> tfds.features.FeaturesDict:
             **({"background_classes": _compressed_feature(size, size)} if config.background_classes else {}),
         }
     )
+
+
+def dataset_metadata(config: RecordConfig) -> tfds.core.MetadataDict:
+    """Returns the metadata that TFDS stores with the records: `record_config`, with ids and colours of the classes."""
+    return tfds.core.MetadataDict({_RECORD_CONFIG: dataclasses.asdict(config)})
+
+
+def channels_of(info: tfds.core.DatasetInfo) -> LabelSet:
+    """Returns the channels of a prepared dataset's masks, from its metadata; older datasets have only the names."""
+    stored = (info.metadata or {}).get(_RECORD_CONFIG)
+    if stored is None:
+        return label_set_of_names(info.features["classes"].feature.names)
+    return RecordConfig.from_json(stored).channels
 
 
 def _compressed_feature(*shape: int | None) -> tfds.features.Tensor:

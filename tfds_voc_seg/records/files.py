@@ -6,9 +6,12 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from tfds_voc_seg.devkit.splits import SPLITS, TEST_SPLIT
+from tfds_voc_seg.label_set import LabelSet, label_set_of_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from tfds_voc_seg.record_config import RecordConfig, VoidTreatment
 
 REJECTS_FILE = "rejects.jsonl"
 """A file in the folder of the records that lists the skipped bad pairs, one JSON object per problem and line."""
@@ -30,17 +33,29 @@ class Records:
 
     Attributes:
         files: split → the paths of its shards, in order.
-        class_names: names of the mask's channels, background first.
+        class_names: names of the mask's channels; the background first, if there is one.
         image_size: height and width of image and mask in pixels.
         background_classes: whether the records store the original class of each background pixel.
+        config: what the records were converted with; `None` for records that do not say.
     """
 
     files: dict[str, list[str]]
     class_names: tuple[str, ...]
     image_size: int
     background_classes: bool = False
+    config: RecordConfig | None = None
 
     @property
     def evaluation_split(self) -> str:
         """The split that models are compared and published by: `test` if the records have it, else `val`."""
         return evaluation_split(self.files)
+
+    @property
+    def void(self) -> VoidTreatment:
+        """Whether the records ignore void or count it as background."""
+        return "ignore" if self.config is None else self.config.void
+
+    @property
+    def channels(self) -> LabelSet:
+        """The mask's channels: names, ids, colours, and which is the background."""
+        return label_set_of_names(self.class_names) if self.config is None else self.config.channels

@@ -85,18 +85,18 @@ function show(name, { width, height }) {
   [canvas.width, canvas.height] = [first.width, first.height];
   element("result").hidden = false;
   const seen = new Set(results.flatMap((result) => Object.keys(result.shares)));
-  seen.delete("background");
-  showStatus(`${name}, ${width} × ${height} pixels: ${[...seen].join(", ") || "background only"}.`);
+  facts.models.forEach(({ background }) => seen.delete(background));
+  showStatus(`${name}, ${width} × ${height} pixels: ${[...seen].join(", ") || `${facts.models[0].background} only`}.`);
   listClasses();
   repaint();
 }
 
 function repaint() {
   for (const { model, ids, pixels, context } of results) {
-    const { classes } = facts.models[model];
+    const { background, classes } = facts.models[model];
     const colours = new Uint32Array(256); // little-endian: alpha, blue, green, red
     classes.forEach(({ name, colour: [red, green, blue] }, id) => {
-      if (id && !hidden.has(name)) colours[id] = (255 << 24) | (blue << 16) | (green << 8) | red;
+      if (name !== background && !hidden.has(name)) colours[id] = (255 << 24) | (blue << 16) | (green << 8) | red;
     });
     const words = new Uint32Array(pixels.data.buffer);
     for (let i = 0; i < ids.length; i++) words[i] = colours[ids[i]];
@@ -134,9 +134,11 @@ function draw() {
   element("opacity-shown").textContent = `${element("opacity").value} %`;
 }
 
+const foreground = ({ background, classes }) => classes.filter(({ name }) => name !== background);
+
 function listClasses() {
   const entries = new Map(); // name → colour, over all models
-  for (const { classes } of facts.models) classes.slice(1).forEach(({ name, colour }) => entries.has(name) || entries.set(name, colour));
+  for (const model of facts.models) foreground(model).forEach(({ name, colour }) => entries.has(name) || entries.set(name, colour));
   const share = (name) => Math.max(...results.map((result) => result.shares[name] ?? 0));
   const names = [...entries.keys()].sort((a, b) => share(b) - share(a));
   element("classes").replaceChildren(...names.map((name) => {
@@ -168,7 +170,7 @@ function swatch(colour) {
 
 function showAllClasses(shown) {
   hidden.clear();
-  if (!shown) facts.models.forEach(({ classes }) => classes.slice(1).forEach(({ name }) => hidden.add(name)));
+  if (!shown) facts.models.forEach((model) => foreground(model).forEach(({ name }) => hidden.add(name)));
   document.querySelectorAll("#classes input").forEach((box) => (box.checked = shown));
   repaint();
 }

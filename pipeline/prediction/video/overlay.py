@@ -11,11 +11,12 @@ from pipeline.prediction.video.colours import planes_of, to_yuv, yuv_palette
 from tfds_voc_seg.pictures import legend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from pipeline.prediction.video.options import VideoOptions
+    from tfds_voc_seg.label_set import LabelSet
 
 _LEGEND_WIDTH = 640  # pixels; the legend of wider frames is enlarged
 _MAX_CACHED_STRIPS = 64  # drawn legends in memory; the classes in a frame seldom change
@@ -30,30 +31,27 @@ class FixedLegend:
 
     def __init__(
         self,
-        class_names: Sequence[str],
-        palette: Sequence[tuple[int, int, int]],
+        channels: LabelSet,
         width: int,
         convert: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] = np.asarray,
     ):
         """Computes the size of the strip.
 
         Args:
-            class_names: the names of the class ids, background first.
-            palette: their colours, RGB.
+            channels: the classes with their colours.
             width: of the frames, pixels.
             convert: converts each drawn strip, uint8 [height, width, 3], RGB; the converted strips are cached.
         """
         self._convert = convert
-        self._names, self._width = tuple(class_names), width
-        self._colours = dict(zip(class_names, palette, strict=True))
+        self._channels, self._width = channels, width
         self._scale = max(1.0, width / _LEGEND_WIDTH)
         self._strips: dict[frozenset[str], NDArray[np.uint8]] = {}
         self.height = self._strip(frozenset()).shape[0]
 
     def __call__(self, class_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Returns the strip for a frame with this class map."""
-        pixels = np.bincount(class_map.ravel(), minlength=len(self._names))
-        seen = frozenset(name for name, count in zip(self._names, pixels, strict=True) if count)
+        pixels = np.bincount(class_map.ravel(), minlength=len(self._channels.names))
+        seen = frozenset(name for name, count in zip(self._channels.names, pixels, strict=True) if count)
         if seen not in self._strips:
             if len(self._strips) > _MAX_CACHED_STRIPS:
                 self._strips.clear()
@@ -61,7 +59,7 @@ class FixedLegend:
         return self._strips[seen]
 
     def _strip(self, seen: frozenset[str]) -> NDArray[np.uint8]:
-        return legend(self._names, self._width, colours=self._colours, present=seen, scale=self._scale)
+        return legend(self._channels.names, self._width, self._channels, present=seen, scale=self._scale)
 
 
 class FrameOverlay:
@@ -73,8 +71,7 @@ class FrameOverlay:
 
     def __init__(
         self,
-        class_names: Sequence[str],
-        palette: Sequence[tuple[int, int, int]],
+        channels: LabelSet,
         options: VideoOptions,
         frame_size: tuple[int, int],
         matrix: int,
@@ -82,15 +79,19 @@ class FrameOverlay:
         """Prepares the tables.
 
         Args:
-            class_names: the names of the class ids, background first.
-            palette: their colours, RGB.
+            channels: the classes with their colours.
             options: `alpha`, `contours` and `legend` are used.
             frame_size: width and height of the frames, pixels.
             matrix: of the frames, see `Colours`.
         """
-        colours = yuv_palette(np.asarray(palette, np.uint8), matrix)
-        self._painter = Painter(colours.tolist(), alpha=options.alpha, contours=options.contours)
-        self._legend = FixedLegend(class_names, palette, frame_size[0], lambda strip: to_yuv(strip, matrix))
+        colours = yuv_palette(np.asarray(channels.colors, np.uint8), matrix)
+        self._painter = Painter(
+            colours.tolist(),
+            has_background=channels.background is not None,
+            alpha=options.alpha,
+            contours=options.contours,
+        )
+        self._legend = FixedLegend(channels, frame_size[0], lambda strip: to_yuv(strip, matrix))
         self._legend_height = self._legend.height if options.legend else 0
         self.size = frame_size[0], frame_size[1] + self._legend_height
 

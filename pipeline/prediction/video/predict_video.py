@@ -23,11 +23,12 @@ from tfds_voc_seg.storage import written_whole
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
     from pipeline.prediction.video.writer import FrameWriter
+    from tfds_voc_seg.label_set import LabelSet
 
 _MAX_BATCH_PIXELS = 8 * 640 * 360
 """Pixels per batch: the scores at the frames' own size need 84 bytes per pixel with VOC's 21 classes."""
@@ -39,12 +40,8 @@ class FrameSegmenter(Protocol):
     """The part of `segmenter.Segmenter` that videos need."""
 
     @property
-    def class_names(self) -> Sequence[str]:
-        """The names of the class ids, background first."""
-
-    @property
-    def palette(self) -> Sequence[tuple[int, int, int]]:
-        """A colour per class id."""
+    def channels(self) -> LabelSet:
+        """The classes with their colours."""
 
     def segment_batch(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Segments frames: uint8 [frames, height, width, 3] → class maps, uint8 [frames, height, width]."""
@@ -144,7 +141,7 @@ def _write_overlay(
         reader = opened.enter_context(VideoReader(source, options, square_pixels=gif))
         sound = None if gif else _sound(source, options, opened)
         size = reader.width, reader.height
-        paint = FrameOverlay(segmenter.class_names, segmenter.palette, options, size, reader.colours.matrix)
+        paint = FrameOverlay(segmenter.channels, options, size, reader.colours.matrix)
         with _writing(source, destination):
             writer = _writer(gif, unfinished, paint.size, reader, sound)
         batches = _batches(reader, options.batch_size)

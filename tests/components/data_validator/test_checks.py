@@ -12,6 +12,7 @@ from components.data_validator.checks import (
     pixel_shares,
     rare_class_findings,
     share_drift,
+    void_findings,
 )
 from components.data_validator.validation_config import ValidationConfig
 from tfds_voc_seg.records.pixel_counts import PixelCounts
@@ -62,3 +63,12 @@ def test_drift_is_checked_only_with_enough_images(images: int, drift: float, fou
     assert [f.class_name for f in findings if f.class_name == "dog"] == (["dog"] if found else [])
     if found:
         assert "class dog covers 20.00% of the valid pixels in train but 10.00% in val" in findings[-1].what
+
+
+def test_a_share_of_void_that_no_correct_masks_have() -> None:
+    counts = PixelCounts(10, (50, 9), (), void_pixels=41)
+    (finding,) = void_findings("val", counts, ValidationConfig())
+    assert finding.what.startswith("41% of the pixels are void, above validation.max_void_share of 40%")
+    assert "`masks: binary` in labels.yaml" in finding.what
+    assert void_findings("val", counts, ValidationConfig(max_void_share=0.41)) == []
+    assert void_findings("val", PixelCounts(0, (), ()), ValidationConfig()) == []

@@ -30,6 +30,7 @@ from components.data_validator.validation_config import ValidationConfig
 from components.run_files import DATA_SUMMARY_FILE, VALIDATION_FILE
 from pipeline.pipeline import TABULAR_FEATURES
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
+from tfds_voc_seg.label_set import label_set_of_names
 from tfds_voc_seg.records.pixel_counts import count_pixels
 
 if TYPE_CHECKING:
@@ -162,8 +163,9 @@ def test_an_absent_class_is_reported(validate: Callable[..., Any], records: Reco
             "split": "val",
             "feature": "classes",
             "class": "car",
-            "what": "class car occurs in none of the 5 images, so it cannot be learned or measured; add images "
-            "of this class to val.txt, or remove it from data.classes.",
+            "what": "class car occurs in none of the 5 images, so it cannot be learned or measured; if the masks "
+            "show it, the label set gives it a wrong id or colour (see `vocseg data show`), otherwise add images of "
+            "this class to val.txt, or remove it from data.classes.",
             "severity": "error",
         }
     ]
@@ -283,7 +285,7 @@ def test_on_anomaly_stop_raises_an_error_with_all_findings(validate: Callable[..
 
 
 def test_pixel_counts_agree_with_the_records(examples: Any, records: Records) -> None:
-    counts = count_pixels(read_records(examples).files["val"], len(CLASS_NAMES))
+    counts = count_pixels(read_records(examples).files["val"], label_set_of_names(CLASS_NAMES))
     assert counts.images == VAL_IMAGES
     assert counts.class_pixels == tuple(
         sum(numbers(record, "class_pixels")[index] for record in records["val"]) for index in range(len(CLASS_NAMES))

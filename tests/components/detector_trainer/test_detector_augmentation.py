@@ -27,6 +27,7 @@ from components.detector_trainer.windows import (
     random_patches,
     window_in_pixels,
 )
+from tfds_voc_seg.label_set import label_set_of_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -168,12 +169,16 @@ def test_a_picture_shows_the_true_objects_and_the_detections() -> None:
     objects = Objects(box, np.array([1]), np.array([False]))
     found = Detections(np.repeat(box, 2, axis=0), np.array([0.9, 0.1]), np.array([1, 2]))
     photo = np.zeros((80, 80, 3), np.uint8)
-    picture = detection_picture(photo, objects, found, ["background", "dog", "cat"])
+    picture = detection_picture(photo, objects, found, label_set_of_names(["background", "dog", "cat"]))
     assert picture.shape == (240, 2 * 240 + 6, 3)
     left, right = picture[:, :240], picture[:, -240:]
     dog, cat = [64, 0, 128], [64, 0, 0]
     assert all((panel == dog).all(axis=-1).any() for panel in (left, right))
     assert not (right == cat).all(axis=-1).any()  # its score is too low
     nothing = Detections(box[:0], np.zeros(0), np.zeros(0, int))
-    assert not (detection_picture(photo, objects, nothing, ["background", "dog"])[:, -240:] == dog).all(axis=-1).any()
+    assert (
+        not (detection_picture(photo, objects, nothing, label_set_of_names(["background", "dog"]))[:, -240:] == dog)
+        .all(axis=-1)
+        .any()
+    )
     assert pytest.approx(left[60, 60]) == dog

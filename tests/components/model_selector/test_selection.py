@@ -269,3 +269,29 @@ def test_properties_of_the_selection_for_arbitrary_measurements(
         assert selection.selected in may
         if baseline is not None:
             assert candidates[selection.selected][0] > baseline
+
+
+@pytest.mark.parametrize(
+    ("iou", "confusion", "reason"),
+    [
+        # the most frequent class everywhere
+        ([0.0, 0.7], [[0, 30], [0, 70]], "its mean_iou of 0.3500 is no better than that of predicting road everywhere"),
+        ([0.2, 0.7], [[6, 24], [0, 70]], None),
+        ([0.0, 0.0], [[0, 30], [70, 0]], "it predicts no class of the evaluated split correctly"),
+    ],
+)
+def test_without_background_the_most_frequent_class_is_the_trivial_baseline(
+    iou: list[float], confusion: list[list[int]], reason: str | None
+) -> None:
+    candidate = metrics(
+        sum(iou) / 2, per_class_iou=dict(zip(("sky", "road"), iou, strict=True)), confusion_matrix=confusion
+    )
+    evaluation: dict[str, Any] = {
+        "candidates": {"a": candidate},
+        "baseline": None,
+        "baseline_problem": None,
+        "labels": {"background": None},
+    }
+    selection = select(evaluation, {"candidates": {"a": smoke_test_result()}}, SelectionConfig())
+    assert selection.publish == (reason is None)
+    assert (reason or "") in selection.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ import tensorflow as tf
 
 from components.saved_model.description import ModelDescription, read_description
 from tests.components.saved_model.small_model import DESCRIPTION, NAMES, SIZE
+from tfds_voc_seg.label_set import LabelSet
+from tfds_voc_seg.record_config import RecordConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,14 +32,27 @@ def test_the_description_is_part_of_the_model(model: Any, folder: Path, tmp_path
 
 
 def test_every_class_has_a_different_colour() -> None:
-    def palette(*names: str) -> list[tuple[int, int, int]]:
-        return ModelDescription(names, SIZE, "small", {}, {}, 1, 1.0).palette
+    def palette(*names: str) -> tuple[tuple[int, int, int], ...]:
+        return ModelDescription(names, SIZE, "small", {}, {}, 1, 1.0).channels.colors
 
-    assert palette("background", "dog", "person") == [(0, 0, 0), (64, 0, 128), (192, 128, 128)]
+    assert palette("background", "dog", "person") == ((0, 0, 0), (64, 0, 128), (192, 128, 128))
     mixed = palette("background", "zebra", "dog", "unicorn")
     assert (mixed[0], mixed[2]) == ((0, 0, 0), (64, 0, 128))
     voc = palette(*NAMES)
     assert len({*mixed, *voc}) == len(mixed) + len(voc) - 1  # background is in both
+
+
+def test_the_description_contains_how_the_records_were_made(tmp_path: Path) -> None:
+    labels = LabelSet(("soil", "crop"), (3, 700), ((1, 2, 3), (4, 5, 6)), background="soil")
+    config = RecordConfig(SIZE, void="background", labels=labels)
+    description = dataclasses.replace(DESCRIPTION, class_names=config.class_names, records=config)
+    file = tmp_path / "assets/segmentation.json"
+    file.parent.mkdir()
+    file.write_text(description.to_json())
+    written = json.loads(file.read_text())
+    assert (written["ids"], written["palette"], written["background"]) == ([3, 700], [[1, 2, 3], [4, 5, 6]], "soil")
+    assert read_description(tmp_path) == description
+    assert description.channels == config.channels
 
 
 def test_an_unreadable_description_is_rejected_with_a_reason(tmp_path: Path) -> None:

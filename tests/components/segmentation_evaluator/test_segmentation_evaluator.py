@@ -21,6 +21,7 @@ from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES, VAL_IMAGES
 from tfds_voc_seg.class_maps import class_map
 from tfds_voc_seg.devkit.pairs import read_mask
 from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.pictures import class_colour
 from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.decoding import class_map_from_one_hot, parse_record
@@ -104,7 +105,7 @@ def test_metrics_at_the_original_size_use_the_devkits_masks(
     _, result = evaluated
     config, pixels = RecordConfig(IMAGE_SIZE, CLASSES), np.zeros(256, int)
     for pair in read_splits(devkit)["val"].pairs:
-        pixels += np.bincount(class_map(read_mask(pair), config).ravel(), minlength=256)
+        pixels += np.bincount(class_map(read_mask(pair, VOC_LABELS), config).ravel(), minlength=256)
     original = result["candidates"]["cars"]["original_size"]
     np.testing.assert_array_equal(np.sum(original["confusion_matrix"], axis=1), pixels[: len(CLASS_NAMES)])
     assert original["per_class_iou"]["car"] == pytest.approx(pixels[3] / pixels[: len(CLASS_NAMES)].sum(), abs=1e-12)
@@ -167,7 +168,7 @@ def test_each_image_and_slice_is_counted_and_has_pictures(evaluated: tuple[Any, 
             assert set(np.unique(np.asarray(predicted))) == {3}
             palette = predicted.getpalette()
             assert palette is not None
-            assert palette[9:12] == list(class_colour("car"))
+            assert palette[9:12] == list(class_colour("car", VOC_LABELS))
 
 
 def test_a_model_in_service_with_other_classes_is_reported_and_not_compared(

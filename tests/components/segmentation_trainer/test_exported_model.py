@@ -25,6 +25,7 @@ from components.voc_example_gen import executor as conversion_executor
 from components.voc_example_gen.component import VocExampleGen
 from tests.components.networks.tiny_network import TINY
 from tests.conftest import IMAGE_SIZE
+from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.record_config import RecordConfig
 
@@ -71,7 +72,7 @@ def test_the_exported_model_has_the_wanted_classes(
     signatures = tf.saved_model.load(str(model)).signatures
     metrics = TrainingMetrics(WANTED)
     for record in tf.data.TFRecordDataset(read_records(background_examples).files["val"]):
-        image, _ = image_and_learned_class_map(record, IMAGE_SIZE, WANTED)
+        image, _ = image_and_learned_class_map(record, IMAGE_SIZE, WANTED, VOC_LABELS)
         scores = signatures["score_images"](images=image[tf.newaxis])["scores"]
         assert scores.shape == (1, IMAGE_SIZE, IMAGE_SIZE, 2)
         answer = signatures["segment_examples"](examples=record[tf.newaxis])

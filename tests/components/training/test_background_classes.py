@@ -25,6 +25,7 @@ from tests.conftest import IMAGE_SIZE
 from tfds_voc_seg.class_maps import resize_class_map
 from tfds_voc_seg.devkit.pairs import read_mask
 from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
 
 if TYPE_CHECKING:
@@ -33,23 +34,23 @@ if TYPE_CHECKING:
     from tfds_voc_seg.records.files import Records
 
 WANTED = ("background", "person")
-LEARNED = add_background_classes(WANTED)
+LEARNED = add_background_classes(WANTED, VOC_LABELS)
 
 
 def test_the_learned_classes_are_the_wanted_ones_and_then_vocs_others() -> None:
     assert LEARNED[:4] == ("background", "person", "aeroplane", "bicycle")
     assert sorted(LEARNED) == sorted(VOC_CLASSES)
-    assert add_background_classes(VOC_CLASSES) == VOC_CLASSES
+    assert add_background_classes(VOC_CLASSES, VOC_LABELS) == VOC_CLASSES
 
 
 def test_the_class_map_of_a_record_contains_the_classes_of_the_background(
     background_records: Records, devkit: Path
 ) -> None:
-    masks = {pair.image_id: read_mask(pair) for pair in read_splits(devkit)["val"].pairs}
+    masks = {pair.image_id: read_mask(pair, VOC_LABELS) for pair in read_splits(devkit)["val"].pairs}
     found: set[int] = set()
     for record in tf.data.TFRecordDataset(background_records.files["val"]):
         name = tf.train.Example.FromString(record.numpy()).features.feature["filename"].bytes_list.value[0].decode()
-        _, classes = image_and_learned_class_map(record, IMAGE_SIZE, WANTED)
+        _, classes = image_and_learned_class_map(record, IMAGE_SIZE, WANTED, VOC_LABELS)
         mask = resize_class_map(masks[name], IMAGE_SIZE)
         expected = np.array(
             [[VOID if value == VOID else LEARNED.index(VOC_CLASSES[value]) for value in row] for row in mask]
@@ -116,7 +117,7 @@ def test_records_without_background_classes_are_rejected(records: Records) -> No
 
 def test_median_frequency_counts_the_learned_classes(background_records: Records, devkit: Path) -> None:
     records, config = background_records, TrainingConfig(learn_background_classes=True)
-    masks = [resize_class_map(read_mask(pair), IMAGE_SIZE) for pair in read_splits(devkit)["train"].pairs]
+    masks = [resize_class_map(read_mask(pair, VOC_LABELS), IMAGE_SIZE) for pair in read_splits(devkit)["train"].pairs]
     pixels = np.bincount(np.concatenate([mask.ravel() for mask in masks]), minlength=VOID + 1)
     assert learned_class_pixels(records, config) == [pixels[VOC_CLASSES.index(name)] for name in LEARNED]
     plain = learned_class_pixels(records, TrainingConfig())

@@ -18,6 +18,7 @@ from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
 from pipeline.examples import ExamplesError, write_example_pictures
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.pictures import class_colour, example_picture
 from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.decoding import class_map_from_one_hot, parse_record
@@ -59,7 +60,7 @@ def _expected(devkit: Path, image_id: str, config: RecordConfig, split: str = "t
     (pair,) = (pair for pair in read_splits(devkit)[split].pairs if pair.image_id == image_id)
     record = tf.constant(PairEncoder(config)(pair))
     image, mask = parse_record(record, config.image_size, len(config.class_names))
-    return example_picture(image.numpy(), class_map_from_one_hot(mask).numpy(), config.class_names)
+    return example_picture(image.numpy(), class_map_from_one_hot(mask).numpy(), config.channels)
 
 
 # ------------------------------------------------------------------------------------------------------------- check
@@ -83,7 +84,7 @@ def test_problems_are_listed_with_advice(own_devkit: Path, capsys: pytest.Captur
     Path(val[0].photo).unlink()
     assert check(own_devkit) == EXIT_FAILED
     printed = capsys.readouterr().out
-    assert f"train {train[1].image_id}: SegmentationClass/{train[1].image_id}.png\n  is a mask in mode RGB" in printed
+    assert f"train {train[1].image_id}: SegmentationClass/{train[1].image_id}.png\n  contains the colours (" in printed
     assert f"val {val[0].image_id}: JPEGImages/{val[0].image_id}.jpg\n  is missing\n  → restore it or remove" in printed
     assert printed.endswith("3 train and 1 val images are good; 2 problems, listed above\n")
 
@@ -125,7 +126,9 @@ def test_pictures_of_a_devkit(devkit: Path, tmp_path: Path, capsys: pytest.Captu
         assert picture.shape[1] == 2 * 300 + 8
         np.testing.assert_array_equal(picture, _expected(devkit, image_id, RecordConfig(300)))
         legend = picture[300:]
-        named = {name for name in CLASSES if np.all(legend == class_colour(name), axis=-1).sum() >= 100}  # a swatch
+        named = {
+            name for name in CLASSES if np.all(legend == class_colour(name, VOC_LABELS), axis=-1).sum() >= 100
+        }  # a swatch
         annotation = (devkit / f"Annotations/{image_id}.xml").read_text()
         assert named == {name for name in CLASSES if f"<name>{name}</name>" in annotation}
 

@@ -11,6 +11,7 @@ import pytest
 from pipeline.config.loading import load_config, preset_names
 from pipeline.config.problems import ConfigError
 from pipeline.places import devkit_folder
+from tfds_voc_seg.labels import VOC_CLASSES
 from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
 
 MINIMAL = "name: mine\ndata: {classes: [person]}\ncandidates: {small: {network: unet}}\n"
@@ -27,7 +28,9 @@ def test_the_data_section_gives_the_settings_of_the_records_and_their_files() ->
     expected = RecordConfig(data.image_size, ("dog",), "background", drop_empty=data.drop_empty)
     assert data.record == expected
     assert data.conversion == ConversionConfig(7, data.seed)
-    assert json.loads(json.dumps(dataclasses.asdict(data.record))) == {
+    recorded = json.loads(json.dumps(dataclasses.asdict(data.record)))
+    assert recorded.pop("labels")["names"] == list(VOC_CLASSES)
+    assert recorded == {
         "image_size": data.image_size,
         "classes": ["dog"],
         "void": "background",
@@ -50,7 +53,7 @@ def test_every_preset_is_valid_and_begins_with_its_command(name: str) -> None:
     ("override", "message"),
     [
         ("colour=red", "colour: unknown key; allowed here are name, output, data, sample"),
-        ("data.size=3", "data.size: unknown key; allowed here are image_size, classes, void"),
+        ("data.size=3", "data.size: unknown key; allowed here are labels, image_size, classes, void"),
         ("training.epoch=3", "training.epoch: unknown key; allowed here are epochs, batch_size"),
         (
             "candidates.unet.depth=3",

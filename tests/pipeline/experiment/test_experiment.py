@@ -20,6 +20,7 @@ from pipeline.experiment.figures import Arm, boundary_differences, make_arm, spe
 from pipeline.experiment.page import Experiment, experiment_page, results_as_json
 from pipeline.experiment.seeds import seeded_name, with_seeds
 from pipeline.report.detector import Detector
+from tfds_voc_seg.label_set import label_set_of_names
 from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def test_a_crop_shows_wrong_pixels_at_contours(tmp_path: Path) -> None:
     Image.fromarray(np.full((48, 48, 3), 90, np.uint8)).save(folder / "photo.png")
     for name, classes in {"truth": truth, "a_seed0": exact, "b_seed0": shifted}.items():
         Image.fromarray(classes, "L").save(folder / f"{name}.png")
-    crop = border_crop(epath.Path(folder), {"a": "a_seed0", "b": "b_seed0"}, NAMES)
+    crop = border_crop(epath.Path(folder), {"a": "a_seed0", "b": "b_seed0"}, label_set_of_names(NAMES))
     pictures = [crop.photo, crop.truth, *crop.predictions.values()]
     assert all(picture.startswith("data:image/") for picture in pictures)
     assert crop.photo != crop.truth

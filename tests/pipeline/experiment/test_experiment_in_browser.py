@@ -15,6 +15,7 @@ from pipeline.experiment.page import Experiment, experiment_page
 from pipeline.report.detector import read_detector
 from tests.browser.tools import Browser
 from tests.pipeline.made_artifacts import write_detector_run
+from tfds_voc_seg.label_set import label_set_of_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,7 @@ def experiment(tmp_path: Path) -> Experiment:
     Image.fromarray(random.integers(0, 255, (64, 64, 3), np.uint8)).save(folder / "photo.png")
     for number, name in enumerate(("truth", *(arm.name for arm in arms))):
         Image.fromarray(np.roll(truth, number, axis=0), "L").save(folder / f"{name}.png")
-    crop = border_crop(epath.Path(folder), {arm.name: arm.name for arm in arms}, NAMES)
+    crop = border_crop(epath.Path(folder), {arm.name: arm.name for arm in arms}, label_set_of_names(NAMES))
     write_detector_run(tmp_path / "detector_run")
     detector = read_detector(epath.Path(tmp_path / "detector_run"))
     return Experiment(arms, [0, 1, 2], [crop] * 2, detector, [{"name": "made", "training": {"epochs": 12}}])

@@ -26,3 +26,15 @@ def test_class_maps_that_do_not_fit_are_refused() -> None:
         Painter(PALETTE)(PICTURE, CLASSES + 1)
     with pytest.raises(ValueError, match=r"a plane of shape \(40, 50\) does not fit a class map of \(39, 50\)"):
         Painter(PALETTE)(PICTURE, CLASSES[1:])
+
+
+def test_without_background_class_0_is_painted_and_outlined() -> None:
+    painted = Painter(PALETTE, has_background=False, alpha=1)(PICTURE, CLASSES)
+    np.testing.assert_array_equal(painted, np.array(PALETTE, np.uint8)[CLASSES])
+    outlined = Painter(PALETTE, has_background=False, alpha=0, contours=True)(PICTURE, CLASSES)
+    inside = CLASSES[1:-1, 1:-1] == 0
+    beside = [
+        CLASSES[1 + row : 39 + row, 1 + column : 49 + column] for row, column in ((0, 1), (0, -1), (1, 0), (-1, 0))
+    ]
+    drawn = inside & np.any([neighbour != 0 for neighbour in beside], axis=0)
+    assert (outlined[1:-1, 1:-1][drawn] == PALETTE[0]).all()

@@ -13,6 +13,7 @@ from tfds_voc_seg.class_maps import class_map
 from tfds_voc_seg.devkit.folders import Pair
 from tfds_voc_seg.devkit.pairs import read_mask
 from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.record_config import RecordConfig
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def test_written_masks_have_the_pipelines_mean_iou(
     confusion = np.zeros((len(names), len(names)), np.int64)
     for pair in read_splits(devkit)["val"].pairs:
         written = Pair(pair.image_id, pair.photo, str(tmp_path / f"out/class_maps/{pair.image_id}.png"))
-        truth, predicted = (class_map(read_mask(each), config) for each in (pair, written))
+        truth, predicted = (class_map(read_mask(each, VOC_LABELS), config) for each in (pair, written))
         confusion += confusion_matrix(truth, predicted, len(names))
 
     (evaluation,) = evaluate_models([str(model)], str(devkit), Display(Console(file=io.StringIO())))

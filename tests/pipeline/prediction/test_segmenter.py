@@ -16,6 +16,7 @@ from components.saved_model.serving_folder import ModelNotFoundError
 from pipeline.prediction.segmenter import ModelError, Segmenter, load_segmenter
 from tests.pipeline.prediction.conftest import SIZE
 from tests.pipeline.prediction.odd_images import encoded, pixels
+from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.labels import VOC_CLASSES, voc_palette
 from tfds_voc_seg.photos import resize_photo
 from tfds_voc_seg.pictures import class_colour
@@ -57,7 +58,7 @@ def test_all_sources_give_the_same_class_map(segmenter: Segmenter, tmp_path: Pat
 def test_classes_size_and_palette_are_read_from_the_model(segmenter: Segmenter) -> None:
     assert segmenter.class_names == VOC_CLASSES
     assert segmenter.image_size == SIZE
-    assert segmenter.palette[15] == class_colour("person")
+    assert segmenter.palette[15] == class_colour("person", VOC_LABELS)
 
 
 def test_a_batch_of_frames_gives_the_same_as_single_photos(segmenter: Segmenter) -> None:
@@ -140,7 +141,7 @@ def test_the_mask_of_a_model_with_few_classes_has_vocs_ids(export_model: Callabl
     np.testing.assert_array_equal(np.asarray(result.mask()), np.array([0, 15, 21, 12])[result.class_map])
     picture = np.asarray(result.overlay(1, legend=False))
     for channel, name in ((1, "person"), (3, "dog")):
-        assert (picture[result.class_map == channel] == class_colour(name)).all()
+        assert (picture[result.class_map == channel] == class_colour(name, VOC_LABELS)).all()
     assert result.overlay().height > 50  # the legend can show a class that is not in VOC
 
 
@@ -149,7 +150,7 @@ def test_overlays_depend_on_alpha_legend_and_contours(segmenter: Segmenter) -> N
     np.testing.assert_array_equal(result.overlay(0, legend=False), PHOTO)
     painted = np.asarray(result.overlay(1, legend=False))
     for index in np.unique(result.class_map[result.class_map > 0]):
-        assert (painted[result.class_map == index] == class_colour(VOC_CLASSES[index])).all()
+        assert (painted[result.class_map == index] == class_colour(VOC_CLASSES[index], VOC_LABELS)).all()
     outlined = np.asarray(result.overlay(0, legend=False, contours=True))
     changed = (outlined != PHOTO).any(axis=-1)
     assert 0 < changed.mean() < 0.9

@@ -45,7 +45,7 @@ def annotated(folder: Path, *objects: dict[str, Any]) -> Pair:
 
 def test_boxes_are_one_based_and_include_their_last_pixels(tmp_path: Path) -> None:
     pair = annotated(tmp_path, {"xmin": 11, "ymin": 6, "xmax": 20, "ymax": 10}, {"xmin": 0, "ymin": "1.5", "xmax": 21})
-    objects = read_objects(pair, ["dog"], height=10, width=20)
+    objects = read_objects(pair, RecordConfig(classes=("dog",)), height=10, width=20)
     np.testing.assert_allclose(objects["bbox"], [[0.5, 0.5, 1.0, 1.0], [0.05, 0.0, 0.9, 1.0]])
 
 
@@ -54,7 +54,7 @@ def test_classes_and_flags(tmp_path: Path) -> None:
     pair = annotated(
         tmp_path, {"name": "cat"}, {"name": "person"}, {"marks": marks}, {"marks": "<difficult>1</difficult>"}
     )
-    objects = read_objects(pair, ["person", "dog"], 10, 10)
+    objects = read_objects(pair, RecordConfig(classes=("person", "dog")), 10, 10)
     assert tuple(objects) == OBJECT_KEYS
     assert objects["label"].tolist() == [1, 2, 2]
     assert objects["difficult"].tolist() == [False, False, True]
@@ -62,7 +62,7 @@ def test_classes_and_flags(tmp_path: Path) -> None:
 
 
 def test_no_object_of_the_classes(tmp_path: Path) -> None:
-    objects = read_objects(annotated(tmp_path, {"name": "cat"}), ["dog"], 10, 10)
+    objects = read_objects(annotated(tmp_path, {"name": "cat"}), RecordConfig(classes=("dog",)), 10, 10)
     assert [values.shape for values in objects.values()] == [(0, 4), (0,), (0,), (0,)]
 
 
@@ -77,14 +77,14 @@ def test_no_object_of_the_classes(tmp_path: Path) -> None:
 )
 def test_invalid_annotations_are_reported(tmp_path: Path, wrong: dict[str, Any], what: str) -> None:
     with pytest.raises(PairError, match=what):
-        read_objects(annotated(tmp_path, wrong), ["dog"], 10, 10)
+        read_objects(annotated(tmp_path, wrong), RecordConfig(classes=("dog",)), 10, 10)
 
 
 def test_invalid_xml_is_reported(tmp_path: Path) -> None:
     pair = annotated(tmp_path)
     Path(pair.annotation).write_text("<annotation>")
     with pytest.raises(PairError, match=r"one\.xml cannot be read as XML"):
-        read_objects(pair, ["dog"], 10, 10)
+        read_objects(pair, RecordConfig(classes=("dog",)), 10, 10)
 
 
 def test_tfds_and_our_decoder_decode_records_with_boxes(devkit: Path) -> None:

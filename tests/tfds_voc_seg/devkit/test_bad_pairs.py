@@ -92,11 +92,11 @@ def _mask_cut_in_half(pair: Pair) -> None:
 
 
 def _rgb_mask(pair: Pair) -> None:
-    _mask(pair).convert("RGB").save(pair.mask)
+    Image.new("RGB", _mask(pair).size, (1, 2, 3)).save(pair.mask)
 
 
 def _rgba_mask(pair: Pair) -> None:
-    _mask(pair).convert("RGBA").save(pair.mask)
+    Image.new("RGBA", _mask(pair).size, (1, 2, 3, 4)).save(pair.mask)
 
 
 def _one_bit_mask(pair: Pair) -> None:
@@ -104,7 +104,7 @@ def _one_bit_mask(pair: Pair) -> None:
 
 
 def _sixteen_bit_mask(pair: Pair) -> None:
-    Image.fromarray(np.zeros((_mask(pair).height, _mask(pair).width), np.uint16)).save(pair.mask)
+    Image.fromarray(np.full((_mask(pair).height, _mask(pair).width), 300, np.uint16)).save(pair.mask)
 
 
 def _mask_with_class_21(pair: Pair) -> None:
@@ -143,10 +143,10 @@ BAD: list[tuple[Callable[[Pair], None], str, str]] = [
     (_decompression_bomb_as_mask, "mask", "has more than 50,000,000 pixels"),
     (_text_as_mask, "mask", "cannot be read as a mask"),
     (_mask_cut_in_half, "mask", "cannot be read as a mask"),
-    (_rgb_mask, "mask", "is a mask in mode RGB, not P or L; masks are palette-mode (P) or grey (L) PNG"),
-    (_rgba_mask, "mask", "is a mask in mode RGBA"),
-    (_one_bit_mask, "mask", "is a mask in mode 1"),
-    (_sixteen_bit_mask, "mask", "is a mask in mode I;16"),
+    (_rgb_mask, "mask", "contains the colours (1, 2, 3); the colours of the classes are (0, 0, 0), (128, 0, 0)"),
+    (_rgba_mask, "mask", "contains the colours (1, 2, 3)"),
+    (_one_bit_mask, "mask", "has one bit per pixel, but the label set has 21 classes"),
+    (_sixteen_bit_mask, "mask", "contains the values 300; a mask contains class ids 0 to 20, and 255 for void"),
     (_mask_with_class_21, "mask", "contains the values 21; a mask contains class ids 0 to 20, and 255 for void"),
     (_mask_with_many_unknown_values, "mask", "contains the values 30, 31, 32, 33, 34, 35, 36, 37, …"),
     (_mask_with_luminance, "mask", "contains the values "),

@@ -58,6 +58,7 @@ def test_a_summary_against_values_computed_by_hand() -> None:
     summary = summarize(
         [PhotoSize(10, 10), PhotoSize(5, 4), PhotoSize(6, 5)],
         [_counts(background=60, dog=20, void=20), _counts(background=20), _counts(dog=10, void=20)],
+        VOC_CLASSES,
     )
     assert (summary.smallest, summary.median, summary.largest) == (PhotoSize(5, 4), PhotoSize(6, 5), PhotoSize(10, 10))
     assert summary.void_share == pytest.approx(40 / 150)
@@ -68,7 +69,7 @@ def test_a_summary_against_values_computed_by_hand() -> None:
 
 
 def test_a_summary_of_no_images() -> None:
-    summary = summarize([], [])
+    summary = summarize([], [], VOC_CLASSES)
     assert (summary.images, summary.void_share, summary.smallest, summary.largest) == (0, 0, None, None)
     assert all((count.images, count.pixel_share) == (0, 0) for count in summary.classes)
 
@@ -77,7 +78,7 @@ def test_all_problems_are_reported_and_their_images_not_counted(own_devkit: Path
     train, val = (listing.pairs for listing in read_splits(own_devkit).values())
     Path(train[0].photo).unlink()  # a problem of the list
     with Image.open(train[1].mask) as mask:
-        rgb = mask.convert("RGB")
+        rgb = Image.new("RGB", mask.size, (1, 2, 3))
     rgb.save(train[1].mask)
     Path(val[0].photo).write_text("no photo")
     done = 0
@@ -97,7 +98,7 @@ def test_all_problems_are_reported_and_their_images_not_counted(own_devkit: Path
     ]
     assert [problem.what.split(" (")[0] for problem in report.problems] == [
         "is missing",
-        "is a mask in mode RGB, not P or L",
+        "contains the colours",
         "cannot be decoded as a photo",
     ]
 

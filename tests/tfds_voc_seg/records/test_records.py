@@ -16,6 +16,7 @@ from PIL import Image
 from tfds_voc_seg.class_maps import resize_class_map
 from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
 from tfds_voc_seg.photos import decode_photo, resize_photo
 from tfds_voc_seg.record_config import RecordConfig
@@ -117,7 +118,7 @@ def test_resizing_a_photo_averages_pixels() -> None:
 
 def test_masks_are_read_by_palette_index_not_by_colour(devkit: Path) -> None:
     pair = read_splits(devkit)["train"].pairs[0]
-    _, mask = read_pair(pair)
+    _, mask = read_pair(pair, VOC_LABELS)
     with Image.open(pair.mask) as image:
         assert image.mode == "P"
         np.testing.assert_array_equal(mask, np.array(image))

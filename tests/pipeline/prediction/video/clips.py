@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 
+from tfds_voc_seg.label_set import label_set_of_names
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -93,8 +95,7 @@ def turn_clockwise(path: Path) -> Path:
 class RedSegmenter:
     """Classifies red pixels as person; replaces a network."""
 
-    class_names = ("background", "person")
-    palette = ((0, 0, 0), (192, 128, 128))
+    channels = label_set_of_names(("background", "person"))
 
     def __init__(self) -> None:
         self.batches: list[int] = []

@@ -11,6 +11,7 @@ from pipeline.prediction.video.options import VideoOptions
 from pipeline.prediction.video.overlay import FixedLegend
 from pipeline.prediction.video.predict_video import predict_video
 from tests.pipeline.prediction.video.clips import HEIGHT, WIDTH, RedSegmenter, Video, frame_pixels
+from tfds_voc_seg.label_set import label_set_of_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 def test_frames_are_painted_like_photos(clips: dict[str, Path], tmp_path: Path) -> None:
     predict_video(RedSegmenter(), clips[".mp4"], tmp_path / "out.mp4", VideoOptions(alpha=0.7, contours=True))
     written = Video(tmp_path / "out.mp4").frames
-    legend = FixedLegend(RedSegmenter.class_names, RedSegmenter.palette, WIDTH)
+    legend = FixedLegend(RedSegmenter.channels, WIDTH)
     for index, frame in enumerate(written):
         pixels = frame_pixels(index)
         classes = RedSegmenter().segment_batch(pixels[np.newaxis])[0]
-        expected = Painter(RedSegmenter.palette, alpha=0.7, contours=True)(pixels, classes)
+        expected = Painter(RedSegmenter.channels.colors, alpha=0.7, contours=True)(pixels, classes)
         assert frame.shape == (HEIGHT + legend.height, WIDTH, 3)
         # Two lossy encodings, with colours at half the resolution: only the middle of each area is comparable.
         for row, column in ((12, 16), (40, 50)):
@@ -31,7 +32,7 @@ def test_frames_are_painted_like_photos(clips: dict[str, Path], tmp_path: Path) 
 
 
 def test_the_legend_has_a_constant_size() -> None:
-    legend = FixedLegend(("background", "person", "dog"), ((0, 0, 0), (192, 128, 128), (64, 0, 128)), 200)
+    legend = FixedLegend(label_set_of_names(("background", "person", "dog")), 200)
     none, one = legend(np.zeros((4, 4), np.uint8)), legend(np.eye(4, dtype=np.uint8))
     assert none.shape == one.shape == (legend.height, 200, 3)
     assert legend.height % 2 == 0

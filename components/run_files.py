@@ -11,6 +11,8 @@ from __future__ import annotations
 
 ARTIFACTS_FOLDER = "tfx"
 """TFX's artifacts: `<node>/<output key>/<execution>/`."""
+LOCK_FILE = ".lock"
+"""Names the process that uses the folder; also in the publishing folder. See `components.locks`."""
 METADATA_FILE = "metadata.sqlite"
 """The database of ML Metadata."""
 TRAINING_FOLDER = "training"
@@ -25,6 +27,11 @@ CURVES_FILE = "curves.png"
 SAMPLE_DEVKIT_FOLDER = "sample_devkit"
 SAMPLE_SETTINGS_FILE = "sample_devkit.json"
 """The settings that the sample devkit was generated with."""
+
+# Every artifact -------------------------------------------------------------------------------------------------------
+
+MANIFEST_FILE = "manifest.json"
+"""The names, sizes and digests of the artifact's files, see `components.manifest`."""
 
 # The output folder of an experiment -----------------------------------------------------------------------------------
 
@@ -48,6 +55,8 @@ DESCRIPTION_FILE = "segmentation.json"
 EXTRA_ASSETS_FOLDER = "assets.extra"
 """Files that TensorFlow Serving ignores."""
 MODEL_CARD_FILE = f"{EXTRA_ASSETS_FOLDER}/model_card.md"
+PUBLICATION_FILE = f"{EXTRA_ASSETS_FOLDER}/publication.json"
+"""In a published version: the PushedModel artifact of the Pusher that published it."""
 
 # Examples artifact of VocExampleGen -----------------------------------------------------------------------------------
 

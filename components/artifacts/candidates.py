@@ -15,6 +15,12 @@ BASELINE_KEY = "baseline"
 IN_SERVICE_PROPERTY = "in_service"
 """Custom property of the baseline Model artifact: 1 if a model is in service, 0 if the artifact is empty."""
 
+MODEL_DIGEST_PROPERTY = "model_digest"
+"""Custom property of the baseline Model, and of the ModelBlessing: `model_digest` of the model."""
+COMPARED_WITH_PROPERTY = "compared_with"
+"""Custom property of the ModelBlessing: `model_digest` of the model in service that the candidates were compared with;
+empty if no model was in service."""
+
 Spec = TypeVar("Spec", bound=type[types.ComponentSpec])
 
 

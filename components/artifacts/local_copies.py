@@ -11,6 +11,7 @@ import tensorflow as tf
 from etils import epath
 from tfx import types
 
+from components.run_files import MANIFEST_FILE
 from tfds_voc_seg.storage import copy_folder
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -47,7 +48,7 @@ def with_local_copies(do: Do) -> Do:
                         copy_folder(uri, artifact.uri)
                 do(executor, input_dict, output_dict, exec_properties)
                 for artifact, uri in originals[len(inputs) :]:
-                    copy_folder(artifact.uri, uri)
+                    copy_folder(artifact.uri, uri, last=lambda file: file.name == MANIFEST_FILE)
             finally:
                 for artifact, uri in originals:
                     _original_uris.pop(artifact.uri, None)

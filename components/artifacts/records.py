@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 from tfx.types import artifact_utils
 
+from components.manifest import ArtifactError, find_damage, read_manifest
 from components.run_files import RECORD_CONFIG_FILE
 from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.features import record_features
@@ -32,7 +33,7 @@ def write_description(examples: types.Artifact, config: RecordConfig) -> None:
 
 
 def read_records(examples: types.Artifact) -> Records:
-    """Lists the shards of an artifact and reads its features.
+    """Lists the shards that the artifact's manifest names, and reads the artifact's features.
 
     Args:
         examples: an Examples artifact of VocExampleGen.
@@ -40,13 +41,23 @@ def read_records(examples: types.Artifact) -> Records:
     Returns:
         The shards of each split, the class names, the image size, whether the records store the classes of their
         background, and the configuration that they were converted with.
+
+    Raises:
+        ArtifactError: the artifact has no manifest, or a file is missing, has another size, or is not in the manifest.
     """
+    if damage := find_damage(examples.uri, digests="none"):
+        raise ArtifactError(f"{damage}; run the same command again, which converts the devkit again")
     features: Any = tfds.features.FeaturesDict.from_config(examples.uri)
+    shards = [epath.Path(examples.uri) / file.name for file in read_manifest(examples.uri) if file.records is not None]
     files = {
-        split: sorted(str(path) for path in epath.Path(artifact_utils.get_split_uri([examples], split)).iterdir())
+        split: sorted(str(path) for path in shards if path.parent == _split_folder(examples, split))
         for split in artifact_utils.decode_split_names(examples.split_names)
     }
     names, size = tuple(features["classes"].feature.names), features["image"].shape[0]
     config_file = epath.Path(examples.uri) / RECORD_CONFIG_FILE
     config = RecordConfig.from_json(json.loads(config_file.read_text())) if config_file.exists() else None
     return Records(files, names, size, background_classes="background_classes" in features, config=config)
+
+
+def _split_folder(examples: types.Artifact, split: str) -> epath.Path:
+    return epath.Path(artifact_utils.get_split_uri([examples], split))

@@ -10,6 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
+from components.artifacts.manifests import with_manifests
 from components.run_files import SCHEMA_FILE
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ SCHEMA_KEY = "schema"
 class Executor(base_executor.BaseExecutor):
     """Writes the schema to the file that TFX's own components read."""
 
+    @with_manifests
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],

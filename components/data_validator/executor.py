@@ -14,6 +14,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.artifacts.local_copies import with_local_copies
+from components.artifacts.manifests import with_manifests
 from components.artifacts.records import read_records
 from components.data_validator import checks
 from components.data_validator.data_summary import split_summary
@@ -40,6 +41,7 @@ class Executor(base_executor.BaseExecutor):
     """Reports the problems of all splits, and stops the run if configured so."""
 
     @with_local_copies
+    @with_manifests
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],

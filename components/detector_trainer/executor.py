@@ -14,6 +14,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.artifacts.local_copies import original_uri, with_local_copies
+from components.artifacts.manifests import with_manifests
 from components.artifacts.records import read_records
 from components.detector_trainer.detector_config import DetectorConfig
 from components.detector_trainer.export import DetectorDescription, export_detector
@@ -48,6 +49,7 @@ class Executor(base_executor.BaseExecutor):
     """Trains a detector."""
 
     @with_local_copies
+    @with_manifests
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from etils import epath
 from tfx.components.pusher import executor as tfx_pusher
 from tfx.types import artifact_utils, standard_component_specs
 
-from components.artifacts.local_copies import with_local_copies
-from components.model_pusher.publishing import publish, withdrawn_version_of
+from components.artifacts.candidates import COMPARED_WITH_PROPERTY, MODEL_DIGEST_PROPERTY
+from components.artifacts.local_copies import original_uri, with_local_copies
+from components.artifacts.manifests import with_manifests
+from components.model_pusher.publishing import Condition, OutdatedComparisonError, publish, withdrawn_version_of
 from tfds_voc_seg.storage import copy_folder
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 SERVING_FOLDER_KEY = "serving_folder"
 KEEP_VERSIONS_KEY = "keep_versions"
 NOT_PUSHED_REASON_PROPERTY = "not_pushed_reason"
+OUTDATED_PROPERTY = "outdated"
 
 
 class Executor(tfx_pusher.Executor):
@@ -29,13 +33,14 @@ class Executor(tfx_pusher.Executor):
     """
 
     @with_local_copies
+    @with_manifests
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Publishes the model if it is blessed and no rollback took it out of service.
+        """Publishes the model if it is blessed, was not rolled back, and the model in service is still the same.
 
         Args:
             input_dict:
@@ -44,10 +49,14 @@ class Executor(tfx_pusher.Executor):
             output_dict:
                 pushed_model: PushedModel with the custom property `pushed`. If it is 1, the artifact contains a copy of
                     the model and has the custom properties `pushed_destination` and `pushed_version`. If it is 0
-                    although the model is blessed, the custom property `not_pushed_reason` says why.
+                    although the model is blessed, the custom property `not_pushed_reason` says why, and `outdated` is
+                    1 if the model must be compared with another model in service.
             exec_properties:
                 serving_folder: the folder of versions that TensorFlow Serving polls.
                 keep_versions: optional, the number of newest versions to keep; without it, all are kept.
+
+        Raises:
+            ModelFilesError: the model has changed since its smoke test, or cannot be published.
         """
         pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         if not self.CheckBlessing(input_dict):
@@ -66,5 +75,23 @@ class Executor(tfx_pusher.Executor):
             logging.warning("Not pushed: %s", reason)
             return
         copy_folder(model, pushed_model.uri)  # before publishing, so that no step after publishing can fail
-        version = publish(model, folder, keep_versions=exec_properties.get(KEEP_VERSIONS_KEY))
+        blessing = artifact_utils.get_single_instance(input_dict[standard_component_specs.MODEL_BLESSING_KEY])
+        try:
+            version = publish(
+                model,
+                folder,
+                keep_versions=exec_properties.get(KEEP_VERSIONS_KEY),
+                condition=Condition(
+                    blessing.get_string_custom_property(MODEL_DIGEST_PROPERTY),
+                    blessing.get_string_custom_property(COMPARED_WITH_PROPERTY),
+                ),
+                publication={"pushed_model": original_uri(pushed_model.uri)},
+            )
+        except OutdatedComparisonError as error:
+            epath.Path(pushed_model.uri).rmtree()
+            self._MarkNotPushed(pushed_model)
+            pushed_model.set_string_custom_property(NOT_PUSHED_REASON_PROPERTY, str(error))
+            pushed_model.set_int_custom_property(OUTDATED_PROPERTY, 1)
+            logging.warning("Not pushed: %s", error)
+            return
         self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)

@@ -2,108 +2,136 @@
 
 from __future__ import annotations
 
-import hashlib
+import dataclasses
+import json
 import time
 import uuid
+from typing import TYPE_CHECKING, Any
 
 from etils import epath
 
-from components.run_files import EXTRA_ASSETS_FOLDER, SAVED_MODEL_FILE, WITHDRAWN_FOLDER
-from components.saved_model.serving_folder import version_entries, versions, withdrawn_versions
-from tfds_voc_seg.storage import copy_folder, files_below, flush, flush_entry
+from components.model_pusher.publishing_lock import publishing_lock
+from components.model_pusher.removal import INCOMING, remove_abandoned, remove_version
+from components.run_files import PUBLICATION_FILE, SAVED_MODEL_FILE, WITHDRAWN_FOLDER
+from components.saved_model.model_digest import ModelFilesError, model_digest, refuse_links
+from components.saved_model.serving_folder import (
+    HIGHEST_VERSION,
+    latest_version,
+    version_entries,
+    versions,
+    withdrawn_versions,
+)
+from tfds_voc_seg.storage import copy_folder, flush, flush_entry
 
-_INCOMING, _REMOVING = ".incoming-", ".removing-"
-"""Prefixes of folders that are being copied or removed. TensorFlow Serving skips names that are not integers."""
-_ABANDONED_SECONDS = 24 * 60 * 60
-"""An incoming folder that is older than this belongs to a process that was killed."""
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
-def publish(model: epath.PathLike, folder: epath.PathLike, *, keep_versions: int | None = None) -> epath.Path:
+class OutdatedComparisonError(RuntimeError):
+    """Another version is in service than the one that the model was compared with; the message names it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Condition:
+    """What must hold at the moment of publishing.
+
+    Attributes:
+        model: the `model_digest` of the model: it has passed the smoke test with this content.
+        in_service: the `model_digest` of the version that the model was compared with; empty if none was in service.
+    """
+
+    model: str
+    in_service: str
+
+
+def publish(
+    model: epath.PathLike,
+    folder: epath.PathLike,
+    *,
+    keep_versions: int | None = None,
+    condition: Condition | None = None,
+    publication: Mapping[str, Any] | None = None,
+) -> epath.Path:
     """Publishes a SavedModel as the highest version, then removes the oldest versions.
 
     The model is copied to a folder whose name TensorFlow Serving skips, flushed to disk and renamed, which is atomic on
     a local file system. Object stores (`gs://`, `s3://`) cannot rename atomically. There `saved_model.pb` is written
-    last, and a reader must check that it exists.
+    last, and a reader must check that it exists. One process at a time publishes to a folder, see `publishing_lock`.
 
     Args:
         model: the SavedModel's folder.
         folder: the folder of versions; created if it does not exist.
         keep_versions: the number of newest versions to keep, at least 1: the version in service is never removed.
             `None` keeps all.
+        condition: what must hold; without it, the model is published in any case.
+        publication: JSON values that the version stores in `assets.extra/publication.json`. They are in place before
+            the version is, so that its origin is known even if the process is killed right after the rename.
 
     Returns:
         The version's folder. The version is the current time in seconds, or the highest existing version (including
         withdrawn ones) plus 1 if that is larger.
+
+    Raises:
+        OutdatedComparisonError: another version is in service than the condition names.
+        ModelFilesError: the model contains links or differs from the condition, or no higher version number exists.
+        LockedError: another process publishes to the folder in an object store, and does not finish.
     """
     folder = epath.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(folder)
-    if "://" in str(folder):
+    refuse_links(model)
+    with publishing_lock(folder):
+        if condition is not None:
+            _check_in_service(folder, condition)
+        remove_abandoned(folder)
+        remote = "://" in str(folder)
         version = folder / str(_next_number(folder))
-        _copy(model, version)
-    else:
-        incoming = folder / f"{_INCOMING}{uuid.uuid4().hex}"
+        incoming = version if remote else folder / f"{INCOMING}{uuid.uuid4().hex}"
         try:
-            _copy(model, incoming)
-            flush(incoming)
-            version = _rename_to_next(incoming, folder)
+            if publication is not None:
+                _write_publication(incoming, publication)
+            copy_folder(model, incoming, last=lambda file: file.name == SAVED_MODEL_FILE)
+            if condition is not None and model_digest(incoming) != condition.model:
+                raise ModelFilesError(
+                    f"{model} has changed since its smoke test, so it is not published; run the same command again"
+                )
+            if not remote:
+                flush(incoming)
+                incoming.rename(version)
         except BaseException:
             incoming.rmtree(missing_ok=True)
             raise
         flush_entry(folder)
-    if keep_versions is not None:
-        for old in versions(folder)[:-keep_versions]:
-            _remove(old)
+        if keep_versions is not None:
+            for old in versions(folder)[:-keep_versions]:
+                remove_version(old)
     return version
 
 
 def withdrawn_version_of(model: epath.PathLike, folder: epath.PathLike) -> str | None:
     """Returns the withdrawn version whose files have the same content as the model, or `None`."""
     withdrawn = withdrawn_versions(folder)
-    fingerprint = _fingerprint(epath.Path(model)) if withdrawn else ""
-    return next((path.name for path in reversed(withdrawn) if _fingerprint(path) == fingerprint), None)
+    digest = model_digest(model) if withdrawn else ""
+    return next((path.name for path in reversed(withdrawn) if model_digest(path) == digest), None)
+
+
+def _check_in_service(folder: epath.Path, condition: Condition) -> None:
+    latest = latest_version(folder)
+    if (model_digest(latest) if latest else "") != condition.in_service:
+        now = f"version {latest.name} is in service now" if latest else "no version is in service now"
+        raise OutdatedComparisonError(f"the model in service has changed since the comparison: {now}")
 
 
 def _next_number(folder: epath.Path) -> int:
     taken = (*version_entries(folder), *version_entries(folder / WITHDRAWN_FOLDER))
-    return max([int(time.time()), *(int(path.name) + 1 for path in taken)])
+    number = max([int(time.time()), *(int(path.name) + 1 for path in taken)])
+    if number > HIGHEST_VERSION:
+        raise ModelFilesError(
+            f"{folder} contains a version {number - 1}, and no higher number exists; rename or remove that folder"
+        )
+    return number
 
 
-def _rename_to_next(incoming: epath.Path, folder: epath.Path) -> epath.Path:
-    while True:
-        version = folder / str(_next_number(folder))
-        try:
-            return incoming.rename(version)
-        except OSError:
-            if not version.exists():
-                raise
-            # another run has created this version in the meantime: try the next number
-
-
-def _copy(source: epath.PathLike, target: epath.Path) -> None:
-    copy_folder(source, target, last=lambda file: file.name == SAVED_MODEL_FILE)
-
-
-def _remove(version: epath.Path) -> None:
-    if "://" in str(version):
-        (version / SAVED_MODEL_FILE).unlink(missing_ok=True)
-    else:
-        version = version.rename(version.parent / f"{_REMOVING}{version.name}-{uuid.uuid4().hex}")
-    version.rmtree(missing_ok=True)
-
-
-def _remove_abandoned(folder: epath.Path) -> None:
-    """Removes the folders of runs that were killed while they copied or removed a version."""
-    for path in folder.iterdir() if folder.is_dir() else ():  # in an object store an empty folder does not exist
-        abandoned = path.name.startswith(_INCOMING) and time.time() - path.stat().mtime > _ABANDONED_SECONDS
-        if abandoned or path.name.startswith(_REMOVING):
-            path.rmtree(missing_ok=True)
-
-
-def _fingerprint(model: epath.Path) -> str:
-    digest = hashlib.sha256()
-    for file in files_below(model):
-        name = file.relative_to(model)
-        if name.parts[0] != EXTRA_ASSETS_FOLDER:  # such as the model card, which does not change the predictions
-            digest.update(f"{name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+def _write_publication(version: epath.Path, publication: Mapping[str, Any]) -> None:
+    file = version / PUBLICATION_FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(publication, indent=2))

@@ -6,6 +6,7 @@ import dataclasses
 
 from etils import epath
 
+from components.model_pusher.publishing_lock import publishing_lock
 from components.run_files import WITHDRAWN_FOLDER
 from components.saved_model.serving_folder import latest_version, versions, withdrawn_versions
 
@@ -42,7 +43,11 @@ def rollback(folder: epath.PathLike, to: str | None = None) -> Rollback:
     Raises:
         RollbackError: the version does not exist, or there is no earlier version.
     """
-    folder = epath.Path(folder)
+    with publishing_lock(folder):
+        return _rollback(epath.Path(folder), to)
+
+
+def _rollback(folder: epath.Path, to: str | None) -> Rollback:
     served = [path.name for path in versions(folder)]
     withdrawn = [path.name for path in withdrawn_versions(folder)]
     target = _default_target(folder, served, withdrawn) if to is None else _named_target(folder, to, served, withdrawn)

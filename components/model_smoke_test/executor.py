@@ -16,11 +16,13 @@ from tfx.utils import path_utils
 from components.artifacts.candidates import candidate_models
 from components.artifacts.json_files import write_json
 from components.artifacts.local_copies import with_local_copies
+from components.artifacts.manifests import with_manifests
 from components.artifacts.records import read_records
 from components.model_smoke_test.process import smoke_test
 from components.model_smoke_test.smoke_test_config import SmokeTestConfig
 from components.progress import Progress, report
 from components.run_files import SMOKE_TEST_FILE
+from components.saved_model.model_digest import model_digest, refuse_links
 from tfds_voc_seg.records.decoding import image_and_class_map
 from tfds_voc_seg.records.files import VAL_SPLIT, Records
 
@@ -37,6 +39,7 @@ class Executor(base_executor.BaseExecutor):
     """Tests the candidates one after the other, each in its own process."""
 
     @with_local_copies
+    @with_manifests
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],
@@ -51,7 +54,7 @@ class Executor(base_executor.BaseExecutor):
                 model_<candidate>: Model, one input per candidate.
             output_dict:
                 smoke_test: ModelEvaluation with `smoke_test.json`, whose key `candidates` maps each candidate to the
-                    result of `process.smoke_test`.
+                    result of `process.smoke_test` and its `model_digest` (key `digest`).
             exec_properties:
                 smoke_test_config: JSON of `SmokeTestConfig`.
                 code_fingerprint: only for TFX's cache key; not read.
@@ -65,7 +68,10 @@ class Executor(base_executor.BaseExecutor):
             write_requests(records, config.records, requests)
             for done, (name, model) in enumerate(models.items()):
                 report(Progress(f"smoke test of {name}", done, len(models)))
-                results[name] = smoke_test(path_utils.serving_model_dir(model.uri), requests, config)
+                folder = path_utils.serving_model_dir(model.uri)
+                refuse_links(folder)
+                digest = model_digest(folder)  # before the test: a model that changes during it is not published
+                results[name] = {**smoke_test(folder, requests, config), "digest": digest}
                 for problem in results[name]["problems"]:
                     logging.warning("Smoke test of %s: %s", name, problem)
         write_json(output_dict[SMOKE_TEST_KEY], SMOKE_TEST_FILE, {"candidates": results})

@@ -10,7 +10,9 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.artifacts.candidates import IN_SERVICE_PROPERTY
+from components.artifacts.candidates import IN_SERVICE_PROPERTY, MODEL_DIGEST_PROPERTY
+from components.artifacts.manifests import with_manifests
+from components.saved_model.model_digest import model_digest
 from components.saved_model.serving_folder import latest_version
 from tfds_voc_seg.storage import copy_folder
 
@@ -27,6 +29,7 @@ VERSION_PROPERTY = "version"
 class Executor(base_executor.BaseExecutor):
     """Copies the model in service, so that it stays available for comparison after it is replaced."""
 
+    @with_manifests
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],
@@ -39,8 +42,8 @@ class Executor(base_executor.BaseExecutor):
             input_dict: empty.
             output_dict:
                 model: Model with the custom property `in_service`. It is 1 if a model is in service; the artifact then
-                    contains that model, and the custom property `version` names its version. It is 0 if not; the
-                    artifact is then empty.
+                    contains that model, and the custom properties `version` and `model_digest` identify it. It is 0 if
+                    not; the artifact is then empty.
             exec_properties:
                 serving_folder: the folder that the Pusher publishes to.
                 serving_state: only for TFX's cache key; not read.
@@ -55,4 +58,6 @@ class Executor(base_executor.BaseExecutor):
             logging.info("No model is in service in %s.", exec_properties[SERVING_FOLDER_KEY])
             return
         model.set_string_custom_property(VERSION_PROPERTY, latest.name)
-        copy_folder(latest, path_utils.serving_model_dir(model.uri))
+        folder = path_utils.serving_model_dir(model.uri)
+        copy_folder(latest, folder)
+        model.set_string_custom_property(MODEL_DIGEST_PROPERTY, model_digest(folder))

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import os
 
 
+HIGHEST_VERSION = 2**63 - 1
+"""TensorFlow Serving reads a version as a signed number of 64 bits, and ignores higher ones."""
+
+
 class ModelNotFoundError(ValueError):
     """A path holds no model; the message names the path and what can be given instead."""
 
@@ -28,8 +32,15 @@ def version_entries(folder: epath.PathLike) -> list[epath.Path]:
     """Lists the entries named like a version, complete or not, oldest first; empty if the folder does not exist."""
     if not epath.Path(folder).is_dir():
         return []
-    named = [path for path in epath.Path(folder).iterdir() if path.name.isascii() and path.name.isdecimal()]
-    return sorted(named, key=lambda path: int(path.name))
+    return sorted((path for path in epath.Path(folder).iterdir() if _is_version(path.name)), key=_number)
+
+
+def _is_version(name: str) -> bool:
+    return name.isascii() and name.isdecimal() and int(name) <= HIGHEST_VERSION
+
+
+def _number(path: epath.Path) -> int:
+    return int(path.name)
 
 
 def versions(folder: epath.PathLike) -> list[epath.Path]:

@@ -10,9 +10,10 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
-from components.artifacts.candidates import candidate_models, model_in_service
+from components.artifacts.candidates import MODEL_DIGEST_PROPERTY, candidate_models, model_in_service
 from components.artifacts.json_files import read_json, write_json
 from components.artifacts.local_copies import with_local_copies
+from components.artifacts.manifests import with_manifests
 from components.artifacts.records import read_records
 from components.run_files import BASELINE_MODEL, EVALUATION_FILE, SMOKE_TEST_FILE
 from components.saved_model.signatures import check_model
@@ -39,6 +40,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     """Evaluates all models in one pass over the records' test split; without one, over the val split."""
 
     @with_local_copies
+    @with_manifests
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],
@@ -55,7 +57,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 baseline: Model in service, from PublishedModel.
             output_dict:
                 evaluation: ModelEvaluation with TFMA's own files; `evaluation.json`, see `summary.evaluation_summary`,
-                    plus the key `not_evaluated`, candidate → reason; `images.jsonl` with the counts of each image; and
+                    plus the keys `not_evaluated`, candidate → reason, and `in_service_digest`, the `model_digest` of
+                    the model in service; `images.jsonl` with the counts of each image; and
                     pictures of the best, median and worst images in `examples/`.
             exec_properties:
                 devkit: the devkit that contains the masks at their original size; if empty, the metrics are computed
@@ -85,6 +88,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         result = {
             **evaluation_summary(spec, output, split, baseline_problem, original_size_problem),
             "not_evaluated": not_evaluated,
+            "in_service_digest": in_service.get_string_custom_property(MODEL_DIGEST_PROPERTY) if in_service else "",
         }
         write_json(output_dict[EVALUATION_KEY], EVALUATION_FILE, result)
 

@@ -13,6 +13,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.artifacts.local_copies import original_uri, with_local_copies
+from components.artifacts.manifests import with_manifests
 from components.artifacts.records import read_records
 from components.networks import create_network
 from components.networks.pretrained import load_trained_backbone
@@ -47,6 +48,7 @@ class Executor(base_executor.BaseExecutor):
     """Trains one candidate."""
 
     @with_local_copies
+    @with_manifests
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],

@@ -13,6 +13,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.artifacts.local_copies import with_local_copies
+from components.artifacts.manifests import with_manifests
 from components.artifacts.records import write_description
 from components.progress import Progress, report
 from tfds_voc_seg.conversion.outcome import finish_conversion
@@ -40,6 +41,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     """Converts the splits of a devkit: train, val and, if it has one, test."""
 
     @with_local_copies
+    @with_manifests
     def Do(  # noqa: N802 (TFX's name)
         self,
         input_dict: dict[str, list[types.Artifact]],

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.locks import LockedError
 from components.run_files import LOGS_FOLDER
 from pipeline.commands.terminal import (
     EXIT_FAILED,
@@ -114,11 +115,12 @@ def _run_experiment(
     with display.busy("loading TensorFlow and TFX"):
         from pipeline.experiment.transfer import run_transfer_experiment
         from pipeline.local.node_monitor import RunError
+        from pipeline.metadata.database import DatabaseError
         from tfds_voc_seg.devkit.problems import DevkitError
     try:
         page = run_transfer_experiment(configs, seeds, output, display)
     except Exception as error:
-        expected = (RunError, DevkitError, ConfigError, OSError)
+        expected = (RunError, DevkitError, ConfigError, DatabaseError, LockedError, OSError)
         return show_failure(display, error_message(error, expected, output), log_file)
     display.print(escape(f"page: {short_path(page)}"))
     return 0

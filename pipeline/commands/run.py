@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.locks import LockedError, locked
 from components.run_files import LOGS_FOLDER, SUMMARY_FILE
 from pipeline.commands.terminal import (
     EXIT_FAILED,
@@ -42,6 +44,7 @@ def add_parser(commands: CommandGroup) -> None:
     run.add_argument(
         "--output", type=place, metavar="DIR", help="where all results are written (default: runs/<preset>)"
     )
+    run.add_argument("--wait", action="store_true", help="wait while another command uses the output folder")
     add_override_option(run, "override a setting, such as training.epochs=3")
     run.set_defaults(command=_run, interrupted="interrupted; the same command resumes after the last finished node")
 
@@ -66,8 +69,13 @@ def _run(options: argparse.Namespace) -> int:
     except StorageError as error:
         return fail(f"output: {error}", EXIT_USAGE)
     try:
-        with libraries_to_log(config.output_folder / LOGS_FOLDER) as (terminal, log_file):
+        with (
+            locked(config.output_folder, "vocseg run", wait=options.wait, on_wait=make_console(sys.stderr).print),
+            libraries_to_log(config.output_folder / LOGS_FOLDER) as (terminal, log_file),
+        ):
             return _run_pipeline(config, Display(make_console(terminal)), log_file)
+    except LockedError as error:
+        return fail(str(error), EXIT_FAILED)
     except OSError as error:
         return fail(write_problem(error, config.output_folder), EXIT_FAILED)
 
@@ -85,12 +93,13 @@ def _run_pipeline(config: RunConfig, display: Display, log_file: Path) -> int:
         from pipeline.local.node_monitor import RunError
         from pipeline.local.runner import run_locally
         from pipeline.local.sample import prepare_sample
+        from pipeline.metadata.database import DatabaseError
         from tfds_voc_seg.devkit.problems import DevkitError
     try:
         prepare_sample(config, display)
         summary = run_locally(config, display)
     except Exception as error:
-        message = error_message(error, (RunError, DevkitError, ConfigError), config.output_folder)
+        message = error_message(error, (RunError, DevkitError, ConfigError, DatabaseError), config.output_folder)
         problems = getattr(error, "problems", ())
         if problems:
             message = message.splitlines()[0]  # the other lines repeat the table

@@ -8,6 +8,8 @@ import traceback
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from pipeline.commands.cures import with_cure
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -106,7 +108,7 @@ def show_failure(display: Display, message: str, log_file: Path) -> int:
 def error_message(error: Exception, expected: tuple[type[Exception], ...], output: Path) -> str:
     """Returns an error's message; if it is not one of the expected types, after the word "unexpected" and its type.
 
-    If the cause is a full disk, the message is about that.
+    If the cause is a full disk, the message is about that. What to do about a known symptom comes first.
 
     Args:
         error: the error.
@@ -117,4 +119,4 @@ def error_message(error: Exception, expected: tuple[type[Exception], ...], outpu
 
     if problem := full_disk_problem(error, output):
         return problem
-    return str(error) if isinstance(error, expected) else f"unexpected {type(error).__name__}: {error}"
+    return with_cure(str(error) if isinstance(error, expected) else f"unexpected {type(error).__name__}: {error}")

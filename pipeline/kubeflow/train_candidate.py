@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 from etils import epath
@@ -36,11 +38,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (model / "Format-Serving" / SAVED_MODEL_FILE).exists():
         print(f"{model} already contains a model: choose another --output", file=sys.stderr)  # noqa: T201
         return 2
-    _train(options)
+    with tempfile.TemporaryDirectory() as scratch:
+        # the executor discards the results of the other workers; only the first one may write to the output folder
+        _train(options, epath.Path(options.output) if _is_first_worker() else epath.Path(scratch))
     return 0
 
 
-def _train(options: argparse.Namespace) -> None:
+def _is_first_worker() -> bool:
+    config = json.loads(os.environ.get("TF_CONFIG") or "{}")
+    first = "chief" if "chief" in config.get("cluster", {}) else "worker"
+    task = config.get("task", {"type": first, "index": 0})
+    return bool(task["type"] == first and task["index"] == 0)
+
+
+def _train(options: argparse.Namespace, output: epath.Path) -> None:
     import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
     from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
@@ -58,7 +69,8 @@ def _train(options: argparse.Namespace) -> None:
 
     examples = artifact(standard_artifacts.Examples, epath.Path(options.examples))
     examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
-    output = epath.Path(options.output)
+    for folder in (MODEL_FOLDER, MODEL_RUN_FOLDER):  # left by an attempt that failed before it wrote the model
+        (output / folder).rmtree(missing_ok=True)
     component = SegmentationTrainer(
         examples=channel_utils.as_channel([examples]),
         candidate=options.candidate,

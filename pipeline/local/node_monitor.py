@@ -11,9 +11,13 @@ import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries
 from tfx.orchestration.local import local_dag_runner
 from tfx.orchestration.portable import launcher
 
+from components.artifacts.manifests import write_artifact_manifest
 from components.data_validator.findings import DataValidationError
+from components.manifest import ArtifactError, has_manifest, refuse_content
+from components.saved_model.model_digest import ModelFilesError
 from components.training.callbacks import TrainingError
 from pipeline.config.problems import ConfigError
+from pipeline.local.intact_cache import intact_cache
 from tfds_voc_seg.conversion.write_shards import ConversionError
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.disk_errors import full_disk_problem
@@ -26,7 +30,16 @@ if TYPE_CHECKING:
 
 _SELF_EXPLANATORY = {
     error.__name__
-    for error in (ConfigError, ConversionError, DataValidationError, DevkitError, TrainingError, ValueError)
+    for error in (
+        ArtifactError,
+        ModelFilesError,
+        ConfigError,
+        ConversionError,
+        DataValidationError,
+        DevkitError,
+        TrainingError,
+        ValueError,
+    )
 }
 """Names of the error types whose message is shown without the type."""
 
@@ -49,11 +62,13 @@ class NodeMonitor:
     Attributes:
         seconds: node id → how long the node took, for the nodes that have finished.
         cached: ids of the nodes whose result came from the cache.
+        damaged: node id → what is wrong with its cached result, for the nodes that ran again because of this.
     """
 
     def __init__(self, display: Display):
         self.seconds: dict[str, float] = {}
         self.cached: list[str] = []
+        self.damaged: dict[str, str] = {}
         self._display = display
 
     @contextlib.contextmanager
@@ -65,7 +80,8 @@ class NodeMonitor:
         original = local_dag_runner.launcher.Launcher
         local_dag_runner.launcher.Launcher = _monitored_launcher(self)
         try:
-            yield
+            with intact_cache(self._display, self.damaged):
+                yield
         finally:
             local_dag_runner.launcher.Launcher = original
 
@@ -117,7 +133,14 @@ def _monitored_launcher(monitor: NodeMonitor) -> type[Any]:
 
         def _run_executor(self, execution_info: Any) -> Any:
             self._monitored_execution.executor_ran = True
-            return super()._run_executor(execution_info)
+            outputs = [artifact for same_key in execution_info.output_dict.values() for artifact in same_key]
+            for artifact in outputs:  # here, because after an error of the executor TFX empties these folders
+                refuse_content(artifact.uri)
+            result = super()._run_executor(execution_info)
+            for artifact in outputs:
+                if not has_manifest(artifact.uri):  # TFX's own executors do not write it
+                    write_artifact_manifest(artifact)
+            return result
 
     return MonitoredLauncher
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import keras
@@ -16,13 +17,17 @@ from tfx.dsl.compiler import compiler
 from tfx.orchestration import metadata
 from tfx.orchestration.local import local_dag_runner
 
+from components.locks import locked
+from components.model_pusher.executor import OUTDATED_PROPERTY
 from components.networks import create_network
 from components.progress import listening
 from components.run_files import CURVES_FILE, HISTORY_JSON
 from components.training.history import draw_curves
 from pipeline.config.problems import ConfigError
+from pipeline.local.interrupted_push import complete_interrupted_pushes
 from pipeline.local.node_monitor import NodeMonitor, short_message
 from pipeline.local.summary import make_summary, write_summary
+from pipeline.metadata.database import check_database, reserve_execution_ids
 from pipeline.metadata.runs import outputs_of_run, record_facts
 from pipeline.pipeline import create_pipeline, trainer_id
 from pipeline.places import devkit_folder
@@ -39,6 +44,9 @@ if TYPE_CHECKING:
 
     History = dict[str, list[float | None]]
 
+_MAX_COMPARISONS = 3
+"""How often a run compares its models with the one in service, if other processes keep publishing to the folder."""
+
 UNCACHED_NODES = ("Pusher",)
 """Nodes that run every time. The Pusher publishes a blessed model again if the publishing folder was emptied."""
 
@@ -52,12 +60,24 @@ class FinishedRun:
         store: the metadata.
         seconds: node id → how long the node took.
         cached: ids of the nodes whose result came from the cache.
+        damaged: node id → what is wrong with its cached result, for the nodes that ran again because of this.
     """
 
     run_id: str
     store: MetadataStore
     seconds: Mapping[str, float]
     cached: list[str]
+    damaged: Mapping[str, str]
+
+    def followed_by(self, later: FinishedRun) -> FinishedRun:
+        """Adds what this run did to a later run that repeated some of its nodes."""
+        return FinishedRun(
+            later.run_id,
+            later.store,
+            {node: self.seconds.get(node, 0) + seconds for node, seconds in later.seconds.items()},
+            [node for node in later.cached if node in self.cached],
+            {**self.damaged, **later.damaged},
+        )
 
     def outputs(self) -> NodeOutputs:
         """Reads the outputs of each node from the metadata."""
@@ -78,14 +98,28 @@ def run_locally(config: RunConfig, display: Display) -> dict[str, Any]:
         RunError: a node has failed.
         DevkitError: the devkit cannot be used.
         ConfigError: the network of a candidate cannot be created.
+        LockedError: another process uses the output folder.
+        DatabaseError: the metadata are damaged.
     """
+    with locked(config.output_folder, "vocseg run", wait=False):
+        return _run_and_summarize(config, display)
+
+
+def _run_and_summarize(config: RunConfig, display: Display) -> dict[str, Any]:
+    completed = _complete_interrupted_pushes(config, display)
     run = run_nodes(config, display)
+    for _ in range(_MAX_COMPARISONS - 1):
+        if not _is_outdated(run):
+            break
+        display.print("[yellow]another model was put into service meanwhile; the models are compared with it[/]")
+        run = run.followed_by(run_nodes(config, display))
     record_facts(run.store, run.run_id, config.model_dump(mode="json"))
     outputs = run.outputs()
     histories = {name: read_history(outputs, name) for name in config.candidates}
     draw_curves(histories, epath.Path(config.output_folder / CURVES_FILE))
     report = _try_to_write_report(config, display)
-    summary = {**make_summary(outputs, run.seconds, run.cached), "report": report}
+    repaired = {"damaged": dict(run.damaged), "completed": completed}
+    summary = {**make_summary(outputs, run.seconds, run.cached), **repaired, "report": report}
     write_summary(config.output_folder, summary)
     return summary
 
@@ -102,11 +136,18 @@ def run_nodes(config: RunConfig, display: Display, *, without: Collection[str] =
         RunError: a node has failed.
         DevkitError: the devkit cannot be used.
         ConfigError: the network of a candidate cannot be created.
+        LockedError: another process uses the output folder.
+        DatabaseError: the metadata are damaged.
     """
+    with locked(config.output_folder, "vocseg run", wait=False):
+        return _run_nodes(config, display, without)
+
+
+def _run_nodes(config: RunConfig, display: Display, without: Collection[str]) -> FinishedRun:
     use_fsspec_for_s3(config.data.devkit)
     find_devkit(devkit_folder(config))
     _check_networks(config)
-    config.output_folder.mkdir(parents=True, exist_ok=True)
+    store = _open_metadata(config)
     pipeline_ir = compiler.Compiler().compile(create_pipeline(config, without=without))
     for node in pipeline_ir.nodes:
         if node.pipeline_node.node_info.id in UNCACHED_NODES:
@@ -116,10 +157,35 @@ def run_nodes(config: RunConfig, display: Display, *, without: Collection[str] =
         local_dag_runner.LocalDagRunner().run_with_ir(pipeline_ir)
     return FinishedRun(
         run_id=pipeline_ir.runtime_spec.pipeline_run_id.field_value.string_value,
-        store=MetadataStore(metadata.sqlite_metadata_connection_config(config.metadata_file)),
+        store=store,
         seconds=monitor.seconds,
         cached=monitor.cached,
+        damaged=monitor.damaged,
     )
+
+
+def _open_metadata(config: RunConfig) -> MetadataStore:
+    """Opens the database, which is created if it does not exist, for new executions."""
+    check_database(Path(config.metadata_file))
+    store = MetadataStore(metadata.sqlite_metadata_connection_config(config.metadata_file))
+    reserve_execution_ids(Path(config.metadata_file), Path(config.pipeline_root))
+    return store
+
+
+def _complete_interrupted_pushes(config: RunConfig, display: Display) -> list[str]:
+    if not Path(config.metadata_file).exists():
+        return []
+    check_database(Path(config.metadata_file))
+    completed = complete_interrupted_pushes(config.output_folder)
+    for version in completed:
+        display.print(f"version {version} was published by a run that was interrupted; its record is complete now")
+    return completed
+
+
+def _is_outdated(run: FinishedRun) -> bool:
+    """Returns whether a model was not published because it was compared with a model that is no longer in service."""
+    pushed = run.outputs()["Pusher"]["pushed_model"].custom_properties
+    return OUTDATED_PROPERTY in pushed and bool(pushed[OUTDATED_PROPERTY].int_value)
 
 
 def read_history(outputs: NodeOutputs, candidate: str) -> History:

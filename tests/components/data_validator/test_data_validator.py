@@ -27,6 +27,7 @@ from components.data_validator.checks import (
 from components.data_validator.component import DataValidator
 from components.data_validator.findings import DataValidationError
 from components.data_validator.validation_config import ValidationConfig
+from components.manifest import write_manifest
 from components.run_files import DATA_SUMMARY_FILE, VALIDATION_FILE
 from pipeline.pipeline import TABULAR_FEATURES
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
@@ -75,6 +76,7 @@ def validate(tmp_path: Path, examples: Any, make_artifact: Callable[..., Any]) -
         for file in Path(examples.uri).iterdir():
             if file.is_file():  # features.json and the class names
                 shutil.copy(file, tmp_path / "examples")
+        write_manifest(tmp_path / "examples")
 
         curated = CuratedSchema(curated_schema(CLASS_NAMES, IMAGE_SIZE))
         schema_executor.Executor().Do({}, {"schema": [schema]}, curated.exec_properties)

@@ -22,6 +22,7 @@ from tfx.utils import path_utils
 from components.model_selector import executor
 from components.model_selector.component import ModelSelector
 from components.model_selector.selection_config import SelectionConfig
+from components.saved_model.model_digest import ModelFilesError, model_digest
 from tests.components.model_selector.made_results import NAMES, metrics, smoke_test_result
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ def run_selector(
             "candidates": candidates,
             "baseline": baseline,
             "baseline_problem": None,
+            "in_service_digest": "of the model in service",
         }
+        for name, result in smoke_test["candidates"].items():
+            result.setdefault("digest", model_digest(path_utils.serving_model_dir(models[name].uri)))
         evaluation = make_artifact("ModelEvaluation", tmp_path / "evaluation")
         tests = make_artifact("ModelEvaluation", tmp_path / "smoke_test")
         for artifact, content in ((evaluation, evaluated), (tests, smoke_test)):
@@ -81,6 +85,9 @@ def test_tfx_pusher_recognizes_the_blessing(
     assert model_utils.is_model_blessed(blessing) == bool(blessed)
     assert blessing.get_int_custom_property("current_model_id") == models["b"].id
     assert blessing.get_string_custom_property("current_model") == models["b"].uri
+    source = path_utils.serving_model_dir(models["b"].uri)
+    assert blessing.get_string_custom_property("model_digest") == model_digest(source)
+    assert blessing.get_string_custom_property("compared_with") == "of the model in service"
     assert (tmp_path / "blessing" / ("BLESSED" if blessed else "NOT_BLESSED")).exists()
     written = json.loads((tmp_path / "blessing/selection.json").read_text())
     assert (written["selected"], written["publish"], set(written["candidates"])) == ("b", bool(blessed), {"a", "b"})
@@ -97,8 +104,15 @@ def test_nothing_is_blessed_if_no_candidate_has_a_metric(run_selector: Callable[
         candidates, None, {"candidates": {name: smoke_test_result() for name in candidates}}
     )
     assert blessing.get_int_custom_property("blessed") == 0
-    assert [*Path(model.uri).iterdir()] == []
+    assert [path.name for path in Path(model.uri).iterdir()] == ["manifest.json"]
     assert json.loads((tmp_path / "blessing/selection.json").read_text())["selected"] is None
+
+
+def test_a_model_that_changed_after_its_smoke_test_is_refused(run_selector: Callable[..., Any]) -> None:
+    candidates = {name: metrics(value) for name, (_, value) in MODELS.items()}
+    tests = {"candidates": {name: {**smoke_test_result(), "digest": "of other files"} for name in candidates}}
+    with pytest.raises(ModelFilesError, match="has changed since its smoke test; run the same command again"):
+        run_selector(candidates, None, tests)
 
 
 def test_tfx_resolver_finds_the_latest_blessed_model(run_selector: Callable[..., Any], tmp_path: Path) -> None:

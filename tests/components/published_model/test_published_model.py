@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfx.utils import path_utils
 
+from components.saved_model.model_digest import model_digest
 from components.saved_model.serving_folder import latest_version, serving_state
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ def test_the_model_in_service_is_the_highest_complete_version(
     (serving / "11").mkdir()  # without saved_model.pb: a copy in progress
     (serving / "notes").mkdir()
     state = serving_state(serving)
-    artifact = model_in_service(tmp_path / "published", serving)
+    artifact = model_in_service(tmp_path / "published again", serving)
     assert artifact.get_int_custom_property("in_service") == 1
     assert artifact.get_string_custom_property("version") == "10"
+    assert artifact.get_string_custom_property("model_digest") == model_digest(serving / "10")
     assert (Path(path_utils.serving_model_dir(artifact.uri)) / "saved_model.pb").is_file()
     shutil.rmtree(serving / "10")
     assert serving_state(serving) not in ("", state)

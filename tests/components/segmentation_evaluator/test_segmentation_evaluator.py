@@ -15,6 +15,7 @@ from PIL import Image
 from tfx.utils import path_utils
 
 from components.artifacts.records import read_records
+from components.manifest import write_manifest
 from components.metrics import METRIC_NAMES
 from components.metrics.counts import confusion_of, from_sparse
 from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES, VAL_IMAGES
@@ -70,6 +71,7 @@ def test_records_with_a_test_split_are_evaluated_on_it(
 ) -> None:
     shutil.copytree(examples.uri, tmp_path / "examples")
     shutil.copytree(tmp_path / "examples/Split-train", tmp_path / "examples/Split-test")
+    write_manifest(tmp_path / "examples")
     records = make_artifact("Examples", tmp_path / "examples")
     records.split_names = json.dumps(["train", "val", "test"])
     _, result = evaluate({"cars": model_of(3)}, published(tmp_path / "none"), records=records)

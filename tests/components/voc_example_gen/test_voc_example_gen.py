@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from collections.abc import Callable
@@ -27,8 +28,10 @@ Convert = Callable[..., Any]
 
 @pytest.fixture
 def convert(tmp_path: Path, make_artifact: Callable[..., Any]) -> Convert:
+    numbers = itertools.count()
+
     def run(devkit: Path, config: RecordConfig, **settings: Any) -> Any:
-        artifact = make_artifact("Examples", tmp_path / "output")
+        artifact = make_artifact("Examples", tmp_path / f"output{next(numbers)}")
         component = VocExampleGen(str(devkit), config, **settings)
         executor.Executor().Do({}, {"examples": [artifact]}, component.exec_properties)
         return artifact

@@ -112,7 +112,7 @@ def test_a_training_reads_from_and_writes_to_the_store(examples: Any, make_artif
     from components.training.resumption import TrainingFolder
 
     records, model, run = (make_artifact(kind, Path()) for kind in ("Examples", "Model", "ModelRun"))
-    records.uri, model.uri, run.uri = (f"{BUCKET}/trained/{name}" for name in ("examples", "model", "run"))
+    records.uri = f"{BUCKET}/trained/examples"
     records.split_names = examples.split_names
     copy_folder(examples.uri, records.uri)
     trainer = SegmentationTrainer(
@@ -126,7 +126,8 @@ def test_a_training_reads_from_and_writes_to_the_store(examples: Any, make_artif
     folders = []
     with pytest.MonkeyPatch.context() as patch:  # a training that was killed and restarted finds its state
         patch.setattr(TrainingFolder, "remove", lambda self: folders.append(self._folder))
-        for _ in range(2):
+        for attempt in range(2):
+            model.uri, run.uri = (f"{BUCKET}/trained/{name}{attempt}" for name in ("model", "run"))
             outputs = {"model": [model], "model_run": [run]}
             executor.Executor().Do({"examples": [records]}, outputs, trainer.exec_properties)
     assert folders[0] == folders[1]

@@ -103,6 +103,7 @@ def test_a_model_is_published_and_read_back(
     from components.artifacts.candidates import IN_SERVICE_PROPERTY
     from components.model_pusher import executor as pusher
     from components.published_model import executor as published_model
+    from components.saved_model.model_digest import model_digest
 
     serving = f"{BUCKET}/serving"
 
@@ -114,7 +115,10 @@ def test_a_model_is_published_and_read_back(
     assert in_service("before").get_int_custom_property(IN_SERVICE_PROPERTY) == 0
     blessing = make_artifact("ModelBlessing", tmp_path / "blessing")
     blessing.set_int_custom_property("blessed", 1)
-    for round_, always in enumerate((1, 2, 3)):
+    digests = {always: model_digest(path_utils.serving_model_dir(model_of(always).uri)) for always in (1, 2, 3)}
+    for round_, always in enumerate(digests):
+        blessing.set_string_custom_property("model_digest", digests[always])
+        blessing.set_string_custom_property("compared_with", digests.get(always - 1, ""))
         pushed = make_artifact("PushedModel", tmp_path / f"pushed{round_}")
         pusher.Executor().Do(
             {"model": [model_of(always)], "model_blessing": [blessing]},

@@ -1,0 +1,32 @@
+"""Says what to do about errors whose text names only a symptom."""
+
+from __future__ import annotations
+
+import re
+
+_CURES = {
+    r"no space left on device|database or disk is full|disk quota exceeded": (
+        "the disk is full; free some space, then run the same command again: it resumes"
+    ),
+    r"read-only file system|readonly database|permission denied": (
+        "the folder cannot be written; make it writable or name another --output, then run the same command again"
+    ),
+    r"disk image is malformed|file is not a database": (
+        "the database is damaged; run `vocseg repair OUTPUT`, then the same command again"
+    ),
+    r"corrupted record at|truncated record at|DataLossError": (
+        "a file of records is damaged; run `vocseg repair OUTPUT`, which finds it, then the same command again"
+    ),
+}
+
+
+def with_cure(message: str) -> str:
+    """Puts what to do before an error message, if the message is a known symptom, and otherwise returns it unchanged.
+
+    The message itself follows on the same line, without the database's query.
+    """
+    for symptom, cure in _CURES.items():
+        if re.search(symptom, message, flags=re.IGNORECASE):
+            detail = message.partition(" query:")[0]
+            return f"{cure} ({detail})"
+    return message

@@ -1,0 +1,30 @@
+"""Errors of libraries come with what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.commands.cures import with_cure
+
+
+@pytest.mark.parametrize(
+    ("message", "cure"),
+    [
+        ("Pusher: OSError: [Errno 28] No space left on device: 'x'", "the disk is full; free some space"),
+        ("InternalError: Error when executing query: database or disk is full query: INSERT", "the disk is full"),
+        ("[Errno 30] Read-only file system: 'x'", "the folder cannot be written; make it writable"),
+        ("InternalError: attempt to write a readonly database", "the folder cannot be written"),
+        ("InternalError: database disk image is malformed query: SELECT", "run `vocseg repair OUTPUT`"),
+        ("DataLossError: corrupted record at 12", "a file of records is damaged; run `vocseg repair OUTPUT`"),
+    ],
+)
+def test_a_known_symptom_comes_with_its_cure(message: str, cure: str) -> None:
+    told = with_cure(message)
+    assert told.startswith(cure) or cure in told
+    assert message.partition(" query:")[0] in told
+    assert "query:" not in told
+    assert "\n" not in told
+
+
+def test_other_messages_stay() -> None:
+    assert with_cure("candidates.unet: unknown option") == "candidates.unet: unknown option"

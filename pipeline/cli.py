@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, cast
 
-from pipeline.commands import data, demo, evaluate, experiment, kubeflow, predict, published, run
+from pipeline.commands import data, demo, evaluate, experiment, kubeflow, predict, published, repair, run
 from pipeline.commands.terminal import EXIT_INTERRUPTED, fail
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_parser(commands)
     experiment.add_parser(commands)
     published.add_parsers(commands)
+    repair.add_parser(commands)
     data.add_parser(commands)
     kubeflow.add_parser(commands)
     return parser

@@ -1,0 +1,50 @@
+"""`vocseg repair`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, short_path
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pipeline.commands.terminal import CommandGroup
+
+
+def add_parser(commands: CommandGroup) -> None:
+    """Adds `repair`."""
+    parser = commands.add_parser(
+        "repair",
+        help="find damaged files in the output folder of a run; the next run replaces them",
+        description="Read every artifact in OUTPUT and compare it with its manifest; check the database. A damaged "
+        "artifact is marked, so that the next `vocseg run` makes it again. A damaged database is renamed, and the next "
+        "run creates a new one. No file is deleted, and published versions are not changed.",
+    )
+    parser.add_argument("output", type=Path, metavar="OUTPUT", help="the output folder of `vocseg run`")
+    parser.set_defaults(command=_repair, interrupted="interrupted; run the command again to complete it")
+
+
+def _repair(options: argparse.Namespace) -> int:
+    from components.locks import LockedError
+    from pipeline.metadata.repair import repair
+
+    if not options.output.is_dir():
+        return fail(f"{options.output} is not a folder; name the output folder of a run", EXIT_USAGE)
+    try:
+        done = repair(options.output.resolve())
+    except (LockedError, OSError) as error:
+        return fail(str(error), EXIT_FAILED)
+    for problem in done.damaged.values():
+        print(f"damaged: {problem}")  # noqa: T201
+    print(f"{done.intact} artifacts are intact, {len(done.damaged)} damaged")  # noqa: T201
+    if done.database is not None:
+        print(f"the database is damaged ({done.database_damage}); it is now {short_path(done.database)}")  # noqa: T201
+        print(  # noqa: T201
+            "lost: the lineage of earlier versions and the cache, so that all nodes run again; "
+            "kept: the published versions, the artifacts and the states of unfinished trainings"
+        )
+    if done.damaged or done.database is not None:
+        print("run the same `vocseg run` again to replace what is damaged")  # noqa: T201
+    return 0

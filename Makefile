@@ -27,11 +27,12 @@ test: $(ENVIRONMENT) ## run the tests
 	$(VENV)/bin/python -m pytest $(ARGS)
 
 # Each part ends within 20 minutes on two quiet cores.
-SLOW_PARTS := components dataset pipeline runs beam kubeflow
+SLOW_PARTS := components dataset pipeline runs faults beam kubeflow
 slow-components := tests/components
 slow-dataset := tests/tfds_voc_seg tests/e2e/test_install.py
 slow-pipeline := tests/pipeline tests/kubeflow
 slow-runs := tests/e2e/test_pipeline.py tests/e2e/test_what_is_published.py tests/e2e/object_store
+slow-faults := tests/faults
 slow-beam := tests/e2e/test_beam_engines.py
 slow-kubeflow := tests/e2e/test_kubeflow_emulated.py
 

@@ -1,0 +1,282 @@
+"""The faults that were once published or lost: each is now found, and the same command ends as it should."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.artifacts.records import read_records
+from components.manifest import find_damage, read_manifest
+from pipeline.cli import main
+from pipeline.metadata.lineage import read_lineage
+from tests.components.test_locks import HOLDER
+from tests.e2e.known_networks import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+VAL_IMAGES = 6
+
+
+class Killed(BaseException):
+    """As SIGKILL, nothing in the pipeline catches it."""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A finished run that published the network `worse`."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        workspace = Workspace(folder)
+        assert workspace.run("worse").summary["published"]
+        yield workspace
+
+
+@pytest.fixture
+def workspace(finished: Workspace) -> Iterator[Workspace]:
+    """The finished run, put back as it was after the test. The folder's path stays, because the metadata contain it."""
+    saved = finished.output.with_name("saved")
+    shutil.copytree(finished.output, saved)
+    yield finished
+    shutil.rmtree(finished.output)
+    saved.rename(finished.output)
+
+
+def _artifact(workspace: Workspace, node: str, key: str) -> Path:
+    """The newest artifact of a node."""
+    return max(
+        (path for path in (workspace.output / "tfx" / node / key).iterdir() if path.name.isdecimal()),
+        key=lambda path: int(path.name),
+    )
+
+
+def _images(workspace: Workspace) -> dict[str, int]:
+    """The number of val images according to the records, DataValidator and the evaluation."""
+    manifest = read_manifest(_artifact(workspace, "VocExampleGen", "examples"))
+    summary = json.loads((_artifact(workspace, "DataValidator", "validation") / "data_summary.json").read_text())
+    evaluation = json.loads(
+        (_artifact(workspace, "SegmentationEvaluator", "evaluation") / "evaluation.json").read_text()
+    )
+    return {
+        "records": sum(file.records or 0 for file in manifest if "Split-val" in file.name),
+        "validated": summary["val"]["images"],
+        "evaluated": evaluation["images"],
+    }
+
+
+@pytest.mark.parametrize("fault", ["variables cut", pytest.param("saved_model.pb removed", marks=pytest.mark.slow)])
+def test_a_damaged_model_is_trained_again(workspace: Workspace, fault: str) -> None:
+    import tensorflow as tf
+
+    model = _artifact(workspace, "SegmentationTrainer.worse", "model") / "Format-Serving"
+    if fault == "variables cut":
+        (variables,) = model.glob("variables/variables.data-*")
+        with variables.open("r+b") as file:
+            file.truncate(100)
+    else:
+        (model / "saved_model.pb").unlink()
+    shutil.rmtree(workspace.serving)  # the Pusher publishes the blessed model again
+    summary, (version,) = workspace.run("worse")
+    assert list(summary["damaged"]) == ["SegmentationTrainer.worse"]
+    assert str(model) in summary["damaged"]["SegmentationTrainer.worse"]
+    assert {"VocExampleGen", "DataValidator"} <= {*summary["cached"]}
+    assert summary["published"] == str(workspace.serving / version)
+    tf.saved_model.load(summary["published"])
+
+
+def test_records_cut_at_a_record_are_converted_again(workspace: Workspace) -> None:
+    examples = _artifact(workspace, "VocExampleGen", "examples")
+    (shard,) = (examples / "Split-val").iterdir()
+    content = shard.read_bytes()
+    shard.write_bytes(content[: int.from_bytes(content[:8], "little") + 16])
+    summary, _ = workspace.run("worse")
+    assert shard.name in summary["damaged"]["VocExampleGen"]
+    assert summary["cached"] == ["CuratedSchema"]
+    assert set(_images(workspace).values()) == {VAL_IMAGES}
+
+
+def test_a_new_database_does_not_mix_old_and_new_records(
+    workspace: Workspace, make_artifact: Callable[..., Any]
+) -> None:
+    (workspace.output / "metadata.sqlite").unlink()
+    workspace.run("worse", num_shards=2)
+    assert set(_images(workspace).values()) == {VAL_IMAGES}
+    old, new = sorted((workspace.output / "tfx/VocExampleGen/examples").iterdir(), key=lambda path: int(path.name))
+    for folder, shards in ((old, 1), (new, 2)):
+        artifact = make_artifact("Examples", folder)
+        artifact.split_names = '["train", "val"]'
+        assert {split: len(files) for split, files in read_records(artifact).files.items()} == {
+            "train": shards,
+            "val": shards,
+        }
+
+
+def test_a_second_run_in_the_same_folder_stops_with_a_sentence(
+    workspace: Workspace, capfd: pytest.CaptureFixture[str]
+) -> None:
+    workspace.config("worse")
+    before = {path: path.read_bytes() for path in workspace.output.rglob("*") if path.is_file()}
+    holder_command = [sys.executable, "-c", HOLDER, str(workspace.output), "60"]
+    with subprocess.Popen(holder_command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        status = main(["run", "--preset", str(workspace.preset)])
+        holder.kill()
+    assert status == 1
+    assert f"is in use by `vocseg run`, process {holder.pid} on " in capfd.readouterr().err
+    before.pop(workspace.output / ".lock", None)
+    after = {path: path.read_bytes() for path in workspace.output.rglob("*") if path.is_file()}
+    after.pop(workspace.output / ".lock")
+    assert after == before
+
+
+def test_a_model_is_compared_with_the_one_that_another_process_published_meanwhile(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`good` is published by another process between the evaluation of `worse` and its push."""
+    from components.model_pusher.publishing import publish
+
+    good = workspace.run("good")
+    published = Path(good.summary["published"])
+    better = shutil.move(published, workspace.output.with_name("better"))
+    shutil.rmtree(workspace.serving)
+    calls: list[Any] = []
+
+    def publish_after_another(*arguments: Any, **options: Any) -> Any:
+        if not calls:
+            calls.append(publish(better, workspace.serving))
+        return publish(*arguments, **options)
+
+    monkeypatch.setattr("components.model_pusher.executor.publish", publish_after_another)
+    summary, versions = workspace.run("worse")
+    shutil.rmtree(better)
+    assert versions == [calls[0].name]
+    assert summary["published"] is None
+    assert "does not beat the model in service" in summary["reason"]
+
+
+def test_a_run_killed_between_rename_and_commit_keeps_the_origin_of_its_version(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tfx.orchestration.portable import execution_publish_utils
+
+    real = execution_publish_utils.publish_succeeded_execution
+
+    def killed_after_the_push(**arguments: Any) -> Any:
+        if "pushed_model" in arguments["output_artifacts"]:
+            raise Killed
+        return real(**arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(execution_publish_utils, "publish_succeeded_execution", killed_after_the_push)
+        with pytest.raises(Killed):
+            workspace.run("good")
+    version = workspace.versions[-1]
+    assert len(workspace.versions) == 2
+    summary, versions = workspace.run("good")
+    assert versions[-1] == version
+    assert summary["completed"] == [version]
+    origin = read_lineage(workspace.output, version)
+    assert origin.properties["pushed_destination"] == str(workspace.serving / version)
+    assert origin.node == "Pusher"
+    assert {source.role for source in origin.inputs} == {"model", "model_blessing"}
+    assert workspace.run("good").summary["completed"] == []
+
+
+@pytest.mark.slow
+def test_a_run_killed_before_any_commit_is_resumed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node has done its work, but the metadata do not know it; the published version then has one record."""
+    from ml_metadata.metadata_store import MetadataStore
+    from tfx.orchestration import metadata
+    from tfx.orchestration.portable import execution_publish_utils
+
+    real = execution_publish_utils.publish_succeeded_execution
+    shutil.rmtree(workspace.output)
+    for kill_at in range(1, 30):
+        commits = iter(range(1, 30))
+
+        def commit(commits: Iterator[int] = commits, kill_at: int = kill_at, **arguments: Any) -> Any:
+            if next(commits) == min(kill_at, 2):  # the earlier nodes are cached
+                raise Killed
+            return real(**arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(execution_publish_utils, "publish_succeeded_execution", commit)
+            try:
+                workspace.run("good")
+            except Killed:
+                continue
+        break
+    assert kill_at > 5
+    summary, versions = workspace.run("good")
+    assert len(versions) == 1
+    assert summary["baseline"]["mean_iou"] == summary["candidates"]["good"]["mean_iou"] > 0.95
+    store = MetadataStore(metadata.sqlite_metadata_connection_config(str(workspace.output / "metadata.sqlite")))
+    pushed = [artifact.custom_properties for artifact in store.get_artifacts_by_type("PushedModel")]
+    recorded = [found["pushed_version"].string_value for found in pushed if found["pushed"].int_value]
+    assert recorded == versions
+
+
+@given(data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_every_change_of_a_file_of_the_run_is_found(finished: Workspace, data: st.DataObject) -> None:
+    """Truncate, flip, delete and add, for every file of every artifact."""
+    artifacts = [path for path in finished.output.glob("tfx/*/*/*/") if path.name.isdecimal()]
+    artifact = data.draw(st.sampled_from(sorted(artifacts)))
+    file = data.draw(st.sampled_from(sorted(path for path in artifact.rglob("*") if path.is_file())))
+    content, times = file.read_bytes(), file.stat()
+    fault = data.draw(st.sampled_from(["cut", "flip", "delete", "add"] if content else ["delete", "add"]))
+    added = file.with_name("added")
+    if fault == "delete":
+        file.unlink()
+    elif fault == "add":
+        added.write_bytes(b"")
+    else:
+        position = data.draw(st.integers(0, len(content) - 1))
+        flipped = bytes([content[position] ^ 1 << data.draw(st.integers(0, 7))])
+        file.write_bytes(content[:position] + (flipped + content[position + 1 :] if fault == "flip" else b""))
+    damage = find_damage(artifact)
+    added.unlink(missing_ok=True)
+    file.write_bytes(content)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert damage is not None
+    assert find_damage(artifact) is None
+
+
+@pytest.mark.slow
+def test_every_damaged_artifact_is_replaced(workspace: Workspace) -> None:
+    workspace.run("worse")  # the model in service is new to the first one
+    for folder in sorted(path for path in workspace.output.glob("tfx/*/*/") if not path.name.startswith(".")):
+        node = folder.parent.name
+        if node == "Pusher":  # it runs every time, so that nothing uses its artifacts
+            continue
+        artifact = _artifact(workspace, node, folder.name)
+        file = max((path for path in artifact.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+        file.write_bytes(bytes(byte ^ 255 for byte in file.read_bytes()))
+        summary, versions = workspace.run("worse")
+        assert list(summary["damaged"]) == [node]
+        assert file.name in summary["damaged"][node]
+        assert node not in summary["cached"]
+        assert (summary["published"], len(versions)) == (None, 1)
+        assert set(_images(workspace).values()) == {VAL_IMAGES}
+
+
+@pytest.mark.slow
+def test_a_cached_run_uses_the_whole_cache(workspace: Workspace) -> None:
+    summary, _ = workspace.run("worse")  # the second one: the model in service is new to it
+    summary, _ = workspace.run("worse")
+    assert summary["damaged"] == {}
+    assert {*summary["seconds"]} - {*summary["cached"]} == {"Pusher"}
+    for path in (workspace.output / "tfx").rglob("*"):  # as after a copy of the folder
+        os.utime(path)
+    assert workspace.run("worse").summary["damaged"] == {}

@@ -59,7 +59,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 evaluation: ModelEvaluation with TFMA's own files; `evaluation.json`, see `summary.evaluation_summary`,
                     plus the keys `not_evaluated`, candidate → reason, and `in_service_digest`, the `model_digest` of
                     the model in service; `images.jsonl` with the counts of each image; and
-                    pictures of the best, median and worst images in `examples/`.
+                    pictures of the best, median and worst images, and of doubtful masks, in `examples/`.
             exec_properties:
                 devkit: the devkit that contains the masks at their original size; if empty, the metrics are computed
                     only at the network's size.

@@ -9,6 +9,7 @@ import numpy as np
 from components.metrics import bootstrap, counts
 from components.run_files import BASELINE_MODEL
 from components.saved_model.description import read_description
+from components.segmentation_evaluator.doubtful_masks import doubtful_masks
 from components.segmentation_evaluator.evaluation import EvaluationSpec, SliceKey, Total, read_rows, read_totals
 from components.segmentation_evaluator.example_pictures import write_example_pictures
 from components.segmentation_evaluator.segmentation import NETWORK_SIZE, ORIGINAL_SIZE
@@ -48,7 +49,8 @@ def evaluation_summary(
         (`ignore` or `background`), `image_size` and `images`; `candidates`, model → metrics at the network's size,
         which include those at the original size (`original_size`) and those of each slice (`slices`); `baseline`, the
         same for the model in service, or null; `differences` between each two models; `baseline_problem` and
-        `original_size_problem`; and `examples`, the images that have pictures.
+        `original_size_problem`; `examples`, the ranked images, which have pictures; and `doubtful_masks`, those that
+        the best candidate disagrees with most, see `doubtful_masks`.
     """
     names = spec.class_names
     totals, rows = (read_totals(output), read_rows(output)) if spec.models else ({}, [])
@@ -58,7 +60,10 @@ def evaluation_summary(
         for model, folder in spec.models.items()
     }
     examples = ranked_images(rows)
-    write_example_pictures(spec, {example["image_id"] for example in examples}, output)
+    candidates = {model: values for model, values in metrics.items() if model != BASELINE_MODEL}
+    doubtful = doubtful_masks(rows, _best(candidates), names)
+    pictured = [example["image_id"] for example in examples] + (doubtful["pictures"] if doubtful else [])
+    write_example_pictures(spec, set(pictured), output)
     return {
         "split": split,
         "class_names": names,
@@ -66,12 +71,13 @@ def evaluation_summary(
         "void": spec.void,
         "image_size": spec.image_size,
         "images": len(rows),
-        "candidates": {model: values for model, values in metrics.items() if model != BASELINE_MODEL},
+        "candidates": candidates,
         "baseline": metrics.get(BASELINE_MODEL),
         "baseline_problem": baseline_problem,
         "differences": differences(list(metrics), resampled, metrics),
         "original_size_problem": original_size_problem,
         "examples": examples,
+        "doubtful_masks": doubtful,
     }
 
 
@@ -171,6 +177,12 @@ def ranked_images(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for rank, ranked in ranks.items()
         for row in ranked
     ]
+
+
+def _best(candidates: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Returns the candidate with the highest mean IoU, or `None` if no candidate has one."""
+    measured = {name: values["mean_iou"] for name, values in candidates.items() if values["mean_iou"] is not None}
+    return max(measured, key=lambda name: measured[name], default=None)
 
 
 def _metrics(total: Total, resampled: NDArray[np.float64], class_names: Sequence[str]) -> dict[str, Any]:

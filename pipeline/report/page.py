@@ -76,6 +76,8 @@ def make_page(contents: RunContents) -> str:
         original_size=sections.original_size_rows(models),
         slices=sections.slice_tables(models),
         examples=sections.example_groups(contents, labels),
+        doubtful=value_at(contents.evaluation, "doubtful_masks") or {},
+        doubtful_views=sections.doubtful_views(contents, labels),
         curves=sections.curve_charts(contents.trainings, models),
         training_rows=sections.training_rows(contents.trainings),
         data_rows=data_rows,

@@ -123,16 +123,30 @@ def slice_tables(models: Sequence[Model]) -> dict[str, list[dict[str, Any]]]:
 def example_groups(contents: RunContents, channels: LabelSet) -> dict[str, list[ExampleView]]:
     """Returns the best, median and worst images. An image whose pictures cannot be read is skipped and logged."""
     groups: dict[str, list[ExampleView]] = {rank: [] for rank in RANKS}
-    for example in value_at(contents.evaluation, "examples") or []:
-        if contents.examples_folder is None:
-            break
-        try:
-            view = example_view(contents.examples_folder, example, channels)
-        except (OSError, ValueError) as error:
-            logging.warning("The report skips the pictures of %s: %s", example.get("image_id"), error)
-            continue
+    for view in _views(contents, value_at(contents.evaluation, "examples") or [], channels):
         groups.setdefault(view.rank, []).append(view)
     return {rank: views for rank, views in groups.items() if views}
+
+
+def doubtful_views(contents: RunContents, channels: LabelSet) -> list[ExampleView]:
+    """Returns the pictures of the doubtful masks. An image whose pictures cannot be read is skipped and logged."""
+    doubtful = value_at(contents.evaluation, "doubtful_masks") or {}
+    model = doubtful.get("model")
+    examples = [
+        {"image_id": image_id, "rank": "doubtful", "mean_iou": {model: None}}
+        for image_id in doubtful.get("pictures", [])
+    ]
+    return _views(contents, examples, channels)
+
+
+def _views(contents: RunContents, examples: Sequence[Mapping[str, Any]], channels: LabelSet) -> list[ExampleView]:
+    views = []
+    for example in examples if contents.examples_folder is not None else ():
+        try:
+            views.append(example_view(contents.examples_folder, example, channels))
+        except (OSError, ValueError) as error:
+            logging.warning("The report skips the pictures of %s: %s", example.get("image_id"), error)
+    return views
 
 
 def curve_charts(trainings: Mapping[str, Training], models: Sequence[Model]) -> list[tuple[str, Markup]]:

@@ -126,6 +126,20 @@ def write_evaluation(folder: Path, class_names: Sequence[str], *, baseline: bool
             for rank, indices in ranks.items()
             for index in indices
         ],
+        "doubtful_masks": {
+            "model": "fcn8",
+            "masks": [
+                {
+                    "image_id": ids[index],
+                    "class": "car",
+                    "disagreement": 0.75,
+                    "in_mask": "background",
+                    "predicted": "car",
+                }
+                for index in order[-2:]
+            ],
+            "pictures": [ids[order[-1]]],
+        },
     }
     (folder / "evaluation.json").write_text(json.dumps(evaluation))
     return evaluation

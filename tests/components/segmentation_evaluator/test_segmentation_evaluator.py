@@ -150,6 +150,11 @@ def test_each_image_and_slice_is_counted_and_has_pictures(evaluated: tuple[Any, 
     assert difference["interval"][0] <= difference["mean_iou"] <= difference["interval"][1]
     assert difference["interval"] == [-end for end in reversed(result["differences"]["ground"]["cars"]["interval"])]
 
+    doubtful = result["doubtful_masks"]
+    assert doubtful["model"] == max(result["candidates"], key=lambda name: result["candidates"][name]["mean_iou"])
+    for image_id in doubtful["pictures"]:
+        assert (Path(artifact.uri) / "examples" / image_id / f"{doubtful['model']}.png").is_file()
+
     ranks = [example["rank"] for example in result["examples"]]
     assert set(ranks) == {"best", "median", "worst"}
     assert len({example["image_id"] for example in result["examples"]}) == len(ranks) == VAL_IMAGES

@@ -43,6 +43,8 @@ def test_it_shows_all_parts_of_a_run(contents: RunContents, evaluation: dict[str
         "Worst",
         "class sheep is in none of the 30 images",
         "1 invalid image was skipped",
+        "car75.0 %backgroundcar",
+        "Not measured: how sure the model is of these pixels, and the masks of the splits other than val.",
         "below fcn8 by 0.1 <of mean IoU>.",
         "an empty batch is answered with an error.",
         "700 MiB",
@@ -51,7 +53,7 @@ def test_it_shows_all_parts_of_a_run(contents: RunContents, evaluation: dict[str
         "1.21.0",
     ):
         assert text in page.words, text
-    assert len(page.images) == 5 * (2 + 2 * 3)
+    assert len(page.images) == 5 * (2 + 2 * 3) + 4  # the examples, and a doubtful mask
     assert 'class="missing"' not in make_page(contents)
 
 
@@ -122,6 +124,7 @@ def test_an_older_evaluation_with_fewer_figures(contents: RunContents, evaluatio
         "neither accuracy nor Dice nor boundary IoU",
         "no figures at the photos’ own size.",
         "has no slices",
+        "has no ranking of masks",
         "has no pictures",
         "has no smoke test",
         "has no statistics",
@@ -165,7 +168,7 @@ def test_a_run_without_a_model_in_service(tmp_path: Path) -> None:
     write_whole_run(tmp_path, baseline=False)
     page = Page(make_page(read_contents(tmp_path)))
     assert "No model was in service" in page.words
-    assert len(page.images) == 5 * (2 + 2 * 2)
+    assert len(page.images) == 5 * (2 + 2 * 2) + 4
 
 
 def test_missing_figures_are_dashes(contents: RunContents, evaluation: dict[str, Any]) -> None:
@@ -200,4 +203,5 @@ def test_unreadable_pictures_are_skipped(contents: RunContents, evaluation: dict
     shown = {example["image_id"] for example in evaluation["examples"]}
     lost = len({damaged.name, missing.name} & shown)
     after = len(Page(make_page(dataclasses.replace(contents, examples_folder=epath.Path(folder)))).images)
-    assert after == before - 8 * lost
+    lost_doubts = len({damaged.name, missing.name} & set(evaluation["doubtful_masks"]["pictures"]))
+    assert after == before - 8 * lost - 4 * lost_doubts

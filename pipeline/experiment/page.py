@@ -9,6 +9,7 @@ from pipeline.experiment.figures import Arm, Speedup, boundary_differences, spee
 from pipeline.report.charts import Line, axis_end, line_chart
 from pipeline.report.page import report_environment
 from tfds_voc_seg.label_set import VOC_LABELS, LabelSet
+from tfds_voc_seg.records.files import VAL_SPLIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ class Experiment:
         detector: the detector whose backbone was transferred; `None` if there was none.
         configs: the settings of the runs that differ from the defaults.
         labels: the classes with their colours.
+        split: the split of the figures and crops; the curves are of val.
     """
 
     arms: Sequence[Arm]
@@ -43,6 +45,7 @@ class Experiment:
     detector: Detector | None
     configs: Sequence[Mapping[str, Any]]
     labels: LabelSet = VOC_LABELS
+    split: str = VAL_SPLIT
 
     def arm(self, name: str) -> Arm | None:
         """Returns the network with a name; `None` if there is none."""
@@ -62,6 +65,7 @@ class Experiment:
 def results_as_json(experiment: Experiment) -> dict[str, Any]:
     """Returns the experiment's figures; those in `transfer` and in `boundary` have one entry per seed."""
     return {
+        "split": experiment.split,
         "seeds": list(experiment.seeds),
         "arms": [dataclasses.asdict(arm) for arm in experiment.arms],
         "transfer": [

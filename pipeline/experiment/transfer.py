@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
 from etils import epath
-from tfx.types import artifact_utils, standard_artifacts
+from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components.artifacts.records import read_records
@@ -29,7 +29,6 @@ from pipeline.pipeline import trainer_id
 from pipeline.places import devkit_folder
 from pipeline.report.detector import Detector, read_detector
 from tfds_voc_seg.label_set_files import label_set_from
-from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT
 from tfds_voc_seg.storage import write_text_whole
 
 if TYPE_CHECKING:
@@ -84,6 +83,7 @@ def run_transfer_experiment(configs: Sequence[RunConfig], seeds: Sequence[int], 
         seeds=seeds,
         crops=crops,
         detector=detector,
+        split=evaluation["split"],
         configs=[config.model_dump(mode="json", exclude_defaults=True) for config in configs],
         labels=configs[0].data.record.channels,
     )
@@ -94,10 +94,9 @@ def run_transfer_experiment(configs: Sequence[RunConfig], seeds: Sequence[int], 
 
 
 def _evaluate(config: RunConfig, outputs: NodeOutputs, folder: epath.Path) -> dict[str, Any]:
-    """Evaluates all trained networks on the val split, as the SegmentationEvaluator of a run does."""
+    """Evaluates all trained networks on the test or val split, as the SegmentationEvaluator of a run does."""
     examples = standard_artifacts.Examples()
-    examples.uri = outputs["VocExampleGen"]["examples"].uri
-    examples.split_names = artifact_utils.encode_split_names([TRAIN_SPLIT, VAL_SPLIT])
+    examples.set_mlmd_artifact(outputs["VocExampleGen"]["examples"])
     records = read_records(examples)
     models = {
         node.removeprefix(trainer_id("")): path_utils.serving_model_dir(artifacts["model"].uri)
@@ -105,11 +104,12 @@ def _evaluate(config: RunConfig, outputs: NodeOutputs, folder: epath.Path) -> di
         if node.startswith(trainer_id(""))
     }
     masks = (str(devkit_folder(config)), config.data.record)
-    spec = EvaluationSpec(records.files[VAL_SPLIT], models, records.channels, records.image_size, masks, records.void)
+    split = records.evaluation_split
+    spec = EvaluationSpec(records.files[split], models, records.channels, records.image_size, masks, records.void)
     if folder.exists():
         folder.rmtree()
     folder.mkdir(parents=True)
-    return run_evaluation(spec, folder, VAL_SPLIT, config.beam.args)
+    return run_evaluation(spec, folder, split, config.beam.args)
 
 
 def _crops(folder: epath.Path, evaluation: Mapping[str, Any], candidates: Sequence[str], seed: int) -> list[Crop]:

@@ -16,6 +16,7 @@ from etils import epath
 
 from components.progress import Progress
 from components.run_files import EVALUATION_FILE, SERVING_FOLDER
+from components.saved_model.records_of_model import records_of_model
 from components.saved_model.serving_folder import ModelNotFoundError, find_saved_model
 from components.saved_model.signatures import check_model
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate
@@ -26,8 +27,6 @@ from tfds_voc_seg.devkit.folders import PairError, find_devkit
 from tfds_voc_seg.devkit.label_sets import devkit_labels
 from tfds_voc_seg.devkit.problems import problems_error
 from tfds_voc_seg.devkit.splits import read_split, split_names
-from tfds_voc_seg.label_set import VOC_LABELS
-from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.records.files import evaluation_split
 from tfds_voc_seg.storage import use_fsspec_for_s3
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
     from pipeline.display.live import Display
     from tfds_voc_seg.devkit.problems import Problem
-    from tfds_voc_seg.record_config import OnBadPair
+    from tfds_voc_seg.record_config import OnBadPair, RecordConfig
 
 
 class EvaluateError(ValueError):
@@ -159,33 +158,16 @@ def _group_models(models: Mapping[str, str], devkit: Path) -> dict[RecordConfig,
 
 
 def _record_config(folder: str, devkit: Path) -> RecordConfig:
-    """Returns how to convert the devkit's pairs for a model: as its training did, with the devkit's own label set.
-
-    A model that does not say how its records were made was trained on VOC's classes with void ignored. If the devkit
-    does not describe its label set, its masks are those of the training.
+    """Returns how to convert the devkit's pairs for a model, see `records_of_model`.
 
     Raises:
         EvaluateError: the model cannot be evaluated on this devkit.
     """
     labels = devkit_labels(devkit)
     try:
-        description = check_model(folder)
-        trained = description.records or RecordConfig(description.image_size, description.class_names[1:])
-        config = RecordConfig(
-            description.image_size,
-            trained.classes,
-            trained.void,
-            trained.image_encoding,
-            labels=trained.labels if labels == VOC_LABELS else labels,
-        )
+        return records_of_model(check_model(folder), labels)
     except ValueError as error:
-        raise EvaluateError(f"{folder} cannot be evaluated on {devkit}: {error}") from error
-    if config.class_names != description.class_names:
-        raise EvaluateError(
-            f"{folder} cannot be evaluated on {devkit}: the model has the classes "
-            f"{', '.join(description.class_names)}, the devkit has {', '.join(config.class_names)}"
-        )
-    return config
+        raise EvaluateError(f"{folder} cannot be evaluated: {error}") from error
 
 
 def _write_records(

@@ -1,11 +1,11 @@
-"""`vocseg data sample`, `check` and `show`, and the group of the commands for data."""
+"""`vocseg data sample` and `show`; the group of the commands for data."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline.commands import data_import
+from pipeline.commands import data_check, data_import
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, local_path, place, positive
 
 if TYPE_CHECKING:
@@ -20,11 +20,8 @@ def add_parser(commands: CommandGroup) -> None:
     data_commands = group.add_subparsers(required=True, metavar="COMMAND")
     data_import.add_parser(data_commands)
     _add_sample(data_commands)
-    _add_check(data_commands)
+    data_check.add_parser(data_commands)
     _add_show(data_commands)
-
-
-_LABELS_HELP = "the label set of the masks, if the devkit's own labels.yaml or labelmap.txt is not the right one"
 
 
 def _add_sample(commands: CommandGroup) -> None:
@@ -39,18 +36,6 @@ def _add_sample(commands: CommandGroup) -> None:
         sample.add_argument(f"--{split}", type=positive, metavar="N", help=f"the number of {split} images")
     sample.add_argument("--seed", type=int, default=0, metavar="N", help="equal seeds draw equal scenes (default: 0)")
     sample.set_defaults(command=_sample, interrupted="interrupted; nothing was written")
-
-
-def _add_check(commands: CommandGroup) -> None:
-    check = commands.add_parser(
-        "check",
-        help="read every photo and mask of a devkit; list its problems and contents",
-        description="Read every photo and mask of the split lists. Prints each problem and how to solve it, "
-        "then a summary of classes and photo sizes. Exits with 1 if there are problems, with 2 if DIR is not a devkit.",
-    )
-    check.add_argument("folder", type=local_path, metavar="DIR", help="a VOC devkit: the folder that holds JPEGImages")
-    check.add_argument("--labels", metavar="FILE", help=_LABELS_HELP)
-    check.set_defaults(command=_check, interrupted="interrupted; the check is not complete")
 
 
 def _add_show(commands: CommandGroup) -> None:
@@ -77,7 +62,7 @@ def _add_show(commands: CommandGroup) -> None:
         metavar="NAME,NAME",
         help="only for a devkit: keep these classes and skip images without them (default: all classes)",
     )
-    show.add_argument("--labels", metavar="FILE", help=f"only for a devkit: {_LABELS_HELP}")
+    show.add_argument("--labels", metavar="FILE", help=f"only for a devkit: {data_check.LABELS_HELP}")
     show.add_argument("--force", action="store_true", help="overwrite existing pictures")
     show.set_defaults(command=_show, interrupted="interrupted; pictures written so far are kept")
 
@@ -107,38 +92,6 @@ def _sample(options: argparse.Namespace) -> int:
         return fail(full_disk_problem(error, options.folder) or str(error), EXIT_USAGE)
     print(f"{options.folder} holds {train} train and {val} val images")  # noqa: T201
     return 0
-
-
-def _check(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from pipeline.display.devkit_report import devkit_report_text
-    from pipeline.display.library_output import import_tensorflow_silently
-    from tfds_voc_seg.devkit.folders import find_devkit
-    from tfds_voc_seg.devkit.problems import DevkitError
-
-    try:
-        devkit = find_devkit(options.folder)
-    except DevkitError as error:
-        return fail(str(error), EXIT_USAGE)
-    import_tensorflow_silently()
-    from tfds_voc_seg.devkit.check import check_devkit
-    from tfds_voc_seg.label_set_files import read_label_set
-
-    bar = tqdm(unit="pair", leave=False, disable=not sys.stderr.isatty())
-
-    def advance(_done: int, total: int) -> None:
-        bar.total = total
-        bar.update()
-
-    try:
-        with bar:
-            labels = None if options.labels is None else read_label_set(options.labels)
-            report = check_devkit(devkit, on_pair=advance, labels=labels)
-    except (ValueError, OSError) as error:  # a list is missing, empty or not text
-        return fail(str(error), EXIT_FAILED)
-    print(devkit_report_text(report))  # noqa: T201
-    return EXIT_FAILED if report.problems else 0
 
 
 def _show(options: argparse.Namespace) -> int:

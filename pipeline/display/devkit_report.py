@@ -28,8 +28,8 @@ def devkit_report_text(report: DevkitReport) -> str:
     suspicions = [f"{split.split}: {suspicion}" for split in report.splits for suspicion in split.suspicions]
     blocks += suspicions
     summaries = {split.split: split.summary for split in report.splits}
-    blocks.append(_table(_class_rows(summaries)))
-    blocks.append(_table(_size_rows(summaries)))
+    blocks.append(text_table(_class_rows(summaries)))
+    blocks.append(text_table(_size_rows(summaries)))
     if report.near_duplicates is None:
         blocks.append("near-duplicate photos were not searched for: install the extra `check` (imagehash)")
     elif report.near_duplicates:
@@ -90,8 +90,8 @@ def _size_rows(summaries: dict[str, SplitSummary]) -> list[list[str]]:
     return [["photos (width×height)", "smallest", "median", "largest"], *rows]
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Aligns the columns: the first to the left, the others to the right."""
+def text_table(rows: Sequence[Sequence[str]]) -> str:
+    """Returns rows as lines with aligned columns: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from components.saved_model.records_of_model import records_of_model
 from components.saved_model.serving_folder import find_saved_model
 from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE, check_model
 from pipeline.prediction.photos.flip_and_scale_averaging import averaged_probabilities
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from components.saved_model.description import ModelDescription
     from tfds_voc_seg.label_set import LabelSet
+    from tfds_voc_seg.record_config import RecordConfig
 
 _IMAGES_PER_RUN = 8  # tiles, or versions of a photo, per run of the network
 _MAX_KEPT_BYTES = 1 << 28
@@ -82,6 +84,14 @@ class Segmenter:
     def palette(self) -> tuple[tuple[int, int, int], ...]:
         """A colour per class id, red, green and blue, 0 to 255: that of the dataset's label set."""
         return self._description.channels.colors
+
+    def records_on(self, labels: LabelSet) -> RecordConfig:
+        """Returns how the masks of a devkit with this label set become the model's class maps.
+
+        Raises:
+            ValueError: the label set does not have the model's classes.
+        """
+        return records_of_model(self._description, labels)
 
     @property
     def image_size(self) -> int:

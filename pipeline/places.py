@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from components.run_files import SAMPLE_DEVKIT_FOLDER
 from components.saved_model.serving_folder import serving_state
-from pipeline.config.schema import SAMPLE_DEVKIT, RunConfig
+from pipeline.config.data import SAMPLE_DEVKIT
 from tfds_voc_seg.devkit.fingerprint import fingerprint
 from tfds_voc_seg.devkit.folders import devkit_path, find_devkit
 from tfds_voc_seg.storage import absolute_place
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tfx.orchestration.data_types import RuntimeParameter
+
+    from pipeline.config.schema import RunConfig
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from components.progress import Progress
 from components.run_files import SAMPLE_SETTINGS_FILE
+from pipeline.config.data import SAMPLE_DEVKIT, SampleConfig
 from pipeline.config.problems import ConfigError
-from pipeline.config.schema import SAMPLE_DEVKIT, RunConfig, SampleConfig
 from pipeline.places import devkit_folder
 from tfds_voc_seg.sample.devkit import write_sample_devkit
 
 if TYPE_CHECKING:
+    from pipeline.config.schema import RunConfig
     from pipeline.display.live import Display
 
 

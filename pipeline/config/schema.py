@@ -14,12 +14,12 @@ from components.networks.names import CONTRACT_ARGUMENTS, network_path
 from components.run_files import ARTIFACTS_FOLDER, METADATA_FILE, SERVING_FOLDER, TRAINING_FOLDER
 from components.strict_config import StrictConfig
 from components.training.config import TrainingConfig
+from pipeline.config.data import DataConfig, SampleConfig
 from pipeline.config.kubeflow import KubeflowConfig
 from tfds_voc_seg.storage import local_path
 
 if TYPE_CHECKING:
     from pathlib import Path
-from pipeline.config.data import DataConfig, SampleConfig
 
 LOCAL_BEAM_ARGS = ("--runner=DirectRunner", "--allow_unsafe_triggers", "--sdk_container_image=unused")
 """Beam runs in this process: it starts fast, downloads no runner, and does not build a package of TFX."""

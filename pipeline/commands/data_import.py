@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from tfds_voc_seg.label_set import LabelSet
 
 FORMATS = {
+    "folders": "photos and masks side by side, or in images/ and masks/; also in train/, val/ and test/",
     "coco": "instances JSON with polygons or RLE; smaller objects lie on top, crowds become void",
-    "cvat": "the export CVAT for images 1.1",
+    "cvat": "exports Segmentation mask 1.1 and CVAT for images 1.1",
     "labelme": "a JSON file per image",
+    "cityscapes": "leftImg8bit and gtFine, the 19 evaluated classes",
+    "ade20k": "ADEChallengeData2016, 150 classes",
 }
 """The formats, and what a source holds."""
 

@@ -1,6 +1,8 @@
-"""Reads the export "CVAT for images 1.1", unpacked, with its images: `annotations.xml` and `images`.
+"""Reads the exports of CVAT: "Segmentation mask 1.1" and "CVAT for images 1.1", unpacked, with their images.
 
-Shapes with a higher `z_order` lie on top, then later ones. The subset of an image is its split.
+- "Segmentation mask 1.1": `labelmap.txt`, `SegmentationClass` in its colours, `JPEGImages`.
+- "CVAT for images 1.1": `annotations.xml` and `images`. Shapes with a higher `z_order` lie on top, then later ones. The
+  subset of an image is its split.
 
 Format: https://docs.cvat.ai/docs/manual/advanced/formats/
 """
@@ -17,6 +19,7 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from tfds_voc_seg.importers.files import relative_name
+from tfds_voc_seg.importers.folders import read_folders
 from tfds_voc_seg.importers.objects import SourceObject, object_labels, objects_class_map
 from tfds_voc_seg.importers.shapes import (
     Rle,
@@ -27,6 +30,7 @@ from tfds_voc_seg.importers.shapes import (
     rectangle_points,
 )
 from tfds_voc_seg.importers.source import SPLIT_NAMES, ReaderOptions, Source, SourceError, SourceImage
+from tfds_voc_seg.label_set_files import LABEL_MAP_FILE, read_label_set
 from tfds_voc_seg.labels import BACKGROUND
 
 if TYPE_CHECKING:
@@ -47,9 +51,19 @@ def read_cvat(source: Path, options: ReaderOptions, report: ImportReport) -> Sou
         SourceError: the source is no export of CVAT, or its XML is invalid.
         LabelSetError: the export's label set is invalid.
     """
+    if (source / XML_FILE).is_file():
+        return _read_xml(source, options, report)
+    if (source / LABEL_MAP_FILE).is_file():
+        labels = options.labels or read_label_set(source / LABEL_MAP_FILE)
+        return read_folders(source, dataclasses.replace(options, labels=labels), report)
+    raise SourceError(
+        f"{source} contains neither {LABEL_MAP_FILE} (Segmentation mask 1.1) nor {XML_FILE} (CVAT for images 1.1): "
+        "unpack the export into a folder"
+    )
+
+
+def _read_xml(source: Path, options: ReaderOptions, report: ImportReport) -> Source:
     file = source / XML_FILE
-    if not file.is_file():
-        raise SourceError(f"{source} contains no {XML_FILE} (CVAT for images 1.1): unpack the export into a folder")
     listed: list[tuple[dict[str, str], list[SourceObject]]] = []
     label_colors: dict[str, str] = {}
     try:

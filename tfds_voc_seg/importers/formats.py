@@ -23,10 +23,22 @@ def reader_of(name: str) -> Reader:
         ModuleNotFoundError: a library of the extra `import` is not installed.
         SourceError: the format is unknown.
     """
+    if name == "folders":
+        from tfds_voc_seg.importers.folders import read_folders
+
+        return read_folders
     if name == "coco":
         from tfds_voc_seg.importers.coco import read_coco
 
         return read_coco
+    if name == "cityscapes":
+        from tfds_voc_seg.importers.cityscapes import read_cityscapes
+
+        return read_cityscapes
+    if name == "ade20k":
+        from tfds_voc_seg.importers.ade20k import read_ade20k
+
+        return read_ade20k
     if name == "labelme":
         from tfds_voc_seg.importers.labelme import read_labelme
 

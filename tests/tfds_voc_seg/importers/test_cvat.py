@@ -13,8 +13,11 @@ from tests.tfds_voc_seg.importers.made_sources import (
     WIDTH,
     all_ids,
     found,
+    half,
+    lists,
     read_devkit_mask,
     run_import,
+    write_mask,
     write_photo,
 )
 from tfds_voc_seg.label_set_files import find_label_set
@@ -141,7 +144,24 @@ def test_names_that_leave_the_source_are_refused(tmp_path: Path) -> None:
     assert len(found(tmp_path / "devkit", "name leaves the source or is missing")) == 2
 
 
+def test_the_export_of_masks(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    colors = np.array([[0, 0, 0], [128, 64, 128], [5, 5, 5]], np.uint8)
+    for number in range(5):
+        write_photo(source / f"JPEGImages/{number}.jpg", seed=number)
+        write_mask(source / f"SegmentationClass/{number}.png", colors[half(0, 1)])
+        write_mask(source / f"SegmentationObject/{number}.png", colors[half(0, 2)])
+    (source / "labelmap.txt").write_text("# label:color_rgb:parts:actions\nbackground:0,0,0::\nroad:128,64,128::\n")
+    (source / "ImageSets/Segmentation").mkdir(parents=True)
+    (source / "ImageSets/Segmentation/default.txt").write_text("0\n1\n2\n3\n4\n")
+    assert run_import("cvat", source, tmp_path / "devkit") == 0
+    assert {split: len(ids) for split, ids in lists(tmp_path / "devkit").items()} == {"train": 4, "val": 1}
+    np.testing.assert_array_equal(read_devkit_mask(tmp_path / "devkit", "3"), half(0, 1))
+    labels = find_label_set(tmp_path / "devkit")
+    assert (labels.names, labels.colors[1], labels.masks) == (("background", "road"), (128, 64, 128), "index")
+
+
 def test_another_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "source").mkdir()
     assert run_import("cvat", tmp_path / "source", tmp_path / "devkit") == EXIT_USAGE
-    assert "contains no annotations.xml" in capsys.readouterr().err
+    assert "contains neither labelmap.txt" in capsys.readouterr().err

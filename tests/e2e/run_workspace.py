@@ -153,4 +153,4 @@ class Workspace:
     @property
     def versions(self) -> list[str]:
         """The published versions."""
-        return sorted(path.name for path in (self.output / "serving").iterdir())
+        return sorted(path.name for path in (self.output / "serving").iterdir() if path.name.isdecimal())

@@ -116,6 +116,7 @@ def test_the_first_run_writes_its_summary_and_report(history: History, workspace
     assert summary["cached"] == []
     assert summary["published"] == str(output / "serving" / history.versions[0])
     assert history.contents == {
+        ".lock",
         "tfx",
         "metadata.sqlite",
         "serving",

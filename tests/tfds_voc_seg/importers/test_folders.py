@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline import cli
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
 from tests.tfds_voc_seg.importers.made_sources import (
     HEIGHT,
@@ -287,3 +288,18 @@ def test_options_that_do_not_fit_are_refused(tmp_path: Path, capsys: pytest.Capt
         error = capsys.readouterr().err
         assert message in error
         assert len(error.splitlines()) == 1
+
+
+def test_a_devkit_of_own_classes_passes_the_check(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    colors = np.array([[10, 20, 30], [40, 50, 60], [70, 80, 90]], np.uint8)
+    for number in range(6):
+        write_photo(tmp_path / f"source/images/{number}.png", seed=number)
+        write_mask(tmp_path / f"source/masks/{number}.png", colors[half(number % 3, 1)])
+    (tmp_path / "source/labels.yaml").write_text(
+        "classes:\n- {name: soil, color: [10, 20, 30]}\n- {name: weed, color: [40, 50, 60]}\n"
+        "- {name: crop, color: [70, 80, 90]}\nbackground: soil\n"
+    )
+    devkit = tmp_path / "devkit"
+    assert run_import("folders", tmp_path / "source", devkit) == 0
+    assert cli.main(["data", "check", str(devkit)]) == 0
+    assert "5 train and 1 val images are good; no problems" in capfd.readouterr().out

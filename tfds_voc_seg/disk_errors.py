@@ -16,9 +16,11 @@ _CURE = "free some space, or choose a folder on another disk"
 
 
 def write_reason(error: Exception) -> str:
-    """Returns why a file cannot be written and, for a full disk, what to do; PyAV's errors have a number, too."""
-    reason = getattr(error, "strerror", None) or str(error)
-    return f"{reason}; {_CURE}" if getattr(error, "errno", None) in _FULL_DISK_NUMBERS else reason
+    """Returns why a file cannot be written and what to do, if it is known; PyAV's errors have a number, too."""
+    reason, number = getattr(error, "strerror", None) or str(error), getattr(error, "errno", None)
+    if number in (errno.EEXIST, errno.ENOTDIR):
+        return f"{reason}; it is a file: name a folder"
+    return f"{reason}; {_CURE}" if number in _FULL_DISK_NUMBERS else reason
 
 
 def write_problem(error: OSError, place: str | os.PathLike[str]) -> str:

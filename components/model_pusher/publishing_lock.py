@@ -16,8 +16,6 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from fsspec.core import url_to_fs
-
 from components.locks import LockedError, describe_holder, holder_text, locked
 from components.run_files import LOCK_FILE
 
@@ -56,6 +54,8 @@ def publishing_lock(folder: epath.PathLike) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _object_lock(uri: str) -> Iterator[None]:
+    from fsspec.core import url_to_fs  # here, because it imports numpy and a local folder does not need it
+
     storage, path = url_to_fs(uri)
     mine = holder_text("publishing").encode()
     deadline = time.monotonic() + _PATIENCE_SECONDS

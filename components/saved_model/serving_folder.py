@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from etils import epath
 
 from components.run_files import SAVED_MODEL_FILE, SERVING_FOLDER, VARIABLES_FOLDER, WITHDRAWN_FOLDER
-from tfds_voc_seg.storage import StorageError, local_path, require_no_pattern
 
 if TYPE_CHECKING:
     import os
@@ -85,6 +84,9 @@ def find_saved_model(model: str | os.PathLike[str]) -> Path:
         ModelNotFoundError: the folder is none of these, cannot be opened, or has a path that TensorFlow takes for a
             pattern.
     """
+    # Here, because it loads TFDS, which the commands that only list versions do not need.
+    from tfds_voc_seg.storage import StorageError, local_path, require_no_pattern
+
     try:
         folder = local_path(Path(model)).resolve()
         if (folder / SAVED_MODEL_FILE).is_file():

@@ -52,7 +52,7 @@ def test_data_sample_writes_a_devkit(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_an_output_that_cannot_be_written_to(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     assert cli.main(["run", "--output", str(tmp_path / "file")]) == EXIT_FAILED
-    assert "file/logs cannot be written to: Not a directory" in capfd.readouterr().err
+    assert "file cannot be written to: File exists; it is a file: name a folder" in capfd.readouterr().err
 
 
 def test_an_output_that_is_a_pattern_is_refused_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -72,7 +72,9 @@ def test_a_tilde_after_an_equals_sign_is_the_home_folder(
     monkeypatch.chdir(tmp_path)
     assert cli.main(["data", "sample", "~/VOC2012", "--train", "1", "--val", "1"]) == 0
     assert cli.main(["data", "show", "~/VOC2012", "--output=~/pictures", "--image-size", "16"]) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["VOC2012", "pictures"]
+    written = {path.name for path in tmp_path.iterdir()}  # libraries may put folders of their own into the home folder
+    assert {"VOC2012", "pictures"} <= written
+    assert "~" not in written
     assert capsys.readouterr().out
 
 

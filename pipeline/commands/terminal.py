@@ -49,7 +49,9 @@ def short_path(path: Path) -> str:
 
 def local_path(text: str) -> Path:
     """Parses an option that is a path; a shell does not replace the `~` in `--output=~/folder`."""
-    from tfds_voc_seg import storage
+    if not text.startswith("~"):
+        return Path(text)
+    from tfds_voc_seg import storage  # here, because it loads TFDS
 
     return storage.local_path(text)
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 
-_CURES = {
-    r"no space left on device|database or disk is full|disk quota exceeded": (
-        "the disk is full; free some space, then run the same command again: it resumes"
-    ),
+_CURES = {  # full disks: tfds_voc_seg.disk_errors
     r"read-only file system|readonly database|permission denied": (
         "the folder cannot be written; make it writable or name another --output, then run the same command again"
     ),

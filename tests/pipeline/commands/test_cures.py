@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.commands.cures import with_cure
+from pipeline.commands.terminal import error_message
 
 
 @pytest.mark.parametrize(
     ("message", "cure"),
     [
-        ("Pusher: OSError: [Errno 28] No space left on device: 'x'", "the disk is full; free some space"),
-        ("InternalError: Error when executing query: database or disk is full query: INSERT", "the disk is full"),
         ("[Errno 30] Read-only file system: 'x'", "the folder cannot be written; make it writable"),
         ("InternalError: attempt to write a readonly database", "the folder cannot be written"),
         ("InternalError: database disk image is malformed query: SELECT", "run `vocseg repair OUTPUT`"),
@@ -24,6 +25,19 @@ def test_a_known_symptom_comes_with_its_cure(message: str, cure: str) -> None:
     assert message.partition(" query:")[0] in told
     assert "query:" not in told
     assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Pusher: OSError: [Errno 28] No space left on device: 'x'",
+        "InternalError: Error when executing query: database or disk is full query: INSERT",
+    ],
+)
+def test_a_full_disk_is_named_with_its_cure(message: str) -> None:
+    told = error_message(RuntimeError(message), (RuntimeError,), Path("/out"))
+    assert "cannot be written to: No space left on device; free some space" in told
+    assert "query:" not in told
 
 
 def test_other_messages_stay() -> None:

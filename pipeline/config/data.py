@@ -53,7 +53,7 @@ class DataConfig(StrictConfig, ConversionConfig, RecordConfig):  # type: ignore[
     train_masks: TrainMasks = "voc"
     image_size: Annotated[int, pydantic.Field(ge=32, le=4096)]
     labels: Annotated[LabelSet, pydantic.BeforeValidator(_read_labels)]
-    classes: tuple[SelectedClass, ...]
+    classes: Annotated[tuple[SelectedClass, ...], pydantic.Field(validate_default=True)]  # None becomes all classes
     mask_compression_level: Annotated[int, pydantic.Field(ge=1, le=9)]
     num_shards: Annotated[int, pydantic.Field(ge=1, le=10_000)]
     seed: Annotated[int, pydantic.Field(ge=0, le=LARGEST_SEED)]

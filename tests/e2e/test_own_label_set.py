@@ -162,6 +162,7 @@ def test_from_rgb_masks_to_the_published_model(tmp_path: Path) -> None:
     summary = run_locally(config, Display(Console(file=io.StringIO())))
     assert summary["published"], summary["reason"]
     assert summary["void"] == "background"
+    assert not [finding for finding in summary["anomalies"] if finding["severity"] == "error"]
     assert summary["candidates"]["tiny"]["mean_iou"] > 0.5
 
     evaluation = _evaluate(tmp_path / "run", devkit)

@@ -42,6 +42,14 @@ def test_the_data_section_gives_the_settings_of_the_records_and_their_files() ->
     }
 
 
+def test_without_classes_all_classes_of_the_label_set_are_selected(tmp_path: Path) -> None:
+    (tmp_path / "labels.yaml").write_text("{classes: [ground, cell, crack], background: ground}\n")
+    (tmp_path / "mine.yaml").write_text("{name: mine, data: {image_size: 64}, candidates: {unet: {network: unet}}}\n")
+    data = load_config(str(tmp_path / "mine.yaml"), overrides=[f"data.labels={tmp_path / 'labels.yaml'}"]).data
+    assert data.classes == data.record.classes == ("cell", "crack")
+    assert data.class_names == data.record.class_names == ("ground", "cell", "crack")
+
+
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_is_valid_and_begins_with_its_command(name: str) -> None:
     assert load_config(name).name == name

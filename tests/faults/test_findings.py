@@ -94,6 +94,7 @@ def test_a_damaged_model_is_trained_again(workspace: Workspace, fault: str) -> N
     tf.saved_model.load(summary["published"])
 
 
+@pytest.mark.slow  # what is read of such records: test_manifest.py
 def test_records_cut_at_a_record_are_converted_again(workspace: Workspace) -> None:
     examples = _artifact(workspace, "VocExampleGen", "examples")
     (shard,) = (examples / "Split-val").iterdir()
@@ -105,6 +106,7 @@ def test_records_cut_at_a_record_are_converted_again(workspace: Workspace) -> No
     assert set(_images(workspace).values()) == {VAL_IMAGES}
 
 
+@pytest.mark.slow
 def test_a_new_database_does_not_mix_old_and_new_records(
     workspace: Workspace, make_artifact: Callable[..., Any]
 ) -> None:

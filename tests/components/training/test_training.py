@@ -235,6 +235,7 @@ def test_ten_kills_at_random_times_do_not_change_the_result(settings_file: Any, 
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow  # each loss by itself: test_losses.py
 def test_two_devices_train_to_the_weights_of_one(settings_file: Any, tmp_path: Path) -> None:
     """12 steps of all losses in float32, without batch normalisation and dropout, which are computed per device."""
     options = {"width": 4, "depth": 1, "dropout": 0.0}

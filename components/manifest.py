@@ -60,8 +60,7 @@ def write_manifest(folder: epath.PathLike, *, beside: bool = False) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     files = [_describe(folder, path) for path in _content(folder)]
     entries = [dataclasses.asdict(file) for file in files]
-    text = json.dumps({"files": entries, "sha256": _digest(entries)}, indent=1)
-    write_text_whole(_beside(folder) if beside else folder / MANIFEST_FILE, text + "\n", flushed=False)
+    write_text_whole(_beside(folder) if beside else folder / MANIFEST_FILE, _text(entries), flushed=False)
 
 
 def has_manifest(folder: epath.PathLike) -> bool:
@@ -78,8 +77,9 @@ def read_manifest(folder: epath.PathLike) -> tuple[ManifestFile, ...]:
     folder = epath.Path(folder)
     file = _manifest_file(folder)
     try:
-        values = json.loads(file.read_bytes())
-        if values["sha256"] != _digest(values["files"]):
+        text = file.read_bytes().decode()
+        values = json.loads(text)
+        if text != _text(values["files"]):  # every byte counts, the checksum and the last line break too
             raise ValueError("its checksum is wrong")
         return tuple(ManifestFile(**entry) for entry in values["files"])
     except FileNotFoundError as error:
@@ -173,6 +173,10 @@ def _sha256(path: epath.Path) -> str:
     with path.open("rb") as file:
         digest: str = hashlib.file_digest(file, "sha256").hexdigest()
     return digest
+
+
+def _text(entries: list[dict[str, Any]]) -> str:
+    return json.dumps({"files": entries, "sha256": _digest(entries)}, indent=1) + "\n"
 
 
 def _digest(entries: list[dict[str, Any]]) -> str:

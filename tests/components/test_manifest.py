@@ -43,6 +43,12 @@ def test_an_intact_artifact_has_no_damage(artifact: Path) -> None:
     assert find_damage(artifact) is None  # the content decides
 
 
+def test_a_manifest_without_its_last_line_break_is_damaged(artifact: Path) -> None:
+    manifest = artifact / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes()[:-1])
+    assert find_damage(artifact)
+
+
 @given(name=st.sampled_from(["a.txt", "folder/b.bin", "manifest.json"]), data=st.data())
 @settings(max_examples=80, deadline=None)
 def test_every_change_of_a_file_is_damage(

@@ -9,9 +9,6 @@ import tensorflow as tf
 
 from tfds_voc_seg.photo_headers import photo_header
 
-MAX_PIXELS = 50_000_000
-"""Largest number of pixels that is accepted, far above any photo of VOC: a larger image may be a decompression bomb."""
-
 _GRAPH_LOCATION = re.compile(
     r"Graph execution error:\s+Detected at node.*?<stack traces unavailable>|\[\[.*?\]\]|\{\{.*?\}\}|\[Op:.*", re.DOTALL
 )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from tfds_voc_seg.photos import MAX_PIXELS, decode_photo, resize_photo
+from tfds_voc_seg.devkit.image_files import MAX_PIXELS
+from tfds_voc_seg.photos import decode_photo, resize_photo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -91,9 +91,6 @@ def _add_split_options(parser: argparse.ArgumentParser) -> None:
 def _import(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from pipeline.display.library_output import import_tensorflow_silently
-
-    import_tensorflow_silently()
     from tfds_voc_seg.importers.devkit import NothingTakenError, check_places, write_devkit
     from tfds_voc_seg.importers.formats import reader_of
     from tfds_voc_seg.importers.report import ImportReport

@@ -11,11 +11,12 @@ import tensorflow as tf
 from PIL import Image
 
 from tfds_voc_seg.devkit.folders import Pair, PairError
+from tfds_voc_seg.devkit.image_files import MAX_PIXELS
 from tfds_voc_seg.devkit.mask_images import mask_values
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.mask_values import MaskError, class_map_of
 from tfds_voc_seg.photo_headers import photo_header
-from tfds_voc_seg.photos import MAX_PIXELS, decode_photo, message_of_tensorflow
+from tfds_voc_seg.photos import decode_photo, message_of_tensorflow
 from tfds_voc_seg.storage import storage_path
 
 if TYPE_CHECKING:

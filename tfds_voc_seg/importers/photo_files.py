@@ -10,8 +10,8 @@ from typing import IO, TYPE_CHECKING, Literal
 
 from PIL import ExifTags, Image, ImageOps
 
+from tfds_voc_seg.devkit.image_files import MAX_PIXELS
 from tfds_voc_seg.importers.source import ImageDropped
-from tfds_voc_seg.photos import MAX_PIXELS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import os
 
 _FULL_DISK_NUMBERS = (errno.ENOSPC, errno.EDQUOT)
+_NOT_WRITABLE_NUMBERS = (errno.EROFS, errno.EACCES, errno.EPERM)
 _FULL_DISK_TEXT = re.compile("No space left on device|Disk quota exceeded|database or disk is full")
 _NAMED_FILE = re.compile(r"No space left on device: '([^']+)'|(/\S+); No space left on device")
 _CURE = "free some space, or choose a folder on another disk"
@@ -20,12 +21,17 @@ def write_reason(error: Exception) -> str:
     reason, number = getattr(error, "strerror", None) or str(error), getattr(error, "errno", None)
     if number in (errno.EEXIST, errno.ENOTDIR):
         return f"{reason}; it is a file: name a folder"
+    if number in _NOT_WRITABLE_NUMBERS:
+        return f"{reason}; make the folder writable, or choose another one"
+    if number == errno.EIO:
+        return f"{reason}; check the disk, then run the same command again"
     return f"{reason}; {_CURE}" if number in _FULL_DISK_NUMBERS else reason
 
 
 def write_problem(error: OSError, place: str | os.PathLike[str]) -> str:
     """Returns one sentence about a file that cannot be written: the file, else `place`, and the reason."""
-    return f"{error.filename or place} cannot be written to: {write_reason(error)}"
+    problem = "used" if error.errno == errno.EIO else "written to"
+    return f"{error.filename or place} cannot be {problem}: {write_reason(error)}"
 
 
 def full_disk_problem(error: BaseException, place: str | os.PathLike[str] = "the output folder") -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ OBJECT_STORES = ("gs://", "s3://")
 """Prefixes of the URIs that TensorFlow or fsspec can open in every container."""
 
 
+_CANNOT_FLUSH = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+"""Some network file systems answer so to a flush of a folder."""
 _PATTERN_CHARACTERS = "*?["
 
 
@@ -161,12 +164,18 @@ def flush(path: epath.PathLike) -> None:
 
 
 def flush_entry(path: epath.PathLike) -> None:
-    """Waits until the disk holds one file, or the list of names in one folder. Does nothing for an object store."""
+    """Waits until the disk holds one file, or the list of names in one folder. Does nothing for an object store.
+
+    Raises:
+        OSError: the disk does not hold it, for example after an error of the disk.
+    """
     if "://" in os.fspath(path):
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):  # some network file systems cannot flush a folder
-            os.fsync(descriptor)
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_FLUSH:
+            raise
     finally:
         os.close(descriptor)

@@ -8,6 +8,9 @@ _CURES = {  # full disks: tfds_voc_seg.disk_errors
     r"read-only file system|readonly database|permission denied": (
         "the folder cannot be written; make it writable or name another --output, then run the same command again"
     ),
+    r"input/output error|disk i/o error": (
+        "the disk or the network storage reports an error; check it, then run the same command again"
+    ),
     r"disk image is malformed|file is not a database": (
         "the database is damaged; run `vocseg repair OUTPUT`, then the same command again"
     ),

@@ -108,8 +108,12 @@ def _rollback(options: argparse.Namespace) -> int:
         return fail(f"{options.output} is not the output of a run that published: it has no folder serving", EXIT_USAGE)
     try:
         done = rollback(serving, options.to)
-    except (RollbackError, OSError) as error:
+    except RollbackError as error:
         return fail(str(error), EXIT_USAGE)
+    except OSError as error:
+        from tfds_voc_seg.disk_errors import write_problem  # here, because it loads TFDS
+
+        return fail(write_problem(error, serving), EXIT_FAILED)
     for version in done.withdrawn:
         print(f"version {version} is out of service; it was moved to {serving / WITHDRAWN_FOLDER / version}")  # noqa: T201
     if not (done.withdrawn or done.restored):

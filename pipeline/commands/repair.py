@@ -34,8 +34,12 @@ def _repair(options: argparse.Namespace) -> int:
         return fail(f"{options.output} is not a folder; name the output folder of a run", EXIT_USAGE)
     try:
         done = repair(options.output.resolve())
-    except (LockedError, OSError) as error:
+    except LockedError as error:
         return fail(str(error), EXIT_FAILED)
+    except OSError as error:
+        from tfds_voc_seg.disk_errors import write_problem  # here, because it loads TFDS
+
+        return fail(write_problem(error, options.output), EXIT_FAILED)
     for problem in done.damaged.values():
         print(f"damaged: {problem}")  # noqa: T201
     print(f"{done.intact} artifacts are intact, {len(done.damaged)} damaged")  # noqa: T201

@@ -1,118 +1,122 @@
-"""Publishes and rolls back in child processes, each with one fault at its n-th file operation; prints what went wrong.
+"""Publishes, prunes, rolls back and restores versions with faults; no TensorFlow.
 
-Run as a process of its own, because it forks: `python -m tests.faults.publishing_driver FOLDER FIRST STEP`. Python's
-audit events name the file operations. The two faults are SIGKILL and an error of the disk.
+`python -m tests.faults.publishing_driver FOLDER COUNT SEED` injects COUNT faults of each kind into each command, 0 for
+all, and prints JSON: the number of faults by command and kind, and the violations.
 """
 
 from __future__ import annotations
 
-import errno
+import contextlib
+import dataclasses
+import io
 import json
-import os
-import shutil
-import signal
+import random
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from components.model_pusher.publishing import Condition, publish
-from components.model_pusher.rollback import rollback
 from components.saved_model.model_digest import model_digest
-from components.saved_model.serving_folder import latest_version
+from components.saved_model.serving_folder import latest_version, versions
+from pipeline.cli import main as vocseg
 from tests.components.model_pusher.version_folders import FILES, write_model
+from tests.faults.campaign import Result, Scenario, run_scenario
+from tests.faults.disk_faults import NEVER, arm
+from tests.faults.observer import observed, read_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-FILE_OPERATIONS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.listdir", "os.scandir", "os.utime")
-FAULTS: dict[str, int | None] = {"kill": None, "no space": errno.ENOSPC, "input/output error": errno.EIO}
+    from collections.abc import Iterator
 
 
-def _state(folder: Path) -> dict[str, str]:
-    """Version → digest of its content."""
-    return {path.name: model_digest(path) for path in folder.iterdir() if path.name.isdecimal()}
+class PublishingFolder:
+    """An output folder whose publishing folder holds versions of models with known content.
+
+    Attributes:
+        output: the output folder.
+        models: letter → the folder of the model.
+        letters: digest of the model → its letter.
+    """
+
+    def __init__(self, folder: Path):
+        self.output = folder / "output"
+        self.models = {letter: write_model(folder / letter, letter) for letter in "abc"}
+        self.letters = {model_digest(model): letter for letter, model in self.models.items()}
+        self.serving = self.output / "serving"
+
+    def prepare(self, letters: str) -> list[str]:
+        """Publishes models; returns their versions."""
+        return [publish(self.models[letter], self.serving).name for letter in letters]
+
+    def publish_c(self, compared_with: str, keep: int | None) -> int:
+        """Publishes model c, which was compared with another one; nothing happens if it is in service already."""
+        if self.in_service() != "c":
+            digests = {letter: digest for digest, letter in self.letters.items()}
+            condition = Condition(digests["c"], digests[compared_with])
+            publish(self.models["c"], self.serving, keep_versions=keep, condition=condition)
+        return 0
+
+    def roll_back(self, to: str | None) -> int:
+        """Runs `vocseg rollback`."""
+        return vocseg(["rollback", str(self.output), *(["--to", to] if to else [])])
+
+    def in_service(self) -> str:
+        """Returns the letter of the model in service."""
+        latest = latest_version(self.serving)
+        return self.letters.get(model_digest(latest), "unknown") if latest else ""
+
+    def problems(self, allowed: str) -> Iterator[str]:
+        """Yields what is wrong: a version that is not whole, or a model in service that is not allowed."""
+        for version in (path for path in self.serving.iterdir() if path.name.isdecimal()):
+            missing = [name for name in FILES if not (version / name).exists()]
+            if missing or model_digest(version) not in self.letters:
+                yield f"version {version.name} is not whole: {missing or 'unknown content'}"
+        if self.in_service() not in allowed:
+            yield f"model {self.in_service() or 'none'} is in service, not one of {allowed}"
+
+    def leftovers(self, allowed: str, count: int) -> Iterator[str]:
+        """Yields what is wrong after a command has succeeded: also too many versions."""
+        yield from self.problems(allowed)
+        if len(versions(self.serving)) != count:
+            yield f"{len(versions(self.serving))} versions are in service, not {count}"
 
 
-def _publish(model: Path, serving: Path) -> None:
-    latest = latest_version(serving)
-    in_service = model_digest(latest) if latest else ""
-    publish(model, serving, keep_versions=2, condition=Condition(model_digest(model), in_service))
+def _scenarios(folder: PublishingFolder) -> Iterator[Scenario]:
+    """Yields the scenarios; each one's state must be used before the next one is made."""
+    served = folder.prepare("ab")
+    problems, unfinished = folder.problems, folder.leftovers
+    push = partial(folder.publish_c, "b", None)
+    yield Scenario("push", folder.output, push, partial(problems, "bc"), partial(unfinished, "c", 3), push)
+    folder.prepare("ab")
+    prune = partial(folder.publish_c, "b", 1)
+    yield Scenario("push and prune", folder.output, prune, partial(problems, "bc"), partial(problems, "c"), prune)
+    served = folder.prepare("abc")
+    back, target = partial(folder.roll_back, None), partial(folder.roll_back, served[1])
+    yield Scenario("rollback", folder.output, back, partial(problems, "bc"), partial(unfinished, "b", 2), target)
+    served = folder.prepare("abc")
+    far = partial(folder.roll_back, served[0])
+    yield Scenario("rollback by two", folder.output, far, partial(problems, "ac"), partial(unfinished, "a", 1), far)
+    served = folder.prepare("abc")
+    with contextlib.redirect_stdout(io.StringIO()):
+        folder.roll_back(served[0])
+    undo = partial(folder.roll_back, served[1])
+    yield Scenario("undo a rollback", folder.output, undo, partial(problems, "ab"), partial(unfinished, "b", 2), undo)
 
 
-def _roll_back(_: Path, serving: Path) -> None:
-    rollback(serving)
-
-
-def _inject(number: int, code: int | None) -> Callable[[], bool]:
-    """Makes the n-th file operation in this process fail; returns a function that tells whether it was reached."""
-    count = 0
-
-    def hook(event: str, _: Any) -> None:
-        nonlocal count
-        if event in FILE_OPERATIONS:
-            count += 1
-            if count == number:
-                if code is None:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                else:
-                    raise OSError(code, os.strerror(code))
-
-    sys.addaudithook(hook)
-    return lambda: count >= number
-
-
-def _run_child(action: Callable[[Path, Path], None], model: Path, serving: Path, number: int, code: int | None) -> bool:
-    """Runs an action in a child process; returns whether it reached the fault."""
-    child = os.fork()
-    if child == 0:
-        reached = _inject(number, code)
-        try:
-            action(model, serving)
-        except OSError:
-            os._exit(3)
-        finally:
-            os._exit(3 if reached() else 0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 3
-
-
-def _check(serving: Path, known: set[str], expected: set[str]) -> Iterator[str]:
-    state = _state(serving)
-    for version, digest in state.items():
-        missing = [name for name in FILES if not (serving / version / name).exists()]
-        if missing or digest not in known:
-            yield f"version {version} is not whole: {missing or 'unknown content'}"
-    latest = latest_version(serving)
-    if latest is None or model_digest(latest) not in expected:
-        yield f"in service: {latest}"
-
-
-def main(folder: Path, first: int, step: int) -> None:
-    """Injects every `step`-th fault, from `first` on; prints JSON with the number of faults and the violations."""
-    models = {letter: write_model(folder / letter, letter) for letter in "abc"}
-    digests = {letter: model_digest(model) for letter, model in models.items()}
-    start, serving = folder / "start", folder / "serving"
-    for letter in "ab":
-        publish(models[letter], start)
-    faults, violations = 0, []
-    for action, before, after in ((_publish, "b", "c"), (_roll_back, "b", "a")):
-        for fault, code in FAULTS.items():
-            number, reached = first, True
-            while reached:
-                shutil.copytree(start, serving)
-                reached = _run_child(action, models["c"], serving, number, code)
-                here = f"{action.__name__}, {fault} at operation {number}"
-                known = {digests[letter] for letter in models}
-                problems = [*_check(serving, known, {digests[before], digests[after]})]
-                if not reached or action is _publish:
-                    if reached:
-                        _publish(models["c"], serving)
-                    problems += _check(serving, known, {digests[after]})
-                violations += [f"{here}: {problem}" for problem in problems]
-                faults += reached
-                number += step
-                shutil.rmtree(serving)
-    print(json.dumps({"faults": faults, "violations": violations}))  # noqa: T201
+def main(folder: Path, count: int, seed: int) -> None:
+    """Injects faults into every scenario, while an observer looks at the publishing folder."""
+    result, chance = Result(), random.Random(seed)
+    arm(folder, NEVER, "kill", folder / "report.txt")  # so that this process does not wait for the disk
+    publishing, report = PublishingFolder(folder), folder / "observed.txt"
+    with observed(publishing.serving, report):
+        for scenario in _scenarios(publishing):
+            run_scenario(scenario, count, chance, result)
+    for seen in read_report(report):
+        if seen.get("digest") not in publishing.letters:
+            result.violations.append(
+                f"an observer saw version {seen['version']}: {seen.get('problem', 'unknown content')}"
+            )
+    print(json.dumps(dataclasses.asdict(result)))  # noqa: T201
 
 
 if __name__ == "__main__":

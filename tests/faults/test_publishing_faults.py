@@ -1,11 +1,8 @@
-"""A publishing folder after kills and disk errors at every file operation, and after any sequence of commands."""
+"""A publishing folder after any sequence of commands."""
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from unittest import mock
@@ -20,23 +17,6 @@ from components.model_pusher.rollback import RollbackError, rollback
 from components.saved_model.model_digest import model_digest
 from components.saved_model.serving_folder import latest_version, versions
 from tests.components.model_pusher.version_folders import FILES, write_model
-
-
-def _run_driver(folder: Path, first: int, step: int) -> int:
-    command = [sys.executable, "-m", "tests.faults.publishing_driver", str(folder), str(first), str(step)]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2])
-    result = json.loads(answer.stdout)
-    assert result["violations"] == []
-    return int(result["faults"])
-
-
-def test_a_fault_at_some_file_operations_loses_nothing(tmp_path: Path) -> None:
-    assert _run_driver(tmp_path, first=3, step=9) > 20
-
-
-@pytest.mark.slow
-def test_a_fault_at_every_file_operation_loses_nothing(tmp_path: Path) -> None:
-    assert _run_driver(tmp_path, first=1, step=1) > 200
 
 
 class PublishingFolder(RuleBasedStateMachine):

@@ -30,7 +30,10 @@ def test_the_file_is_named() -> None:
     assert write_problem(_full("/out/x"), "/out") == full_disk_problem(_full("/out/x")) == f"/out/x {CURE}"
     assert write_problem(_full(), "/out") == full_disk_problem(_full(), "/out") == f"/out {CURE}"
     assert write_problem(PermissionError(13, "Permission denied", "/x"), "/out") == (
-        "/x cannot be written to: Permission denied"
+        "/x cannot be written to: Permission denied; make the folder writable, or choose another one"
+    )
+    assert write_problem(OSError(errno.EIO, "Input/output error", "/x"), "/out") == (
+        "/x cannot be used: Input/output error; check the disk, then run the same command again"
     )
     assert write_reason(OSError("strange")) == "strange"
 

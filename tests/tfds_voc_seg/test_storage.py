@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from tfds_voc_seg.storage import StorageError, absolute_place, local_path, require_no_pattern, storage_path
+from tfds_voc_seg.storage import (
+    StorageError,
+    absolute_place,
+    local_path,
+    require_no_pattern,
+    storage_path,
+    write_text_whole,
+)
 
 
 def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -28,3 +38,22 @@ def test_a_path_that_is_also_a_pattern_is_refused(place: str, character: str) ->
 @pytest.mark.parametrize("place", ["", "out (1)", "/a/b c", "{x}", "gs://bucket/x"])
 def test_other_paths_are_accepted(place: str) -> None:
     require_no_pattern(place)
+
+
+@pytest.mark.parametrize(("number", "tolerated"), [(errno.EIO, False), (errno.EINVAL, True)])
+def test_a_file_that_the_disk_does_not_hold_is_not_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, tolerated: bool
+) -> None:
+    def fail(_: int) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    file = tmp_path / "file"
+    file.write_text("old")
+    monkeypatch.setattr(os, "fsync", fail)
+    if tolerated:
+        write_text_whole(file, "new")
+    else:
+        with pytest.raises(OSError, match="Input/output error"):
+            write_text_whole(file, "new")
+    assert file.read_text() == ("new" if tolerated else "old")
+    assert list(tmp_path.iterdir()) == [file]

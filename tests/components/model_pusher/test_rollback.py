@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from etils import epath
@@ -131,3 +132,19 @@ def test_the_command_does_not_import_tensorflow_or_tfx(serving: Path) -> None:
     )
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
+
+
+def test_a_disk_error_is_a_sentence_with_a_cure(
+    serving: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline import cli
+
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("components.model_pusher.rollback.rollback", fail)
+    assert cli.main(["rollback", str(serving.parent)]) == 1
+    assert capsys.readouterr().err == (
+        f"vocseg: {serving} cannot be written to: Read-only file system; "
+        "make the folder writable, or choose another one\n"
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import tensorflow as tf
+
 from components.networks import backbone_blocks
 from components.networks.precision import dtype_policy
 from components.training.background_classes import learned_class_names, learned_class_pixels
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import keras
-    import tensorflow as tf
 
     from components.training.config import TrainingConfig
     from tfds_voc_seg.records.files import Records
@@ -50,12 +51,16 @@ def make_compiled_network(
         network.compile(
             optimizer=make_optimizer(config, steps, backbone_variables),
             loss=_loss(records, config),
-            metrics=[TrainingMetrics(records.class_names)],
+            metrics=[TrainingMetrics(records.class_names, by_matrix_product=bool(config.xla) or _has_gpu())],
             jit_compile="auto" if config.xla is None else config.xla,
         )
         network.optimizer.build(network.trainable_variables)
         patch_distributed_fit(network, strategy)
     return network
+
+
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _freeze(network: keras.Model, frozen_blocks: int) -> list[keras.Variable]:

@@ -24,11 +24,13 @@ class TrainingMetrics(keras.metrics.Metric):
 
     Args:
         class_names: [num_classes], background first.
+        by_matrix_product: how pixels are counted. `False` is the fastest on a CPU, but XLA does not compile it. `True`
+            is the fastest on a GPU, where all pixels would otherwise add 1 to the same few numbers in memory.
     """
 
-    def __init__(self, class_names: Sequence[str], name: str = "segmentation"):
+    def __init__(self, class_names: Sequence[str], name: str = "segmentation", *, by_matrix_product: bool = False):
         super().__init__(name=name)
-        self._class_names = tuple(class_names)
+        self._class_names, self._count = tuple(class_names), _by_matrix_product if by_matrix_product else _by_bincount
         shape = (len(class_names), len(class_names))
         # float32 counts exactly only up to 16 million pixels.
         self._confusion = self.add_variable(shape, "zeros", dtype="float64", aggregation="sum", name="confusion")
@@ -38,10 +40,7 @@ class TrainingMetrics(keras.metrics.Metric):
         truth, valid = labels_and_validity(y_true)
         truth = tf.where(truth < num_classes, truth, 0)
         predicted = tf.argmax(merge_background(y_pred, num_classes), axis=-1, output_type=tf.int32)
-        # Negative cells are ignored. A segment sum, because XLA does not compile `bincount` of data.
-        cells = tf.reshape(tf.where(valid, truth * num_classes + predicted, -1), [-1])
-        counts = tf.math.unsorted_segment_sum(tf.ones_like(cells), cells, num_classes**2)
-        self._confusion.assign_add(tf.cast(tf.reshape(counts, [num_classes, num_classes]), tf.float64))
+        self._confusion.assign_add(self._count(truth, predicted, valid, num_classes))
 
     def result(self) -> dict[str, Any]:
         """Computes the metrics from the confusion matrix.
@@ -62,3 +61,21 @@ class TrainingMetrics(keras.metrics.Metric):
             "accuracy": tf.math.divide_no_nan(tf.reduce_sum(intersection), tf.reduce_sum(confusion)),
             **{f"iou_{name}": value for name, value in zip(self._class_names, per_class, strict=True)},
         }
+
+
+def _by_bincount(truth: tf.Tensor, predicted: tf.Tensor, valid: tf.Tensor, num_classes: int) -> tf.Tensor:
+    """Counts the valid pixels of each true and predicted class: int32 [batch, height, width] → float64 [K, K]."""
+    cells = num_classes**2
+    position = tf.where(valid, truth * num_classes + predicted, cells)  # void in one cell more
+    counts = tf.math.bincount(tf.reshape(position, [-1]), minlength=cells + 1, maxlength=cells + 1)
+    return tf.cast(tf.reshape(counts[:cells], [num_classes, num_classes]), tf.float64)
+
+
+def _by_matrix_product(truth: tf.Tensor, predicted: tf.Tensor, valid: tf.Tensor, num_classes: int) -> tf.Tensor:
+    """Does the same. Float32 counts exactly in an image of up to 16 million pixels, so the images are added apart."""
+    images = tf.shape(truth)[0]
+    rows, columns = (
+        tf.reshape(tf.one_hot(classes, num_classes), [images, -1, num_classes])
+        for classes in (tf.where(valid, truth, -1), predicted)
+    )
+    return tf.reduce_sum(tf.cast(tf.matmul(rows, columns, transpose_a=True), tf.float64), axis=0)

@@ -30,11 +30,17 @@ def batches(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 @settings(max_examples=40, deadline=None)
-@given(first=batches(), second=batches(), dtype=st.sampled_from(["float32", "float16", "bfloat16"]))
+@given(
+    first=batches(),
+    second=batches(),
+    dtype=st.sampled_from(["float32", "float16", "bfloat16"]),
+    by_matrix_product=st.booleans(),
+)
 def test_metrics_over_batches_equal_those_of_one_confusion_matrix(
-    first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray], dtype: str
+    first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray], dtype: str, by_matrix_product: bool
 ) -> None:
-    metrics, counts = TrainingMetrics(NAMES), np.zeros((CLASSES, CLASSES), np.int64)
+    metrics = TrainingMetrics(NAMES, by_matrix_product=by_matrix_product)
+    counts = np.zeros((CLASSES, CLASSES), np.int64)
     for classes, scores in (first, second):
         cast = tf.cast(scores, dtype)
         metrics.update_state(classes, cast)
@@ -52,8 +58,9 @@ def test_metrics_over_batches_equal_those_of_one_confusion_matrix(
     assert float(metrics.result()["mean_iou"]) == 0
 
 
-def test_counts_are_exact_beyond_the_range_of_float32() -> None:
-    metrics = TrainingMetrics(NAMES[:2])
+@pytest.mark.parametrize("by_matrix_product", [True, False])
+def test_counts_are_exact_beyond_the_range_of_float32(by_matrix_product: bool) -> None:
+    metrics = TrainingMetrics(NAMES[:2], by_matrix_product=by_matrix_product)
     (pixels,) = metrics.variables
     pixels.assign(np.array([[2.0**24, 0], [0, 0]]))
     metrics.update_state(np.array([[[0]]], np.uint8), np.array([[[[1.0, 0.0]]]]))
@@ -62,7 +69,7 @@ def test_counts_are_exact_beyond_the_range_of_float32() -> None:
 
 def test_the_metrics_compile_with_xla() -> None:
     """Keras uses XLA automatically if there is a GPU, and computes the result in the step."""
-    metrics, classes = TrainingMetrics(NAMES), np.array([[[0, 1, VOID]]], np.uint8)
+    metrics, classes = TrainingMetrics(NAMES, by_matrix_product=True), np.array([[[0, 1, VOID]]], np.uint8)
     scores = np.eye(CLASSES, dtype=np.float32)[[[[0, 1, 2]]]]
     result = tf.function(metrics, jit_compile=True)(tf.constant(classes), tf.constant(scores))
     assert float(result["mean_iou"]) == 1

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, cast
 
+from components.allocator import configure_allocators
 from pipeline.commands import data, demo, evaluate, experiment, kubeflow, predict, published, repair, run
 from pipeline.commands.terminal import EXIT_INTERRUPTED, fail
 
@@ -22,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 success, 1 failure, 2 wrong arguments or configuration, 130 interrupted.
     """
+    if arguments is None:  # this process is the command's own
+        configure_allocators()
     options = _parser().parse_args(arguments)
     command = cast("Callable[[argparse.Namespace], int]", options.command)
     try:

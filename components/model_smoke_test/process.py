@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import components
+from components.allocator import variables_that_keep_freed_memory
 
 if TYPE_CHECKING:
     from components.model_smoke_test.smoke_test_config import SmokeTestConfig
@@ -62,6 +63,7 @@ def run_process(command: list[str], folder: str, timeout: float) -> str | None:
     # PYTHONPATH: the new process must find the checks. No GPU: this process may already occupy all of its memory.
     path = os.pathsep.join(filter(None, [str(Path(components.__path__[0]).parent), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment |= variables_that_keep_freed_memory()
     try:
         finished = subprocess.run(
             command,

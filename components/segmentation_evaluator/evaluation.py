@@ -19,6 +19,7 @@ from components.run_files import IMAGES_FILE
 
 import tensorflow_model_analysis as tfma  # isort: skip
 
+from components.allocator import keep_freed_memory
 from components.metrics import counts
 from components.segmentation_evaluator import slices
 from components.segmentation_evaluator.metrics import IMAGES, PIXEL_COUNTS, SegmentationMetrics
@@ -84,6 +85,7 @@ class _SegmentBatch(beam.DoFn):
 
     def setup(self) -> None:
         spec = self._spec
+        keep_freed_memory()  # here, because Beam may run this in a process of its own
         self._segment = RecordSegmenter(spec.models, spec.image_size, len(spec.class_names), spec.masks)
 
     def process(self, batch: Sequence[bytes]) -> Iterator[dict[str, Any]]:

@@ -25,7 +25,7 @@ class RejectForbidden:
 
 
 sys.meta_path.insert(0, RejectForbidden())
-names = ["components.progress", "components.run_files", "components.strict_config"]
+names = ["components.allocator", "components.progress", "components.run_files", "components.strict_config"]
 for library in ("metrics", "networks", "saved_model", "training"):
     package = importlib.import_module(f"components.{library}")
     names += [module.name for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]

@@ -1,0 +1,78 @@
+"""Configures how a process allocates memory; above all, makes glibc keep the memory that TensorFlow frees.
+
+TensorFlow allocates its tensors again in each step. By default, glibc takes blocks above 32 MB (often above 128 kB)
+from the kernel and returns them as soon as they are freed, and the kernel clears every page before each use: a quarter
+of the CPU time of a training can go there. `benchmarks/allocator.py` measures it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import os
+import platform
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class _Setting:
+    """A parameter of mallopt(3), by its number in malloc.h, and the variable that sets it when a process starts."""
+
+    parameter: int
+    variable: str
+    value: int
+
+
+_SETTINGS = (
+    _Setting(-4, "MALLOC_MMAP_MAX_", 0),  # no block is a mapping of its own, which free would return to the kernel
+    _Setting(-1, "MALLOC_TRIM_THRESHOLD_", 2**31 - 1),  # return free memory at the heap's end only above 2 GB
+    _Setting(-2, "MALLOC_TOP_PAD_", 64 * 2**20),  # grow the heap by at least 64 MB
+    # One arena: the arenas of further threads consist of heaps of 64 MB. What is larger becomes a mapping there,
+    # whatever MALLOC_MMAP_MAX_ says, and no arena uses the free memory of another.
+    _Setting(-8, "MALLOC_ARENA_MAX", 1),
+)
+
+
+def configure_allocators() -> None:
+    """Configures the allocators of a process that computes. Call it first, before TensorFlow is imported.
+
+    Besides `keep_freed_memory`, TensorFlow then takes a GPU's memory as it needs it, not all of it at the start, so
+    that other processes can use the GPU too. The variable TF_FORCE_GPU_ALLOW_GROWTH, if it is set, stays as it is.
+    """
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    keep_freed_memory()
+
+
+def keep_freed_memory() -> bool:
+    """Makes this process keep freed memory for later allocations. Call it before the process starts threads.
+
+    The process then holds at most the largest amount that it used at any time, plus what fragmentation costs. Does
+    nothing if the C library is not glibc (macOS, musl), or if the environment already configures glibc's allocator.
+
+    Returns:
+        Whether the allocator was configured.
+    """
+    if not variables_that_keep_freed_memory():
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    results = [mallopt(setting.parameter, setting.value) for setting in _SETTINGS]
+    return all(result == 1 for result in results)
+
+
+def variables_that_keep_freed_memory() -> dict[str, str]:
+    """Returns environment variables that do in a new process what `keep_freed_memory` does in this one.
+
+    They are empty where that function does nothing.
+    """
+    if platform.libc_ver()[0] != "glibc" or is_configured(os.environ):
+        return {}
+    return {setting.variable: str(setting.value) for setting in _SETTINGS}
+
+
+def is_configured(environment: Mapping[str, str]) -> bool:
+    """Returns whether environment variables configure glibc's allocator, see mallopt(3) and `GLIBC_TUNABLES`."""
+    tunables = environment.get("GLIBC_TUNABLES", "")
+    return "glibc.malloc." in tunables or any(name.startswith("MALLOC_") for name in environment)

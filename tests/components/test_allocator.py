@@ -1,0 +1,99 @@
+"""The memory that a process keeps after it was freed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from components import allocator
+
+MEGABYTES = 200
+
+# Uses blocks of a size that TensorFlow's tensors have, in this thread and in another, and counts the page faults of the
+# second use and the resident memory at the end.
+_PROGRAM = """
+import ctypes, os, resource, sys, threading
+from components.allocator import keep_freed_memory
+
+if sys.argv[1] == "keep":
+    assert keep_freed_memory()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+size = int(sys.argv[2]) * 2**20
+
+def use():
+    block = libc.malloc(ctypes.c_size_t(size))
+    ctypes.memset(block, 1, size)
+    libc.free(ctypes.c_void_p(block))
+
+def use_in_threads():
+    for _ in range(2):
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+
+use()
+use_in_threads()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+use()
+use_in_threads()
+pages = (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) * os.sysconf("SC_PAGESIZE")
+resident = int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGESIZE")
+print(pages >> 20, resident >> 20)
+"""
+
+
+def _use_memory(mode: str, **variables: str) -> tuple[int, int]:
+    environment = {name: value for name, value in os.environ.items() if not allocator.is_configured({name: value})}
+    environment |= variables
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, mode, str(MEGABYTES)], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    faulted, resident = map(int, done.stdout.split())
+    return faulted, resident
+
+
+@pytest.mark.parametrize("mode", ["keep", "default"])  # by the function; by the variables
+def test_freed_memory_is_used_again_by_every_thread_and_never_held_twice(mode: str) -> None:
+    faulted, resident = _use_memory(mode, **(allocator.variables_that_keep_freed_memory() if mode == "default" else {}))
+    assert faulted < MEGABYTES / 4
+    assert MEGABYTES < resident < 1.5 * MEGABYTES  # one block, although three threads used one each
+
+
+def test_glibc_alone_returns_the_memory_to_the_kernel() -> None:
+    """If this fails, the module is not needed any more."""
+    faulted, resident = _use_memory("default")
+    assert faulted > 2 * MEGABYTES
+    assert resident < MEGABYTES
+
+
+def test_a_computing_process_takes_a_gpus_memory_as_it_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allocator, "keep_freed_memory", lambda: True)
+    monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH", raising=False)
+    allocator.configure_allocators()
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "false")
+    allocator.configure_allocators()
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "false"
+
+
+@pytest.mark.parametrize("library", [("", ""), ("musl", "1.2")])
+def test_another_c_library_is_left_alone(library: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.libc_ver", lambda: library)
+    monkeypatch.setattr("ctypes.CDLL", lambda _: pytest.fail("a function of the C library was called"))
+    assert not allocator.keep_freed_memory()
+    assert not allocator.variables_that_keep_freed_memory()
+
+
+@pytest.mark.parametrize("setting", [("MALLOC_ARENA_MAX", "2"), ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")])
+def test_settings_of_the_environment_stay_in_force(setting: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(*setting)
+    assert not allocator.keep_freed_memory()
+
+
+def test_other_variables_do_not_configure_the_allocator() -> None:
+    assert not allocator.is_configured({"GLIBC_TUNABLES": "glibc.cpu.x86_ibt=on", "PATH": "/bin"})

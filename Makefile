@@ -3,7 +3,10 @@
 SHELL := /bin/bash
 
 VENV := .venv
-ENVIRONMENT := $(VENV)/.synced
+# The extra `gpu`, CUDA's libraries, only where there is an NVIDIA driver (WSL has only the command); GPU= leaves it out.
+NVIDIA_DRIVER := /proc/driver/nvidia/version
+GPU := $(firstword $(wildcard $(NVIDIA_DRIVER)) $(shell command -v nvidia-smi 2>/dev/null))
+ENVIRONMENT := $(VENV)/.synced$(if $(GPU),-gpu)
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 
@@ -58,7 +61,7 @@ clean: ## remove the environment, the runs and everything built
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(ENVIRONMENT): pyproject.toml uv.lock setup.py | $(UV)
-	$(UV) sync --quiet --locked --all-extras --compile-bytecode --python 3.11
+	$(UV) sync --quiet --locked --all-extras $(if $(GPU),,--no-extra gpu) --compile-bytecode --python 3.11
 	@touch $@
 
 .uv/bin/uv:

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 from components.allocator import configure_allocators
-from pipeline.commands import data, demo, evaluate, experiment, kubeflow, predict, published, repair, run
+from pipeline.commands import data, demo, doctor, evaluate, experiment, kubeflow, predict, published, repair, run
 from pipeline.commands.terminal import EXIT_INTERRUPTED, fail
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_parser(commands)
     published.add_parsers(commands)
     repair.add_parser(commands)
+    doctor.add_parser(commands)
     data.add_parser(commands)
     kubeflow.add_parser(commands)
     return parser

@@ -1,0 +1,1 @@
+"""The work of `vocseg doctor`: what this machine has, and what is missing."""

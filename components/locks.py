@@ -47,7 +47,7 @@ def locked(
 
     Raises:
         LockedError: another process has locked the folder, and `wait` is false.
-        OSError: the folder or its lock file cannot be written.
+        OSError: the folder or its lock file cannot be created.
     """
     place = Path(folder).resolve()
     if place in _held:
@@ -57,8 +57,9 @@ def locked(
     descriptor = os.open(place / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o664)
     try:
         if _acquire(descriptor, place, wait=wait, on_wait=on_wait):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, holder_text(purpose).encode(), 0)
+            with contextlib.suppress(OSError):  # on a full disk, a rollback must be possible: the lock has no name then
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, holder_text(purpose).encode(), 0)
         _held.add(place)
         try:
             yield

@@ -28,13 +28,14 @@ def add_parser(commands: CommandGroup) -> None:
 
 def _repair(options: argparse.Namespace) -> int:
     from components.locks import LockedError
+    from pipeline.metadata.database import DatabaseError
     from pipeline.metadata.repair import repair
 
     if not options.output.is_dir():
         return fail(f"{options.output} is not a folder; name the output folder of a run", EXIT_USAGE)
     try:
         done = repair(options.output.resolve())
-    except LockedError as error:
+    except (LockedError, DatabaseError) as error:
         return fail(str(error), EXIT_FAILED)
     except OSError as error:
         from tfds_voc_seg.disk_errors import write_problem  # here, because it loads TFDS

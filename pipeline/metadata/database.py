@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -11,28 +12,52 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_PRIMARY_CODE = 0xFF
+"""The bits of SQLite's extended error codes that tell the kind of error."""
+_DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 class DatabaseError(RuntimeError):
     """The database cannot be used; the message names the file and says what to do."""
 
 
 def database_damage(file: Path) -> str | None:
-    """Returns what is wrong with a database; `None` if it is intact or does not exist."""
-    if not file.exists():
+    """Returns what is wrong with a database; `None` if it is intact or does not exist.
+
+    Raises:
+        DatabaseError: it cannot be read, for example after an error of the disk: then it need not be damaged.
+    """
+    if not file.exists() or _find_damage(file) is None:
         return None
+    return _find_damage(file)  # SQLite sometimes takes an error of the disk that passes for damage
+
+
+def _find_damage(file: Path) -> str | None:
     try:
         with _connection(file) as database:
             (answer,) = database.execute("PRAGMA quick_check(1)").fetchone()
             database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.DatabaseError as error:
-        return str(error)
-    return None if answer == "ok" else str(answer)
+        if error.sqlite_errorcode & _PRIMARY_CODE in _DAMAGE_CODES:
+            return str(error)
+        raise _unreadable(file, error) from error
+    if any(int(code) & _PRIMARY_CODE == sqlite3.SQLITE_IOERR for code in re.findall(r"error code[ =](\d+)", answer)):
+        raise _unreadable(file, answer)
+    return None if answer == "ok" else " ".join(answer.split())
+
+
+def _unreadable(file: Path, reason: object) -> DatabaseError:
+    text = " ".join(str(reason).split())
+    return DatabaseError(
+        f"{file} cannot be read ({text}); check the disk and the permissions, then run the same command again"
+    )
 
 
 def check_database(file: Path) -> None:
     """Checks the database before a run.
 
     Raises:
-        DatabaseError: it is damaged.
+        DatabaseError: it is damaged or cannot be read.
     """
     damage = database_damage(file)
     if damage is not None:

@@ -43,6 +43,7 @@ def repair(output: Path) -> Repair:
 
     Raises:
         LockedError: another process uses the output folder.
+        DatabaseError: the database cannot be read, so that it is unknown whether it is damaged.
         OSError: a file cannot be read or renamed.
     """
     with locked(output, "vocseg repair", wait=False):

@@ -60,7 +60,8 @@ class Result:
         key = f"{scenario}, {kind}"
         self.faults[key] = self.faults.get(key, 0) + bool(ended.operations)
         where = ended.operations[0] if ended.operations else "not reached"
-        self.violations += [f"{key} at {where}: {problem}" for problem in problems]
+        self.violations += (found := [f"{key} at {where}: {problem}" for problem in problems])
+        print(f"{key} at {where}:", "status", ended.status, *found, file=sys.stderr)  # noqa: T201
 
 
 @dataclasses.dataclass(frozen=True)

@@ -45,7 +45,7 @@ def compile_library(folder: Path) -> Path:
     return library
 
 
-def run_module(module: str, *arguments: str, library: Path, timeout: float = 600) -> str:
+def run_module(module: str, *arguments: str, library: Path, timeout: float = 1180) -> str:
     """Runs a module of the tests in a process that can arm itself; returns what it prints."""
     answer = subprocess.run(
         [sys.executable, "-m", module, *arguments],

@@ -1,6 +1,6 @@
 """Publishes, prunes, rolls back and restores versions with faults; no TensorFlow.
 
-`python -m tests.faults.publishing_driver FOLDER COUNT SEED` injects COUNT faults of each kind into each command, 0 for
+`python -m tests.faults.publishing_driver FOLDER SEED COUNT` injects COUNT faults of each kind into each command, 0 for
 all, and prints JSON: the number of faults by command and kind, and the violations.
 """
 
@@ -103,7 +103,7 @@ def _scenarios(folder: PublishingFolder) -> Iterator[Scenario]:
     yield Scenario("undo a rollback", folder.output, undo, partial(problems, "ab"), partial(unfinished, "b", 2), undo)
 
 
-def main(folder: Path, count: int, seed: int) -> None:
+def main(folder: Path, seed: int, count: int) -> None:
     """Injects faults into every scenario, while an observer looks at the publishing folder."""
     result, chance = Result(), random.Random(seed)
     arm(folder, NEVER, "kill", folder / "report.txt")  # so that this process does not wait for the disk

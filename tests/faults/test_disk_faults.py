@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,10 @@ import pytest
 from tests.faults.disk_faults import KINDS, compile_library, run_module
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    Campaign = Callable[..., Counter[str]]
 
 
 @pytest.fixture(scope="session")
@@ -22,23 +26,38 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compile_library(tmp_path_factory.mktemp("disk_faults"))
 
 
-def _campaign(module: str, library: Path, folder: Path, count: int, seed: int) -> dict[str, int]:
-    """Runs a campaign; returns the number of faults by scenario and kind."""
-    result: dict[str, Any] = json.loads(run_module(module, str(folder), str(count), str(seed), library=library))
-    faults: dict[str, int] = result["faults"]
-    print(f"{module}, seed {seed}: {sum(faults.values())} faults {faults}")  # noqa: T201
-    assert result["violations"] == []
-    return faults
+@pytest.fixture
+def seed() -> int:
+    return random.randrange(10_000)
 
 
-def test_some_faults_while_publishing_lose_nothing(library: Path, tmp_path: Path) -> None:
-    faults = _campaign("tests.faults.publishing_driver", library, tmp_path, count=1, seed=random.randrange(1000))
-    assert {key.split(", ")[1] for key in faults} == set(KINDS)
+@pytest.fixture
+def run_campaign(library: Path, tmp_path: Path, seed: int, record_faults: Callable[..., None]) -> Campaign:
+    """Runs a campaign, checks that it found nothing, and returns the number of faults by kind."""
+
+    def run(module: str, *arguments: str) -> Counter[str]:
+        answer = run_module(f"tests.faults.{module}", str(tmp_path), str(seed), *arguments, library=library)
+        result: dict[str, Any] = json.loads(answer)
+        faults: Counter[str] = Counter()
+        for name, count in result["faults"].items():
+            faults[name.rpartition(", ")[2]] += count
+        record_faults(faults, seed)
+        print(f"seed {seed}: {result['faults']}")  # noqa: T201
+        assert result["violations"] == []
+        return faults
+
+    return run
+
+
+@pytest.mark.parametrize("driver", ["publishing_driver", "small_driver"])
+def test_some_faults_lose_nothing(run_campaign: Campaign, driver: str) -> None:
+    assert set(run_campaign(driver, "1")) == set(KINDS)
 
 
 @pytest.mark.slow
-def test_every_fault_while_publishing_loses_nothing(library: Path, tmp_path: Path) -> None:
-    assert sum(_campaign("tests.faults.publishing_driver", library, tmp_path, count=0, seed=0).values()) > 1000
+@pytest.mark.parametrize("driver", ["publishing_driver", "small_driver"])
+def test_every_fault_loses_nothing(run_campaign: Campaign, driver: str) -> None:
+    assert run_campaign(driver, "0").total() > 500
 
 
 def _fill_disks(folder: Path, sizes: range) -> int:
@@ -56,10 +75,14 @@ def _fill_disks(folder: Path, sizes: range) -> int:
     return int(result["full"])
 
 
-def test_some_full_disks_lose_nothing(tmp_path: Path) -> None:
-    assert _fill_disks(tmp_path, range(20, 320, 100)) == 3
+def test_some_full_disks_lose_nothing(tmp_path: Path, record_faults: Callable[..., None]) -> None:
+    full = _fill_disks(tmp_path, range(20, 320, 100))
+    record_faults({"full disk": full})
+    assert full == 3
 
 
 @pytest.mark.slow
-def test_full_disks_of_any_size_lose_nothing(tmp_path: Path) -> None:
-    assert _fill_disks(tmp_path, range(4, 324, 4)) > 50
+def test_full_disks_of_any_size_lose_nothing(tmp_path: Path, record_faults: Callable[..., None]) -> None:
+    full = _fill_disks(tmp_path, range(4, 324, 4))
+    record_faults({"full disk": full})
+    assert full > 50

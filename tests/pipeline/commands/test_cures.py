@@ -16,6 +16,8 @@ from pipeline.commands.terminal import error_message
         ("[Errno 30] Read-only file system: 'x'", "the folder cannot be written; make it writable"),
         ("InternalError: attempt to write a readonly database", "the folder cannot be written"),
         ("InternalError: database disk image is malformed query: SELECT", "run `vocseg repair OUTPUT`"),
+        ("RuntimeError: Cannot connect sqlite3 database: unable to open database file", "free some space and make its"),
+        ("InternalError: disk I/O error query: SELECT", "the disk or the network storage reports an error; check it"),
         ("DataLossError: corrupted record at 12", "a file of records is damaged; run `vocseg repair OUTPUT`"),
     ],
 )

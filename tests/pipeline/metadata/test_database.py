@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+import sqlite3
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
@@ -31,6 +33,34 @@ def test_ids_start_above_the_artifacts_on_disk(earlier: int, tmp_path: Path) -> 
     assert _next_id(run) == 13
     reserve_execution_ids(tmp_path / "metadata.sqlite", tmp_path / "tfx")
     assert _next_id(run) == 14
+
+
+_CONNECT = sqlite3.connect
+
+
+def _answer_once(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    """Makes the next check of a database answer something else, as after an error of the disk that passes."""
+    answers = [answer]
+
+    class Connection(sqlite3.Connection):
+        def execute(self, query: str, *values: Any) -> sqlite3.Cursor:
+            if "quick_check" in query and answers:
+                return super().execute("SELECT ?", (answers.pop(),))
+            return super().execute(query, *values)
+
+    monkeypatch.setattr(sqlite3, "connect", functools.partial(_CONNECT, factory=Connection))
+
+
+def test_an_error_of_the_disk_is_not_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`vocseg repair` would rename a damaged database, and its lineage would be lost."""
+    file = tmp_path / "metadata.sqlite"
+    MadeRun(tmp_path)
+    _answer_once(monkeypatch, "*** in database main ***\nPage 2: unable to get the page. error code=8458")
+    with pytest.raises(DatabaseError, match=r"metadata.sqlite cannot be read \(.* Page 2: .*\); check the disk"):
+        database_damage(file)
+    assert database_damage(file) is None
+    _answer_once(monkeypatch, "database disk image is malformed")
+    assert database_damage(file) is None
 
 
 def test_damage_is_found_and_its_cure_named(tmp_path: Path) -> None:

@@ -76,16 +76,14 @@ class Executor(tfx_pusher.Executor):
             return
         copy_folder(model, pushed_model.uri)  # before publishing, so that no step after publishing can fail
         blessing = artifact_utils.get_single_instance(input_dict[standard_component_specs.MODEL_BLESSING_KEY])
+        digest = blessing.get_string_custom_property(MODEL_DIGEST_PROPERTY)
         try:
             version = publish(
                 model,
                 folder,
                 keep_versions=exec_properties.get(KEEP_VERSIONS_KEY),
-                condition=Condition(
-                    blessing.get_string_custom_property(MODEL_DIGEST_PROPERTY),
-                    blessing.get_string_custom_property(COMPARED_WITH_PROPERTY),
-                ),
-                publication={"pushed_model": original_uri(pushed_model.uri)},
+                condition=Condition(digest, blessing.get_string_custom_property(COMPARED_WITH_PROPERTY)),
+                publication={"pushed_model": original_uri(pushed_model.uri), MODEL_DIGEST_PROPERTY: digest},
             )
         except OutdatedComparisonError as error:
             epath.Path(pushed_model.uri).rmtree()

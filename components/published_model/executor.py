@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from tfx.utils import path_utils
 
 from components.artifacts.candidates import IN_SERVICE_PROPERTY, MODEL_DIGEST_PROPERTY
 from components.artifacts.manifests import with_manifests
+from components.manifest import ArtifactError
+from components.run_files import PUBLICATION_FILE
 from components.saved_model.model_digest import model_digest
 from components.saved_model.serving_folder import latest_version
 from tfds_voc_seg.storage import copy_folder
@@ -48,6 +51,9 @@ class Executor(base_executor.BaseExecutor):
                 serving_folder: the folder that the Pusher publishes to.
                 serving_state: only for TFX's cache key; not read.
                 code_fingerprint: only for TFX's cache key; not read.
+
+        Raises:
+            ArtifactError: the model in service has changed since it was published.
         """
         del input_dict  # TFX passes it to every executor; this component has no inputs
         model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
@@ -60,4 +66,19 @@ class Executor(base_executor.BaseExecutor):
         model.set_string_custom_property(VERSION_PROPERTY, latest.name)
         folder = path_utils.serving_model_dir(model.uri)
         copy_folder(latest, folder)
-        model.set_string_custom_property(MODEL_DIGEST_PROPERTY, model_digest(folder))
+        digest = model_digest(folder)
+        if digest != (_published_digest(latest) or digest):
+            raise ArtifactError(
+                f"{latest} is damaged: its files have changed since it was published; restore them from a copy, or "
+                "delete that folder to take the version out of service, then run the same command again"
+            )
+        model.set_string_custom_property(MODEL_DIGEST_PROPERTY, digest)
+
+
+def _published_digest(version: epath.Path) -> str | None:
+    """Returns the digest that a version was published with; `None` if it is unknown, as for a version made by hand."""
+    try:
+        digest: str = json.loads((version / PUBLICATION_FILE).read_text())[MODEL_DIGEST_PROPERTY]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    return digest

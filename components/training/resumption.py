@@ -1,8 +1,8 @@
 """The state of a training after each epoch, from which an interrupted training resumes.
 
 The state has a folder of its own in the run's output folder, because TFX gives each execution a new artifact folder.
-`state.json` names the weights that belong to it, and is written last, under a temporary name: whenever the process is
-killed, the folder holds one complete state or none.
+`state.json` names the weights that belong to it with their digests, and is written last, under a temporary name:
+whenever the process is killed, the folder holds one complete state or none. A damaged state is not used.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import logging
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etils import epath
@@ -35,6 +35,7 @@ class TrainingState:
         best: name of the file with the weights of the best epoch.
         random_states: the random states of the network's dropout layers, which Keras does not save.
         finished: whether the training is complete, after all epochs or by early stopping.
+        digests: name of each file → SHA-256 hex digest of its content.
     """
 
     history: History
@@ -42,6 +43,7 @@ class TrainingState:
     best: str
     random_states: list[list[int]]
     finished: bool
+    digests: dict[str, str]
 
     @property
     def epochs(self) -> int:
@@ -68,11 +70,22 @@ class TrainingFolder:
         return cls(epath.Path(parent) / f"{prefix}{digest}")
 
     def read(self) -> TrainingState | None:
-        """Reads the last complete state; `None` if there is none."""
+        """Reads the last complete state; `None` if there is none, or if its files are missing or damaged."""
+        state = self._read_unchecked()
+        for name, digest in state.digests.items() if state else ():
+            file = self._folder / name
+            if not file.exists() or _sha256(file) != digest:
+                logging.warning("%s is missing or damaged; the training starts from the beginning", file)
+                return None
+        return state
+
+    def _read_unchecked(self) -> TrainingState | None:
         try:
-            return TrainingState(**json.loads((self._folder / STATE_FILE).read_text()))
-        except (FileNotFoundError, json.JSONDecodeError, TypeError):
+            text = (self._folder / STATE_FILE).read_bytes().decode()
+            state = TrainingState(**json.loads(text)["state"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
+        return state if text == _text(state) else None
 
     def resume(self, network: keras.Model, state: TrainingState) -> None:
         """Restores weights, optimiser and random states of a compiled network whose optimiser is built."""
@@ -101,13 +114,15 @@ class TrainingFolder:
             finished: whether the training is complete.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        before, epoch = self.read(), len(history["loss"])
+        before, epoch = self._read_unchecked(), len(history["loss"])
         last = f"epoch{epoch:04d}.weights.h5"
-        _save_weights(network, self._folder / last)
+        digests = {last: _save_weights(network, self._folder / last)}
         best = last if is_best or before is None else before.best
+        if before is not None and best != last:
+            digests[best] = before.digests[best]
         random_states = [variable.numpy().tolist() for variable in _random_states(network)]
-        state = TrainingState(history, last, best, random_states, finished)
-        write_text_whole(self._folder / STATE_FILE, json.dumps(dataclasses.asdict(state)))
+        state = TrainingState(history, last, best, random_states, finished, digests)
+        write_text_whole(self._folder / STATE_FILE, _text(state))
         for file in self._folder.glob("*.weights.h5"):
             if file.name not in (state.last, state.best):
                 file.unlink()
@@ -131,15 +146,30 @@ class TrainingFolder:
             self._folder.rmtree()
 
 
+def _text(state: TrainingState) -> str:
+    """Returns the content of the state's file, which has a checksum."""
+    values = dataclasses.asdict(state)
+    return json.dumps({"state": values, "sha256": hashlib.sha256(json.dumps(values).encode()).hexdigest()})
+
+
+def _sha256(file: epath.Path) -> str:
+    with file.open("rb") as content:
+        digest: str = hashlib.file_digest(content, "sha256").hexdigest()
+    return digest
+
+
 def _random_states(network: keras.Model) -> list[keras.Variable]:
     return [variable for variable in network.variables if variable.name == "seed_generator_state"]
 
 
-def _save_weights(network: keras.Model, file: epath.Path) -> None:
+def _save_weights(network: keras.Model, file: epath.Path) -> str:
+    """Saves the weights and the optimiser's state; returns the digest of the file."""
     with tempfile.TemporaryDirectory() as scratch:
-        local = Path(scratch) / file.name
-        network.save_weights(local)
-        epath.Path(local).copy(file, overwrite=True)
+        local = epath.Path(scratch) / file.name
+        network.save_weights(str(local))
+        digest = _sha256(local)
+        local.copy(file, overwrite=True)
+    return digest
 
 
 def _load_weights(network: keras.Model, file: epath.Path) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from tfx.utils import path_utils
 
+from components.manifest import ArtifactError
+from components.model_pusher.publishing import publish
 from components.saved_model.model_digest import model_digest
 from components.saved_model.serving_folder import latest_version, serving_state
 
@@ -37,3 +41,16 @@ def test_the_model_in_service_is_the_highest_complete_version(
     assert (Path(path_utils.serving_model_dir(artifact.uri)) / "saved_model.pb").is_file()
     shutil.rmtree(serving / "10")
     assert serving_state(serving) not in ("", state)
+
+
+def test_a_version_that_was_damaged_after_it_was_published_is_an_error(
+    model_in_service: Callable[[Path, Path], Any], model_of: Callable[..., Any], tmp_path: Path
+) -> None:
+    source, serving = Path(path_utils.serving_model_dir(model_of(0).uri)), tmp_path / "serving"
+    version = publish(source, serving, publication={"model_digest": model_digest(source)})
+    assert model_in_service(tmp_path / "intact", serving).get_string_custom_property("version") == version.name
+    (variables,) = Path(version).glob("variables/variables.data-*")
+    content = variables.read_bytes()
+    variables.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ArtifactError, match=f"^{re.escape(str(version))} is damaged: .* delete that folder"):
+        model_in_service(tmp_path / "damaged", serving)

@@ -16,7 +16,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 # Any Python can install uv; uv then finds Python 3.11.
 PYTHON := $(shell command -v python3.11 || command -v python3 || command -v python)
 
-.PHONY: help env run test test-slow lint bench clean
+.PHONY: help env run test test-slow fuzz lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,12 +30,13 @@ test: $(ENVIRONMENT) ## run the tests
 	$(VENV)/bin/python -m pytest $(ARGS)
 
 # Each part ends within 20 minutes on two quiet cores.
-SLOW_PARTS := components dataset pipeline runs faults beam kubeflow
+SLOW_PARTS := components dataset pipeline runs faults beam kubeflow fuzz
 slow-components := tests/components
 slow-dataset := tests/tfds_voc_seg tests/e2e/test_install.py
 slow-pipeline := tests/pipeline tests/kubeflow
 slow-runs := tests/e2e/test_pipeline.py tests/e2e/test_what_is_published.py tests/e2e/object_store
 slow-faults := tests/faults
+slow-fuzz := tests/fuzz
 slow-beam := tests/e2e/test_beam_engines.py
 slow-kubeflow := tests/e2e/test_kubeflow_emulated.py
 
@@ -44,6 +45,15 @@ test-slow: $(SLOW_PARTS:%=test-slow-%) ## run the slow tests, part by part; test
 
 $(SLOW_PARTS:%=test-slow-%): test-slow-%: $(ENVIRONMENT)
 	$(VENV)/bin/python -m pytest -m slow -n 0 --timeout 1200 $(slow-$*) $(ARGS)
+
+FUZZ_TARGETS := header_reading photo_reading request_decoding mask_reading record_parsing
+FUZZ_SECONDS := 60
+
+fuzz: $(ENVIRONMENT) ## fuzz each target with atheris for a minute; FUZZ_SECONDS=3600 for an hour, FUZZ_TARGETS="..." for some
+	$(UV) sync --quiet --locked --all-extras --group fuzz --compile-bytecode --python 3.11
+	@set -e; for target in $(FUZZ_TARGETS); do echo "== $$target"; mkdir -p build/corpus/$$target; \
+		$(VENV)/bin/python -m tests.fuzz.fuzz $$target build/corpus/$$target tests/fuzz/corpus/$$target \
+		-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -rss_limit_mb=4096 -artifact_prefix=build/; done
 
 lint: $(ENVIRONMENT) ## check style, format, types, layers, dependencies and dead code
 	$(VENV)/bin/ruff check .

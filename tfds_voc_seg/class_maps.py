@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfds_voc_seg.labels import VOID
+from tfds_voc_seg.pixel_tables import looked_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,8 +38,7 @@ def class_map(mask: NDArray[np.uint8], config: RecordConfig) -> NDArray[np.uint8
         uint8 [height, width], channel indices and, if the configuration keeps void or the label set has no background,
         `VOID`.
     """
-    classes: NDArray[np.uint8] = _channel_table(config)[mask]
-    return classes
+    return looked_up(_channel_table(config), mask)
 
 
 def background_class_map(

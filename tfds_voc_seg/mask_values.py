@@ -15,6 +15,14 @@ import numpy as np
 from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.label_set_files import LABELS_FILE
 from tfds_voc_seg.labels import VOID
+from tfds_voc_seg.pixel_tables import (
+    PIXELS_AT_ONCE,
+    looked_up,
+    packed_colors,
+    parts_of,
+    unpacked_color,
+    used_colors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,7 +68,8 @@ class MaskValues:
     def used(self) -> NDArray[np.intp]:
         """The values that occur, in ascending order; twice as fast as `np.unique`. Only for two-dimensional values."""
         occurs = np.zeros(np.iinfo(self.values.dtype).max + 1, bool)
-        occurs[self.values.ravel()] = True
+        for part in parts_of(self.values):
+            occurs[part] = True
         return np.flatnonzero(occurs)
 
 
@@ -116,7 +125,7 @@ def _by_id(mask: MaskValues, labels: LabelSet) -> NDArray[np.uint8]:
         raise MaskError(f"contains the values {_listed(unknown)}", _advice_on_ids(labels, used))
     if np.array_equal(table[used], used):
         return np.asarray(mask.values, np.uint8)  # as in VOC, whose ids are the positions
-    return np.asarray(table[mask.values], np.uint8)
+    return looked_up(table, mask.values)
 
 
 def _by_color(mask: MaskValues, labels: LabelSet) -> NDArray[np.uint8]:
@@ -129,7 +138,7 @@ def _by_color(mask: MaskValues, labels: LabelSet) -> NDArray[np.uint8]:
             )
         table = np.zeros(len(mask.palette), np.uint8)
         table[used] = _positions_of_colors(mask.palette[used], labels)
-        return np.asarray(table[mask.values], np.uint8)
+        return looked_up(table, mask.values)
     values = mask.values
     if values.dtype != np.uint8:
         raise MaskError(
@@ -153,15 +162,25 @@ def _positions_of_colors(colors: NDArray[np.uint8], labels: LabelSet) -> NDArray
     Raises:
         MaskError: a colour belongs to no class.
     """
-    successors = _successors_of_colors(labels)[_packed(colors)]
-    if not successors.all():
-        unknown = [_as_color(color) for color in np.unique(colors[successors == 0], axis=0)]
-        raise MaskError(
-            f"contains the colours {_listed(unknown)}",
-            f"the colours of the classes are {_listed(labels.colors)}: add a class for each colour, or the colour to "
-            f"void.colors, in {LABELS_FILE}, or read the mask by its ids with `masks: index`",
-        )
-    return np.asarray(successors - 1, np.uint8)
+    table, flat = _successors_of_colors(labels), colors.reshape(-1, 3)
+    positions = np.empty(len(flat), np.uint8)
+    for start in range(0, len(flat), PIXELS_AT_ONCE):
+        successors = table[packed_colors(flat[start : start + PIXELS_AT_ONCE])]
+        if not successors.all():
+            raise MaskError(*_unknown_colors(colors, labels))
+        positions[start : start + PIXELS_AT_ONCE] = successors - 1
+    return positions.reshape(colors.shape[:-1])
+
+
+def _unknown_colors(colors: NDArray[np.uint8], labels: LabelSet) -> tuple[str, str]:
+    """Returns which colours of a mask belong to no class, and what to do."""
+    used = used_colors(colors)
+    unknown = used[_successors_of_colors(labels)[used] == 0][: _SHOWN + 1].tolist()
+    return (
+        f"contains the colours {_listed([unpacked_color(color) for color in unknown])}",
+        f"the colours of the classes are {_listed(labels.colors)}: add a class for each colour, or the colour to "
+        f"void.colors, in {LABELS_FILE}, or read the mask by its ids with `masks: index`",
+    )
 
 
 @functools.lru_cache(maxsize=4)
@@ -171,17 +190,10 @@ def _successors_of_colors(labels: LabelSet) -> NDArray[np.uint16]:
     Zeros take no memory until they are written, so the table needs one page of memory per class, not 32 MB.
     """
     table = np.zeros(2**24, np.uint16)
-    table[_packed(np.array(labels.colors, np.uint8))] = np.arange(len(labels.colors)) + 1
+    table[packed_colors(np.array(labels.colors, np.uint8))] = np.arange(len(labels.colors)) + 1
     if labels.void_colors:
-        table[_packed(np.array(labels.void_colors, np.uint8))] = VOID + 1
+        table[packed_colors(np.array(labels.void_colors, np.uint8))] = VOID + 1
     return table
-
-
-def _packed(colors: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """Packs colours, uint8 [..., 3], into one number each: uint32 [...]."""
-    red, green, blue = np.moveaxis(colors.astype(np.uint32), -1, 0)
-    packed: NDArray[np.uint32] = (red << 16) | (green << 8) | blue
-    return packed
 
 
 def _palette_gives_ids(mask: MaskValues, labels: LabelSet) -> bool:
@@ -258,7 +270,7 @@ def _classes(labels: LabelSet) -> list[tuple[str, int, Color]]:
 
 
 def _colors_of(values: NDArray[np.unsignedinteger]) -> list[Color]:
-    return [_as_color(color) for color in np.unique(values.reshape(-1, 3), axis=0)[: _SHOWN + 1]]
+    return [unpacked_color(color) for color in used_colors(values)[: _SHOWN + 1].tolist()]
 
 
 def _as_color(color: NDArray[np.unsignedinteger]) -> Color:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import tensorflow as tf
 
+from tfds_voc_seg.image_limits.graph_bytes import big_endian, bytes_at, starts_with, text_at
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -46,8 +48,8 @@ def photo_header(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     upright, opaque = tf.constant(1), tf.constant(False)
     orientation, transparent = tf.case(
         [
-            (_starts_with(encoded, JPEG_SIGNATURE), lambda: _walk(encoded, 2, opaque, _jpeg_segment)),
-            (_starts_with(encoded, PNG_SIGNATURE), lambda: _walk(encoded, 8, _has_alpha(encoded), _png_chunk)),
+            (starts_with(encoded, JPEG_SIGNATURE), lambda: _walk(encoded, 2, opaque, _jpeg_segment)),
+            (starts_with(encoded, PNG_SIGNATURE), lambda: _walk(encoded, 8, _has_alpha(encoded), _png_chunk)),
         ],
         default=lambda: (upright, opaque),
     )
@@ -81,12 +83,12 @@ def _walk(
 
 def _jpeg_segment(encoded: tf.Tensor, position: tf.Tensor, orientation: tf.Tensor, transparent: tf.Tensor) -> State:
     """Reads a segment: the byte 255, the marker, two bytes of length (which includes them), the content."""
-    head = _bytes(encoded, position, 4)
+    head = bytes_at(encoded, position, 4)
     marker, content_length = head[1], 256 * head[2] + head[3] - 2
-    has_exif = tf.equal(marker, _JPEG_APP1) & tf.equal(_text(encoded, position + 4, len(_EXIF)), _EXIF)
+    has_exif = tf.equal(marker, _JPEG_APP1) & tf.equal(text_at(encoded, position + 4, len(_EXIF)), _EXIF)
     orientation = tf.cond(
         has_exif & tf.equal(orientation, 1),
-        lambda: _exif_orientation(_text(encoded, position + 4 + len(_EXIF), content_length - len(_EXIF))),
+        lambda: _exif_orientation(text_at(encoded, position + 4 + len(_EXIF), content_length - len(_EXIF))),
         lambda: orientation,
     )
     is_last = tf.not_equal(head[0], 255) | (marker <= _JPEG_LAST_MARKER_OF_PIXELS) | (content_length < 0)
@@ -95,12 +97,12 @@ def _jpeg_segment(encoded: tf.Tensor, position: tf.Tensor, orientation: tf.Tenso
 
 def _png_chunk(encoded: tf.Tensor, position: tf.Tensor, orientation: tf.Tensor, transparent: tf.Tensor) -> State:
     """Reads a chunk: four bytes of length, four letters, the content, four bytes of checksum."""
-    length = _number(_bytes(encoded, position, 4))
-    kind = _text(encoded, position + 4, 4)
+    length = big_endian(bytes_at(encoded, position, 4))
+    kind = text_at(encoded, position + 4, 4)
     transparent |= tf.equal(kind, b"tRNS")
     orientation = tf.cond(
         tf.equal(kind, b"eXIf"),
-        lambda: _exif_orientation(_text(encoded, position + 8, length)),
+        lambda: _exif_orientation(text_at(encoded, position + 8, length)),
         lambda: orientation,
     )
     is_last = tf.equal(kind, b"IDAT") | (length < 0) | (length > tf.strings.length(encoded))
@@ -108,48 +110,25 @@ def _png_chunk(encoded: tf.Tensor, position: tf.Tensor, orientation: tf.Tensor, 
 
 
 def _has_alpha(png: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_any(tf.equal(_bytes(png, tf.constant(_PNG_COLOUR_TYPE), 1), _PNG_ALPHA_TYPES))
+    return tf.reduce_any(tf.equal(bytes_at(png, tf.constant(_PNG_COLOUR_TYPE), 1), _PNG_ALPHA_TYPES))
 
 
 def _exif_orientation(exif: tf.Tensor) -> tf.Tensor:
     """Finds the orientation in EXIF data, which is a small TIFF file; 1 if it has none or an invalid one."""
-    little = _starts_with(exif, b"II")
+    little = starts_with(exif, b"II")
 
     def number(place: tf.Tensor, size: int) -> tf.Tensor:
-        digits = _bytes(exif, place, size)
-        return _number(tf.where(little, digits[::-1], digits))
+        digits = bytes_at(exif, place, size)
+        return big_endian(tf.where(little, digits[::-1], digits))
 
     directory = tf.clip_by_value(number(tf.constant(4), 4), 0, tf.strings.length(exif))
     first = directory + 2
     available = tf.maximum(tf.strings.length(exif) - first, 0) // _ENTRY_BYTES
     count = tf.minimum(number(directory, 2), available)
-    content = tf.io.decode_raw(_text(exif, first, count * _ENTRY_BYTES), tf.uint8)
+    content = tf.io.decode_raw(text_at(exif, first, count * _ENTRY_BYTES), tf.uint8)
     entries = tf.cast(tf.reshape(content, [count, _ENTRY_BYTES]), tf.int32)
     weights = tf.where(little, [1, 256], [256, 1])
     tags, values = (tf.reduce_sum(entries[:, place : place + 2] * weights, axis=1) for place in (0, 8))
     found = tf.boolean_mask(values, tf.equal(tags, _ORIENTATION_TAG))
     orientation = tf.concat([found, [1]], axis=0)[0]
     return tf.where((orientation >= 1) & (orientation <= 8), orientation, 1)
-
-
-def _starts_with(encoded: tf.Tensor, prefix: bytes) -> tf.Tensor:
-    return tf.equal(_text(encoded, tf.constant(0), len(prefix)), prefix)
-
-
-def _text(encoded: tf.Tensor, position: tf.Tensor, length: int | tf.Tensor) -> tf.Tensor:
-    """Returns bytes of a file as a string, fewer if the file ends before."""
-    inside = tf.clip_by_value(position, 0, tf.strings.length(encoded))
-    return tf.strings.substr(encoded, inside, tf.maximum(length, 0))
-
-
-def _bytes(encoded: tf.Tensor, position: tf.Tensor, length: int) -> tf.Tensor:
-    """Returns bytes of a file, int32 [length]; zeros beyond its end."""
-    return tf.cast(tf.io.decode_raw(_text(encoded, position, length), tf.uint8, fixed_length=length), tf.int32)
-
-
-def _number(digits: tf.Tensor) -> tf.Tensor:
-    """Returns the whole number of big-endian bytes, int32; a number of 2³¹ or more becomes negative."""
-    number = tf.constant(0)
-    for digit in tf.unstack(digits):
-        number = 256 * number + digit
-    return number

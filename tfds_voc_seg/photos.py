@@ -14,6 +14,8 @@ _GRAPH_LOCATION = re.compile(
 )
 """Parts of TensorFlow's messages that name an operation in a graph."""
 
+_PIXELS_AT_ONCE = 1 << 22  # laid over white together, in 16 bits
+
 
 def message_of_tensorflow(error: BaseException, longest: int = 200) -> str:
     """Returns the message of an error of TensorFlow or of the system as one line, without places in graphs."""
@@ -49,7 +51,21 @@ def decode_photo(encoded: tf.Tensor) -> tf.Tensor:
 
 def _over_white(image: tf.Tensor) -> tf.Tensor:
     """Lays uint8 [height, width, 4] over white: (colour · alpha + 255 · (255 - alpha)) / 255, rounded; uint8."""
-    colours, alpha = tf.split(tf.cast(image, tf.uint16), [3, 1], axis=-1)
+    flat = tf.reshape(image, [-1, 4])
+    parts = -(-tf.shape(flat)[0] // _PIXELS_AT_ONCE)
+
+    def write(part: tf.Tensor, written: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        start = part * _PIXELS_AT_ONCE
+        return part + 1, written.write(part, _pixels_over_white(flat[start : start + _PIXELS_AT_ONCE]))
+
+    empty = tf.TensorArray(tf.uint8, parts, infer_shape=False, element_shape=[None, 3])
+    _, written = tf.while_loop(lambda part, _: part < parts, write, (0, empty), parallel_iterations=1)
+    return tf.reshape(written.concat(), tf.concat([tf.shape(image)[:2], [3]], axis=0))
+
+
+def _pixels_over_white(pixels: tf.Tensor) -> tf.Tensor:
+    """Lays pixels, uint8 [N, 4], over white, uint8 [N, 3]."""
+    colours, alpha = tf.split(tf.cast(pixels, tf.uint16), [3, 1], axis=-1)
     sums = colours * alpha + 255 * (255 - alpha) + 128  # at most 255² + 128, which fits into 16 bits
     rounded = tf.bitwise.right_shift(sums + tf.bitwise.right_shift(sums, np.uint16(8)), np.uint16(8))
     return tf.cast(rounded, tf.uint8)  # an exact rounded division by 255, as in PIL

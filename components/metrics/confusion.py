@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfds_voc_seg.labels import VOID
+from tfds_voc_seg.pixel_tables import PIXELS_AT_ONCE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,12 +34,16 @@ def confusion_matrix(truth: NDArray[np.uint8], predicted: NDArray[np.uint8], num
     """
     if truth.shape != predicted.shape:
         raise ValueError(f"the truth has shape {truth.shape}, the prediction {predicted.shape}")
-    valid = truth != VOID
-    rows = truth[valid].astype(np.int64)
-    columns = predicted[valid].astype(np.int64)
-    if rows.size and max(rows.max(), columns.max()) >= num_classes:
-        raise ValueError(f"class id {max(rows.max(), columns.max())} is not below the {num_classes} classes")
-    return np.bincount(rows * num_classes + columns, minlength=num_classes**2).reshape(num_classes, num_classes)
+    counts = np.zeros(num_classes**2, np.int64)
+    for start in range(0, truth.size, PIXELS_AT_ONCE):
+        part = slice(start, start + PIXELS_AT_ONCE)
+        valid = truth.ravel()[part] != VOID
+        rows = truth.ravel()[part][valid].astype(np.int64)
+        columns = predicted.ravel()[part][valid].astype(np.int64)
+        if rows.size and max(rows.max(), columns.max()) >= num_classes:
+            raise ValueError(f"class id {max(rows.max(), columns.max())} is not below the {num_classes} classes")
+        counts += np.bincount(rows * num_classes + columns, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
 
 
 def per_class_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -20,6 +20,8 @@ from components.saved_model.signatures import (
     SEGMENT_IMAGES_SIGNATURE,
     SERVING_SIGNATURE,
 )
+from tfds_voc_seg.image_limits.graph import checked_sides
+from tfds_voc_seg.image_limits.limits import longest_side
 from tfds_voc_seg.photos import resize_photo
 from tfds_voc_seg.records.decoding import image_and_class_map
 
@@ -135,6 +137,7 @@ class _Segmenter(tf.Module):
 
     @tf.function
     def segment_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+        images = checked_sides(images, longest_side(self._image_size))
         scores = self._scores(resize_photo(images, self._image_size))
         return {"class_map": _class_map(tf.image.resize(scores, tf.shape(images)[1:3]))}
 

@@ -11,6 +11,7 @@ from components.metrics.boundary import valid_boundary
 from components.metrics.counts import pixel_counts
 from components.saved_model.description import read_description
 from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE
+from components.saved_model.upsampling import resized_class_map
 from tfds_voc_seg.class_maps import class_map
 from tfds_voc_seg.devkit.image_files import ImageFiles
 from tfds_voc_seg.devkit.pairs import read_mask
@@ -102,7 +103,7 @@ class RecordSegmenter:
                 mask = read_mask(self._files.pair(image_id.decode()), record_config.labels)
                 true_maps[ORIGINAL_SIZE] = class_map(mask, record_config)
                 for name, values in scores.items():
-                    predicted[name][ORIGINAL_SIZE] = _resized_class_map(values[index], tf.constant(mask.shape)).numpy()
+                    predicted[name][ORIGINAL_SIZE] = resized_class_map(values[index], *mask.shape)
             yield SegmentedImage(image_id.decode(), height, width, images[index], true_maps, predicted)
 
     def _scores(self, name: str, images: tf.Tensor) -> tf.Tensor:
@@ -122,9 +123,3 @@ class RecordSegmenter:
 
 def _class_map(scores: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.argmax(scores, axis=-1), tf.uint8)
-
-
-@tf.function(reduce_retracing=True)
-def _resized_class_map(scores: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Resizes scores to the photo's original size (bilinear) and returns the class with the highest score."""
-    return _class_map(tf.image.resize(scores, size))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfds_voc_seg.pixel_tables import PIXELS_AT_ONCE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -68,7 +70,12 @@ class Painter:
             ValueError: the sizes differ, or a class has no colour.
         """
         painted = np.empty_like(picture)
-        self.paint([*np.moveaxis(picture, -1, 0)], class_map, [*np.moveaxis(painted, -1, 0)])
+        outlined = self._outlined(class_map)
+        rows = max(1, PIXELS_AT_ONCE // max(1, class_map.shape[1]))
+        for top in range(0, len(class_map), rows):
+            part = slice(top, top + rows)
+            planes, out = ([*np.moveaxis(pixels[part], -1, 0)] for pixels in (picture, painted))
+            self._paint(planes, class_map[part], out, None if outlined is None else outlined[part])
         return painted
 
     def paint(
@@ -88,12 +95,24 @@ class Painter:
         Raises:
             ValueError: the sizes differ, or a class has no colour.
         """
+        self._paint(planes, class_map, painted, self._outlined(class_map))
+
+    def _outlined(self, class_map: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
+        return outlines(class_map, has_background=self._has_background) if self._contours else None
+
+    def _paint(
+        self,
+        planes: Sequence[NDArray[np.uint8]],
+        class_map: NDArray[np.uint8],
+        painted: Sequence[NDArray[np.uint8]],
+        outlined: NDArray[np.bool_] | None,
+    ) -> None:
         height, width = class_map.shape
         if class_map.size and class_map.max() >= self._classes:
             raise ValueError(f"the class map contains class {class_map.max()}, but there are {self._classes} colours")
         table_rows = class_map.astype(np.intp)
-        if self._contours:
-            table_rows[outlines(class_map, has_background=self._has_background)] += self._classes
+        if outlined is not None:
+            table_rows[outlined] += self._classes
         table_rows *= _VALUES
         entries = {class_map.shape: table_rows}
         for table, plane, out in zip(self._tables, planes, painted, strict=True):

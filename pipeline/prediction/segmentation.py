@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _LARGEST_INDEX = 255  # of a palette
 _LEGEND_WIDTH = 1000  # pixels; the legend of a wider photo is enlarged
+_WIDEST = 8  # times a photo's height: a strip's legend would otherwise be much larger than the strip
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,6 +89,6 @@ class Segmentation:
         return Image.fromarray(painted)
 
     def _legend(self) -> NDArray[np.uint8]:
-        width = self.photo.shape[1]
+        height, width = self.photo.shape[:2]
         seen = classes_seen(self.class_map, self.class_names)
-        return legend(seen, width, self.channels, scale=max(1.0, width / _LEGEND_WIDTH))
+        return legend(seen, width, self.channels, scale=max(1.0, min(width, _WIDEST * height) / _LEGEND_WIDTH))

@@ -11,17 +11,17 @@ import tensorflow as tf
 from components.saved_model.records_of_model import records_of_model
 from components.saved_model.serving_folder import find_saved_model
 from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE, check_model
-from pipeline.prediction.photos.flip_and_scale_averaging import averaged_probabilities
-from pipeline.prediction.photos.reading import PhotoSource, read_photo
-from pipeline.prediction.photos.tiles import blended_tiles
-from pipeline.prediction.segmentation import Segmentation
-from pipeline.prediction.upsampling import (
+from components.saved_model.upsampling import (
     as_array,
     best_class,
     best_classes,
     finds_sure_pixels_faster,
     resized_class_map,
 )
+from pipeline.prediction.photos.flip_and_scale_averaging import averaged_probabilities
+from pipeline.prediction.photos.reading import PhotoSource, read_photo
+from pipeline.prediction.photos.tiles import blended_tiles
+from pipeline.prediction.segmentation import Segmentation
 from tfds_voc_seg.photos import message_of_tensorflow, resize_photo
 
 if TYPE_CHECKING:

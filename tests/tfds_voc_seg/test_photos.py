@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from components.saved_model.request_images import decode_request
 from pipeline.prediction.photos.reading import read_photo
 from tests.pipeline.prediction.odd_images import encoded, pixels
+from tfds_voc_seg import photos
 from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
@@ -96,6 +97,13 @@ def test_every_colour_and_alpha_is_laid_over_white_as_pil_does() -> None:
     picture = Image.fromarray(np.dstack([colour, colour[::-1], colour, alpha]))
     over_white = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
     np.testing.assert_array_equal(decode_photo(tf.constant(encoded(picture, "PNG"))), np.asarray(over_white))
+
+
+def test_a_large_transparent_image_is_laid_over_white_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = tf.constant(encoded(np.random.default_rng(1).integers(0, 256, (30, 40, 4), np.uint8), "PNG"))
+    at_once = decode_photo(content).numpy()
+    monkeypatch.setattr(photos, "_PIXELS_AT_ONCE", 77)
+    np.testing.assert_array_equal(decode_photo(content), at_once)
 
 
 def _over_white(content: bytes) -> NDArray[np.uint8]:

@@ -19,9 +19,6 @@ PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
 MASK_SUFFIXES = (".png",)
 
-MAX_PIXELS = 50_000_000
-"""Largest number of pixels that is accepted, far above any photo of VOC: a larger image may be a decompression bomb."""
-
 
 class ImageFiles:
     """The photos and masks of a devkit. The two folders are listed once, when the object is created."""

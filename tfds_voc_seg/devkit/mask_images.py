@@ -28,7 +28,7 @@ def mask_values(image: Image.Image) -> MaskValues:
         MaskError: the image has another mode, or is a JPEG, whose values are not exact.
         OSError: the file is damaged.
     """
-    if image.format == "JPEG":
+    if image.format in ("JPEG", "MPO"):
         raise MaskError("is a JPEG, whose compression changes values", "restore the mask as a PNG")
     mode = image.mode
     if mode == "1":
@@ -42,7 +42,7 @@ def mask_values(image: Image.Image) -> MaskValues:
     if mode in ("L", "RGB"):
         return MaskValues(np.asarray(image))
     if mode.startswith("I"):  # 16 or 32 bits, in the byte order of the file
-        values = np.asarray(image).astype(np.int64)
+        values = np.asarray(image)
         if values.min() < 0 or values.max() > _LARGEST_VALUE:
             raise MaskError(
                 f"contains the values {values.min()} to {values.max()}", f"ids of classes are 0 to {_LARGEST_VALUE:,}"

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from tfds_voc_seg.devkit.folders import Pair, PairError
-from tfds_voc_seg.devkit.image_files import MAX_PIXELS
 from tfds_voc_seg.devkit.mask_images import mask_values
+from tfds_voc_seg.image_limits.header import ImageRefusedError
+from tfds_voc_seg.image_limits.limits import MASK_FORMATS, check_image
+from tfds_voc_seg.image_limits.opening import open_image
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.mask_values import MaskError, class_map_of
 from tfds_voc_seg.photo_headers import photo_header
@@ -44,10 +43,13 @@ def read_pair(pair: Pair, labels: LabelSet) -> tuple[NDArray[np.uint8], NDArray[
 
 
 def _read_photo(pair: Pair) -> NDArray[np.uint8]:
-    """Decodes a photo after checking its number of pixels."""
+    """Decodes a photo after checking its format and size."""
     try:
-        _check_number_of_pixels(pair, pair.photo)
-        photo: NDArray[np.uint8] = decode_photo(tf.constant(storage_path(pair.photo).read_bytes())).numpy()
+        content = storage_path(pair.photo).read_bytes()
+        content = check_image(content).first_image(content)
+        photo: NDArray[np.uint8] = decode_photo(tf.constant(content)).numpy()
+    except ImageRefusedError as error:
+        raise PairError(pair, pair.photo, error.what, error.advice) from error
     except PermissionError as error:
         what = f"cannot be read ({error.strerror})"
         raise PairError(pair, pair.photo, what, "allow access to it") from error
@@ -71,12 +73,9 @@ def read_mask(pair: Pair, labels: LabelSet) -> NDArray[np.uint8]:
         PairError: the mask cannot be read, or contains a value or colour that belongs to no class.
     """
     try:
-        _check_number_of_pixels(pair, pair.mask)
-        with _open_image(pair.mask) as image:
+        with open_image(storage_path(pair.mask).read_bytes(), MASK_FORMATS) as image:
             values = mask_values(image)
-    except PairError:
-        raise
-    except MaskError as error:
+    except (MaskError, ImageRefusedError) as error:
         raise PairError(pair, pair.mask, error.what, error.advice) from error
     except Exception as error:
         raise PairError(pair, pair.mask, f"cannot be read as a mask ({error})", "restore the file") from error
@@ -96,25 +95,6 @@ def _size_advice(pair: Pair, photo: NDArray[np.uint8], mask: NDArray[np.uint8]) 
             f"(exiftool -Orientation= {pair.photo})"
         )
     return "the two must have the same size: restore the one that was resized"
-
-
-def _open_image(file: str) -> Image.Image:
-    """Opens a local image by its path, so that PIL's error messages contain it, and any other image from its bytes."""
-    return Image.open(io.BytesIO(storage_path(file).read_bytes()) if "://" in file else file)
-
-
-def _check_number_of_pixels(pair: Pair, file: str) -> None:
-    """Raises PairError if the header of an image says that it has more than `MAX_PIXELS`: a decompression bomb."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            with _open_image(file) as image:
-                width, height = image.size
-        except Image.DecompressionBombError:
-            width = height = MAX_PIXELS
-    if width * height > MAX_PIXELS:
-        what = f"has more than {MAX_PIXELS:,} pixels"
-        raise PairError(pair, file, what, "if this is a valid image, make it smaller")
 
 
 def _size(image: NDArray[np.uint8]) -> str:

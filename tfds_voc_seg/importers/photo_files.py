@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
 import shutil
 import warnings
-from typing import IO, TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal
 
 from PIL import ExifTags, Image, ImageOps
 
-from tfds_voc_seg.devkit.image_files import MAX_PIXELS
+from tfds_voc_seg.image_limits.header import ImageRefusedError
+from tfds_voc_seg.image_limits.headers import JPEG_SIGNATURE, PNG_SIGNATURE
+from tfds_voc_seg.image_limits.limits import PREDICTED_FORMATS, check_size
+from tfds_voc_seg.image_limits.opening import open_image
 from tfds_voc_seg.importers.source import ImageDropped
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".we
 """Endings of photos in a source, in lower case."""
 
 _KEPT_FORMATS = {"JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png"}  # MPO: a JPEG followed by more images, from phones
+_SIGNATURE_BYTES = 8
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
 
 Placement = Literal["linked", "copied", "converted"]
@@ -42,23 +47,35 @@ class PhotoFile:
     turned: bool
 
 
-def open_checked(file: Path | IO[bytes]) -> Image.Image:
-    """Opens an image; decodes nothing yet.
+def open_checked(file: Path | io.BytesIO) -> Image.Image:
+    """Opens an image after checking its format and size; decodes nothing yet.
 
     Raises:
-        ImageDropped: it cannot be opened, or it has more pixels than `MAX_PIXELS`.
+        ImageDropped: it cannot be opened, or must not be decoded.
     """
+    try:
+        return open_image(file.read() if isinstance(file, io.BytesIO) else file.read_bytes(), PREDICTED_FORMATS)
+    except Exception as error:  # PIL's plugins raise different types for damaged headers
+        raise _dropped(file, error) from error
+
+
+def _dropped(file: Path | io.BytesIO, error: Exception) -> ImageDropped:
+    return ImageDropped("image cannot be read", f"{file}{'' if isinstance(error, ImageRefusedError) else ':'} {error}")
+
+
+def _open_header(file: Path) -> Image.Image:
+    """Opens a photo for its header: of a JPEG or PNG, which is not decoded here, no more is read."""
+    with file.open("rb") as opened:
+        start = opened.read(_SIGNATURE_BYTES)
+    if not start.startswith((JPEG_SIGNATURE, PNG_SIGNATURE)):
+        return open_checked(file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(file)
-    except Image.DecompressionBombError as error:
-        raise ImageDropped("too many pixels", f"{file} has more than {MAX_PIXELS:,}") from error
+            image = Image.open(file, formats=["JPEG", "PNG"])
+        check_size(image.width, image.height)
     except Exception as error:  # PIL's plugins raise different types for damaged headers
-        raise ImageDropped("image cannot be read", f"{file}: {error}") from error
-    if image.width * image.height > MAX_PIXELS:
-        image.close()
-        raise ImageDropped("too many pixels", f"{file} has more than {MAX_PIXELS:,}")
+        raise _dropped(file, error) from error
     return image
 
 
@@ -70,7 +87,7 @@ def inspect_photo(file: Path) -> PhotoFile:
     """
     if not file.is_file():
         raise ImageDropped("no photo", str(file))
-    with open_checked(file) as image:
+    with _open_header(file) as image:
         # Only what stands before the pixels counts; PIL would decode a PNG to look behind them.
         before_pixels = image.format in ("JPEG", "MPO") or "exif" in image.info
         turned = before_pixels and image.getexif().get(ExifTags.Base.Orientation) in _TURNED

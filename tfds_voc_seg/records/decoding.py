@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
+from tfds_voc_seg.image_limits.graph import checked_record_image
+from tfds_voc_seg.image_limits.inflation import inflated
 from tfds_voc_seg.labels import VOID
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def parse_record(serialized: tf.Tensor, image_size: int | None, channels: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -18,17 +25,15 @@ def parse_record(serialized: tf.Tensor, image_size: int | None, channels: int) -
     Returns:
         image uint8 [image_size, image_size, 3] and mask uint8 [image_size, image_size, channels], one-hot; void pixels
         are all-zero rows.
+
+    Raises:
+        tf.errors.InvalidArgumentError: at run time: the image or the mask does not have the record's size.
     """
     mask_key = "segmentation_mask" if image_size else "segmentation_mask/value"
-    features = tf.io.parse_single_example(
-        serialized,
-        {"image": tf.io.FixedLenFeature([], tf.string), mask_key: tf.io.FixedLenFeature([], tf.string)},
-    )
-    image, mask = _decode_image(features["image"], image_size), _decompress(features[mask_key])
-    if image_size is not None:
-        return image, tf.reshape(mask, [image_size, image_size, channels])
+    image, features = _parse_image(serialized, image_size, mask_key)
     height, width = tf.unstack(tf.shape(image)[:2])
-    return image, tf.reshape(mask, [height, width, channels])
+    shape = [image_size or height, image_size or width, channels]
+    return image, _decompress(features[mask_key], shape)
 
 
 def parse_origin(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -53,13 +58,18 @@ def parse_origin(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor
 
 def parse_image(serialized: tf.Tensor, image_size: int | None) -> tf.Tensor:
     """Decodes only the image of a record. Arguments and result are those of `parse_record`."""
-    features = tf.io.parse_single_example(serialized, {"image": tf.io.FixedLenFeature([], tf.string)})
-    return _decode_image(features["image"], image_size)
+    return _parse_image(serialized, image_size)[0]
 
 
-def _decode_image(encoded: tf.Tensor, image_size: int | None) -> tf.Tensor:
-    image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-    return tf.ensure_shape(image, [image_size, image_size, 3])
+def _parse_image(serialized: tf.Tensor, image_size: int | None, *keys: str) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Decodes the image of a record after checking that it has the record's size; also returns features of bytes."""
+    sizes = {} if image_size else {key: tf.io.FixedLenFeature([], tf.int64) for key in ("height", "width")}
+    strings = {key: tf.io.FixedLenFeature([], tf.string) for key in ("image", *keys)}
+    features = tf.io.parse_single_example(serialized, {**strings, **sizes})
+    height, width = (image_size, image_size) if image_size else (features["height"], features["width"])
+    checked = checked_record_image(features["image"], height, width)
+    image = tf.io.decode_image(checked, channels=3, expand_animations=False)
+    return tf.ensure_shape(image, [image_size, image_size, 3]), features
 
 
 def parse_objects(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -95,11 +105,13 @@ def parse_background_classes(serialized: tf.Tensor, image_size: int) -> tf.Tenso
         its position there; the position of the background for all other pixels.
     """
     features = tf.io.parse_single_example(serialized, {"background_classes": tf.io.FixedLenFeature([], tf.string)})
-    return tf.reshape(_decompress(features["background_classes"]), [image_size, image_size])
+    return _decompress(features["background_classes"], [image_size, image_size])
 
 
-def _decompress(compressed: tf.Tensor) -> tf.Tensor:
-    return tf.io.decode_raw(tf.io.decode_compressed(compressed, "ZLIB"), tf.uint8)
+def _decompress(compressed: tf.Tensor, shape: Sequence[int | tf.Tensor]) -> tf.Tensor:
+    """Inflates an array of a record: uint8 of the given shape."""
+    size = tf.reduce_prod(tf.cast(tf.stack(shape), tf.int64))
+    return tf.reshape(tf.io.decode_raw(inflated(compressed, size), tf.uint8), shape)
 
 
 def void_weights(mask: tf.Tensor) -> tf.Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import warnings
 from pathlib import Path
@@ -10,8 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
+from tfds_voc_seg.image_limits.header import ImageRefusedError
+from tfds_voc_seg.image_limits.limits import (
+    LARGE_FILE,
+    MAX_PIXELS,
+    MAX_PIXELS_OF_LARGE_FILES,
+    PHOTO_FORMATS,
+    PREDICTED_FORMATS,
+    check_image,
+)
+from tfds_voc_seg.image_limits.opening import open_image
 from tfds_voc_seg.photos import decode_photo, message_of_tensorflow
 
 if TYPE_CHECKING:
@@ -19,9 +28,6 @@ if TYPE_CHECKING:
 
 PhotoSource: TypeAlias = "NDArray[Any] | Image.Image | str | os.PathLike[str] | bytes"
 """A decoded image, or the path or the bytes of a file."""
-
-_FORMATS_OF_RECORDS = ("JPEG", "PNG", "GIF", "BMP")
-"""PIL's names of the formats that `decode_photo` decodes."""
 
 _TRANSPARENT_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
 _16_BIT_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
@@ -49,14 +55,15 @@ def read_photo(source: PhotoSource) -> NDArray[np.uint8]:
 
     Args:
         source: an array uint8 or uint16, [height, width], [height, width, 1], [height, width, 3] (RGB) or
-            [height, width, 4] (RGBA); a PIL image; the path or the bytes of a file in a format that PIL reads. Only the
-            first frame or page is used.
+            [height, width, 4] (RGBA); a PIL image; the path or the bytes of a file in one of `PREDICTED_FORMATS`. Only
+            the first frame or page is used.
 
     Returns:
         uint8 [height, width, 3].
 
     Raises:
-        PhotoError: the source is not an image, is damaged, has too many pixels, or has floating-point values.
+        PhotoError: the source is not an image, is damaged, exceeds the limits of `check_image`, or has floating-point
+            values.
     """
     if isinstance(source, np.ndarray):
         return _from_array(source)
@@ -91,19 +98,19 @@ def _decoded(content: bytes, name: str) -> NDArray[np.uint8]:
     if not content:
         raise PhotoError("is empty", name)
     try:
+        max_pixels = MAX_PIXELS_OF_LARGE_FILES if len(content) > LARGE_FILE else MAX_PIXELS
+        header = check_image(content, PREDICTED_FORMATS, max_pixels)
+        if header.format in PHOTO_FORMATS:
+            photo: NDArray[np.uint8] = decode_photo(tf.constant(header.first_image(content))).numpy()
+            return photo
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about decompression bombs, and metadata that PIL cannot read
-            with Image.open(io.BytesIO(content)) as image:
-                if image.format not in _FORMATS_OF_RECORDS:
-                    return _converted(image, name)
-                photo: NDArray[np.uint8] = decode_photo(tf.constant(content)).numpy()
-                return photo
+            warnings.simplefilter("ignore")  # about metadata that PIL cannot read
+            with open_image(content, PREDICTED_FORMATS, max_pixels) as image:
+                return _converted(image, name)
     except PhotoError:
         raise
-    except UnidentifiedImageError as error:
-        raise PhotoError("is not an image in a supported format", name) from error
-    except Image.DecompressionBombError as error:
-        raise PhotoError(f"has too many pixels: reduce its size or cut it into parts ({error})", name) from error
+    except ImageRefusedError as error:
+        raise PhotoError(str(error), name) from error
     except Exception as error:  # decoders raise many types for damaged files
         what = f"is damaged or truncated and cannot be decoded ({message_of_tensorflow(error)})"
         raise PhotoError(what, name) from error

@@ -6,6 +6,9 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
+from tfds_voc_seg.image_limits.header import ImageRefusedError
+from tfds_voc_seg.image_limits.limits import check_image
+
 if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
@@ -71,12 +74,9 @@ def is_video(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix != GIF_SUFFIX:
         return suffix in VIDEO_SUFFIXES
-    from PIL import Image
-
     try:
-        with Image.open(path) as picture:
-            return int(getattr(picture, "n_frames", 1)) > 1
-    except (OSError, ValueError, SyntaxError):
+        return check_image(path.read_bytes(), ("GIF",)).animated
+    except (OSError, ImageRefusedError):
         return False
 
 

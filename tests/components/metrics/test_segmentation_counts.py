@@ -30,6 +30,13 @@ def mask_pairs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int]:
     return truth, rng.integers(0, classes, shape).astype(np.uint8), classes
 
 
+def test_a_large_image_is_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    truth, predicted = np.random.default_rng(1).integers(0, 4, (2, 30, 40)).astype(np.uint8)
+    at_once = confusion.confusion_matrix(truth, predicted, 4)
+    monkeypatch.setattr(confusion, "PIXELS_AT_ONCE", 77)
+    np.testing.assert_array_equal(confusion.confusion_matrix(truth, predicted, 4), at_once)
+
+
 @given(pair=mask_pairs())
 def test_metrics_match_their_definitions(pair: tuple[np.ndarray, np.ndarray, int]) -> None:
     truth, predicted, classes = pair

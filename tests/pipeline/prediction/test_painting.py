@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.prediction import painting
 from pipeline.prediction.painting import Painter
 
 PALETTE = ((0, 0, 0), (192, 128, 128), (64, 0, 128))
@@ -19,6 +20,12 @@ def test_painting_equals_blending(alpha: float) -> None:
     expected = np.where(CLASSES[..., np.newaxis] == 0, PICTURE, np.rint(blended.astype(np.float32)))
     assert np.abs(painted - expected).max() <= 1
     assert (painted[CLASSES == 0] == PICTURE[CLASSES == 0]).all()
+
+
+def test_a_large_picture_is_painted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = Painter(PALETTE, contours=True)(PICTURE, CLASSES)
+    monkeypatch.setattr(painting, "PIXELS_AT_ONCE", 7 * 50)
+    np.testing.assert_array_equal(Painter(PALETTE, contours=True)(PICTURE, CLASSES), at_once)
 
 
 def test_class_maps_that_do_not_fit_are_refused() -> None:

@@ -10,8 +10,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.prediction import upsampling
-from pipeline.prediction.upsampling import best_classes, resized_class_map
+from components.saved_model import upsampling
+from components.saved_model.upsampling import best_classes, resized_class_map
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tfds_voc_seg import mask_values, pixel_tables
 from tfds_voc_seg.devkit.folders import Pair, PairError
 from tfds_voc_seg.devkit.pairs import read_mask
 from tfds_voc_seg.label_set import VOC_LABELS, LabelSet
 from tfds_voc_seg.labels import VOID, voc_palette
+from tfds_voc_seg.mask_values import MaskError, MaskValues, class_map_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -235,3 +237,16 @@ def test_a_jpeg_is_refused(folder: Path) -> None:
     _grey(0, 7).save(file, "JPEG")
     with pytest.raises(PairError, match="is a JPEG, whose compression changes values"):
         read_mask(Pair("jpeg", "jpeg.jpg", file), ROAD_CELL)
+
+
+def test_large_masks_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    positions = np.random.default_rng(1).integers(0, 3, (30, 40))
+    by_id = MaskValues(np.array(ROAD_CELL.ids, np.uint16)[positions])
+    by_color = MaskValues(np.array(ROAD_CELL.colors, np.uint8)[positions])
+    unknown = MaskValues(by_color.values ^ np.uint8(64))
+    for module in (mask_values, pixel_tables):
+        monkeypatch.setattr(module, "PIXELS_AT_ONCE", 77)
+    for values in (by_id, by_color):
+        np.testing.assert_array_equal(class_map_of(values, ROAD_CELL), positions)
+    with pytest.raises(MaskError, match=r"contains the colours \(64, 64, 64\), \(65, 66, 67\), \(192, 0, 192\);"):
+        class_map_of(unknown, ROAD_CELL)

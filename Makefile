@@ -29,7 +29,7 @@ run: $(ENVIRONMENT) ## run the pipeline on the embedded sample; ARGS="..." goes 
 test: $(ENVIRONMENT) ## run the tests
 	$(VENV)/bin/python -m pytest $(ARGS)
 
-# Each part ends within 20 minutes on two quiet cores.
+# Each part ends within 20 minutes on two quiet cores, `faults` within 30.
 SLOW_PARTS := components dataset pipeline runs faults beam kubeflow fuzz
 slow-components := tests/components
 slow-dataset := tests/tfds_voc_seg tests/e2e/test_install.py

@@ -36,3 +36,13 @@ def test_an_existing_sample_with_other_settings_is_an_error(tmp_path: Path) -> N
     prepared(tmp_path, 2)
     with pytest.raises(ConfigError, match=r"drawn with train_images 2, .* not with train_images 3, .*; remove that"):
         prepared(tmp_path, 3)
+
+
+def test_damaged_settings_of_a_sample_are_an_error_with_a_cure(tmp_path: Path) -> None:
+    file = tmp_path / "sample_devkit.json"
+    prepared(tmp_path, 2)
+    file.write_bytes(file.read_bytes()[:-5])
+    with pytest.raises(ConfigError, match=r"sample_devkit\.json is damaged; remove it to use the existing sample"):
+        prepared(tmp_path, 2)
+    file.unlink()
+    prepared(tmp_path, 2)

@@ -19,10 +19,12 @@ from components.detector_trainer.ssd300 import ssd300
 from components.networks.layer_weights import LoadReport, load_by_name, read_layer_weights
 from components.networks.names import IMAGENET
 from components.networks.vgg16 import vgg16_application
-from components.training.callbacks import StateWriter, StepListener, StepReporter
+from components.training.background import BackgroundWriter
+from components.training.callbacks import StateWriter
 from components.training.history import History, write_history
 from components.training.input_pipeline import count_records, steps_per_epoch
 from components.training.optimizers import make_optimizer
+from components.training.step_reports import Callbacks, StepReporter
 from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT, Records
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from components.detector_trainer.detections import Detections
     from components.detector_trainer.detector_config import DetectorConfig
     from components.training.resumption import TrainingFolder
+    from components.training.step_reports import StepListener
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,25 +99,29 @@ def train_detector(
     if state:
         folder.resume(network, state)
     if done < config.epochs:
-        network.fit(
-            training_batches(
-                records.files[TRAIN_SPLIT],
-                records.image_size,
-                defaults,
-                config,
-                skip=done * steps * config.batch_size,
-            ),
-            steps_per_epoch=steps,
-            initial_epoch=done,
-            epochs=config.epochs,
-            shuffle=False,  # the dataset shuffles itself
-            verbose=0,
-            callbacks=[
-                precision,
-                StateWriter(folder, model_run, VAL_MAP, config.epochs, history),
-                StepReporter(steps, on_step, settings="detector", normalization="detector.batch_normalization=true"),
-            ],
-        )
+        with BackgroundWriter() as background:
+            network.fit(
+                training_batches(
+                    records.files[TRAIN_SPLIT],
+                    records.image_size,
+                    defaults,
+                    config,
+                    skip=done * steps * config.batch_size,
+                ),
+                steps_per_epoch=steps,
+                initial_epoch=done,
+                epochs=config.epochs,
+                shuffle=False,  # the dataset shuffles itself
+                verbose=0,
+                callbacks=Callbacks(
+                    [precision, StateWriter(folder, model_run, background, VAL_MAP, config.epochs, history)],
+                    StepReporter(
+                        steps, on_step, settings="detector", normalization="detector.batch_normalization=true"
+                    ),
+                    network,
+                    config.epochs,
+                ),
+            )
     if config.epochs:
         write_history(history, model_run)
         folder.load_best(network)

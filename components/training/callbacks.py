@@ -1,9 +1,9 @@
-"""Keras callbacks of a training: progress, the state after each epoch, TensorBoard, early stopping."""
+"""Keras callbacks at the end of an epoch: the state, TensorBoard, early stopping."""
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -13,6 +13,7 @@ import tensorflow as tf
 from components.run_files import TENSORBOARD_FOLDER
 from components.training.background_classes import merge_background
 from components.training.history import History, write_history
+from components.training.resumption import snapshot
 from tfds_voc_seg.pictures import overlay
 from tfds_voc_seg.records.decoding import image_and_class_map
 from tfds_voc_seg.records.files import VAL_SPLIT, Records
@@ -23,29 +24,22 @@ if TYPE_CHECKING:
     from etils import epath
     from numpy.typing import NDArray
 
+    from components.training.background import BackgroundWriter
     from components.training.config import TrainingConfig
     from components.training.resumption import TrainingFolder
     from tfds_voc_seg.label_set import LabelSet
-
-StepListener = Callable[[int, int, int, Mapping[str, float]], None]
-"""Called with the epoch (from 1), the step (from 1), the steps per epoch, and the metrics so far."""
 
 SHOWN_IMAGES = 4
 """The number of val images that TensorBoard shows."""
 
 
-class TrainingError(RuntimeError):
-    """A training cannot continue; the message says which settings to try."""
-
-
 def make_callbacks(
     records: Records,
     config: TrainingConfig,
-    steps: int,
     history: History,
     model_run: epath.Path,
     folder: TrainingFolder,
-    on_step: StepListener,
+    background: BackgroundWriter,
 ) -> list[keras.callbacks.Callback]:
     """Makes the callbacks of a segmentation training, in the order in which Keras must call them.
 
@@ -55,11 +49,10 @@ def make_callbacks(
     Args:
         records: with a val split.
         config: how to train.
-        steps: steps per epoch.
         history: of the epochs before a resumption; the new epochs are appended to it.
         model_run: receives the history and TensorBoard's logs.
         folder: receives the state after each epoch.
-        on_step: called after every step.
+        background: writes the state and the history.
     """
     averaging = [keras.callbacks.SwapEMAWeights()] if config.ema_momentum is not None else []
     log_folder = str(model_run / TENSORBOARD_FOLDER)
@@ -73,48 +66,8 @@ def make_callbacks(
         *replayed,
         HistoryReplay(history, replayed),
         SamplePredictions(log_folder, *_first_images(records), records.channels),
-        StateWriter(folder, model_run, config.monitor, config.epochs, history),
-        StepReporter(steps, on_step),
+        StateWriter(folder, model_run, background, config.monitor, config.epochs, history),
     ]
-
-
-class StepReporter(keras.callbacks.Callback):
-    """Reports each step, and raises `TrainingError` if the loss is not finite.
-
-    Args:
-        steps: steps per epoch.
-        on_step: called after every step.
-        settings: the configuration section of this training, for the error message.
-        normalization: the setting that turns batch normalisation on, for the error message.
-    """
-
-    def __init__(
-        self,
-        steps: int,
-        on_step: StepListener,
-        *,
-        settings: str = "training",
-        normalization: str = "batch_normalization in the network's options",
-    ):
-        super().__init__()
-        self._steps, self._on_step = steps, on_step
-        self._settings, self._normalization = settings, normalization
-        self._epoch = 1
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: D102, ARG002 (Keras' signature)
-        self._epoch = epoch + 1
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: D102
-        if not math.isfinite(logs["loss"]):
-            raise TrainingError(
-                f"the loss is {float(logs['loss'])} at step {batch + 1} of epoch {self._epoch}: try a lower "
-                f"{self._settings}.learning_rate, a longer {self._settings}.warmup_epochs, "
-                f"a {self._settings}.clip_norm such as 1, or {self._normalization}"
-            )
-        self._on_step(self._epoch, batch + 1, self._steps, logs)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102, ARG002 (Keras' signature)
-        self._on_step(self._epoch, self._steps, self._steps, logs)
 
 
 class StateWriter(keras.callbacks.Callback):
@@ -123,18 +76,29 @@ class StateWriter(keras.callbacks.Callback):
     Keras' ModelCheckpoint and BackupAndRestore each write their own file, one after the other. If the process is killed
     in between, the file of the best weights does not match that of the last weights; hence one state for both.
 
+    The variables are copied at the end of the epoch and written beside the next one.
+
     Args:
         folder: receives the state.
         model_run: receives the history as JSON and CSV.
+        background: writes both.
         monitor: the metric whose highest value marks the best epoch.
         epochs: the number of epochs of the whole training.
         history: of the epochs before a resumption; the new epochs are appended to it.
     """
 
-    def __init__(self, folder: TrainingFolder, model_run: epath.Path, monitor: str, epochs: int, history: History):
+    def __init__(
+        self,
+        folder: TrainingFolder,
+        model_run: epath.Path,
+        background: BackgroundWriter,
+        monitor: str,
+        epochs: int,
+        history: History,
+    ):
         super().__init__()
-        self._folder, self._model_run, self._monitor, self._epochs = folder, model_run, monitor, epochs
-        self._history = history
+        self._folder, self._model_run, self._background = folder, model_run, background
+        self._monitor, self._epochs, self._history = monitor, epochs, history
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102
         best = max(self._history.get(self._monitor, []), default=-math.inf)
@@ -142,8 +106,13 @@ class StateWriter(keras.callbacks.Callback):
             self._history.setdefault(name, []).append(float(value))
         finished = epoch + 1 == self._epochs or bool(self.model.stop_training)
         is_best = logs[self._monitor] > best
-        self._folder.write(self.model, self._history, is_best=is_best, finished=finished)
-        write_history(self._history, self._model_run)
+        variables, history = snapshot(self.model), copy.deepcopy(self._history)
+
+        def write() -> None:
+            self._folder.write(variables, history, is_best=is_best, finished=finished)
+            write_history(history, self._model_run)
+
+        self._background.submit(write)
 
 
 class HistoryReplay(keras.callbacks.Callback):

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import keras
 
 from components.run_files import CURVES_FILE
+from components.training.background import BackgroundWriter
 from components.training.background_classes import make_decoder
 from components.training.callbacks import make_callbacks
 from components.training.compilation import make_compiled_network
 from components.training.distribution import distribute_batches
 from components.training.history import History, draw_curves, write_history
 from components.training.input_pipeline import count_records, evaluation_batches, steps_per_epoch, training_batches
+from components.training.step_reports import Callbacks, StepReporter
 from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT, Records
 
 if TYPE_CHECKING:
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
     import tensorflow as tf
     from etils import epath
 
-    from components.training.callbacks import StepListener
     from components.training.config import TrainingConfig
     from components.training.resumption import TrainingFolder
+    from components.training.step_reports import StepListener
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,17 +101,19 @@ def train(
             batch_size=config.batch_size,
             records=val_records,
         )
-        network.fit(
-            distribute_batches(strategy, lambda context: train_batches(context=context)),
-            steps_per_epoch=steps,
-            validation_data=distribute_batches(strategy, lambda context: val_batches(context=context)),
-            validation_steps=steps_per_epoch(val_records, config.batch_size),
-            initial_epoch=finished_epochs,
-            epochs=config.epochs,
-            shuffle=False,  # the dataset shuffles itself
-            verbose=0,
-            callbacks=make_callbacks(records, config, steps, history, model_run, folder, on_step),
-        )
+        with BackgroundWriter() as background:
+            callbacks = make_callbacks(records, config, history, model_run, folder, background)
+            network.fit(
+                distribute_batches(strategy, lambda context: train_batches(context=context)),
+                steps_per_epoch=steps,
+                validation_data=distribute_batches(strategy, lambda context: val_batches(context=context)),
+                validation_steps=steps_per_epoch(val_records, config.batch_size),
+                initial_epoch=finished_epochs,
+                epochs=config.epochs,
+                shuffle=False,  # the dataset shuffles itself
+                verbose=0,
+                callbacks=Callbacks(callbacks, StepReporter(steps, on_step), network, config.epochs),
+            )
 
     write_history(history, model_run)  # here too, because a training that was already finished calls no callbacks
     draw_curves({"": history}, model_run / CURVES_FILE)

@@ -3,6 +3,9 @@
 The state has a folder of its own in the run's output folder, because TFX gives each execution a new artifact folder.
 `state.json` names the weights that belong to it with their digests, and is written last, under a temporary name:
 whenever the process is killed, the folder holds one complete state or none. A damaged state is not used.
+
+A state is written beside the next epoch, from a copy of the variables (`snapshot`), in numpy's format: Keras' own
+`save_weights` reads the variables while it writes, and holds Python's lock, so that the training would wait for it.
 """
 
 from __future__ import annotations
@@ -11,18 +14,35 @@ import dataclasses
 import hashlib
 import json
 import logging
-import tempfile
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+import keras
+import numpy as np
 from etils import epath
+from numpy.typing import NDArray
 
 from components.run_files import STATE_FILE
-from tfds_voc_seg.storage import write_text_whole
+from tfds_voc_seg.storage import write_text_whole, written_whole
 
 if TYPE_CHECKING:
-    import keras
-
     from components.training.history import History
+
+Snapshot = Sequence[NDArray[Any]]
+"""The values of a network's and its optimiser's variables at one time, see `snapshot`."""
+
+_SUFFIX = ".variables.npy"
+
+
+def snapshot(network: keras.Model) -> Snapshot:
+    """Copies the variables of a compiled network whose optimiser is built: all that a training changes."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in _variables(network)]
+
+
+def _variables(network: keras.Model) -> list[keras.Variable]:
+    """Lists weights, the random states of dropout layers, which Keras does not save, and the optimiser's variables."""
+    random_states = [variable for variable in network.variables if variable.name == "seed_generator_state"]
+    return [*network.weights, *random_states, *network.optimizer.variables]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,9 +51,8 @@ class TrainingState:
 
     Attributes:
         history: metric → its value at the end of each finished epoch.
-        last: name of the file with the weights and the optimiser's state after the last finished epoch.
-        best: name of the file with the weights of the best epoch.
-        random_states: the random states of the network's dropout layers, which Keras does not save.
+        last: name of the file with the variables after the last finished epoch.
+        best: name of the file with the variables after the best epoch.
         finished: whether the training is complete, after all epochs or by early stopping.
         digests: name of each file → SHA-256 hex digest of its content.
     """
@@ -41,7 +60,6 @@ class TrainingState:
     history: History
     last: str
     best: str
-    random_states: list[list[int]]
     finished: bool
     digests: dict[str, str]
 
@@ -89,12 +107,10 @@ class TrainingFolder:
 
     def resume(self, network: keras.Model, state: TrainingState) -> None:
         """Restores weights, optimiser and random states of a compiled network whose optimiser is built."""
-        _load_weights(network, self._folder / state.last)
-        for variable, value in zip(_random_states(network), state.random_states, strict=True):
-            variable.assign(value)
+        _restore(network, self._folder / state.last)
 
     def load_best(self, network: keras.Model) -> None:
-        """Loads the weights of the best epoch.
+        """Restores the variables after the best epoch.
 
         Raises:
             FileNotFoundError: no epoch is finished.
@@ -102,30 +118,29 @@ class TrainingFolder:
         state = self.read()
         if state is None:
             raise FileNotFoundError(f"{self._folder} holds no training state")
-        _load_weights(network, self._folder / state.best)
+        _restore(network, self._folder / state.best)
 
-    def write(self, network: keras.Model, history: History, *, is_best: bool, finished: bool) -> None:
+    def write(self, variables: Snapshot, history: History, *, is_best: bool, finished: bool) -> None:
         """Writes the state after an epoch, then deletes the files that it replaces.
 
         Args:
-            network: compiled, in its state after the epoch.
+            variables: the `snapshot` of the network after the epoch.
             history: the history of all epochs so far, this one included.
             is_best: whether this epoch is the best so far.
             finished: whether the training is complete.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         before, epoch = self._read_unchecked(), len(history["loss"])
-        last = f"epoch{epoch:04d}.weights.h5"
-        digests = {last: _save_weights(network, self._folder / last)}
+        last = f"epoch{epoch:04d}{_SUFFIX}"
+        digests = {last: _write(variables, self._folder / last)}
         best = last if is_best or before is None else before.best
         if before is not None and best != last:
             digests[best] = before.digests[best]
-        random_states = [variable.numpy().tolist() for variable in _random_states(network)]
-        state = TrainingState(history, last, best, random_states, finished, digests)
+        state = TrainingState(history, last, best, finished, digests)
         write_text_whole(self._folder / STATE_FILE, _text(state))
-        for file in self._folder.glob("*.weights.h5"):
-            if file.name not in (state.last, state.best):
-                file.unlink()
+        for old in self._folder.glob(f"*{_SUFFIX}"):
+            if old.name not in (state.last, state.best):
+                old.unlink()
 
     def copy_to(self, folder: epath.PathLike) -> TrainingFolder:
         """Copies the state, if there is one, to another folder and returns that folder.
@@ -158,22 +173,16 @@ def _sha256(file: epath.Path) -> str:
     return digest
 
 
-def _random_states(network: keras.Model) -> list[keras.Variable]:
-    return [variable for variable in network.variables if variable.name == "seed_generator_state"]
+def _write(variables: Snapshot, file: epath.Path) -> str:
+    """Writes the variables one after the other; returns the digest of the file."""
+    with written_whole(file) as unfinished:
+        with unfinished.open("wb") as opened:
+            for values in variables:
+                np.save(opened, values, allow_pickle=False)
+        return _sha256(unfinished)
 
 
-def _save_weights(network: keras.Model, file: epath.Path) -> str:
-    """Saves the weights and the optimiser's state; returns the digest of the file."""
-    with tempfile.TemporaryDirectory() as scratch:
-        local = epath.Path(scratch) / file.name
-        network.save_weights(str(local))
-        digest = _sha256(local)
-        local.copy(file, overwrite=True)
-    return digest
-
-
-def _load_weights(network: keras.Model, file: epath.Path) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        local = epath.Path(scratch) / file.name
-        file.copy(local)
-        network.load_weights(str(local))
+def _restore(network: keras.Model, file: epath.Path) -> None:
+    with file.open("rb") as opened:
+        for variable in _variables(network):
+            variable.assign(np.load(opened, allow_pickle=False))

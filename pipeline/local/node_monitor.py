@@ -15,7 +15,7 @@ from components.artifacts.manifests import write_artifact_manifest
 from components.data_validator.findings import DataValidationError
 from components.manifest import ArtifactError, has_manifest, refuse_content
 from components.saved_model.model_digest import ModelFilesError
-from components.training.callbacks import TrainingError
+from components.training.step_reports import TrainingError
 from pipeline.config.problems import ConfigError
 from pipeline.local.intact_cache import intact_cache
 from tfds_voc_seg.conversion.write_shards import ConversionError

@@ -30,8 +30,8 @@ from components.run_files import (
 )
 from components.segmentation_trainer import executor as segmentation_executor
 from components.segmentation_trainer.component import SegmentationTrainer
-from components.training.callbacks import TrainingError
 from components.training.config import TrainingConfig
+from components.training.step_reports import TrainingError
 from tests.conftest import CLASSES, VAL_IMAGES
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from components.run_files import HISTORY_JSON
 from components.saved_model.description import read_description
 from components.segmentation_trainer import executor
 from components.segmentation_trainer.component import SegmentationTrainer
-from components.training.callbacks import TrainingError
 from components.training.config import TrainingConfig
 from components.training.input_pipeline import evaluation_batches
+from components.training.step_reports import TrainingError
 from tests.components.networks.tiny_network import TINY
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tfds_voc_seg.records.decoding import image_and_class_map

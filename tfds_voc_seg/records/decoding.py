@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from tfds_voc_seg.image_limits.graph import checked_record_image
 from tfds_voc_seg.image_limits.inflation import inflated
-from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,9 +134,9 @@ def class_map_from_one_hot(mask: tf.Tensor) -> tf.Tensor:
     Returns:
         uint8 [..., width].
     """
-    # The product with `class id - VOID` is faster than argmax and max together; it is 0 for an all-zero row.
-    class_minus_void = tf.range(mask.shape[-1], dtype=tf.float32) - VOID
-    return tf.cast(tf.linalg.matvec(tf.cast(mask, tf.float32), class_minus_void) + VOID, tf.uint8)
+    # Faster than argmax and max together, or than a product of floats. An all-zero row gives 0 - 1, in uint8 `VOID`.
+    class_plus_one = tf.constant([index + 1 for index in range(mask.shape[-1])], tf.uint8)
+    return tf.reduce_sum(mask * class_plus_one, axis=-1) - tf.constant(1, tf.uint8)
 
 
 def image_and_class_map(serialized: tf.Tensor, image_size: int, channels: int) -> tuple[tf.Tensor, tf.Tensor]:

@@ -78,9 +78,7 @@ def _without_origin(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     """Leaves out where the model was published on this machine, and whose the files are."""
     if entry.name == f"{MODEL_FOLDER}/{PUBLICATION_FILE}":
         return None
-    entry.uid = entry.gid = 0
-    entry.uname = entry.gname = ""
-    return entry
+    return entry.replace(uid=0, gid=0, uname="", gname="", deep=False)
 
 
 def _preset(config: RunConfig) -> dict[str, Any]:

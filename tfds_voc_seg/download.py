@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import http.client
 import shutil
 import tarfile
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfds_voc_seg.printable import printable
 from tfds_voc_seg.storage import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BLOCK_BYTES = 1 << 20
+_LONGEST_REASON = 200  # characters of a server's text in a message
 
 
 class DownloadError(RuntimeError):
     """An archive cannot be downloaded or unpacked, or its content is not the expected one."""
+
+
+class _TooLargeError(Exception):
+    """The server sends more than the archive."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,14 +91,24 @@ def _download(archive: Archive, file: Path, on_bytes: Callable[[int, int], None]
                 downloaded = downloaded if resumed else 0  # a server that ignores ranges sends the whole file again
                 with partial.open("ab" if resumed else "wb") as output:
                     while block := response.read(_BLOCK_BYTES):
+                        if downloaded + len(block) > archive.size:
+                            raise _TooLargeError
                         output.write(block)
                         downloaded += len(block)
                         if on_bytes:
                             on_bytes(downloaded, archive.size)
-        except (OSError, urllib.error.URLError) as error:
+        except _TooLargeError:
+            partial.unlink()
             raise DownloadError(
-                f"{archive.url}: {error}; {downloaded:,} of {archive.size:,} bytes are downloaded. Try again to resume "
-                "the download, or unpack the devkit yourself and pass its folder."
+                f"{archive.url}: not the expected archive: the server sends more than its {archive.size:,} bytes. The "
+                "file was deleted; use another address, or unpack the devkit yourself and pass its folder."
+            ) from None
+        except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
+            # The text of an answer that is not HTTP is the server's: it may hold anything.
+            reason = printable(" ".join(str(error).split()))[:_LONGEST_REASON] or type(error).__name__
+            raise DownloadError(
+                f"{archive.url}: {reason}; {downloaded:,} of {archive.size:,} bytes are downloaded. Try again to "
+                "resume the download, or unpack the devkit yourself and pass its folder."
             ) from error
     if downloaded < archive.size:
         raise DownloadError(

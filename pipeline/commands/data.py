@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pipeline.commands import data_check, data_import
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, local_path, place, positive
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, local_path, place, positive, say, warn
 
 if TYPE_CHECKING:
     import argparse
@@ -90,7 +90,7 @@ def _sample(options: argparse.Namespace) -> int:
             )
     except (ValueError, OSError) as error:
         return fail(full_disk_problem(error, options.folder) or str(error), EXIT_USAGE)
-    print(f"{options.folder} holds {train} train and {val} val images")  # noqa: T201
+    say(f"{options.folder} holds {train} train and {val} val images")
     return 0
 
 
@@ -102,7 +102,7 @@ def _show(options: argparse.Namespace) -> int:
         written = write_example_pictures(
             options.source,
             options.output,
-            warn=lambda message: print(f"vocseg: {message}", file=sys.stderr),  # noqa: T201
+            warn=warn,
             count=options.count,
             split=options.split,
             image_size=options.image_size,
@@ -116,7 +116,7 @@ def _show(options: argparse.Namespace) -> int:
         return fail(str(error), EXIT_FAILED)
     if not written:
         return fail(f"{options.source} has no {options.split} example to show", EXIT_FAILED)
-    print(f"{options.output} holds {counted(written, 'picture')} of {options.source}'s {options.split} split")  # noqa: T201
+    say(f"{options.output} holds {counted(written, 'picture')} of {options.source}'s {options.split} split")
     return 0
 
 

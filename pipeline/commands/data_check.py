@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, local_path, not_installed, place, positive
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, local_path, not_installed, place, positive, say
 
 if TYPE_CHECKING:
     import argparse
@@ -85,7 +85,7 @@ def _check_pairs(devkit: Path, labels: LabelSet) -> int:
             report = check_devkit(devkit, on_pair=bar.advance, labels=labels)
     except (ValueError, OSError) as error:  # a list is missing, empty or not text
         return fail(str(error), EXIT_FAILED)
-    print(devkit_report_text(report))  # noqa: T201
+    say(devkit_report_text(report))
     return EXIT_FAILED if report.problems else 0
 
 
@@ -105,9 +105,9 @@ def _rank_masks(devkit: Path, labels: LabelSet, options: argparse.Namespace) -> 
         written = write_pictures(ranking, ranked, options.output) if options.output else 0
     except (ValueError, OSError) as error:  # no model, other classes, or a file cannot be written
         return fail(str(error), EXIT_FAILED)
-    print(f"\n{label_quality_text(ranked)}")  # noqa: T201
+    say(f"\n{label_quality_text(ranked)}")
     if options.output:
-        print(f"\n{options.output} holds {written} pictures and label_quality.jsonl")  # noqa: T201
+        say(f"\n{options.output} holds {written} pictures and label_quality.jsonl")
     return 0
 
 

@@ -15,6 +15,7 @@ from pipeline.commands.terminal import (
     fail,
     local_path,
     not_installed,
+    say,
 )
 from pipeline.display.library_output import libraries_to_log
 
@@ -130,7 +131,7 @@ def _compile(options: argparse.Namespace) -> int:
         return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
     except (ConfigError, OSError) as error:
         return fail(str(error), EXIT_USAGE)
-    print(f"wrote {options.output}")  # noqa: T201
+    say(f"wrote {options.output}")
     return 0
 
 
@@ -145,8 +146,8 @@ def _check(options: argparse.Namespace) -> int:
     except SpecError as error:
         return fail(str(error), EXIT_USAGE)
     for problem in problems:
-        print(problem)  # noqa: T201
-    print(f"{options.file}: {len(problems)} problem(s)" if problems else f"{options.file}: no problems found")  # noqa: T201
+        say(problem)
+    say(f"{options.file}: {len(problems)} problem(s)" if problems else f"{options.file}: no problems found")
     return EXIT_FAILED if problems else 0
 
 
@@ -177,11 +178,11 @@ def _emulate(options: argparse.Namespace) -> int:
         parameters[name] = value
     try:
         file = read_spec(options.file)
-        run = emulate(file, options.output.resolve(), parameters, on_task=lambda task: print(f"running {task}"))  # noqa: T201
+        run = emulate(file, options.output.resolve(), parameters, on_task=lambda task: say(f"running {task}"))
     except (SpecError, BackendError) as error:
         return fail(str(error), EXIT_USAGE)
     except EmulationError as error:
         return fail(f"{error}\nits whole output is in {error.log}", EXIT_FAILED)
-    print(f"all {len(run.seconds)} nodes finished in {sum(run.seconds.values()):.0f} s")  # noqa: T201
-    print(f"artifacts and logs are in {options.output}")  # noqa: T201
+    say(f"all {len(run.seconds)} nodes finished in {sum(run.seconds.values()):.0f} s")
+    say(f"artifacts and logs are in {options.output}")
     return 0

@@ -11,7 +11,7 @@ from pipeline.commands.kubeflow_server import (
     add_submission_options,
     run_settings,
 )
-from pipeline.commands.terminal import EXIT_FAILED
+from pipeline.commands.terminal import EXIT_FAILED, say
 
 if TYPE_CHECKING:
     import argparse
@@ -65,11 +65,13 @@ def add_parsers(kubeflow_commands: CommandGroup) -> None:
 
 
 def _submit(options: argparse.Namespace, server: Server, console: Console) -> int:
+    from rich.markup import escape
+
     from pipeline.kubeflow.server.display import show_until_finished
     from pipeline.kubeflow.server.runs import submit
 
     run_id = submit(server, options.file, run_settings(options))
-    console.print(f"submitted run {run_id}: {server.run_url(run_id)}", soft_wrap=True)
+    console.print(escape(f"submitted run {run_id}: {server.run_url(run_id)}"), soft_wrap=True)
     if not options.wait:
         return 0
     return 0 if show_until_finished(server, run_id, console) else EXIT_FAILED
@@ -91,8 +93,8 @@ def _logs(options: argparse.Namespace, server: Server, console: Console) -> int:
     from pipeline.kubeflow.server.logs import read_logs
 
     for log in read_logs(server, options.run, options.node):
-        print(f"== {log.node} ({log.pod})", file=sys.stderr)  # noqa: T201
-        print(log.text, end="" if log.text.endswith("\n") else "\n")  # noqa: T201
+        say(f"== {log.node} ({log.pod})", stream=sys.stderr)
+        say(log.text.replace("\r", "\n").removesuffix("\n"))  # progress bars end with a carriage return
     return 0
 
 

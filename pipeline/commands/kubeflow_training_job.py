@@ -12,6 +12,7 @@ from pipeline.commands.terminal import (
     local_path,
     not_installed,
     positive,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -84,5 +85,5 @@ def _training_job(options: argparse.Namespace) -> int:
         write_text_whole(options.output, text)
     except OSError as error:
         return fail(f"{options.output} cannot be written: {write_reason(error)}", EXIT_FAILED)
-    print(f"wrote {options.output}")  # noqa: T201
+    say(f"wrote {options.output}")
     return 0

@@ -14,6 +14,7 @@ from pipeline.commands.terminal import (
     local_path,
     make_console,
     not_installed,
+    say,
     short_path,
 )
 
@@ -77,7 +78,7 @@ def _report(options: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         problem = full_disk_problem(error, options.output) or f"the report cannot be written: {error}"
         return fail(problem, EXIT_FAILED)
-    print(short_path(page))  # noqa: T201
+    say(short_path(page))
     return 0
 
 
@@ -93,7 +94,7 @@ def _lineage(options: argparse.Namespace) -> int:
     except RunNotFoundError as error:
         return fail(str(error), EXIT_USAGE)
     if options.as_json:
-        print(json.dumps(origin.as_json(), indent=2, ensure_ascii=False))  # noqa: T201
+        say(json.dumps(origin.as_json(), indent=2, ensure_ascii=False))
     else:
         make_console(sys.stdout).print(lineage_tree(origin))
     return 0
@@ -115,11 +116,11 @@ def _rollback(options: argparse.Namespace) -> int:
 
         return fail(write_problem(error, serving), EXIT_FAILED)
     for version in done.withdrawn:
-        print(f"version {version} is out of service; it was moved to {serving / WITHDRAWN_FOLDER / version}")  # noqa: T201
+        say(f"version {version} is out of service; it was moved to {serving / WITHDRAWN_FOLDER / version}")
     if not (done.withdrawn or done.restored):
-        print(f"version {done.in_service} is already in service; nothing was changed")  # noqa: T201
+        say(f"version {done.in_service} is already in service; nothing was changed")
         return 0
-    print(f"version {done.in_service} is in service{' again' if done.restored else ''}")  # noqa: T201
+    say(f"version {done.in_service} is in service{' again' if done.restored else ''}")
     if done.withdrawn:
-        print(f"`vocseg rollback {options.output} --to {done.withdrawn[-1]}` undoes this")  # noqa: T201
+        say(f"`vocseg rollback {options.output} --to {done.withdrawn[-1]}` undoes this")
     return 0

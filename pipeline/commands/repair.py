@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, short_path
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, say, short_path
 
 if TYPE_CHECKING:
     import argparse
@@ -42,14 +42,14 @@ def _repair(options: argparse.Namespace) -> int:
 
         return fail(write_problem(error, options.output), EXIT_FAILED)
     for problem in done.damaged.values():
-        print(f"damaged: {problem}")  # noqa: T201
-    print(f"{done.intact} artifacts are intact, {len(done.damaged)} damaged")  # noqa: T201
+        say(f"damaged: {problem}")
+    say(f"{done.intact} artifacts are intact, {len(done.damaged)} damaged")
     if done.database is not None:
-        print(f"the database is damaged ({done.database_damage}); it is now {short_path(done.database)}")  # noqa: T201
-        print(  # noqa: T201
+        say(f"the database is damaged ({done.database_damage}); it is now {short_path(done.database)}")
+        say(
             "lost: the lineage of earlier versions and the cache, so that all nodes run again; "
             "kept: the published versions, the artifacts and the states of unfinished trainings"
         )
     if done.damaged or done.database is not None:
-        print("run the same `vocseg run` again to replace what is damaged")  # noqa: T201
+        say("run the same `vocseg run` again to replace what is damaged")
     return 0

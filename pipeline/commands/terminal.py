@@ -30,10 +30,22 @@ class CommandGroup(Protocol):
         """Adds the parser of a command."""
 
 
-def fail(message: str, status: int) -> int:
-    """Prints an error message to standard error, each line after the program's name, and returns `status`."""
+def say(text: str, *, stream: IO[str] | None = None) -> None:
+    """Prints a text, by default to standard output, without the control characters that names may contain."""
+    from tfds_voc_seg.printable import printable  # here, because it loads TFDS
+
+    print(printable(text), file=stream or sys.stdout)
+
+
+def warn(message: str) -> None:
+    """Prints a message to standard error, each line after the program's name."""
     for line in message.splitlines():
-        print(f"vocseg: {line}", file=sys.stderr)  # noqa: T201
+        say(f"vocseg: {line}", stream=sys.stderr)
+
+
+def fail(message: str, status: int) -> int:
+    """Prints an error message as `warn` does and returns `status`."""
+    warn(message)
     return status
 
 
@@ -88,9 +100,9 @@ def add_network_folders(preset: str) -> None:
 
 def make_console(stream: IO[str]) -> Console:
     """Returns a console that writes to a stream, `LOG_WIDTH` columns wide if the stream is not a terminal."""
-    from rich.console import Console
+    from pipeline.display.console import PrintableConsole
 
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else LOG_WIDTH)
+    return PrintableConsole(file=stream, highlight=False, width=None if stream.isatty() else LOG_WIDTH)
 
 
 def show_failure(display: Display, message: str, log_file: Path) -> int:

@@ -7,12 +7,15 @@ import io
 import time
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBars
 
+from pipeline.display.console import PrintableConsole
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rich.console import Console
 
     from components.progress import Progress
 
@@ -30,7 +33,7 @@ class Display:
     def __init__(self, console: Console):
         self._console = console
         # Records the permanent output, without the frames of the progress bars.
-        self._record = Console(
+        self._record = PrintableConsole(
             file=io.StringIO(), record=True, highlight=False, width=console.width, force_terminal=True
         )
         self._bars = ProgressBars(

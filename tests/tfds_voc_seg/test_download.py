@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import socket
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -142,6 +143,47 @@ def test_a_file_that_is_not_an_archive_is_rejected(server: Server, tmp_path: Pat
     server.content = b"not a tar file" * 100
     with pytest.raises(DownloadError, match="cannot be unpacked"):
         fetch_archive(server.archive, tmp_path)
+
+
+def test_a_server_that_sends_more_than_the_archive(server: Server, tmp_path: Path) -> None:
+    expected = server.archive
+    server.content += bytes(3 << 20)
+    with pytest.raises(DownloadError, match=r"sends more than its [\d,]+ bytes"):
+        fetch_archive(expected, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _raw_server(answer: bytes) -> int:
+    """Starts a server that answers one connection with these bytes; returns its port."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with listening, listening.accept()[0] as connection:
+            connection.recv(65536)
+            connection.sendall(answer)
+
+    threading.Thread(target=serve, daemon=True).start()
+    port: int = listening.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"SSH-2.0-\x1b]0;owned\x07\r\n", "SSH-2.0-\ufffd]0;owned\ufffd"),  # BadStatusLine
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "IncompleteRead"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70000 + b"\r\n\r\n", "got more than 65536 bytes"),  # LineTooLong
+        (b"HTTP/1.1 500 \x1b[2J\x9b\r\n\r\n", "HTTP Error 500: \ufffd[2J\ufffd"),
+        (b"", "Remote end closed connection"),
+    ],
+)
+def test_answers_that_are_not_http(answer: bytes, reason: str, tmp_path: Path) -> None:
+    archive = Archive(f"http://127.0.0.1:{_raw_server(answer)}/devkit.tar", 10, "0" * 64)
+    with pytest.raises(DownloadError) as error:
+        fetch_archive(archive, tmp_path)
+    assert reason in str(error.value)
+    assert "Try again to resume the download" in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
 
 
 def test_an_unreachable_server(tmp_path: Path) -> None:

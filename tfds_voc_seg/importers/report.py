@@ -8,6 +8,8 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Literal
 
+from tfds_voc_seg.printable import printable_line
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -44,7 +46,7 @@ class ImportReport:
     Attributes:
         findings: what was dropped or is worth knowing.
         splits: split → the number of images.
-        photos: what became of the photos (`linked`, `copied`, `converted`) → the number of photos.
+        photos: what became of the photos (`linked`, `copied`, `converted`, `extracted`) → the number of photos.
         image_ids: id in the devkit → name in the source, for the ids that are not the name.
         class_ids: class name → its id in the devkit's masks.
     """
@@ -107,7 +109,7 @@ class ImportReport:
         heads = {"image": "images dropped", "object": "objects", "note": "note"}
         for (kind, reason), found in self.grouped().items():
             examples = "; ".join(
-                f"{one.image} ({one.detail})" if one.detail else one.image for one in found[:_EXAMPLES]
+                printable_line(f"{one.image} ({one.detail})" if one.detail else one.image) for one in found[:_EXAMPLES]
             )
             more = "; …" if len(found) > _EXAMPLES else ""
             line = f"{heads[kind]}: {len(found)} × {reason}: {examples}{more}"

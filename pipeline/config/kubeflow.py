@@ -71,6 +71,7 @@ class KubeflowConfig(StrictConfig):
         training_state: where trainings store their state, so that a retried training resumes: a URI, or a path in a
             volume. By default `training` below the pipeline root, if the containers can write there; an empty text
             turns it off.
+        run_as_non_root: refuse to run a node's container as root. The server must know the setting (KFP 2.16 or later).
     """
 
     nodes: dict[NodeName, NodeConfig] = pydantic.Field(default_factory=dict)
@@ -78,6 +79,7 @@ class KubeflowConfig(StrictConfig):
     secrets: list[SecretConfig] = pydantic.Field(default_factory=list)
     env: dict[EnvName, str] = pydantic.Field(default_factory=dict)
     training_state: str | None = None
+    run_as_non_root: bool = False
 
     def node(self, node_id: str) -> NodeConfig:
         """Returns the settings of a node: `default`, overridden by its component's, overridden by its own."""

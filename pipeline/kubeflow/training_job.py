@@ -87,11 +87,16 @@ def training_job(
         "args": _arguments(config, candidate, examples, output),
         **_environment(config.kubeflow),
         **_resources(node),
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
     volumes = _volumes(config.kubeflow, with_shared_memory=bool(node.accelerator))
     if volumes:
         container["volumeMounts"] = [{"name": volume["name"], "mountPath": path} for path, volume in volumes.items()]
-    pod = {"securityContext": {"runAsNonRoot": True}, "containers": [container]}
+    pod: Manifest = {
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+    }
     if volumes:
         pod["volumes"] = list(volumes.values())
     create = _tf_job if kind == "tfjob" else _train_job

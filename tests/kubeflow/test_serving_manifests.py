@@ -40,7 +40,7 @@ def test_the_check_finds_unknown_fields() -> None:
     service["spec"]["predictor"]["model"]["storageURI"] = "pvc://claim"
     (problem,) = problems(service, "V1beta1InferenceService", "kserve")
     assert "spec.predictor.model.storageURI: unknown to V1beta1ModelSpec" in problem
-    deployment, _ = yaml.safe_load_all((FOLDER / "tf-serving.yaml").read_text())
+    deployment, *_ = yaml.safe_load_all((FOLDER / "tf-serving.yaml").read_text())
     deployment["spec"]["template"]["spec"]["containers"][0]["imagePolicy"] = "Always"
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(deployment, KUBERNETES_VERSIONS[-1], strict=True)
@@ -51,11 +51,13 @@ def test_manifests_refer_to_each_other_by_the_same_names() -> None:
     claim = found["storage"][0]["metadata"]["name"]
     model = found["kserve-volume"][0]["spec"]["predictor"]["model"]
     assert model["storageUri"].startswith(f"pvc://{claim}/")
-    deployment, service = found["tf-serving"]
+    deployment, service, _ = found["tf-serving"]
     pod = deployment["spec"]["template"]
     assert pod["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim
     assert service["spec"]["selector"] == pod["metadata"]["labels"] == deployment["spec"]["selector"]["matchLabels"]
     ports = {port["name"] for port in pod["spec"]["containers"][0]["ports"]}
     assert {port["targetPort"] for port in service["spec"]["ports"]} == ports
+    copy = found["copy-pod"][0]["spec"]
+    assert copy["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim
     account = found["object-storage-account"][0]["metadata"]["name"]
     assert found["kserve-object-storage"][0]["spec"]["predictor"]["serviceAccountName"] == account

@@ -80,7 +80,7 @@ def compile_spec(
     if target == "vertex":
         return json.dumps({**job, "pipelineSpec": spec}, indent=2, sort_keys=True) + "\n"
     documents = [spec]
-    if config.kubeflow.volumes or config.kubeflow.secrets:
+    if config.kubeflow.volumes or config.kubeflow.secrets or config.kubeflow.run_as_non_root:
         documents.append(_platform_document(spec, config.kubeflow))
     return _heading(spec) + yaml.safe_dump_all(documents, sort_keys=True, allow_unicode=True, width=120)
 
@@ -91,6 +91,8 @@ def _check_settings(settings: KubeflowConfig, node_ids: list[str], target: Targe
         raise ConfigError(f"kubeflow.nodes.{unknown[0]}: unknown node; the nodes are {', '.join(node_ids)}")
     if target == "vertex" and (settings.volumes or settings.secrets):
         raise ConfigError("kubeflow.volumes and kubeflow.secrets need Kubernetes: Vertex AI supports neither")
+    if target == "vertex" and settings.run_as_non_root:
+        raise ConfigError("kubeflow.run_as_non_root needs Kubernetes: Vertex AI does not support it")
 
 
 def _set_resources(pipeline: Pipeline, settings: KubeflowConfig) -> None:
@@ -138,7 +140,7 @@ def _set_task_options(spec: dict[str, Any], node_id: str, settings: KubeflowConf
 
 
 def _platform_document(spec: dict[str, Any], settings: KubeflowConfig) -> dict[str, Any]:
-    """Returns the second document of a specification: it gives every executor the configured volumes and secrets."""
+    """Returns the second document of a specification: every executor's volumes, secrets and security context."""
     from kfp.kubernetes import kubernetes_executor_config_pb2
 
     config = kubernetes_executor_config_pb2.KubernetesExecutorConfig()
@@ -150,6 +152,8 @@ def _platform_document(spec: dict[str, Any], settings: KubeflowConfig) -> dict[s
         entry.secret_name_parameter.runtime_value.constant.string_value = secret.name
         for variable, key in sorted(secret.env.items()):
             entry.key_to_env.add(secret_key=key, env_var=variable)
+    if settings.run_as_non_root:
+        config.security_context.run_as_non_root = True
     executors = {name: json_format.MessageToDict(config) for name in spec["deploymentSpec"]["executors"]}
     return {"platforms": {PLATFORM: {"deploymentSpec": {"executors": executors}}}}
 

@@ -157,12 +157,21 @@ def test_every_node_gets_the_volumes_and_secrets() -> None:
         assert (mount["mountPath"], mount["constant"]) == ("/data", "voc-data")
         assert secret["secretName"] == "minio"
         assert secret["keyToEnv"] == [{"secretKey": "accesskey", "envVar": "AWS_ACCESS_KEY_ID"}]
+        assert "securityContext" not in config
     assert _container(file, "Pusher")["env"] == [{"name": "AWS_ENDPOINT_URL", "value": "http://minio:9000"}]
+
+
+def test_every_node_refuses_root_on_request() -> None:
+    file = _spec("kubeflow.run_as_non_root=true")
+    assert check_spec(file) == []
+    assert set(file.platform) == set(file.spec["deploymentSpec"]["executors"])
+    assert all(config == {"securityContext": {"runAsNonRoot": True}} for config in file.platform.values())
 
 
 @pytest.mark.parametrize(
     ("overrides", "settings", "message"),
     [
+        (["kubeflow.run_as_non_root=true"], {"target": "vertex"}, "kubeflow.run_as_non_root needs Kubernetes"),
         (
             ["kubeflow.nodes={Trainer: {cpu: 1}}"],
             {},

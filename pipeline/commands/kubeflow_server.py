@@ -7,7 +7,16 @@ import functools
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, local_path, make_console, not_installed, positive
+from pipeline.commands.terminal import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    fail,
+    local_path,
+    make_console,
+    not_installed,
+    positive,
+    warn,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -127,6 +136,8 @@ def _run_with_server(options: argparse.Namespace, run: ServerCommand) -> int:
         server = connect(
             options.host, token_file=options.token_file, namespace=options.namespace, ca_file=options.ca_file
         )
+        if server.token_is_unencrypted:
+            warn(f"{server.host} is not encrypted: everyone on the way can read the token; use https://")
         return run(options, server, make_console(sys.stdout))
     except (UsageError, SpecError, ParameterError) as error:
         return fail(str(error), EXIT_USAGE)

@@ -16,6 +16,8 @@ import urllib3
 from kfp.client import Client
 from kfp.client.set_volume_credentials import ServiceAccountTokenVolumeCredentials
 
+from pipeline.kubeflow.server.token import Token, is_unencrypted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -50,6 +52,10 @@ class _WebPageError(Exception):
     """The answer is an HTML page, not an answer of the API."""
 
 
+class _NotTheAPIError(Exception):
+    """The answer is not a JSON object, as all answers of the API are."""
+
+
 class _Client(Client):
     """kfp's client without retries of its first request: kfp itself repeats it five times, over half a minute."""
 
@@ -63,12 +69,13 @@ class Server:
     Attributes:
         host: its address, `http://…` or `https://…`.
         namespace: the user's Kubernetes namespace on a multi-user server; empty on a single-user server.
-        has_token: whether requests contain a token.
+        token_is_unencrypted: whether requests send a token that others can read on its way.
     """
 
-    def __init__(self, host: str, client: Client, namespace: str, has_token: bool):
-        self.host, self.namespace, self.has_token = host, namespace, has_token
-        self._client = client
+    def __init__(self, host: str, client: Client, namespace: str, token: Token):
+        self.host, self.namespace = host, namespace
+        self.token_is_unencrypted = bool(token) and is_unencrypted(host)
+        self._client, self._token = client, token
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Client]:
@@ -77,7 +84,7 @@ class Server:
         Raises:
             ServerError: a request in the `with` block failed.
         """
-        with _server_errors(self.host, self.namespace, self.has_token), contextlib.redirect_stdout(io.StringIO()):
+        with _server_errors(self.host, self.namespace, self._token), contextlib.redirect_stdout(io.StringIO()):
             yield self._client
 
     def run_url(self, run_id: str) -> str:
@@ -100,7 +107,7 @@ class Server:
                 _return_http_data_only=True,
             )
             content: bytes = response.read()
-        return content.decode(errors="replace")
+        return self._token.removed_from(content.decode(errors="replace"))
 
 
 def connect(
@@ -123,25 +130,24 @@ def connect(
         ServerError: the server cannot be reached or refuses the token.
     """
     host = _address(host)
-    credentials, token = _token(token_file)
+    token = _token(token_file)
     if ca_file is not None and not ca_file.is_file():
         raise UsageError(f"--ca-file {ca_file}: no such file")
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns about each retry
-    has_token = bool(credentials or token)
-    with _server_errors(host, namespace or "", has_token), warnings.catch_warnings():
+    with _server_errors(host, namespace or "", token), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # kfp warns that it needs KFP 2
         client = _Client(
             host=host,
             namespace=namespace or "kubeflow",  # kfp's default, which means "not given"
-            existing_token=token,
-            credentials=credentials,
+            existing_token=token.text,
+            credentials=ServiceAccountTokenVolumeCredentials(path=str(token.file)) if token.file else None,
             ssl_ca_cert=str(ca_file) if ca_file else None,
         )
     if namespace:
         client._context_setting["namespace"] = namespace  # noqa: SLF001 (kfp's setter writes to the home folder)
     rest = client._run_api.api_client.rest_client  # noqa: SLF001 (kfp has no public access to it)
-    rest.request = _with_timeout(rest.request)
-    return Server(host, client, client.get_user_namespace(), has_token)
+    rest.request = _guarded(rest.request, token)
+    return Server(host, client, client.get_user_namespace(), token)
 
 
 def _address(host: str | None) -> str:
@@ -153,15 +159,15 @@ def _address(host: str | None) -> str:
     return host
 
 
-def _token(token_file: Path | None) -> tuple[ServiceAccountTokenVolumeCredentials | None, str | None]:
-    """Returns the credentials of a token file and None, or None and the token of the environment, if there is one."""
+def _token(token_file: Path | None) -> Token:
+    """Returns the token of the file, or else that of the environment."""
     given = token_file is not None
     if not given:
         token = os.environ.get(TOKEN_VARIABLE, "").strip()
         if token:
-            return None, _header_text(token, TOKEN_VARIABLE)
+            return Token(text=_header_text(token, TOKEN_VARIABLE))
         if not os.environ.get(TOKEN_FILE_VARIABLE):
-            return None, None
+            return Token()
     path = token_file or Path(os.environ[TOKEN_FILE_VARIABLE])
     name = f"--token-file {path}" if given else f"{TOKEN_FILE_VARIABLE}={path}"
     try:
@@ -172,7 +178,7 @@ def _token(token_file: Path | None) -> tuple[ServiceAccountTokenVolumeCredential
     if not token:
         raise UsageError(f"{name}: the file is empty; write the token into it")
     _header_text(token, name)
-    return ServiceAccountTokenVolumeCredentials(path=str(path)), None
+    return Token(file=path)
 
 
 def _header_text(token: str, name: str) -> str:
@@ -181,45 +187,62 @@ def _header_text(token: str, name: str) -> str:
     return token
 
 
-def _with_timeout(request: Any) -> Any:
-    """Wraps a request function: adds a timeout and refuses web pages, such as a login page in front of the API."""
+def _guarded(request: Any, token: Token) -> Any:
+    """Wraps a request function: adds a timeout, and removes the token from the answers.
 
-    def limited_request(*arguments: Any, **options: Any) -> Any:
+    Refuses web pages, such as a login page in front of the API.
+    """
+
+    def guarded_request(*arguments: Any, **options: Any) -> Any:
         options["_request_timeout"] = options.get("_request_timeout") or (CONNECT_SECONDS, ANSWER_SECONDS)
         response = request(*arguments, **options)
         headers = getattr(response, "urllib3_response", response).headers
         if headers.get("Content-Type", "").startswith("text/html"):
             raise _WebPageError
+        if isinstance(response, kfp_server_api.rest.RESTResponse):  # others are read by `Server.get_text`
+            text = token.removed_from(response.data.decode(errors="replace"))
+            if not _is_object(text):
+                raise _NotTheAPIError
+            response.data = text.encode()
         return response
 
-    return limited_request
+    return guarded_request
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 @contextlib.contextmanager
-def _server_errors(host: str, namespace: str, has_token: bool) -> Iterator[None]:
+def _server_errors(host: str, namespace: str, token: Token) -> Iterator[None]:
     """Turns errors of kfp and urllib3 in the `with` block into ServerError, with a message that says what to do."""
     try:
         yield
     except kfp_server_api.ApiException as error:
-        raise ServerError(_refusal(error, host, namespace, has_token), error.status or None) from error
+        raise ServerError(_refusal(error, host, namespace, token), error.status or None) from error
     except _WebPageError as error:
         raise ServerError(
             f"{host} answered with a web page instead of the API: either a login page, because the token is missing or "
             "of the wrong kind, or the wrong address (behind Kubeflow's dashboard it ends in /pipeline)"
         ) from error
+    except _NotTheAPIError as error:
+        raise ServerError(f"{host} does not answer as the API does: check the address") from error
     except urllib3.exceptions.HTTPError as error:
-        cause = getattr(error, "reason", None) or error
+        cause = token.removed_from(_cause(getattr(error, "reason", None) or error))
         raise ServerError(
-            f"no answer from {host}: {_cause(cause)}. Check that the server runs and that the address is correct. "
+            f"no answer from {host}: {cause}. Check that the server runs and that the address is correct. "
             "To reach a server in a cluster: kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80"
         ) from error
     except OSError as error:  # the token file is read again for each request
         raise ServerError(f"the token file can no longer be read: {error}") from error
 
 
-def _refusal(error: kfp_server_api.ApiException, host: str, namespace: str, has_token: bool) -> str:
-    reason = _reason(error)
-    if error.status == 401 and has_token:
+def _refusal(error: kfp_server_api.ApiException, host: str, namespace: str, token: Token) -> str:
+    reason = token.removed_from(_reason(error))
+    if error.status == 401 and token:
         return f"{host} refused the token (401): {reason}. If the token has expired, get a new one"
     if error.status == 401:
         return f"{host} needs a token (401): give --token-file FILE, or set {TOKEN_VARIABLE}"

@@ -26,7 +26,9 @@ def run_table(runs: Iterable[RunStatus]) -> Table:
     table = Table("run", "name", "state", "created (UTC)", "took")
     for run in runs:
         created = f"{run.created:%Y-%m-%d %H:%M}" if run.created else ""
-        table.add_row(run.run_id, escape(run.name), _state_text(run.state), created, _duration_text(run.seconds))
+        table.add_row(
+            escape(run.run_id), escape(run.name), _state_text(run.state), created, _duration_text(run.seconds)
+        )
     return table
 
 
@@ -34,7 +36,7 @@ def node_table(nodes: Iterable[NodeStatus]) -> Table:
     """Returns a table with one row per node of a run."""
     table = Table("node", "state", "took", "error")
     for node in nodes:
-        table.add_row(node.name, _state_text(node.state), _duration_text(node.seconds), escape(node.error))
+        table.add_row(escape(node.name), _state_text(node.state), _duration_text(node.seconds), escape(node.error))
     return table
 
 
@@ -43,7 +45,7 @@ def recurring_table(recurring_runs: Iterable[RecurringRun]) -> Table:
     table = Table("recurring run", "name", "when", "enabled")
     for recurring in recurring_runs:
         enabled = "yes" if recurring.enabled else "no"
-        table.add_row(recurring.recurring_id, escape(recurring.name), escape(str(recurring.schedule)), enabled)
+        table.add_row(escape(recurring.recurring_id), escape(recurring.name), escape(str(recurring.schedule)), enabled)
     return table
 
 
@@ -63,7 +65,7 @@ def show_until_finished(server: Server, run_id: str, console: Console) -> bool:
             if node.state != shown.get(node.name, "PENDING"):
                 shown[node.name] = node.state
                 took = "" if node.state == "RUNNING" else _duration_text(node.seconds)
-                console.print(f"{node.name}: {_state_text(node.state)} {took}".rstrip())
+                console.print(f"{escape(node.name)}: {_state_text(node.state)} {took}".rstrip())
 
     return show_result(wait_for(server, run_id, show), console)
 
@@ -75,19 +77,19 @@ def show_result(run: RunStatus, console: Console) -> bool:
         False if the run is finished and has not succeeded.
     """
     took = f" after {_duration_text(run.seconds)}" if run.finished and run.seconds is not None else ""
-    console.print(f"run {run.run_id} ({escape(run.name)}): {_state_text(run.state)}{took}", soft_wrap=True)
+    console.print(f"run {escape(run.run_id)} ({escape(run.name)}): {_state_text(run.state)}{took}", soft_wrap=True)
     if run.error:
         console.print(escape(run.error), soft_wrap=True)
     if not run.finished or run.state == SUCCEEDED:
         return True
-    console.print(f"`vocseg kubeflow logs {run.run_id}` prints the output of the failed nodes", soft_wrap=True)
+    console.print(f"`vocseg kubeflow logs {escape(run.run_id)}` prints the output of the failed nodes", soft_wrap=True)
     return False
 
 
 def _state_text(state: str) -> str:
     """Returns a state in lower case, with the markup of its colour."""
     colour = _COLOURS.get(state)
-    return f"[{colour}]{state.lower()}[/]" if colour else state.lower()
+    return f"[{colour}]{state.lower()}[/]" if colour else escape(state.lower())
 
 
 def _duration_text(seconds: float | None) -> str:

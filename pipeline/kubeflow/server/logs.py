@@ -80,14 +80,17 @@ def read_logs(server: Server, run_id: str, node: str | None = None) -> Iterator[
 
 def _workflow(server: Server, run_id: str) -> dict[str, Any]:
     """Returns the Argo workflow of a run."""
-    answer = json.loads(server.get_text(f"/apis/v1beta1/runs/{run_id}"))
-    manifest = (answer.get("pipeline_runtime") or {}).get("workflow_manifest")
-    if not manifest:
+    try:
+        answer = json.loads(server.get_text(f"/apis/v1beta1/runs/{run_id}"))
+        manifest = (answer.get("pipeline_runtime") or {}).get("workflow_manifest")
+        workflow: dict[str, Any] = json.loads(manifest) if manifest else {}
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ServerError(f"{server.host} does not describe the run as the API does: {error}") from error
+    if not workflow:
         raise ServerError(
             f"{server.host} does not report the pods of the run; list them with: "
             f"kubectl get pods -l pipeline/runid={run_id}"
         )
-    workflow: dict[str, Any] = json.loads(manifest)
     return workflow
 
 

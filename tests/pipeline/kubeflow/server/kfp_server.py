@@ -45,6 +45,8 @@ class KFPServer:
         token: the bearer token that requests need; None if they need no token.
         forbidden: whether the user lacks all permissions.
         login_page: whether the server answers every request with a login page.
+        raw_answer: the bytes that the server sends in answer to every request, without a header.
+        echoes: whether refusals and the names of runs repeat the request's header with the token.
         web_page_only: whether it is the web server in front of the API, which does not forward v1alpha1.
         multi_user: whether the server has several users, with namespaces.
         states: the states of each new run, one per request.
@@ -63,6 +65,8 @@ class KFPServer:
     token: str | None = None
     forbidden: bool = False
     login_page: bool = False
+    raw_answer: bytes | None = None
+    echoes: bool = False
     web_page_only: bool = False
     multi_user: bool = False
     states: tuple[str, ...] = ("PENDING", "RUNNING", "SUCCEEDED")
@@ -244,18 +248,27 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
         self.kfp.requests.append((self.command, parts.path, query))
+        if self.kfp.raw_answer is not None:
+            self.wfile.write(self.kfp.raw_answer)
+            return None
+        header = self.headers.get("Authorization") or ""
         try:
             if self.kfp.login_page:
                 return self._send(200, "<!doctype html><title>Log in</title>", "text/html; charset=utf-8")
-            if self.kfp.token is not None and self.headers.get("Authorization") != f"Bearer {self.kfp.token}":
-                raise RefusalError(401, 16, "Request header error: there is no user identity header.")
+            if self.kfp.token is not None and header != f"Bearer {self.kfp.token}":
+                echo = f" Yours is {header}" if self.kfp.echoes else ""
+                raise RefusalError(401, 16, f"Request header error: there is no user identity header.{echo}")
             if self.kfp.forbidden and parts.path != "/apis/v2beta1/healthz":
                 raise RefusalError(403, 7, "User 'someone@example.com' is not authorized with reason: no role binding.")
             answer = self.kfp.answer(self.command, parts.path, query, body)
         except RefusalError as refusal:
             details = {"error": str(refusal), "code": refusal.code, "message": str(refusal), "details": []}
             return self._send(refusal.status, json.dumps(details), "application/json")
+        if self.kfp.echoes and isinstance(answer, dict):
+            for run in answer.get("runs", [answer]):
+                run["display_name"] = header
         if isinstance(answer, str):
+            answer += header if self.kfp.echoes else ""
             return self._send(200, answer, "text/html" if answer.startswith("<!doctype") else "text/plain")
         return self._send(200, json.dumps(answer), "application/json")
 

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
 from pipeline.kubeflow.server import client, runs
+from pipeline.kubeflow.server.token import is_unencrypted
 from tests.pipeline.kubeflow.server.cluster_commands import vocseg_kubeflow
 
 if TYPE_CHECKING:
@@ -66,6 +67,84 @@ def test_a_refused_token_is_reported(server: KFPServer, spec: Path, tmp_path: Pa
     assert vocseg_kubeflow("submit", spec, "--host", server.url) == EXIT_FAILED
     assert "needs a token (401): give --token-file FILE" in capsys.readouterr().err
     assert server.runs == {}
+
+
+def test_a_token_that_the_server_repeats_is_not_shown(
+    server: KFPServer, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    server.echoes, server.token = True, "another"
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    arguments = ("--host", server.url, "--token-file", file)
+    assert vocseg_kubeflow("list", *arguments) == EXIT_FAILED
+    printed = capsys.readouterr()
+    assert "Yours is Bearer (the token)" in printed.err
+    server.token = TOKEN
+    assert vocseg_kubeflow("submit", spec, *arguments) == 0
+    monkeypatch.setenv(client.TOKEN_VARIABLE, TOKEN)
+    assert vocseg_kubeflow("list", "--host", server.url) == 0
+    assert vocseg_kubeflow("status", "run-1", "--host", server.url) == 0
+    printed = capsys.readouterr()
+    assert "(the token)" in printed.out
+    assert TOKEN not in printed.out + printed.err
+
+
+@pytest.mark.parametrize(
+    ("host", "is_readable"),
+    [
+        ("http://kfp.example:8080", True),
+        ("http://192.0.2.7/pipeline", True),
+        ("http://[2001:db8::1]", True),
+        ("http://localhost.example", True),
+        ("https://kfp.example", False),
+        ("http://localhost:8080", False),
+        ("http://127.0.0.3", False),
+        ("http://[::1]:80", False),
+    ],
+)
+def test_where_others_can_read_a_token(host: str, is_readable: bool) -> None:
+    assert is_unencrypted(host) is is_readable
+
+
+def test_a_token_that_others_can_read_is_a_warning(
+    server: KFPServer, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(client, "is_unencrypted", lambda _: True)
+    assert vocseg_kubeflow("list", "--host", server.url) == 0
+    assert capsys.readouterr().err == ""  # without a token nothing is lost
+    monkeypatch.setenv(client.TOKEN_VARIABLE, TOKEN)
+    assert vocseg_kubeflow("list", "--host", server.url) == 0
+    message = f"vocseg: {server.url} is not encrypted: everyone on the way can read the token; use https://\n"
+    assert capsys.readouterr().err == message
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"SSH-2.0-\x1b]0;owned\x07\r\n", "no answer from"),  # BadStatusLine
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}", "no answer from"),  # IncompleteRead
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "does not answer as the API does"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes", "does not answer as the API does"),
+        (b"HTTP/1.1 500 \x1b[2J\r\nContent-Length: 0\r\n\r\n", "failed (500): \ufffd[2J"),
+    ],
+)
+def test_answers_that_are_no_answers(server: KFPServer, capsys: Capture, answer: bytes, message: str) -> None:
+    server.raw_answer = answer
+    for arguments in (("list",), ("list", "--namespace", "team"), ("logs", "run-1")):
+        assert vocseg_kubeflow(*arguments, "--host", server.url) == EXIT_FAILED
+        error = capsys.readouterr().err
+        assert message in error
+        assert "\x1b" not in error
+        assert len(error.splitlines()) == 1
+
+
+def test_names_of_a_server_do_not_steer_the_terminal(server: KFPServer, spec: Path, capsys: Capture) -> None:
+    assert vocseg_kubeflow("submit", spec, "--host", server.url, "--name", "x\x1b[2J\x07[bold]") == 0
+    for command in (("list",), ("status", "run-1")):
+        assert vocseg_kubeflow(*command, "--host", server.url) == 0
+        printed = capsys.readouterr().out
+        assert "[bold]" in printed
+        assert not {"\x1b", "\x07"} & set(printed)
 
 
 def test_a_missing_permission_is_reported(server: KFPServer, spec: Path, capsys: Capture) -> None:

@@ -19,14 +19,15 @@ def devkit_report_text(report: DevkitReport) -> str:
     """Formats a devkit's report.
 
     Returns:
-        Each problem with the advice, what looks wrong in the masks as a whole, a table of classes, a table of photo
-        sizes, the photos that are nearly the same in different splits, and a last line with the totals.
+        Each problem with the advice, what looks wrong in the masks as a whole, notes, a table of classes, a table of
+        photo sizes, the photos that are nearly the same in different splits, and a last line with the totals.
     """
     blocks = [
         _problem_text(split.split, problem, report.devkit) for split in report.splits for problem in split.problems
     ]
     suspicions = [f"{split.split}: {suspicion}" for split in report.splits for suspicion in split.suspicions]
     blocks += suspicions
+    blocks += [f"note: {note}" for note in report.notes]
     summaries = {split.split: split.summary for split in report.splits}
     blocks.append(text_table(_class_rows(summaries)))
     blocks.append(text_table(_size_rows(summaries)))

@@ -11,7 +11,7 @@ from tfds_voc_seg.devkit.folders import PairError
 from tfds_voc_seg.devkit.label_sets import devkit_labels
 from tfds_voc_seg.devkit.near_duplicates import NearDuplicate, hashing_available, near_duplicates, photo_hash
 from tfds_voc_seg.devkit.pairs import read_pair
-from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.devkit.splits import TEST_SPLIT, images_without_masks, read_splits
 from tfds_voc_seg.devkit.suspicions import suspicions
 from tfds_voc_seg.labels import VOID
 
@@ -98,11 +98,13 @@ class DevkitReport:
         splits: one report per split, in the requested order.
         near_duplicates: the photos that are nearly the same in different splits; `None` if imagehash, which compares
             them, is not installed. They are no problems: the conversion accepts them.
+        notes: what a user may not expect although it is no problem.
     """
 
     devkit: str
     splits: tuple[SplitReport, ...]
     near_duplicates: tuple[NearDuplicate, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -155,7 +157,18 @@ def check_devkit(
         absent = [count.name for count in summary.classes if not count.images] if sizes else []
         suspected = suspicions(summary.void_share, absent, labels)
         reports.append(SplitReport(split, summary, tuple(problems), suspected))
-    return DevkitReport(str(devkit), tuple(reports), near_duplicates(hashes) if compare_photos else None)
+    notes = _notes(devkit) if splits is None else ()
+    return DevkitReport(str(devkit), tuple(reports), near_duplicates(hashes) if compare_photos else None, notes)
+
+
+def _notes(devkit: str | Path) -> tuple[str, ...]:
+    count = images_without_masks(devkit)
+    if not count:
+        return ()
+    return (
+        f"none of the {count} images of {TEST_SPLIT}.txt has a mask: there is no test split, and models are compared "
+        f"and published by val; add the masks to compare them by {TEST_SPLIT}",
+    )
 
 
 def summarize(

@@ -61,6 +61,17 @@ def split_names(devkit: str | Path) -> tuple[str, ...]:
     return (*SPLITS, TEST_SPLIT) if any(map(files.has_mask, listed)) else SPLITS
 
 
+def images_without_masks(devkit: str | Path) -> int:
+    """Returns the number of images in `test.txt` if none of them has a mask, so that `test` is not a split; else 0.
+
+    Raises:
+        DevkitError: `test.txt` is empty or not a text file.
+    """
+    if not split_list_file(devkit, TEST_SPLIT).is_file() or TEST_SPLIT in split_names(devkit):
+        return 0
+    return len(set(read_image_ids(devkit, TEST_SPLIT, ImageFiles(devkit), MASKS_FOLDER)))
+
+
 def read_splits(devkit: str | Path, splits: Iterable[str] | None = None) -> dict[str, Listing]:
     """Reads the lists of the splits and finds the photo and mask of each image id.
 

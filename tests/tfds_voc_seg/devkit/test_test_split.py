@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.display.devkit_report import devkit_report_text
 from tests.split_lists import move_to_test_split
 from tfds_voc_seg.devkit.check import check_devkit
 from tfds_voc_seg.devkit.fingerprint import fingerprint
@@ -38,6 +39,16 @@ def test_a_test_list_without_masks_changes_nothing(own_devkit: Path) -> None:
     (own_devkit / "ImageSets/Segmentation/test.txt").write_text("2008_000006\n2008_000011\n")
     assert split_names(own_devkit) == ("train", "val")
     assert (fingerprint(own_devkit), read_splits(own_devkit)) == before
+
+
+def test_the_check_notes_a_test_list_without_masks(own_devkit: Path) -> None:
+    assert check_devkit(own_devkit).notes == ()
+    (own_devkit / "ImageSets/Segmentation/test.txt").write_text("2008_000006\n2008_000011\n")
+    report = check_devkit(own_devkit)
+    assert "note: none of the 2 images of test.txt has a mask: there is no test split" in devkit_report_text(report)
+    assert report.problems == ()
+    move_to_test_split(own_devkit, 1)
+    assert check_devkit(own_devkit).notes == ()
 
 
 def test_a_test_image_without_mask_is_a_problem(own_devkit: Path) -> None:

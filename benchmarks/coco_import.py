@@ -73,7 +73,7 @@ def _blob(rng: np.random.Generator) -> tuple[list[float], int]:
 def run_import(source: Path, devkit: Path) -> None:
     """Imports the source."""
     report = ImportReport()
-    write_devkit(read_coco(source, ReaderOptions(), report), devkit, SplitOptions(), report, about={})
+    write_devkit(read_coco(source, ReaderOptions(), report), devkit, SplitOptions(), report, folders=[source], about={})
 
 
 def peak_memory(folder: Path, images: int) -> float:

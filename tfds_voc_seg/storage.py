@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,6 +71,21 @@ def absolute_place(place: str) -> str:
     return place if "://" in place else str(local_path(place).resolve())
 
 
+def is_link_out_of(file: Path, folder: Path) -> bool:
+    """Returns whether a local file is a symbolic link to a file that lies neither in `folder` nor in the link's folder.
+
+    Data may come from anywhere: such a link could bring a private picture into records, models and reports. Links to
+    folders are followed, because a user who stores photos on another disk makes them.
+    """
+    try:
+        if not file.is_symlink():
+            return False
+        target = file.resolve()
+    except OSError:  # a name that is too long: there is no such file
+        return False
+    return not any(target.is_relative_to(place.resolve()) for place in (folder, file.parent))
+
+
 def use_fsspec_for_s3(text: str) -> None:
     """Makes epath open `s3://` URIs with fsspec if the text contains one, because TensorFlow cannot open them.
 
@@ -113,6 +129,17 @@ def copy_file(source: epath.Path, target: epath.Path) -> None:
         target.write_bytes(source.read_bytes())
 
 
+def short_name(name: str, longest: int = 180) -> str:
+    """Returns a name of at most `longest` bytes, to which a suffix can be added: a file's name has at most 255.
+
+    The end of a longer name becomes a part of its digest, so that different names stay different.
+    """
+    if len(name.encode(errors="surrogateescape")) <= longest:
+        return name
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:16]
+    return f"{name.encode(errors='surrogateescape')[: longest - 20].decode(errors='ignore')}_{digest}"
+
+
 @contextlib.contextmanager
 def written_whole(target: epath.PathLike, *, flushed: bool = True) -> Iterator[epath.Path]:
     """Yields a temporary path to write a file or folder to, and renames it to `target` after the `with` block.
@@ -128,7 +155,7 @@ def written_whole(target: epath.PathLike, *, flushed: bool = True) -> Iterator[e
         OSError: the content cannot be written or renamed.
     """
     target = epath.Path(target)
-    unfinished = target.parent / f".{target.name}.incomplete"
+    unfinished = target.parent / f".{short_name(target.name)}.incomplete"
     _remove(unfinished)  # left over from a process that was killed
     try:
         yield unfinished

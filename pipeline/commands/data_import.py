@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, local_path, not_installed
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, local_path, not_installed, say
 
 if TYPE_CHECKING:
     import argparse
@@ -19,11 +19,11 @@ FORMATS = {
     "cvat": "exports Segmentation mask 1.1 and CVAT for images 1.1",
     "labelme": "a JSON file per image",
     "cityscapes": "leftImg8bit and gtFine, the 19 evaluated classes",
-    "ade20k": "ADEChallengeData2016, 150 classes",
+    "ade20k": "ADEChallengeData2016 with 150 classes, or the full set, whose classes --classes selects",
 }
 """The formats, and what a source holds."""
 
-_FIXED_CLASSES = ("cityscapes", "ade20k")
+_OWN_CLASSES = "ade20k"  # --classes selects from them by name
 
 
 def add_parser(commands: CommandGroup) -> None:
@@ -61,7 +61,7 @@ def _add_label_options(parser: argparse.ArgumentParser) -> None:
         "--classes",
         metavar="NAME,NAME",
         help="the classes in the order of the masks' values 0, 1, …; 255 is void; 'background' is the background. For "
-        "coco, cvat and labelme: the objects to take",
+        "coco, cvat, labelme and the full ade20k: the objects to take",
     )
     group.add_argument(
         "--masks",
@@ -91,7 +91,7 @@ def _add_split_options(parser: argparse.ArgumentParser) -> None:
 def _import(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from tfds_voc_seg.importers.devkit import NothingTakenError, check_places, write_devkit
+    from tfds_voc_seg.importers.devkit import NothingTakenError, check_places, source_folders, write_devkit
     from tfds_voc_seg.importers.formats import reader_of
     from tfds_voc_seg.importers.report import ImportReport
     from tfds_voc_seg.importers.source import ReaderOptions, SourceError
@@ -108,23 +108,38 @@ def _import(options: argparse.Namespace) -> int:
     try:
         check_places(options.source, options.photos, options.devkit)
         splits = SplitOptions(options.val, options.test, options.seed, options.group)
-        reader_options = ReaderOptions(_labels(options), options.photos, use_splits=not splits.replaces_source)
+        reader_options = ReaderOptions(
+            _labels(options), _class_names(options), options.photos, use_splits=not splits.replaces_source
+        )
         source = reader_of(options.format)(options.source, reader_options, report)
         about = {"format": options.format, "source": str(options.source.resolve())}
         with bar:
-            write_devkit(source, options.devkit, splits, report, about=about, copy=options.copy, on_image=advance)
+            write_devkit(
+                source,
+                options.devkit,
+                splits,
+                report,
+                folders=source_folders(options.source, options.photos),
+                about=about,
+                copy=options.copy,
+                on_image=advance,
+            )
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "data import", "import"), EXIT_FAILED)
     except NothingTakenError:
-        print(report.text(options.source))  # noqa: T201
+        say(report.text(options.source))
         return fail(f"no image of {options.source} could be taken; nothing was written", EXIT_FAILED)
     except (SourceError, LabelSetError) as error:
         return fail(str(error), EXIT_USAGE)
     except OSError as error:
         return fail(str(error), EXIT_FAILED)
-    print(report.text(options.source))  # noqa: T201
-    print(f"{options.devkit} is a devkit; check it with: vocseg data check {options.devkit}")  # noqa: T201
+    say(report.text(options.source))
+    say(f"{options.devkit} is a devkit; check it with: vocseg data check {options.devkit}")
     return 0
+
+
+def _class_names(options: argparse.Namespace) -> tuple[str, ...] | None:
+    return tuple(name.strip() for name in options.classes.split(",")) if options.classes else None
 
 
 def _labels(options: argparse.Namespace) -> LabelSet | None:
@@ -142,12 +157,12 @@ def _labels(options: argparse.Namespace) -> LabelSet | None:
 
     if options.masks and options.format != "folders":
         raise SourceError(f"--masks is for the format folders; {options.format} says what its masks show")
-    if options.classes and options.format in _FIXED_CLASSES:
+    if options.classes and options.format == "cityscapes":
         raise SourceError(f"--classes: {options.format} has classes of its own; select from them with data.classes")
     if options.labels:
         labels = read_label_set(options.labels)
-    elif options.classes:
-        names = [name.strip() for name in options.classes.split(",")]
+    elif options.classes and options.format != _OWN_CLASSES:
+        names = list(_class_names(options) or ())
         if options.format != "folders" and BACKGROUND not in names:
             names = [BACKGROUND, *names]  # pixels without an object
         labels = label_set_from({"classes": names, "background": BACKGROUND if BACKGROUND in names else None})

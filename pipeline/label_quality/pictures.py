@@ -10,6 +10,7 @@ from PIL import Image
 
 from pipeline.report.example_pictures import difference
 from tfds_voc_seg.pictures import CANVAS_COLOUR, classes_seen, enlarge, legend, overlay
+from tfds_voc_seg.storage import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,5 +82,5 @@ def mask_picture(compared: ComparedMask, doubted: NDArray[np.bool_], channels: L
 
 
 def _file_name(text: str) -> str:
-    """Replaces the characters of a name that cannot be in a file's name on every system."""
-    return re.sub(r'[\\/:*?"<>|\s]+', "_", text)
+    """Replaces the characters of a name that cannot be in a file's name on every system, and shortens a long name."""
+    return short_name(re.sub(r'[\\/:*?"<>|\s]+', "_", text))

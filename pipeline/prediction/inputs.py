@@ -70,7 +70,8 @@ def find_inputs(
         scratch: an existing folder that receives the content of `stdin`; it must exist until the input is processed.
 
     Returns:
-        The files, with unique names; and the arguments that name no file, and the folders without access.
+        The files, with unique names; and the arguments that name no file, folders without access, and links that leave
+        their folder.
     """
     found: dict[Path, tuple[str, Path]] = {}
     failures: list[Failure] = []
@@ -99,8 +100,10 @@ def _files(
 ) -> Iterator[tuple[Path, Path]]:
     """Yields the files that an argument names, each with the path that its result's name is derived from.
 
-    Appends the folders without access to `failures`.
+    Appends the folders without access, and the links that leave a folder, to `failures`.
     """
+    from tfds_voc_seg.storage import is_link_out_of  # here, because it loads TFDS
+
     if argument == STDIN:
         path = _saved_stdin(stdin, scratch)
         yield path, Path(path.name)
@@ -109,7 +112,12 @@ def _files(
         for path in sorted(_paths_below(folder, failures)):
             relative = path.relative_to(folder)
             hidden = any(part.startswith(".") for part in relative.parts)
-            if path.is_file() and not hidden and not _is_result(path, output, folder):
+            if not path.is_file() or hidden or _is_result(path, output, folder):
+                continue
+            if is_link_out_of(path, folder):
+                reason = f"is a link to a file outside of {folder}: name the file itself to use it"
+                failures.append(Failure(str(path), reason))
+            else:
                 yield path, relative
     elif Path(argument).exists():
         yield Path(argument), Path(Path(argument).name)

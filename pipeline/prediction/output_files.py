@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from tfds_voc_seg.storage import short_name
+
 Writer = Callable[[BinaryIO], None]
 """Writes a file's content."""
 
@@ -66,7 +68,7 @@ def write_files(files: Mapping[Path, Writer], *, replace: bool) -> None:
     try:
         for path, write in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+            descriptor, name = tempfile.mkstemp(prefix=f".{short_name(path.name)}.", dir=path.parent)
             temporary[path] = Path(name)
             with os.fdopen(descriptor, "wb") as file:
                 write(file)

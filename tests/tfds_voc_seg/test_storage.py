@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tfds_voc_seg.storage import (
     StorageError,
     absolute_place,
     local_path,
     require_no_pattern,
+    short_name,
     storage_path,
     write_text_whole,
 )
@@ -57,3 +60,16 @@ def test_a_file_that_the_disk_does_not_hold_is_not_renamed(
             write_text_whole(file, "new")
     assert file.read_text() == ("new" if tolerated else "old")
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "雪" * 85])
+def test_the_longest_name_of_a_file_is_written_whole(tmp_path: Path, name: str) -> None:
+    write_text_whole(tmp_path / name, "x")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1), st.integers(40, 200))
+def test_short_names_are_short_and_stay_different(name: str, longest: int) -> None:
+    short = short_name(name, longest)
+    assert len(short.encode(errors="surrogateescape")) <= longest
+    assert short == name or short != short_name(f"{name}x", longest)

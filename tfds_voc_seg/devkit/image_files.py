@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tfds_voc_seg.devkit.folders import MASKS_FOLDER, PHOTOS_FOLDER, Pair
 from tfds_voc_seg.devkit.problems import DevkitError, Problem
-from tfds_voc_seg.storage import storage_path
+from tfds_voc_seg.storage import is_link_out_of, storage_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,11 @@ class _Folder:
         if others:
             what = f"is not the only one of its id: {' and '.join(others)} {'are' if others[1:] else 'is'} another"
             return [Problem(image_id, file, what, f"keep one of the {self._content} and rename or remove the others")]
-        missing = _file_problem(storage_path(file))
+        path = storage_path(file)
+        if "://" not in file and is_link_out_of(path, self._folder.parent):
+            what = f"is a link to {path.resolve()}, outside of the devkit"
+            return [Problem(image_id, file, what, "replace the link by the file; `cp -rL` copies a devkit so")]
+        missing = _file_problem(path)
         return [Problem(image_id, file, missing, f"restore it or remove the id from {list_file}")] if missing else []
 
 
@@ -103,7 +107,7 @@ def _file_problem(file: Path) -> str | None:
     try:
         if not file.is_file():
             return "is missing"
-    except PermissionError as error:
+    except OSError as error:  # no access, or a name that is too long for the file system
         return f"cannot be read ({error.strerror})"
     size = getattr(file.stat(), "length" if "://" in str(file) else "st_size")  # epath uses another name
     return None if size else "is an empty file"

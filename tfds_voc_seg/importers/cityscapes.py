@@ -74,7 +74,7 @@ def read_cityscapes(source: Path, options: ReaderOptions, report: ImportReport) 
         if mask is None:
             report.drop_image("no mask", image, str(photo))
         else:
-            images.append(SourceImage(image, photo, SPLIT_NAMES.get(split), class_map_reader(mask, labels)))
+            images.append(SourceImage(image, photo, SPLIT_NAMES.get(split), class_map_reader(mask, masks_root, labels)))
     for (_, city, name), mask in masks.items():
         report.drop_image("no photo", f"{city}/{name.removeprefix(f'{city}_')}", str(mask))
     return Source(labels, tuple(images))

@@ -14,7 +14,7 @@ import functools
 import re
 from typing import TYPE_CHECKING, Any
 
-from tfds_voc_seg.importers.files import relative_name
+from tfds_voc_seg.importers.files import is_file, relative_name
 from tfds_voc_seg.importers.json_files import listed, read_json
 from tfds_voc_seg.importers.objects import SourceObject, object_labels, objects_class_map
 from tfds_voc_seg.importers.shapes import Rle, ShapeError, counts_rle, polygon_rle
@@ -123,7 +123,7 @@ def _images(
         elif key in images or key is None:
             report.drop_image("duplicate id", str(relative), f"{where} has the id {key!r}")
         else:
-            photo = next((folder / relative for folder in folders if (folder / relative).is_file()), None)
+            photo = next((folder / relative for folder in folders if is_file(folder / relative)), None)
             photo = photo or folders[0] / relative
             objects = [_object(annotation, names) for annotation in annotations.pop(key, ())]
             image = str(relative.with_suffix(""))

@@ -18,7 +18,7 @@ import numpy as np
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
-from tfds_voc_seg.importers.files import relative_name
+from tfds_voc_seg.importers.files import is_file, relative_name
 from tfds_voc_seg.importers.folders import read_folders
 from tfds_voc_seg.importers.objects import SourceObject, object_labels, objects_class_map
 from tfds_voc_seg.importers.shapes import (
@@ -114,7 +114,7 @@ def _image(
         return None
     subset = attributes.get("subset", "")
     folders = [options.photos] if options.photos else [source / "images", source / "images" / subset, source]
-    photo = next((folder / path for folder in folders if (folder / path).is_file()), folders[0] / path)
+    photo = next((folder / path for folder in folders if is_file(folder / path)), folders[0] / path)
     image = str(path.with_suffix(""))
     stated = (_whole(attributes.get("height", "")), _whole(attributes.get("width", "")))
     make = functools.partial(objects_class_map, objects, stated, labels, report, image, small_on_top=False)

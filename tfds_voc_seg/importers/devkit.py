@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfds_voc_seg.devkit.folders import MASKS_FOLDER, PHOTOS_FOLDER, SPLIT_LISTS_FOLDER
+from tfds_voc_seg.importers.files import check_no_link_out
 from tfds_voc_seg.importers.image_ids import identify_images
 from tfds_voc_seg.importers.masks import MaskWriter, devkit_labels
 from tfds_voc_seg.importers.photo_files import inspect_photo, place_photo
@@ -19,8 +21,9 @@ from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.storage import written_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from tfds_voc_seg.importers.photo_files import PhotoFile
     from tfds_voc_seg.importers.report import ImportReport
     from tfds_voc_seg.importers.source import Source, SourceImage, Split
     from tfds_voc_seg.importers.splits import SplitOptions
@@ -47,12 +50,18 @@ def check_places(source: Path, photos: Path | None, folder: Path) -> None:
         raise SourceError(f"{folder} lies in {source}: choose a folder outside of the source")
 
 
+def source_folders(source: Path, photos: Path | None) -> list[Path]:
+    """Returns the folders of a source; a source may be a file."""
+    return [source if source.is_dir() else source.parent, *([photos] if photos else [])]
+
+
 def write_devkit(
     source: Source,
     folder: Path,
     options: SplitOptions,
     report: ImportReport,
     *,
+    folders: Sequence[Path],
     about: dict[str, str],
     copy: bool = False,
     on_image: Callable[[int, int], None] | None = None,
@@ -64,6 +73,7 @@ def write_devkit(
         folder: the devkit; it must be empty if it exists.
         options: how the images are divided.
         report: gets what was taken and dropped; its file in the devkit is `REPORT_FILE`.
+        folders: the folders that the photos must not leave through links.
         about: format and source, for the report's file.
         copy: copy photos instead of linking them.
         on_image: called after each image with the number of processed images and the total number.
@@ -88,7 +98,7 @@ def write_devkit(
         taken: dict[str, SourceImage] = {}
         for done, (image_id, image) in enumerate(images.items(), start=1):
             try:
-                _write_image(image, image_id, devkit, masks, report, copy=copy)
+                _write_image(image, image_id, devkit, masks, report, folders=folders, copy=copy)
                 taken[image_id] = image
             except ImageDropped as dropped:
                 report.drop_image(dropped.reason, image.name, dropped.detail)
@@ -98,15 +108,53 @@ def write_devkit(
             raise NothingTakenError
         _write_lists(devkit, taken, assign_splits(taken, options), report)
         write_label_set(labels, devkit)
-        (devkit / REPORT_FILE).write_text(report.as_json(**about), encoding="utf-8")
+        # A name that is not UTF-8 becomes an escape of JSON.
+        (devkit / REPORT_FILE).write_text(report.as_json(**about), encoding="utf-8", errors="backslashreplace")
         if folder.exists():
             folder.rmdir()  # it is empty; the finished devkit is renamed to it
 
 
 def _write_image(
-    image: SourceImage, image_id: str, devkit: Path, masks: MaskWriter, report: ImportReport, *, copy: bool
+    image: SourceImage,
+    image_id: str,
+    devkit: Path,
+    masks: MaskWriter,
+    report: ImportReport,
+    *,
+    folders: Sequence[Path],
+    copy: bool,
 ) -> None:
-    photo = inspect_photo(image.photo)
+    check_no_link_out(image.photo, folders)
+    with _photo_file(image, devkit) as file:
+        _write_pair(image, inspect_photo(file), image_id, devkit, masks, report, copy=copy)
+
+
+@contextlib.contextmanager
+def _photo_file(image: SourceImage, devkit: Path) -> Iterator[Path]:
+    """Yields the file of a photo; of a photo that is part of another file a temporary one."""
+    if image.embedded is None:
+        yield image.photo
+        return
+    file = devkit / ".embedded_photo"
+    file.write_bytes(image.embedded())
+    try:
+        yield file
+    except ImageDropped as dropped:
+        raise ImageDropped(dropped.reason, dropped.detail.replace(str(file), f"in {image.photo}")) from dropped
+    finally:
+        file.unlink()
+
+
+def _write_pair(
+    image: SourceImage,
+    photo: PhotoFile,
+    image_id: str,
+    devkit: Path,
+    masks: MaskWriter,
+    report: ImportReport,
+    *,
+    copy: bool,
+) -> None:
     classes = image.make_mask(photo.size)
     if classes.shape != photo.size:
         turned = "; it fits the photo as it is stored, not upright (EXIF orientation)"
@@ -117,7 +165,7 @@ def _write_image(
         raise ImageDropped("only void pixels")
     placement = place_photo(photo, devkit / PHOTOS_FOLDER, image_id, copy=copy)
     masks.write(classes, devkit / MASKS_FOLDER / f"{image_id}.png")
-    report.photos[placement] += 1
+    report.photos["extracted" if image.embedded and placement != "converted" else placement] += 1
     if placement == "converted":
         report.note("photo converted to PNG", image.name, image.photo.name)
 

@@ -6,8 +6,11 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from tfds_voc_seg.importers.source import ImageDropped
+from tfds_voc_seg.storage import is_link_out_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 def files_of(folder: Path) -> Iterator[Path]:
@@ -24,6 +27,24 @@ def files_of(folder: Path) -> Iterator[Path]:
         visited.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(parent) / name for name in sorted(names) if not name.startswith("."))
+
+
+def is_file(path: Path) -> bool:
+    """Returns whether a file exists and can be reached; a name may be longer than the file system allows."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def check_no_link_out(file: Path, folders: Iterable[Path]) -> None:
+    """Checks that a file is no link that leaves all of the folders.
+
+    Raises:
+        ImageDropped: it is such a link.
+    """
+    if all(is_link_out_of(file, folder) for folder in folders):
+        raise ImageDropped("link to a file outside of the source", f"{file} → {file.resolve()}")
 
 
 def relative_name(name: str) -> PurePosixPath | None:

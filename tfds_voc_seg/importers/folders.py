@@ -53,7 +53,7 @@ def read_folders(source: Path, options: ReaderOptions, report: ImportReport) -> 
         files = [dataclasses.replace(file, role="mask") for file in files]
         files += [dataclasses.replace(file, role="photo") for file in _image_files(options.photos, report)]
     photos, masks = _photos_and_masks(files, report)
-    images = _paired(photos, masks, labels, report)
+    images = _paired(photos, masks, source, labels, report)
     if options.use_splits:
         images = apply_split_lists(source, images, report)
     return Source(labels, tuple(images))
@@ -111,7 +111,11 @@ def _without_mark(name: str) -> str | None:
 
 
 def _paired(
-    photos: dict[_Key, PlacedFile], masks: dict[_Key, PlacedFile], labels: LabelSet, report: ImportReport
+    photos: dict[_Key, PlacedFile],
+    masks: dict[_Key, PlacedFile],
+    source: Path,
+    labels: LabelSet,
+    report: ImportReport,
 ) -> list[SourceImage]:
     for (split, name), mask in list(masks.items()):
         unmarked = _without_mark(name)
@@ -124,7 +128,7 @@ def _paired(
             report.drop_image("no mask", name, str(photo.path))
             continue
         used.add(found.path)
-        images.append(SourceImage(name, photo.path, split, class_map_reader(found.path, labels)))
+        images.append(SourceImage(name, photo.path, split, class_map_reader(found.path, source, labels)))
     for path, mask in {mask.path: mask for mask in masks.values()}.items():
         if path not in used:
             report.drop_image("no photo", mask.name, str(path))

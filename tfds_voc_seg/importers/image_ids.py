@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import filecmp
-import hashlib
 import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from tfds_voc_seg.importers.source import SPLITS
+from tfds_voc_seg.importers.source import SPLITS, ImageDropped
+from tfds_voc_seg.storage import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tfds_voc_seg.importers.report import ImportReport
     from tfds_voc_seg.importers.source import SourceImage
-
-_LONGEST_ID = 180  # bytes; a file name may have 255, and suffixes are added
 
 
 def identify_images(images: Iterable[SourceImage], report: ImportReport) -> dict[str, SourceImage]:
@@ -48,10 +46,7 @@ def id_of(name: str) -> str:
     image_id = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", name))
     if image_id[:1] in (".", "-"):
         image_id = f"_{image_id}"
-    if len(image_id.encode()) > _LONGEST_ID:
-        start = image_id.encode()[: _LONGEST_ID - 20].decode(errors="ignore")
-        image_id = f"{start}_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-    return image_id
+    return short_name(image_id)
 
 
 def _without_duplicates(images: tuple[SourceImage, ...], report: ImportReport) -> list[SourceImage]:
@@ -79,6 +74,12 @@ def _rank(image: SourceImage) -> int:
 
 def _same_photo(first: SourceImage, second: SourceImage) -> bool:
     try:
+        if first.embedded or second.embedded:
+            return _content(first) == _content(second)
         return first.photo == second.photo or filecmp.cmp(first.photo, second.photo, shallow=False)
-    except OSError:
+    except (OSError, ImageDropped):
         return False  # a photo is missing: the writer reports it
+
+
+def _content(image: SourceImage) -> bytes:
+    return image.embedded() if image.embedded else image.photo.read_bytes()

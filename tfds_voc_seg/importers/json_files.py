@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """Reads a JSON file whose content is an object.
+def read_json(file: Path, errors: str = "strict") -> dict[str, Any]:
+    """Reads a JSON file whose content is an object; `errors` says what becomes of bytes that are not UTF-8.
 
     Raises:
         SourceError: the file cannot be read, or its content is something else.
     """
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = json.loads(file.read_text(encoding="utf-8-sig", errors=errors))
     except (OSError, ValueError, RecursionError) as error:
         raise SourceError(f"{file} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):

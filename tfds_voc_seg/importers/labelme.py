@@ -1,4 +1,4 @@
-"""Reads labelme: a JSON file per image, with the photo that its `imagePath` names.
+"""Reads labelme: a JSON file per image, with the photo that its `imagePath` names or its `imageData` contains.
 
 The class of a shape is its label; `__ignore__` is void, `_background_` is background. Later shapes lie on top, as
 labelme draws them. Folders `train`, `val` and `test` are splits.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfds_voc_seg.importers.files import files_of, relative_name
+from tfds_voc_seg.importers.files import files_of, is_file, relative_name
 from tfds_voc_seg.importers.json_files import listed, read_json
 from tfds_voc_seg.importers.objects import SourceObject, object_labels, objects_class_map
 from tfds_voc_seg.importers.photo_files import PHOTO_SUFFIXES, open_checked
@@ -43,6 +43,8 @@ _VOID, _BACKGROUND = "__ignore__", "_background_"
 def read_labelme(source: Path, options: ReaderOptions, report: ImportReport) -> Source:
     """Lists the images of all JSON files; invalid files and photos without a file are reported.
 
+    A photo that is a file is preferred to the copy in the JSON file, because it can be linked.
+
     The label set is that of the options, or else background and the labels of all shapes, sorted.
 
     Raises:
@@ -51,17 +53,7 @@ def read_labelme(source: Path, options: ReaderOptions, report: ImportReport) -> 
     if not source.is_dir():
         raise SourceError(f"{source} is not a folder")
     files = list(files_of(source))
-    parts: list[tuple[Path, Path, list[SourceObject], tuple[Any, Any]]] = []
-    for file in files:
-        if file.suffix.lower() == ".json":
-            try:
-                content = read_json(file)
-                objects = [_object(shape) for shape in listed(content, "shapes", file)]
-                photo = _photo(content, file, source, options)
-            except SourceError as error:
-                report.drop_image("no file of labelme", str(file.relative_to(source)), str(error))
-                continue
-            parts.append((file, photo, objects, (content.get("imageHeight"), content.get("imageWidth"))))
+    parts = _parts(files, source, options, report)
     if not parts:
         raise SourceError(f"{source} contains no JSON file of labelme")
     names = {item.name for _, _, objects, _ in parts for item in objects if item.name}
@@ -70,7 +62,8 @@ def read_labelme(source: Path, options: ReaderOptions, report: ImportReport) -> 
     for file, photo, objects, stated in parts:
         place = placed_file(file, source)
         make = functools.partial(objects_class_map, objects, stated, labels, report, place.name, small_on_top=False)
-        images.append(SourceImage(place.name, photo, place.split, make))
+        embedded = None if photo else functools.partial(_embedded, file)
+        images.append(SourceImage(place.name, photo or file, place.split, make, embedded))
     used = {photo for _, photo, _, _ in parts}
     for file in files:
         if file.suffix.lower() in PHOTO_SUFFIXES and file not in used:
@@ -80,14 +73,49 @@ def read_labelme(source: Path, options: ReaderOptions, report: ImportReport) -> 
     return Source(labels, tuple(images))
 
 
-def _photo(content: dict[str, Any], file: Path, source: Path, options: ReaderOptions) -> Path:
-    name = content.get("imagePath")
+def _parts(
+    files: list[Path], source: Path, options: ReaderOptions, report: ImportReport
+) -> list[tuple[Path, Path | None, list[SourceObject], tuple[Any, Any]]]:
+    """Returns each JSON file with its photo, its objects, and the height and width that it states."""
+    parts = []
+    for file in files:
+        if file.suffix.lower() != ".json":
+            continue
+        try:
+            content = read_json(file)
+            objects = [_object(shape) for shape in listed(content, "shapes", file)]
+            photo = _photo(content, file, source, options)
+        except SourceError as error:
+            report.drop_image("no file of labelme", str(file.relative_to(source)), str(error))
+            continue
+        parts.append((file, photo, objects, (content.get("imageHeight"), content.get("imageWidth"))))
+    return parts
+
+
+def _photo(content: dict[str, Any], file: Path, source: Path, options: ReaderOptions) -> Path | None:
+    """Returns the file of the photo; `None` if there is none and the JSON file contains the photo.
+
+    Raises:
+        SourceError: no photo is named.
+    """
+    name, is_embedded = content.get("imagePath"), bool(content.get("imageData"))
     path = relative_name(str(file.parent.relative_to(source) / name)) if isinstance(name, str) and name else None
     if path is None:
+        if is_embedded:  # labelme writes an absolute path for a photo on another disk
+            return None
         raise SourceError(f"{file}: imagePath {name!r} is missing or leaves the source")
     candidates = [source / path, file.parent / path.name]
     candidates += [options.photos / path, options.photos / path.name] if options.photos else []
-    return next((photo for photo in candidates if photo.is_file()), candidates[0])
+    found = next((photo for photo in candidates if is_file(photo)), None)
+    return found or (None if is_embedded else candidates[0])
+
+
+def _embedded(file: Path) -> bytes:
+    """Reads the photo in a JSON file, which is read again so that not all photos are in memory at once."""
+    try:
+        return base64.b64decode(read_json(file)["imageData"], validate=True)
+    except (KeyError, TypeError, ValueError) as error:  # SourceError is a ValueError
+        raise ImageDropped("image cannot be read", f"imageData of {file}: {error}") from error
 
 
 def _object(shape: dict[str, Any]) -> SourceObject:

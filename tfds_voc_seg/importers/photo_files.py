@@ -15,6 +15,7 @@ from tfds_voc_seg.image_limits.header import ImageRefusedError
 from tfds_voc_seg.image_limits.headers import JPEG_SIGNATURE, PNG_SIGNATURE
 from tfds_voc_seg.image_limits.limits import PREDICTED_FORMATS, check_size
 from tfds_voc_seg.image_limits.opening import open_image
+from tfds_voc_seg.importers.files import is_file
 from tfds_voc_seg.importers.source import ImageDropped
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def inspect_photo(file: Path) -> PhotoFile:
     Raises:
         ImageDropped: the photo is missing, cannot be read or has too many pixels.
     """
-    if not file.is_file():
+    if not is_file(file):
         raise ImageDropped("no photo", str(file))
     with _open_header(file) as image:
         # Only what stands before the pixels counts; PIL would decode a PNG to look behind them.

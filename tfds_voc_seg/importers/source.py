@@ -53,16 +53,19 @@ class SourceImage:
 
     Attributes:
         name: the name in the source, without the suffix; folders are separated by `/`.
-        photo: the photo's file.
+        photo: the photo's file, or the file that contains it.
         split: the split that the source gives the image; `None` if it gives none.
         make_mask: called with the photo's height and width in pixels. Returns the class map, uint8 [height, width] of
             positions in the label set and 255 for void; raises `ImageDropped` if there is none.
+        embedded: returns the content of a photo that is part of the file `photo`; raises `ImageDropped` if it cannot be
+            read. `None` if `photo` is the photo itself.
     """
 
     name: str
     photo: Path
     split: Split | None
     make_mask: Callable[[tuple[int, int]], NDArray[np.uint8]]
+    embedded: Callable[[], bytes] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,10 +87,12 @@ class ReaderOptions:
 
     Attributes:
         labels: the classes to use; by default those of the source.
+        classes: for a source that numbers its classes itself, the names of those to take; by default all.
         photos: the folder of the photos, if they are not in the source.
         use_splits: whether the splits of the source are used; if not, its lists are not read.
     """
 
     labels: LabelSet | None = None
+    classes: tuple[str, ...] | None = None
     photos: Path | None = None
     use_splits: bool = True

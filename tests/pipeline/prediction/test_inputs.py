@@ -51,6 +51,22 @@ def test_files_of_the_same_name_are_told_apart_by_their_folders(tmp_path: Path) 
     }
 
 
+def test_links_that_leave_a_folder_are_failures_and_named_files_are_followed(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    _file(tmp_path / "private/x.jpg")
+    _file(photos / "y.jpg")
+    (photos / "link.jpg").symlink_to(tmp_path / "private/x.jpg")
+    (photos / "same.jpg").symlink_to("y.jpg")
+    (tmp_path / "linked").symlink_to(photos)
+    for folder in (photos, tmp_path / "linked"):
+        found, failures = find_inputs([str(folder)], tmp_path / "out", io.BytesIO(), tmp_path)
+        assert [each.path.name for each in found] == ["y.jpg"]
+        (failure,) = failures
+        assert failure.display_name == str(folder / "link.jpg")
+        assert failure.reason == f"is a link to a file outside of {folder}: name the file itself to use it"
+    assert _names(tmp_path, photos / "link.jpg") == {"photos/link.jpg": "link"}
+
+
 def test_glob_patterns(tmp_path: Path) -> None:
     for name in ("photos/x.jpg", "photos/sub/x.jpg", "other/x.jpg"):
         _file(tmp_path / name)

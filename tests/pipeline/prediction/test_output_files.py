@@ -57,6 +57,12 @@ def test_an_existing_file_is_replaced_on_request(tmp_path: Path) -> None:
     assert (_files(tmp_path), existing.read_bytes()) == ({"two"}, b"2")
 
 
+@pytest.mark.parametrize("name", ["n" * 255, "雪" * 85])
+def test_the_longest_name_of_a_file_is_written(tmp_path: Path, name: str) -> None:
+    write_files({tmp_path / name: _write(b"1")}, replace=False)
+    assert _files(tmp_path) == {name}
+
+
 def test_existing_files_are_refused(tmp_path: Path) -> None:
     refuse_existing([tmp_path / "new"])
     (tmp_path / "link").symlink_to(tmp_path / "target that does not exist")

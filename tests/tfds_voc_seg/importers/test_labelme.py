@@ -19,6 +19,7 @@ from tests.tfds_voc_seg.importers.made_sources import (
     found,
     lists,
     read_devkit_mask,
+    report,
     run_import,
     write_photo,
 )
@@ -118,6 +119,51 @@ def test_folders_paths_and_files_that_do_not_fit(tmp_path: Path) -> None:
     assert found(tmp_path / "devkit", "size mismatch") == ["other"]
     assert found(tmp_path / "devkit", "no file of labelme") == ["val/notes.json", "val/stolen.json"]
     assert found(tmp_path / "devkit", "no mask") == ["val/stolen.jpg"]
+
+
+def test_photos_in_the_json_files(tmp_path: Path) -> None:
+    source, devkit = tmp_path / "source", tmp_path / "devkit"
+    write_photo(tmp_path / "photo.jpg")
+    write_photo(tmp_path / "photo.bmp")
+    jpeg, bmp = (base64.b64encode((tmp_path / f"photo.{suffix}").read_bytes()).decode() for suffix in ("jpg", "bmp"))
+    for name, path, data in (
+        ("a", "a.jpg", jpeg),
+        ("b", "/home/x/b.jpg", bmp),
+        ("bad", "bad.jpg", "AAAA"),
+        ("text", "text.jpg", "???"),
+        ("number", "number.jpg", 7),
+    ):
+        write_labelme(
+            source / f"{name}.json", shape("car", SQUARE), image=f"{name}.jpg", imagePath=path, imageData=data
+        )
+        (source / f"{name}.jpg").unlink()
+    assert run_import("labelme", source, devkit) == 0
+    assert all_ids(devkit) == ["a", "b"]
+    assert (devkit / "JPEGImages/a.jpg").read_bytes() == (tmp_path / "photo.jpg").read_bytes()
+    with Image.open(devkit / "JPEGImages/b.png") as png, Image.open(tmp_path / "photo.bmp") as original:
+        np.testing.assert_array_equal(np.asarray(png), np.asarray(original))
+    assert report(devkit)["photos"] == {"extracted": 1, "converted": 1}
+    assert found(devkit, "image cannot be read") == ["bad", "number", "text"]
+    details = [finding["detail"] for finding in report(devkit)["findings"] if finding["kind"] == "image"]
+    assert all("bad.json" in text or "imageData of" in text for text in details)
+    assert sorted(path.name for path in devkit.iterdir()) == [
+        "ImageSets",
+        "JPEGImages",
+        "SegmentationClass",
+        "import_report.json",
+        "labels.yaml",
+    ]
+
+
+def test_the_same_embedded_photo_in_two_splits_stays_in_val(tmp_path: Path) -> None:
+    write_photo(tmp_path / "photo.jpg")
+    data = base64.b64encode((tmp_path / "photo.jpg").read_bytes()).decode()
+    for split, label in (("train", "car"), ("val", "zebra")):
+        write_labelme(tmp_path / f"source/{split}/x.json", shape(label, SQUARE), imageData=data)
+    (tmp_path / "source/train/x.jpg").unlink()
+    assert run_import("labelme", tmp_path / "source", tmp_path / "devkit") == 0
+    assert lists(tmp_path / "devkit") == {"train": [], "val": ["x"]}
+    assert found(tmp_path / "devkit", "image in two splits") == ["x"]
 
 
 def test_an_image_without_shapes_is_background(tmp_path: Path) -> None:

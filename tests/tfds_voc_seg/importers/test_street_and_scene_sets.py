@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -79,6 +80,68 @@ def test_ade20k(nested: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_devkit_mask(devkit, "ADE_training_1"), half(255, 1))
 
 
+TREE, CAR_NUMBER, DOOR = 2855, 401, 8  # larger than 255: red holds the higher digits
+
+
+def write_full_scene(source: Path, place: str, left: int, right: int, **more: Any) -> None:
+    """Writes a photo, its mask in ADE20K's code, and the description of its objects."""
+    numbers = half(0, 1).astype(int) * (right - left) + left
+    colors = np.stack([numbers // 256 * 10, numbers % 256, half(1, 2)], axis=-1)  # blue numbers the instances
+    folder = source / "images/ADE" / place
+    write_photo(folder.with_name(f"{folder.name}.jpg"), seed=len(place))
+    write_mask(folder.with_name(f"{folder.name}_seg.png"), colors)
+    write_mask(folder / "instance_000.png", half(0, 255))
+    names = {TREE: "tree", CAR_NUMBER: "car, auto", DOOR: "door"}
+    objects = [
+        {"name": names[number], "name_ndx": number, "parts": {"part_level": int(number == DOOR)}}
+        for number in (left, right, DOOR)
+        if number
+    ]
+    content = {"annotation": {"object": objects, **more}}
+    folder.with_name(f"{folder.name}.json").write_text(json.dumps(content, ensure_ascii=False), encoding="latin-1")
+
+
+def test_the_full_ade20k(tmp_path: Path) -> None:
+    source, devkit = tmp_path / "source", tmp_path / "devkit"
+    write_full_scene(source, "training/urban/street/ADE_train_1", TREE, CAR_NUMBER, note="caf\u00e9")
+    write_full_scene(source, "validation/urban/street/ADE_val_1", 0, TREE)
+    write_full_scene(source, "validation/urban/street/ADE_val_2", 0, TREE)
+    (source / "images/ADE/validation/urban/street/ADE_val_2.json").write_text("{")
+    assert run_import("ade20k", source, devkit) == 0
+    assert lists(devkit) == {"train": ["urban_street_ADE_train_1"], "val": ["urban_street_ADE_val_1"]}
+    labels = find_label_set(devkit)
+    assert (labels.names, labels.background) == (("car", "tree"), None)
+    np.testing.assert_array_equal(read_devkit_mask(devkit, "urban_street_ADE_train_1"), half(1, 0))
+    np.testing.assert_array_equal(read_devkit_mask(devkit, "urban_street_ADE_val_1"), half(255, 1))
+    assert found(devkit, "no description of the classes") == ["urban/street/ADE_val_2"]
+
+
+@pytest.mark.parametrize(("classes", "rest"), [("tree", 255), ("background,tree", 0)])
+def test_chosen_classes_of_the_full_ade20k(classes: str, rest: int, tmp_path: Path) -> None:
+    source, devkit = tmp_path / "source", tmp_path / "devkit"
+    write_full_scene(source, "training/urban/ADE_train_1", TREE, CAR_NUMBER)
+    assert run_import("ade20k", source, devkit, "--classes", classes) == 0
+    tree = classes.split(",").index("tree")
+    np.testing.assert_array_equal(read_devkit_mask(devkit, "urban_ADE_train_1"), half(tree, rest))
+
+
+def test_a_full_ade20k_that_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, devkit = tmp_path / "source", tmp_path / "devkit"
+    write_full_scene(source, "training/a", TREE, CAR_NUMBER)
+    assert run_import("ade20k", source, devkit, "--classes", "tree,auto") == EXIT_USAGE
+    assert "no object of the source is called 'auto'" in capsys.readouterr().err
+    many = [{"name": f"class {number}", "name_ndx": number} for number in range(1, 300)]
+    write_full_scene(source, "training/b", TREE, CAR_NUMBER, object=[*many, {"name": "tree", "name_ndx": TREE}])
+    assert run_import("ade20k", source, devkit) == EXIT_USAGE
+    error = capsys.readouterr().err
+    assert "has 301 classes, and a label set at most 255" in error
+    assert "the most frequent are tree" in error
+    for name in "ab":
+        (source / f"images/ADE/training/{name}.json").unlink()
+    assert run_import("ade20k", source, devkit) == EXIT_USAGE
+    assert "has a readable .json beside it" in capsys.readouterr().err
+
+
 def test_sources_that_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, devkit = tmp_path / "source", tmp_path / "devkit"
     source.mkdir()
@@ -86,6 +149,8 @@ def test_sources_that_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert run_import(name, source, devkit) == EXIT_USAGE
         assert message in capsys.readouterr().err
     write_scenes(source)
+    assert run_import("ade20k", source, devkit, "--classes", "wall") == EXIT_USAGE
+    assert "select from them with data.classes" in capsys.readouterr().err
     (source / "objectInfo150.txt").unlink()
     assert run_import("ade20k", source, devkit) == EXIT_USAGE
     assert "it names the classes (or use --labels)" in capsys.readouterr().err

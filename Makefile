@@ -30,11 +30,12 @@ test: $(ENVIRONMENT) ## run the tests
 	$(VENV)/bin/python -m pytest $(ARGS)
 
 # Each part ends within 20 minutes on two quiet cores, `faults` within 30.
-SLOW_PARTS := components dataset pipeline runs faults beam kubeflow fuzz
+SLOW_PARTS := components dataset pipeline runs data faults beam kubeflow fuzz
 slow-components := tests/components
 slow-dataset := tests/tfds_voc_seg tests/e2e/test_install.py
 slow-pipeline := tests/pipeline tests/kubeflow
 slow-runs := tests/e2e/test_pipeline.py tests/e2e/test_what_is_published.py tests/e2e/object_store
+slow-data := tests/e2e/test_own_label_set.py tests/e2e/test_imported_data.py
 slow-faults := tests/faults
 slow-fuzz := tests/fuzz
 slow-beam := tests/e2e/test_beam_engines.py

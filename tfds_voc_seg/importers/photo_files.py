@@ -66,8 +66,11 @@ def _dropped(file: Path | io.BytesIO, error: Exception) -> ImageDropped:
 
 def _open_header(file: Path) -> Image.Image:
     """Opens a photo for its header: of a JPEG or PNG, which is not decoded here, no more is read."""
-    with file.open("rb") as opened:
-        start = opened.read(_SIGNATURE_BYTES)
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(_SIGNATURE_BYTES)
+    except OSError as error:
+        raise _dropped(file, error) from error
     if not start.startswith((JPEG_SIGNATURE, PNG_SIGNATURE)):
         return open_checked(file)
     try:

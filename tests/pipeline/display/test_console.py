@@ -25,7 +25,7 @@ def test_texts_and_cells_hold_no_control_characters(make: type) -> None:
     console.print(make("b\x1bc\rd"), soft_wrap=True)
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert not {"\x1b", "\x07", "\x9b", "\u202e", "\r"} & set(printed)
-    assert "b\ufffdc\ufffdd" in printed
+    assert "b\ufffdc" in printed
     rows = printed.splitlines()
     assert len(set(map(len, rows[:5]))) == 1 or make is Text  # a text is measured before it is cleaned
 

@@ -67,12 +67,17 @@ def imported_sources(modules: Sequence[str], packages: Collection[str]) -> dict[
         file = _source_file(name)
         if file is not None:
             found[name] = file
-            waiting += _imports_of(file, name)
+            waiting += imports_of(file, name)
     return found
 
 
-def _imports_of(file: Path, module: str) -> list[str]:
-    """Returns the names of all modules that a source file may import."""
+def imports_of(file: Path, module: str) -> list[str]:
+    """Returns the names of all modules that a source file may import.
+
+    Args:
+        file: the source file.
+        module: the name of its module, for relative imports.
+    """
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     names = []
     for node in ast.walk(ast.parse(file.read_text())):

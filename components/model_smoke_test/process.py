@@ -37,7 +37,7 @@ def smoke_test(model: str, requests: Path, config: SmokeTestConfig) -> dict[str,
     """
     with tempfile.TemporaryDirectory() as scratch:
         journal = Path(scratch) / "journal.jsonl"
-        command = [sys.executable, "-m", CHECKS_MODULE, model, str(requests), str(journal)]
+        command = [sys.executable, "-P", "-m", CHECKS_MODULE, model, str(requests), str(journal)]
         command += ["--latency-requests", str(config.latency_requests)]
         failure = run_process(command, scratch, config.timeout_seconds)
         lines = _read_journal(journal)

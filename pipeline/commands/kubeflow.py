@@ -10,7 +10,6 @@ from pipeline.commands import kubeflow_recurring, kubeflow_runs, kubeflow_traini
 from pipeline.commands.terminal import (
     EXIT_FAILED,
     EXIT_USAGE,
-    add_network_folders,
     add_override_option,
     fail,
     local_path,
@@ -102,11 +101,12 @@ def _compile(options: argparse.Namespace) -> int:
     try:
         from pipeline.config.loading import load_config
         from pipeline.config.problems import ConfigError
+        from pipeline.network_modules import find_networks_of
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "kubeflow", "kubeflow"), EXIT_USAGE)
-    add_network_folders(options.preset)
     try:
         config = load_config(options.preset, overrides=options.overrides)
+        find_networks_of(config, options.preset)
         with tempfile.TemporaryDirectory() as scratch, libraries_to_log(Path(scratch)):
             from pipeline.kubeflow.compile.compiler import compile_spec
             from pipeline.kubeflow.compile.spec_check import check_spec

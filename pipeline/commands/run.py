@@ -13,7 +13,6 @@ from components.run_files import LOGS_FOLDER, SUMMARY_FILE
 from pipeline.commands.terminal import (
     EXIT_FAILED,
     EXIT_USAGE,
-    add_network_folders,
     add_override_option,
     error_message,
     fail,
@@ -63,15 +62,16 @@ def _run(options: argparse.Namespace) -> int:
         from pipeline.config.problems import ConfigError
         from pipeline.display.library_output import libraries_to_log
         from pipeline.display.live import Display
+        from pipeline.network_modules import find_networks_of
         from tfds_voc_seg.disk_errors import write_problem
         from tfds_voc_seg.storage import StorageError, require_no_pattern
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "run"), EXIT_USAGE)
-    add_network_folders(options.preset)
     try:
         config = load_config(options.preset, overrides=options.overrides, devkit=options.devkit, output=options.output)
     except ConfigError as error:
         return fail(str(error), EXIT_USAGE)
+    find_networks_of(config, options.preset)
     try:
         require_no_pattern(config.output_folder)
     except StorageError as error:

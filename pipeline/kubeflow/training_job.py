@@ -83,7 +83,7 @@ def training_job(
     container = {
         "name": CONTAINER_NAMES[kind],
         "image": node.image or image,
-        "command": ["python", "-m", WORKER_MODULE],
+        "command": ["python", "-P", "-m", WORKER_MODULE],
         "args": _arguments(config, candidate, examples, output),
         **_environment(config.kubeflow),
         **_resources(node),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Target = Literal["kubeflow", "vertex"]
 
-ENTRYPOINT_COMMAND = ("python", "-m", "pipeline.kubeflow.entrypoint")
+ENTRYPOINT_COMMAND = ("python", "-P", "-m", "pipeline.kubeflow.entrypoint")
 """The containers' command on the open-source backend; on Vertex AI the containers run TFX's own commands."""
 
 UNCACHED_NODES = ("VocExampleGen", "PublishedModel", "Pusher")

@@ -86,9 +86,9 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs the checks in this process, where TensorFlow is already loaded; their results are the same."""
 
     def run(command: list[str], folder: str, _: float) -> str | None:
-        assert command[:3] == [sys.executable, "-m", checks.__name__]
+        assert command[:4] == [sys.executable, "-P", "-m", checks.__name__]
         with monkeypatch.context() as patch:
-            patch.setattr(sys, "argv", command[2:])
+            patch.setattr(sys, "argv", command[3:])
             patch.chdir(folder)
             return None if checks.main() == 0 else "the checks failed"
 

@@ -53,6 +53,7 @@ def evaluate_models(
     drop_empty: bool = False,
     on_bad_pair: OnBadPair = "fail",
     output: str = "",
+    trust: bool = False,
 ) -> list[dict[str, Any]]:
     """Evaluates SavedModels on a split of a devkit.
 
@@ -69,6 +70,7 @@ def evaluate_models(
         on_bad_pair: `"fail"` stops with a list of all bad pairs; `"skip"` leaves them out of the measurement.
         output: gets `evaluation.json`, `images.jsonl` and example pictures, and `rejects.jsonl` if pairs were skipped,
             in one subfolder per group if there are several groups. An empty text: nothing is kept.
+        trust: also load models whose graph could reach files, processes or the network.
 
     Returns:
         The result of `evaluation_summary` for each group, and under `rejected` the problems of the skipped pairs.
@@ -84,7 +86,7 @@ def evaluate_models(
         folders = [find_saved_model(model) for model in models]
     except ModelNotFoundError as error:
         raise EvaluateError(str(error)) from error
-    groups = _group_models(_name_models(folders), devkit_folder)
+    groups = _group_models(_name_models(folders), devkit_folder, trust)
     evaluations: list[dict[str, Any]] = []
     for number, (config, group_models) in enumerate(groups.items(), start=1):
         config = dataclasses.replace(config, drop_empty=drop_empty)
@@ -149,15 +151,15 @@ def _name_models(folders: Sequence[Path]) -> dict[str, str]:
     return named
 
 
-def _group_models(models: Mapping[str, str], devkit: Path) -> dict[RecordConfig, dict[str, str]]:
+def _group_models(models: Mapping[str, str], devkit: Path, trust: bool) -> dict[RecordConfig, dict[str, str]]:
     """Groups models (name → folder) by the records that they need."""
     groups: dict[RecordConfig, dict[str, str]] = {}
     for name, folder in models.items():
-        groups.setdefault(_record_config(folder, devkit), {})[name] = folder
+        groups.setdefault(_record_config(folder, devkit, trust), {})[name] = folder
     return groups
 
 
-def _record_config(folder: str, devkit: Path) -> RecordConfig:
+def _record_config(folder: str, devkit: Path, trust: bool) -> RecordConfig:
     """Returns how to convert the devkit's pairs for a model, see `records_of_model`.
 
     Raises:
@@ -165,7 +167,7 @@ def _record_config(folder: str, devkit: Path) -> RecordConfig:
     """
     labels = devkit_labels(devkit)
     try:
-        return records_of_model(check_model(folder), labels)
+        return records_of_model(check_model(folder, trust=trust), labels)
     except ValueError as error:
         raise EvaluateError(f"{folder} cannot be evaluated: {error}") from error
 

@@ -106,7 +106,7 @@ def _valid_candidates(input_dict: dict[str, list[types.Artifact]]) -> tuple[dict
             refused[name] = f"the smoke test failed: {'; '.join(tests[name]['problems'])}"
             continue
         try:
-            check_model(folder, load=False)  # the smoke test has already loaded it, and loading takes seconds
+            check_model(folder, load=False, trust=True)  # the smoke test has loaded it, which takes seconds
             valid[name] = folder
         except ValueError as error:
             refused[name] = f"the model cannot be evaluated: {error}"

@@ -5,7 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, local_path, not_installed, place, positive, say
+from pipeline.commands.terminal import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    add_trust_option,
+    fail,
+    local_path,
+    not_installed,
+    place,
+    positive,
+    say,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -46,6 +56,7 @@ def add_parser(commands: CommandGroup) -> None:
         help="only with --model: write a picture of each of these masks (photo, mask, prediction, difference), and "
         "label_quality.jsonl with all images, to this folder, which must not exist or be empty",
     )
+    add_trust_option(check)
     check.set_defaults(command=_check, interrupted="interrupted; the check is not complete")
 
 
@@ -99,7 +110,7 @@ def _rank_masks(devkit: Path, labels: LabelSet, options: argparse.Namespace) -> 
     except ModuleNotFoundError as error:
         return fail(not_installed(error, "data check --model", "check"), EXIT_USAGE)
     try:
-        ranking = MaskRanking(load_segmenter(options.model), devkit, labels)
+        ranking = MaskRanking(load_segmenter(options.model, trust=options.trust_model), devkit, labels)
         with _Bar("mask") as bar:
             ranked = rank_and_record(ranking, options.top, options.output, bar.advance)
         written = write_pictures(ranking, ranked, options.output) if options.output else 0

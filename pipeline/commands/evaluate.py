@@ -6,7 +6,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, make_console, not_installed, place
+from pipeline.commands.terminal import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    add_trust_option,
+    fail,
+    make_console,
+    not_installed,
+    place,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -49,6 +57,7 @@ def add_parser(commands: CommandGroup) -> None:
         default="",
         help="write evaluation.json, images.jsonl and example pictures here",
     )
+    add_trust_option(evaluate)
     evaluate.set_defaults(command=_evaluate, interrupted="interrupted")
 
 
@@ -81,6 +90,7 @@ def _evaluate(options: argparse.Namespace) -> int:
                 drop_empty=options.drop_empty,
                 on_bad_pair=options.on_bad_pair,
                 output=options.output,
+                trust=options.trust_model,
             )
         except Exception as error:
             problem = full_disk_problem(error, options.output or scratch)

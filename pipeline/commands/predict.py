@@ -12,6 +12,7 @@ from components.run_files import LOGS_FOLDER
 from pipeline.commands.terminal import (
     EXIT_FAILED,
     EXIT_USAGE,
+    add_trust_option,
     fail,
     local_path,
     make_console,
@@ -56,6 +57,7 @@ def add_parser(commands: Any) -> None:
     )
     predict.add_argument("--output", type=local_path, required=True, metavar="DIR", help="folder for the results")
     predict.add_argument("--force", action="store_true", help="replace existing results")
+    add_trust_option(predict)
     _add_results(predict)
     _add_computation(predict)
     add_video_arguments(predict)
@@ -165,6 +167,7 @@ def _work(options: argparse.Namespace, inputs: Sequence[Input], videos: VideoOpt
             replace=options.force,
             videos=videos,
             video_format=options.video_format,
+            trust=options.trust_model,
             batch=options.batch,
             tta=options.tta,
             tile=options.tile_size if options.tile else None,

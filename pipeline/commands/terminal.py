@@ -93,9 +93,14 @@ def add_override_option(parser: argparse.ArgumentParser, help_text: str) -> None
     )
 
 
-def add_network_folders(preset: str) -> None:
-    """Makes modules of custom networks importable from the current folder and from the folder of the preset."""
-    sys.path += [str(Path.cwd()), str(local_path(preset).resolve().parent)]
+def add_trust_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--trust-model`."""
+    parser.add_argument(
+        "--trust-model",
+        action="store_true",
+        help="also load a model whose graph could reach files, processes or the network; it is a program, which runs "
+        "with your rights",
+    )
 
 
 def make_console(stream: IO[str]) -> Console:

@@ -35,6 +35,7 @@ def predict_inputs(
     replace: bool = False,
     videos: VideoOptions | None = None,
     video_format: str = "mp4",
+    trust: bool = False,
     **methods: Any,
 ) -> list[Failure]:
     """Loads a model and segments files.
@@ -47,6 +48,7 @@ def predict_inputs(
         replace: replace existing results.
         videos: how to process videos.
         video_format: `mp4` or `gif`.
+        trust: as for `load_segmenter`.
         methods: `batch`, `tta` and `tile` of `predict_photos`.
 
     Returns:
@@ -56,7 +58,7 @@ def predict_inputs(
         ModelError: the model cannot be used.
     """
     with display.busy("loading the model"):
-        segmenter = load_segmenter(model)
+        segmenter = load_segmenter(model, trust=trust)
     photos = [each for each in inputs if not each.is_video]
     failures: list[Failure] = []
     done = 0

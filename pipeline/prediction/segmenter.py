@@ -44,11 +44,12 @@ class ModelError(ValueError):
     """A model cannot be used; the message names the model and the reason."""
 
 
-def load_segmenter(model: str | os.PathLike[str]) -> Segmenter:
+def load_segmenter(model: str | os.PathLike[str], *, trust: bool = False) -> Segmenter:
     """Loads a model.
 
     Args:
         model: a SavedModel of this project, a publishing folder (its latest version is used), or a run's output folder.
+        trust: also load a model whose graph could reach files, processes or the network.
 
     Raises:
         ModelError: the model cannot be used.
@@ -56,9 +57,9 @@ def load_segmenter(model: str | os.PathLike[str]) -> Segmenter:
     """
     folder = find_saved_model(model)
     try:
-        return Segmenter(folder, check_model(str(folder), load=False))
+        return Segmenter(folder, check_model(str(folder), load=False, trust=trust))
     except (ValueError, OSError, tf.errors.OpError) as error:
-        raise ModelError(f"{model} cannot be used: {message_of_tensorflow(error, 300)}") from error
+        raise ModelError(f"{model} cannot be used: {message_of_tensorflow(error, 500)}") from error
 
 
 class Segmenter:

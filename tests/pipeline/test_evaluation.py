@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tests.split_lists import move_to_test_split
@@ -109,6 +110,7 @@ def test_a_split_without_any_of_the_classes_is_an_error(
         ),
         ("strange", "cannot be evaluated: .* is not a model of this project"),
         ("other_classes", "cannot be evaluated: unknown class 'zebra'"),
+        ("untrusted", "cannot be evaluated: it holds operations .*: WriteFile; use it with --trust-model"),
     ],
 )
 def test_an_unusable_model_is_named(
@@ -119,6 +121,11 @@ def test_an_unusable_model_is_named(
     shutil.copytree(serving_model_dir(0), tmp_path / "strange")
     (tmp_path / "strange/assets/segmentation.json").unlink()
     shutil.copytree(serving_model_dir(0, ("background", "zebra")), tmp_path / "other_classes")
+    shutil.copytree(serving_model_dir(0), tmp_path / "untrusted")
+    addition = SavedModel()
+    addition.meta_graphs.add().graph_def.node.add(name="write", op="WriteFile")
+    with (tmp_path / "untrusted/saved_model.pb").open("ab") as file:
+        file.write(addition.SerializeToString())  # protobuf joins the parts
     with pytest.raises(EvaluateError, match=message):
         evaluate(tmp_path / model)
 

@@ -6,9 +6,6 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
-from tfds_voc_seg.image_limits.header import ImageRefusedError
-from tfds_voc_seg.image_limits.limits import check_image
-
 if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
@@ -74,6 +71,10 @@ def is_video(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix != GIF_SUFFIX:
         return suffix in VIDEO_SUFFIXES
+    # Here, because they load TFDS, and every command imports this module.
+    from tfds_voc_seg.image_limits.header import ImageRefusedError
+    from tfds_voc_seg.image_limits.limits import check_image
+
     try:
         return check_image(path.read_bytes(), ("GIF",)).animated
     except (OSError, ImageRefusedError):

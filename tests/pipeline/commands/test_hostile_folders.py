@@ -56,7 +56,7 @@ def observe(folders: dict[str, Path], commands: Sequence[Sequence[str]]) -> tupl
         check=False,
     )
     assert finished.returncode == 0, finished.stderr[-2000:]
-    observed: dict[str, Any] = json.loads(finished.stdout)
+    observed: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
     return observed["statuses"], {(event, path) for event, path in observed["seen"]}
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 ARTIFACTS_FOLDER = "tfx"
 """TFX's artifacts: `<node>/<output key>/<execution>/`."""
+EXECUTIONS_FOLDER = ".executions"
+"""In `ARTIFACTS_FOLDER`: one record per execution, see `pipeline.metadata.execution_records`."""
 LOCK_FILE = ".lock"
 """Names the process that uses the folder; also in the publishing folder. See `components.locks`."""
 METADATA_FILE = "metadata.sqlite"

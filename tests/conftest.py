@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.faulty_store import FaultyStore
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 CLASSES = ("aeroplane", "bottle", "car", "person", "tvmonitor")
@@ -65,6 +67,38 @@ def pytest_collection() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: index for index, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
+@pytest.fixture(scope="session")
+def store_server() -> Iterator[FaultyStore]:
+    """One server for all tests: s3fs keeps the first address that it has used."""
+    from tests.faulty_store import FaultyStore
+
+    server = FaultyStore()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def object_store(store_server: FaultyStore) -> Iterator[FaultyStore]:
+    """Lets the tests of a module, and no other tests, use an object store at `s3://`."""
+    import boto3
+
+    from tests.faulty_store import BUCKET
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ENDPOINT_URL": store_server.endpoint,
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_MAX_ATTEMPTS": "1",  # s3fs tries again too
+            "EPATH_USE_TF": "false",  # commands set it themselves; here it is removed after the tests
+        }.items():
+            patch.setenv(name, value)
+        patch.setattr("etils.epath.gpath._is_tf_installed", lambda: False)  # etils caches the answer
+        boto3.client("s3").create_bucket(Bucket=BUCKET.removeprefix("s3://"))  # it may exist already
+        yield store_server
 
 
 @pytest.fixture(scope="session")

@@ -122,8 +122,16 @@ def copy_folder(
 
 
 def copy_file(source: epath.Path, target: epath.Path) -> None:
-    """Copies a file; between two storages by reading and writing its bytes, because epath cannot copy between them."""
-    if source.as_uri().partition("://")[0] == target.as_uri().partition("://")[0]:
+    """Copies a file; between two storages by reading and writing its bytes, because epath cannot copy between them.
+
+    At `s3://` the store itself copies it; epath would read and write it.
+    """
+    scheme = source.as_uri().partition("://")[0]
+    if scheme == target.as_uri().partition("://")[0] == "s3":
+        from fsspec.core import url_to_fs  # here, because it imports numpy and a local file does not need it
+
+        url_to_fs(str(source))[0].cp_file(str(source), str(target))
+    elif scheme == target.as_uri().partition("://")[0]:
         source.copy(target)
     else:
         target.write_bytes(source.read_bytes())

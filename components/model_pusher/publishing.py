@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import time
@@ -10,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from etils import epath
 
+from components.model_pusher.object_store import is_remote
+from components.model_pusher.placing import place_in_store
 from components.model_pusher.publishing_lock import publishing_lock
-from components.model_pusher.removal import INCOMING, remove_abandoned, remove_version
-from components.run_files import PUBLICATION_FILE, SAVED_MODEL_FILE, WITHDRAWN_FOLDER
+from components.model_pusher.removal import INCOMING, discard, prune, remove_abandoned
+from components.run_files import PUBLICATION_FILE, WITHDRAWN_FOLDER
 from components.saved_model.model_digest import ModelFilesError, model_digest, refuse_links
 from components.saved_model.serving_folder import (
     HIGHEST_VERSION,
     latest_version,
     version_entries,
-    versions,
     withdrawn_versions,
 )
-from tfds_voc_seg.storage import copy_folder, flush, flush_entry
+from tfds_voc_seg.storage import copy_folder, files_below, flush, flush_entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,8 +57,8 @@ def publish(
     """Publishes a SavedModel as the highest version, then removes the oldest versions.
 
     The model is copied to a folder whose name TensorFlow Serving skips, flushed to disk and renamed, which is atomic on
-    a local file system. Object stores (`gs://`, `s3://`) cannot rename atomically. There `saved_model.pb` is written
-    last, and a reader must check that it exists. One process at a time publishes to a folder, see `publishing_lock`.
+    a local file system. Object stores (`gs://`, `s3://`) cannot rename; what happens there: `place_in_store`. One
+    process at a time publishes to a folder, see `publishing_lock`. After the version is in place, nothing fails.
 
     Args:
         model: the SavedModel's folder.
@@ -79,31 +81,36 @@ def publish(
     folder = epath.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     refuse_links(model)
-    with publishing_lock(folder):
+    with publishing_lock(folder) as still_held:
         if condition is not None:
             _check_in_service(folder, condition)
         remove_abandoned(folder)
-        remote = "://" in str(folder)
-        version = folder / str(_next_number(folder))
-        incoming = version if remote else folder / f"{INCOMING}{uuid.uuid4().hex}"
+        number = _next_number(folder)
+        incoming = folder / f"{INCOMING}{uuid.uuid4().hex}"
         try:
-            if publication is not None:
-                _write_publication(incoming, publication)
-            copy_folder(model, incoming, last=lambda file: file.name == SAVED_MODEL_FILE)
+            copy_folder(model, incoming)
             if condition is not None and model_digest(incoming) != condition.model:
                 raise ModelFilesError(
                     f"{model} has changed since its smoke test, so it is not published; run the same command again"
                 )
-            if not remote:
+            if is_remote(folder):
+                claim = _write_publication(incoming, {**(publication or {}), "id": incoming.name})
+                names = [str(file.relative_to(epath.Path(model))) for file in files_below(model)]
+                version = place_in_store(incoming, names, number, claim, still_held)
+            else:
+                if publication is not None:
+                    _write_publication(incoming, publication)
                 flush(incoming)
-                incoming.rename(version)
+                version = incoming.rename(folder / str(number))
         except BaseException:
-            incoming.rmtree(missing_ok=True)
+            discard(incoming)
             raise
-        flush_entry(folder)
+        with contextlib.suppress(OSError):  # the version is in service; an error here must not hide it
+            flush_entry(folder)
+        if is_remote(folder):
+            discard(incoming)
         if keep_versions is not None:
-            for old in versions(folder)[:-keep_versions]:
-                remove_version(old)
+            prune(folder, keep_versions)
     return version
 
 
@@ -125,13 +132,14 @@ def _next_number(folder: epath.Path) -> int:
     taken = (*version_entries(folder), *version_entries(folder / WITHDRAWN_FOLDER))
     number = max([int(time.time()), *(int(path.name) + 1 for path in taken)])
     if number > HIGHEST_VERSION:
-        raise ModelFilesError(
-            f"{folder} contains a version {number - 1}, and no higher number exists; rename or remove that folder"
-        )
+        highest = max(taken, key=lambda path: int(path.name))
+        raise ModelFilesError(f"{highest} is a version, and no higher number exists; rename or remove that folder")
     return number
 
 
-def _write_publication(version: epath.Path, publication: Mapping[str, Any]) -> None:
-    file = version / PUBLICATION_FILE
+def _write_publication(version: epath.Path, publication: Mapping[str, Any]) -> bytes:
+    """Writes the file and returns its content; an older one in the model is replaced."""
+    file, content = version / PUBLICATION_FILE, json.dumps(publication, indent=2).encode()
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(publication, indent=2))
+    file.write_bytes(content)
+    return content

@@ -1,8 +1,8 @@
 """The lock of a publishing folder: one process at a time publishes to it or rolls it back.
 
 On a local disk it is the lock of `components.locks`. At `s3://` it is an object that is written on the condition that
-it does not exist yet, which Amazon S3 and MinIO support. TensorFlow's file system for `gs://` has no such write: there
-nothing is locked, and only one pipeline at a time may publish to a folder.
+it does not exist yet. TensorFlow's file system for `gs://` has no such write: there nothing is locked, and only one
+pipeline at a time may publish to a folder.
 """
 
 from __future__ import annotations
@@ -14,61 +14,86 @@ import logging
 import os
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+import uuid
+from typing import TYPE_CHECKING
 
 from components.locks import LockedError, describe_holder, holder_text, locked
+from components.model_pusher.object_store import (
+    create_object,
+    forget_listings,
+    has_conditional_writes,
+    is_remote,
+    read_object,
+    remove_object,
+)
 from components.run_files import LOCK_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from etils import epath
 
-_S3 = "s3://"
 _POLL_SECONDS, _PATIENCE_SECONDS = 0.2, 15 * 60
 _STALE = datetime.timedelta(hours=1)
 """Publishing takes minutes: an older lock belongs to a process that was killed."""
-
-
-def has_locks(folder: epath.PathLike) -> bool:
-    """Returns whether publishing to this folder is locked."""
-    return "://" not in os.fspath(folder) or os.fspath(folder).startswith(_S3)
+_held: set[str] = set()
+"""The tokens of the locks in object stores that this process holds."""
 
 
 @contextlib.contextmanager
-def publishing_lock(folder: epath.PathLike) -> Iterator[None]:
+def publishing_lock(folder: epath.PathLike) -> Iterator[Callable[[], None]]:
     """Locks a publishing folder inside the `with` block; waits while another process holds the lock.
+
+    Yields:
+        A function that raises LockedError if the lock has been lost, because another process took it for stale.
 
     Raises:
         LockedError: another process holds the lock in an object store for a quarter of an hour.
     """
-    if "://" not in os.fspath(folder):
+    if not is_remote(folder):
         with locked(folder, "publishing", wait=True):
-            yield
-    elif has_locks(folder):
-        with _object_lock(f"{os.fspath(folder)}/{LOCK_FILE}"):
-            yield
+            yield _always_held
+    elif has_conditional_writes(folder):
+        with _object_lock(f"{os.fspath(folder)}/{LOCK_FILE}") as still_held:
+            yield still_held
     else:
-        yield
+        logging.warning("%s cannot be locked: let only one pipeline at a time publish to it", folder)
+        yield _always_held
+
+
+def _always_held() -> None:
+    """Does nothing: a lock on a disk is never lost."""
 
 
 @contextlib.contextmanager
-def _object_lock(uri: str) -> Iterator[None]:
-    from fsspec.core import url_to_fs  # here, because it imports numpy and a local folder does not need it
+def _object_lock(uri: str) -> Iterator[Callable[[], None]]:
+    token = uuid.uuid4().hex
+    mine = json.dumps({**json.loads(holder_text("publishing")), "token": token}).encode()
+    _held.add(token)
+    try:
+        _acquire(uri, mine)
 
-    storage, path = url_to_fs(uri)
-    mine = holder_text("publishing").encode()
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
+        def still_held() -> None:
+            if read_object(uri) != mine:
+                raise LockedError(f"{uri} was taken over by another process meanwhile; run the same command again")
+
         try:
-            storage.pipe_file(path, mine, mode="create")
-            break
-        except FileExistsError:
-            content = _read(storage, path)
+            forget_listings(uri)  # another process has changed the folder, perhaps
+            yield still_held
+        finally:
+            _release(uri, mine)
+    finally:
+        _held.discard(token)
+
+
+def _acquire(uri: str, mine: bytes) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not create_object(uri, mine):
+        content = read_object(uri)
         if content is not None and _is_stale(content):
             logging.warning("%s: the lock of %s is stale and is removed", uri, describe_holder(content))
-            if _read(storage, path) == content:
-                storage.rm_file(path)
+            if read_object(uri) == content:
+                remove_object(uri)
         elif time.monotonic() > deadline:
             raise LockedError(
                 f"{uri} is held by {describe_holder(content or b'')}; if that process has ended, delete this object "
@@ -76,20 +101,15 @@ def _object_lock(uri: str) -> Iterator[None]:
             )
         else:
             time.sleep(_POLL_SECONDS)
-    try:
-        yield
-    finally:
-        if _read(storage, path) == mine:
-            storage.rm_file(path)
 
 
-def _read(storage: Any, path: str) -> bytes | None:
-    storage.invalidate_cache()
+def _release(uri: str, mine: bytes) -> None:
+    """Removes the lock. An error is only logged: the work is done, and others find that the lock is stale."""
     try:
-        content: bytes = storage.cat_file(path)
-    except FileNotFoundError:
-        return None
-    return content
+        if read_object(uri) == mine:
+            remove_object(uri)
+    except Exception as error:  # botocore has errors of many types
+        logging.warning("%s could not be removed: %s", uri, error)
 
 
 def _is_stale(content: bytes) -> bool:
@@ -101,6 +121,8 @@ def _is_stale(content: bytes) -> bool:
             return True
         if holder["host"] != socket.gethostname():
             return False
+        if holder["process"] == os.getpid():
+            return holder.get("token") not in _held  # this process could not remove it
         os.kill(holder["process"], 0)
     except ProcessLookupError:
         return True

@@ -7,6 +7,8 @@ import dataclasses
 from etils import epath
 
 from components.model_pusher.publishing_lock import publishing_lock
+from components.model_pusher.removal import move_version
+from components.model_pusher.run_summary import versions_changed
 from components.run_files import WITHDRAWN_FOLDER
 from components.saved_model.serving_folder import latest_version, versions, withdrawn_versions
 
@@ -33,8 +35,8 @@ class Rollback:
 def rollback(folder: epath.PathLike, to: str | None = None) -> Rollback:
     """Takes versions out of service by moving them to `withdrawn/`, which TensorFlow Serving skips.
 
-    Each move is one rename. The order of the moves ensures that TensorFlow Serving only ever serves the previous
-    version or the requested one.
+    Each move is one rename; for an object store see `move_version`. The order of the moves ensures that TensorFlow
+    Serving only ever serves the previous version or the requested one.
 
     Args:
         folder: the folder of versions.
@@ -53,12 +55,13 @@ def _rollback(folder: epath.Path, to: str | None) -> Rollback:
     target = _default_target(folder, served, withdrawn) if to is None else _named_target(folder, to, served, withdrawn)
     restored = target in withdrawn
     if restored:
-        (folder / WITHDRAWN_FOLDER / target).rename(folder / target)
+        move_version(folder / WITHDRAWN_FOLDER / target, folder / target)
     newer = [version for version in served if int(version) > int(target)]
     if newer:
-        (folder / WITHDRAWN_FOLDER).mkdir(exist_ok=True)
+        (folder / WITHDRAWN_FOLDER).mkdir(parents=True, exist_ok=True)
     for version in newer:  # oldest first, so that the newest version stays in service until the last rename
-        (folder / version).rename(folder / WITHDRAWN_FOLDER / version)
+        move_version(folder / version, folder / WITHDRAWN_FOLDER / version)
+    versions_changed(folder)
     latest = latest_version(folder)
     if latest is None or latest.name != target:
         raise RollbackError(f"another process changed {folder} during the rollback; check the folder and try again")

@@ -15,7 +15,7 @@ from components.artifacts.candidates import IN_SERVICE_PROPERTY, MODEL_DIGEST_PR
 from components.artifacts.manifests import with_manifests
 from components.manifest import ArtifactError
 from components.run_files import PUBLICATION_FILE
-from components.saved_model.model_digest import model_digest
+from components.saved_model.model_digest import model_digest, refuse_links
 from components.saved_model.serving_folder import latest_version
 from tfds_voc_seg.storage import copy_folder
 
@@ -54,6 +54,7 @@ class Executor(base_executor.BaseExecutor):
 
         Raises:
             ArtifactError: the model in service has changed since it was published.
+            ModelFilesError: the model in service contains a symbolic link.
         """
         del input_dict  # TFX passes it to every executor; this component has no inputs
         model = artifact_utils.get_single_instance(output_dict[MODEL_KEY])
@@ -65,6 +66,7 @@ class Executor(base_executor.BaseExecutor):
             return
         model.set_string_custom_property(VERSION_PROPERTY, latest.name)
         folder = path_utils.serving_model_dir(model.uri)
+        refuse_links(latest)
         copy_folder(latest, folder)
         digest = model_digest(folder)
         if digest != (_published_digest(latest) or digest):

@@ -20,7 +20,11 @@ def model_digest(model: epath.PathLike) -> str:
     """Computes a SHA-256 hex digest of the names and contents of a SavedModel's files.
 
     Files in `assets.extra`, such as the model card, are left out: they do not change the predictions.
+
+    Raises:
+        ModelFilesError: the model contains a symbolic link.
     """
+    refuse_links(model)
     model = epath.Path(model)
     digest = hashlib.sha256()
     for file in files_below(model):
@@ -31,7 +35,7 @@ def model_digest(model: epath.PathLike) -> str:
 
 
 def refuse_links(model: epath.PathLike) -> None:
-    """Checks that a model to publish consists of its own files only.
+    """Checks that a model consists of its own files only.
 
     Raises:
         ModelFilesError: the model contains a symbolic link, whose target can change without the model.

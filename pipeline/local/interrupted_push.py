@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfx.orchestration import metadata
@@ -12,12 +10,12 @@ from tfx.types import standard_artifacts, standard_component_specs
 
 from components.artifacts.manifests import write_artifact_manifest
 from components.manifest import has_manifest
-from components.run_files import ARTIFACTS_FOLDER, METADATA_FILE, PUBLICATION_FILE, SERVING_FOLDER
-from components.saved_model.serving_folder import versions, withdrawn_versions
+from components.run_files import METADATA_FILE, SERVING_FOLDER
 from pipeline.metadata.lineage import PUSHED_MODEL_TYPE
+from pipeline.metadata.own_versions import own_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 
 def complete_interrupted_pushes(output: Path) -> list[str]:
@@ -32,18 +30,18 @@ def complete_interrupted_pushes(output: Path) -> list[str]:
     Returns:
         The versions that were recorded.
     """
-    unrecorded = [*_own_versions(output)]
+    unrecorded = [*own_versions(output)]
     if not unrecorded:
         return []
     completed = []
     with metadata.Metadata(metadata.sqlite_metadata_connection_config(str(output / METADATA_FILE))) as handle:
         recorded = _recorded_versions(handle.store)
-        for version, uri in unrecorded:
-            executions = handle.store.get_executions_by_id([int(Path(uri).name)])
+        for version, pushed_model in unrecorded:
+            executions = handle.store.get_executions_by_id([int(pushed_model.name)])
             if version.name in recorded or not executions:  # the database was removed: nothing to complete
                 continue
             artifact = standard_artifacts.PushedModel()
-            artifact.uri = uri
+            artifact.uri = str(pushed_model)
             artifact.set_int_custom_property("pushed", 1)
             artifact.set_string_custom_property("pushed_destination", str(output / SERVING_FOLDER / version.name))
             artifact.set_string_custom_property("pushed_version", version.name)
@@ -57,18 +55,6 @@ def complete_interrupted_pushes(output: Path) -> list[str]:
             )
             completed.append(version.name)
     return completed
-
-
-def _own_versions(output: Path) -> Iterator[tuple[Path, str]]:
-    """Yields the versions that runs of this output folder published, with the URIs of their PushedModel artifacts."""
-    serving = output / SERVING_FOLDER
-    for version in (*versions(serving), *withdrawn_versions(serving)):
-        try:
-            uri = str(json.loads((Path(version) / PUBLICATION_FILE).read_text())["pushed_model"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        if Path(uri).is_relative_to(output / ARTIFACTS_FOLDER) and Path(uri).name.isdecimal():
-            yield Path(version), uri
 
 
 def _recorded_versions(store: Any) -> set[str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pipeline.display.live import Display
+    from pipeline.metadata.execution_records import ExecutionRecorder
     from tfds_voc_seg.devkit.problems import Problem
 
 _SELF_EXPLANATORY = {
@@ -63,12 +64,14 @@ class NodeMonitor:
         seconds: node id → how long the node took, for the nodes that have finished.
         cached: ids of the nodes whose result came from the cache.
         damaged: node id → what is wrong with its cached result, for the nodes that ran again because of this.
+        recorder: records the executions of the nodes.
     """
 
-    def __init__(self, display: Display):
+    def __init__(self, display: Display, recorder: ExecutionRecorder):
         self.seconds: dict[str, float] = {}
         self.cached: list[str] = []
         self.damaged: dict[str, str] = {}
+        self.recorder = recorder
         self._display = display
 
     @contextlib.contextmanager
@@ -129,9 +132,13 @@ def _monitored_launcher(monitor: NodeMonitor) -> type[Any]:
 
         def launch(self) -> Any:
             with monitor.node(self._pipeline_node.node_info.id) as self._monitored_execution:
-                return super().launch()
+                try:
+                    return super().launch()
+                finally:
+                    monitor.recorder.sync()
 
         def _run_executor(self, execution_info: Any) -> Any:
+            monitor.recorder.sync()  # so that a version is never without the record of the execution that published it
             self._monitored_execution.executor_ran = True
             outputs = [artifact for same_key in execution_info.output_dict.values() for artifact in same_key]
             for artifact in outputs:  # here, because after an error of the executor TFX empties these folders

@@ -19,15 +19,18 @@ from tfx.orchestration.local import local_dag_runner
 
 from components.locks import locked
 from components.model_pusher.executor import OUTDATED_PROPERTY
+from components.model_pusher.run_summary import versions_changed
 from components.networks import create_network
 from components.progress import listening
-from components.run_files import CURVES_FILE, HISTORY_JSON
+from components.run_files import CURVES_FILE, HISTORY_JSON, METADATA_FILE
 from components.training.history import draw_curves
 from pipeline.config.problems import ConfigError
 from pipeline.local.interrupted_push import complete_interrupted_pushes
 from pipeline.local.node_monitor import NodeMonitor, short_message
 from pipeline.local.summary import make_summary, write_summary
 from pipeline.metadata.database import check_database, reserve_execution_ids
+from pipeline.metadata.execution_records import ExecutionRecorder, record_run
+from pipeline.metadata.restoration import restore_executions
 from pipeline.metadata.runs import outputs_of_run, record_facts
 from pipeline.pipeline import create_pipeline, trainer_id
 from pipeline.places import devkit_folder
@@ -107,6 +110,7 @@ def run_locally(config: RunConfig, display: Display) -> dict[str, Any]:
 
 def _run_and_summarize(config: RunConfig, display: Display) -> dict[str, Any]:
     completed = _complete_interrupted_pushes(config, display)
+    versions_changed(config.serving_folder)
     run = run_nodes(config, display)
     for _ in range(_MAX_COMPARISONS - 1):
         if not _is_outdated(run):
@@ -114,14 +118,14 @@ def _run_and_summarize(config: RunConfig, display: Display) -> dict[str, Any]:
         display.print("[yellow]another model was put into service meanwhile; the models are compared with it[/]")
         run = run.followed_by(run_nodes(config, display))
     record_facts(run.store, run.run_id, config.model_dump(mode="json"))
+    record_run(config.output_folder, run.run_id)
     outputs = run.outputs()
     histories = {name: read_history(outputs, name) for name in config.candidates}
     draw_curves(histories, epath.Path(config.output_folder / CURVES_FILE))
     report = _try_to_write_report(config, display)
     repaired = {"damaged": dict(run.damaged), "completed": completed}
     summary = {**make_summary(outputs, run.seconds, run.cached), **repaired, "report": report}
-    write_summary(config.output_folder, summary)
-    return summary
+    return write_summary(config.output_folder, summary)
 
 
 def run_nodes(config: RunConfig, display: Display, *, without: Collection[str] = ()) -> FinishedRun:
@@ -147,12 +151,12 @@ def _run_nodes(config: RunConfig, display: Display, without: Collection[str]) ->
     use_fsspec_for_s3(config.data.devkit)
     find_devkit(devkit_folder(config))
     _check_networks(config)
-    store = _open_metadata(config)
+    store = _open_metadata(config, display)
     pipeline_ir = compiler.Compiler().compile(create_pipeline(config, without=without))
     for node in pipeline_ir.nodes:
         if node.pipeline_node.node_info.id in UNCACHED_NODES:
             node.pipeline_node.execution_options.caching_options.enable_cache = False
-    monitor = NodeMonitor(display)
+    monitor = NodeMonitor(display, ExecutionRecorder(config.output_folder))
     with display.live(), listening(display.progress), monitor.attached():
         local_dag_runner.LocalDagRunner().run_with_ir(pipeline_ir)
     return FinishedRun(
@@ -164,18 +168,30 @@ def _run_nodes(config: RunConfig, display: Display, without: Collection[str]) ->
     )
 
 
-def _open_metadata(config: RunConfig) -> MetadataStore:
+def _open_metadata(config: RunConfig, display: Display) -> MetadataStore:
     """Opens the database, which is created if it does not exist, for new executions."""
-    check_database(Path(config.metadata_file))
+    _check_and_restore_database(config, display)
     store = MetadataStore(metadata.sqlite_metadata_connection_config(config.metadata_file))
     reserve_execution_ids(Path(config.metadata_file), Path(config.pipeline_root))
     return store
 
 
+def _check_and_restore_database(config: RunConfig, display: Display) -> None:
+    check_database(Path(config.metadata_file))
+    restoration = restore_executions(config.output_folder)
+    if restoration.executions:
+        display.print(
+            f"[yellow]{restoration.executions} executions were not in {METADATA_FILE}; "
+            "they were restored from their records[/]"
+        )
+    for problem in restoration.problems:
+        display.print(f"[yellow]lost:[/] {escape(problem)}")
+
+
 def _complete_interrupted_pushes(config: RunConfig, display: Display) -> list[str]:
+    _check_and_restore_database(config, display)
     if not Path(config.metadata_file).exists():
         return []
-    check_database(Path(config.metadata_file))
     completed = complete_interrupted_pushes(config.output_folder)
     for version in completed:
         display.print(f"version {version} was published by a run that was interrupted; its record is complete now")

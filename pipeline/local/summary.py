@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
 from etils import epath
 
 from components.model_pusher.executor import NOT_PUSHED_REASON_PROPERTY
-from components.run_files import EVALUATION_FILE, SELECTION_FILE, SMOKE_TEST_FILE, SUMMARY_FILE, VALIDATION_FILE
+from components.model_pusher.publishing_lock import publishing_lock
+from components.model_pusher.run_summary import PUBLISHED, WITHDRAWN, named_versions
+from components.run_files import (
+    EVALUATION_FILE,
+    SELECTION_FILE,
+    SERVING_FOLDER,
+    SMOKE_TEST_FILE,
+    SUMMARY_FILE,
+    VALIDATION_FILE,
+)
 from tfds_voc_seg.records.files import REJECTS_FILE, VAL_SPLIT
 from tfds_voc_seg.storage import write_text_whole
 
@@ -54,7 +64,8 @@ def make_summary(outputs: NodeOutputs, seconds: Mapping[str, float], cached: lis
         "epoch_selected_on_evaluation_split": evaluation["split"] == VAL_SPLIT,
         "void": evaluation.get("void", "ignore"),
         "selected": selection["selected"],
-        "published": published,
+        PUBLISHED: published,
+        WITHDRAWN: None,
         "reason": f"{verdict}: {selection['reason']}" + (f"; but {not_pushed}" if not_pushed else ""),
         "rejected": _rejected_images(outputs["VocExampleGen"]["examples"]),
         "anomalies": _read_json(outputs["DataValidator"]["validation"], VALIDATION_FILE),
@@ -63,9 +74,17 @@ def make_summary(outputs: NodeOutputs, seconds: Mapping[str, float], cached: lis
     }
 
 
-def write_summary(folder: epath.PathLike, summary: dict[str, Any]) -> None:
-    """Writes `summary.json`, completely or not at all."""
-    write_text_whole(epath.Path(folder) / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
+def write_summary(folder: epath.PathLike, summary: dict[str, Any]) -> dict[str, Any]:
+    """Writes `summary.json`, completely or not at all.
+
+    Returns:
+        The summary as it was written: the published version may have been withdrawn meanwhile.
+    """
+    file, serving = epath.Path(folder) / SUMMARY_FILE, epath.Path(folder) / SERVING_FOLDER
+    with publishing_lock(serving) if summary[PUBLISHED] else contextlib.nullcontext():
+        summary = named_versions(summary, serving)
+        write_text_whole(file, json.dumps(summary, indent=2) + "\n")
+    return summary
 
 
 def _main_figures(figures: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import re
 import sqlite3
 from typing import TYPE_CHECKING
 
+from components.run_files import EXECUTIONS_FOLDER
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -34,19 +36,20 @@ def database_damage(file: Path) -> str | None:
 
 def _find_damage(file: Path) -> str | None:
     try:
-        with _connection(file) as database:
+        with connection(file) as database:
             (answer,) = database.execute("PRAGMA quick_check(1)").fetchone()
             database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & _PRIMARY_CODE in _DAMAGE_CODES:
             return str(error)
-        raise _unreadable(file, error) from error
+        raise unreadable(file, error) from error
     if any(int(code) & _PRIMARY_CODE == sqlite3.SQLITE_IOERR for code in re.findall(r"error code[ =](\d+)", answer)):
-        raise _unreadable(file, answer)
+        raise unreadable(file, answer)
     return None if answer == "ok" else " ".join(answer.split())
 
 
-def _unreadable(file: Path, reason: object) -> DatabaseError:
+def unreadable(file: Path, reason: object) -> DatabaseError:
+    """Returns the error for a database that cannot be read, but need not be damaged."""
     text = " ".join(str(reason).split())
     return DatabaseError(
         f"{file} cannot be read ({text}); check the disk and the permissions, then run the same command again"
@@ -69,15 +72,17 @@ def check_database(file: Path) -> None:
 def reserve_execution_ids(file: Path, artifacts: Path) -> None:
     """Makes the next execution's id higher than that of every artifact on disk.
 
-    The id of an execution names the folders of its outputs. After the database was removed, ids would start again at 1,
-    and new files would be mixed with old ones.
+    The id of an execution names the folders of its outputs and its record. After the database was removed, ids would
+    start again at 1, and new files would be mixed with old ones.
 
     Args:
         file: the database, with ML Metadata's tables.
         artifacts: TFX's folder of artifacts, `<node>/<output key>/<execution>/`.
     """
-    numbers = [int(path.name) for path in artifacts.glob("*/*/*") if path.name.isascii() and path.name.isdecimal()]
-    with _connection(file) as database:
+    names = [path.name for path in artifacts.glob("*/*/*")]
+    names += [path.stem for path in artifacts.glob(f"{EXECUTIONS_FOLDER}/*.json")]
+    numbers = [int(name) for name in names if name.isascii() and name.isdecimal()]
+    with connection(file) as database:
         table = {"name": "Execution", "highest": max(numbers, default=0)}
         database.execute(
             "INSERT INTO sqlite_sequence (name, seq) SELECT :name, 0 "
@@ -88,7 +93,21 @@ def reserve_execution_ids(file: Path, artifacts: Path) -> None:
         database.commit()
 
 
+def has_tables(database: sqlite3.Connection) -> bool:
+    """Returns whether a database has the tables of ML Metadata; an empty file has none."""
+    return database.execute("SELECT 1 FROM sqlite_master WHERE name = 'Execution'").fetchone() is not None
+
+
+def execution_ids(file: Path) -> set[int] | None:
+    """Returns the ids of the executions in a database; `None` if it does not exist or is empty."""
+    if not file.exists():
+        return None
+    with connection(file) as database:
+        return {number for (number,) in database.execute("SELECT id FROM Execution")} if has_tables(database) else None
+
+
 @contextlib.contextmanager
-def _connection(file: Path) -> Iterator[sqlite3.Connection]:
+def connection(file: Path) -> Iterator[sqlite3.Connection]:
+    """Opens a database inside the `with` block."""
     with contextlib.closing(sqlite3.connect(file)) as database:
         yield database

@@ -106,13 +106,24 @@ def test_records_cut_at_a_record_are_converted_again(workspace: Workspace) -> No
     assert set(_images(workspace).values()) == {VAL_IMAGES}
 
 
+def _execution_ids(workspace: Workspace) -> dict[int, str]:
+    """Execution → its node, according to the folders of the artifacts."""
+    folders = [path for path in workspace.output.glob("tfx/*/*/*/") if path.name.isdecimal()]
+    return {int(path.name): path.parts[-3] for path in folders}
+
+
 @pytest.mark.slow
-def test_a_new_database_does_not_mix_old_and_new_records(
+def test_a_removed_database_is_restored_and_records_are_not_mixed(
     workspace: Workspace, make_artifact: Callable[..., Any]
 ) -> None:
+    (version,), before = workspace.versions, _execution_ids(workspace)
+    lineage = read_lineage(workspace.output)
     (workspace.output / "metadata.sqlite").unlink()
-    workspace.run("worse", num_shards=2)
+    summary, _ = workspace.run("worse", num_shards=2)
+    assert summary["cached"] == ["CuratedSchema"]
     assert set(_images(workspace).values()) == {VAL_IMAGES}
+    assert {number: node for number, node in _execution_ids(workspace).items() if number in before} == before
+    assert read_lineage(workspace.output, version) == lineage
     old, new = sorted((workspace.output / "tfx/VocExampleGen/examples").iterdir(), key=lambda path: int(path.name))
     for folder, shards in ((old, 1), (new, 2)):
         artifact = make_artifact("Examples", folder)
@@ -121,6 +132,36 @@ def test_a_new_database_does_not_mix_old_and_new_records(
             "train": shards,
             "val": shards,
         }
+
+
+@pytest.mark.slow
+def test_a_database_without_records_does_not_mix_old_and_new_records(workspace: Workspace) -> None:
+    """As in the output folder of an earlier version of this project."""
+    before = _execution_ids(workspace)
+    shutil.rmtree(workspace.output / "tfx/.executions")
+    (workspace.output / "metadata.sqlite").unlink()
+    assert workspace.run("worse", num_shards=2).summary["cached"] == []
+    assert set(_images(workspace).values()) == {VAL_IMAGES}
+    assert min({*_execution_ids(workspace)} - {*before}) > max(before)
+
+
+def test_after_a_repair_of_the_database_the_cache_and_the_lineage_are_as_before(
+    workspace: Workspace, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (version,), before = workspace.versions, _execution_ids(workspace)
+    lineage, database = read_lineage(workspace.output), workspace.output / "metadata.sqlite"
+    database.write_bytes(database.read_bytes()[:50_000])
+    assert main(["run", "--preset", str(workspace.preset)]) == 1
+    assert f"run `vocseg repair {workspace.output}`, and then the same command again" in capfd.readouterr().err
+    assert main(["repair", str(workspace.output)]) == 0
+    assert "lost" not in capfd.readouterr().out
+    summary, versions = workspace.run("worse")
+    new_inputs = {"PublishedModel", "SegmentationEvaluator", "ModelSelector", "Pusher"}  # a model is in service now
+    assert {*summary["seconds"]} - {*summary["cached"]} == new_inputs
+    assert (summary["published"], versions) == (None, [version])
+    assert summary["damaged"] == {}
+    assert read_lineage(workspace.output) == lineage
+    assert min({*_execution_ids(workspace)} - {*before}) > max(before)
 
 
 def test_a_second_run_in_the_same_folder_stops_with_a_sentence(

@@ -253,8 +253,22 @@ def test_numbers_that_tensorflow_serving_cannot_read_are_no_versions(name: str, 
 def test_no_version_above_the_highest_number_is_published(model: Path, tmp_path: Path) -> None:
     serving = tmp_path / "serving"
     write_model(serving / str(2**63 - 1))
-    with pytest.raises(ModelFilesError, match="no higher number exists; rename or remove that folder"):
-        publish(model, serving)
+    write_model(serving / "1")
+    for folder in ("serving", "serving/withdrawn"):
+        problem = (
+            f"{folder}/9223372036854775807 is a version, and no higher number exists; rename or remove that folder"
+        )
+        with pytest.raises(ModelFilesError, match=problem):
+            publish(model, serving)
+        rollback(serving, "1")
+
+
+@pytest.mark.parametrize("target", ["..", "/nowhere"])
+def test_a_version_in_service_with_a_link_inside_is_named(target: str, model: Path, tmp_path: Path) -> None:
+    link = publish(model, tmp_path / "serving") / "assets/link"
+    Path(link).symlink_to(target)
+    with pytest.raises(ModelFilesError, match=f"{link} is a symbolic link; replace it by the file itself"):
+        publish(model, tmp_path / "serving", condition=Condition(model_digest(model), "digest"))
 
 
 PUBLISHER = """

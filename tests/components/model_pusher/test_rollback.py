@@ -40,6 +40,15 @@ def test_a_rollback_changes_no_file_and_can_be_undone(serving: Path) -> None:
     assert serving_state(serving) == state
 
 
+def test_a_linked_version_can_be_withdrawn_and_restored(serving: Path) -> None:
+    (serving / "4").rename(serving.parent / "elsewhere")
+    (serving / "4").symlink_to("../elsewhere")
+    assert rollback(serving) == Rollback("3", ("4",), restored=False)
+    assert rollback(serving, "4") == Rollback("4", (), restored=True)
+    assert (serving / "4/saved_model.pb").read_bytes() == (serving.parent / "elsewhere/saved_model.pb").read_bytes()
+    assert list((serving / "withdrawn").iterdir()) == []
+
+
 def test_a_rollback_to_any_version(serving: Path) -> None:
     assert rollback(serving, "1") == Rollback("1", ("2", "3", "4"), restored=False)
     assert rollback(serving, "3") == Rollback("3", (), restored=True)

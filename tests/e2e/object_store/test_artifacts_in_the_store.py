@@ -11,7 +11,7 @@ import pytest
 from etils import epath
 
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
-from tests.e2e.object_store.conftest import BUCKET
+from tests.faulty_store import BUCKET
 from tfds_voc_seg.storage import copy_folder
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from etils import epath
 
 from tests.conftest import CLASSES, IMAGE_SIZE, NODES_EXCEPT_TRAINERS
-from tests.e2e.object_store.conftest import BUCKET
+from tests.faulty_store import BUCKET
 from tfds_voc_seg.devkit.fingerprint import fingerprint
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.problems import DevkitError

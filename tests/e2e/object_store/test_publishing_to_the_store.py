@@ -17,7 +17,7 @@ from components.model_pusher import publishing
 from components.model_pusher.publishing import publish
 from components.saved_model.serving_folder import version_entries, versions
 from tests.components.model_pusher.version_folders import FILES, write_model
-from tests.e2e.object_store.conftest import BUCKET
+from tests.faulty_store import BUCKET
 
 if TYPE_CHECKING:
     from pathlib import Path

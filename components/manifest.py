@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from etils import epath
 
 from components.run_files import MANIFEST_FILE
-from tfds_voc_seg.storage import files_below, write_text_whole
+from tfds_voc_seg.storage import files_below, unfinished_path, write_text_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,8 +139,9 @@ def refuse_content(folder: epath.PathLike) -> None:
 
 def _content(folder: epath.Path) -> Iterator[epath.Path]:
     manifest = folder / MANIFEST_FILE
+    own = (manifest, unfinished_path(manifest))
     if folder.is_dir():  # in an object store, an artifact without files has no folder
-        yield from (path for path in files_below(folder) if path != manifest)
+        yield from (path for path in files_below(folder) if path not in own)
 
 
 def _manifest_file(folder: epath.Path) -> epath.Path:

@@ -163,7 +163,7 @@ def written_whole(target: epath.PathLike, *, flushed: bool = True) -> Iterator[e
         OSError: the content cannot be written or renamed.
     """
     target = epath.Path(target)
-    unfinished = target.parent / f".{short_name(target.name)}.incomplete"
+    unfinished = unfinished_path(target)
     _remove(unfinished)  # left over from a process that was killed
     try:
         yield unfinished
@@ -175,6 +175,12 @@ def written_whole(target: epath.PathLike, *, flushed: bool = True) -> Iterator[e
         raise
     if flushed:
         flush_entry(target.parent)
+
+
+def unfinished_path(target: epath.PathLike) -> epath.Path:
+    """Returns the temporary path that `written_whole` writes to; a process that was killed leaves it behind."""
+    target = epath.Path(target)
+    return target.parent / f".{short_name(target.name)}.incomplete"
 
 
 def _remove(path: epath.Path) -> None:

@@ -10,6 +10,7 @@ from components.run_files import SERVING_FOLDER
 from pipeline.commands.terminal import (
     EXIT_FAILED,
     EXIT_USAGE,
+    error_message,
     fail,
     local_path,
     make_console,
@@ -66,6 +67,8 @@ def add_parsers(commands: CommandGroup) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     try:
+        from ml_metadata.errors import StatusError
+
         from pipeline.metadata.runs import RunNotFoundError
         from pipeline.report.page import write_report
         from tfds_voc_seg.disk_errors import full_disk_problem
@@ -78,12 +81,16 @@ def _report(options: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         problem = full_disk_problem(error, options.output) or f"the report cannot be written: {error}"
         return fail(problem, EXIT_FAILED)
+    except StatusError as error:
+        return fail(error_message(error, (StatusError,), options.output), EXIT_FAILED)
     say(short_path(page))
     return 0
 
 
 def _lineage(options: argparse.Namespace) -> int:
     try:
+        from ml_metadata.errors import StatusError
+
         from pipeline.metadata.lineage import read_lineage
         from pipeline.metadata.lineage_tree import lineage_tree
         from pipeline.metadata.runs import RunNotFoundError
@@ -93,6 +100,8 @@ def _lineage(options: argparse.Namespace) -> int:
         origin = read_lineage(options.output.resolve(), options.model)
     except RunNotFoundError as error:
         return fail(str(error), EXIT_USAGE)
+    except StatusError as error:
+        return fail(error_message(error, (StatusError,), options.output), EXIT_FAILED)
     if options.as_json:
         say(json.dumps(origin.as_json(), indent=2, ensure_ascii=False))
     else:

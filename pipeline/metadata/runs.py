@@ -14,6 +14,7 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from components.run_files import METADATA_FILE
+from pipeline.metadata.database import DatabaseError, check_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,7 +96,7 @@ def open_store(output: Path) -> MetadataStore:
     """Opens the metadata of an output folder, read-only.
 
     Raises:
-        RunNotFoundError: the folder does not exist, or has no readable metadata.
+        RunNotFoundError: the folder does not exist, or its metadata do not exist, are damaged or cannot be read.
     """
     if not output.is_dir():
         raise RunNotFoundError(f"{output} is not a folder; name the output folder of a run, such as runs/demo")
@@ -108,8 +109,11 @@ def open_store(output: Path) -> MetadataStore:
     settings.sqlite.filename_uri = str(file)
     settings.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
     try:
+        check_database(file)
         store = MetadataStore(settings)
         store.get_context_types()
+    except DatabaseError as error:
+        raise RunNotFoundError(str(error)) from error
     except (errors.StatusError, RuntimeError) as error:
         reason = str(error).partition(" query:")[0]
         raise RunNotFoundError(f"{file} cannot be read as ML Metadata ({reason})") from error

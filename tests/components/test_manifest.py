@@ -90,6 +90,13 @@ def test_an_added_file_and_a_missing_folder_are_damage(artifact: Path) -> None:
     assert "has no manifest.json" in str(find_damage(artifact))
 
 
+def test_a_manifest_whose_writer_was_killed_is_written_again(artifact: Path) -> None:
+    (artifact / "manifest.json").rename(artifact / ".manifest.json.incomplete")
+    write_manifest(artifact)
+    assert [file.name for file in read_manifest(artifact)] == sorted(CONTENT)
+    assert find_damage(artifact) is None
+
+
 def test_a_manifest_beside_the_folder_leaves_the_folder_alone(tmp_path: Path) -> None:
     (tmp_path / "schema").mkdir()
     (tmp_path / "schema/schema.pbtxt").write_text("feature {}")

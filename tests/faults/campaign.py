@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _SUCCESS, _FAILED, _UNEXPECTED = 0, 1, 70
-_CHILD_SECONDS = 240
+_CHILD_SECONDS = 900
 
 
 @dataclasses.dataclass(frozen=True)

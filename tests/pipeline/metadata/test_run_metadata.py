@@ -66,7 +66,7 @@ def test_a_folder_without_a_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RunNotFoundError, match=r"holds no run: it has no metadata\.sqlite"):
         open_store(tmp_path)
     (tmp_path / "metadata.sqlite").write_text("not a database " * 100)
-    with pytest.raises(RunNotFoundError, match="cannot be read as ML Metadata"):
+    with pytest.raises(RunNotFoundError, match=r"is damaged \(.*\); run `vocseg repair "):
         open_store(tmp_path)
 
 

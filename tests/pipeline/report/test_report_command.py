@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+from ml_metadata import errors
+from ml_metadata.metadata_store import MetadataStore
 
 from pipeline import cli
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
@@ -47,6 +49,20 @@ def test_a_damaged_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     file.write_text("{")
     assert cli.main(["report", str(tmp_path)]) == EXIT_FAILED
     assert f"the report cannot be written: {file} is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["report", "lineage"])
+def test_an_error_of_the_database_comes_with_its_cure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def fail(*_: Any, **__: Any) -> NoReturn:
+        raise errors.InternalError("Error when executing query: disk I/O error query: SELECT")
+
+    write_whole_run(tmp_path)
+    monkeypatch.setattr(MetadataStore, "get_executions_by_context", fail)
+    monkeypatch.setattr(MetadataStore, "get_artifacts_by_type", fail)
+    assert cli.main([command, str(tmp_path)]) == EXIT_FAILED
+    assert "vocseg: the disk or the network storage reports an error; check it" in capsys.readouterr().err
 
 
 def test_the_command_names_the_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

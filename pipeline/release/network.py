@@ -13,7 +13,6 @@ from components.saved_model.description import ModelDescription, read_descriptio
 from components.saved_model.export import with_flip_averaging
 from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE
 from components.training.background_classes import add_background_classes, with_background_merged
-from components.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,8 +38,7 @@ def restore_network(folder: Path) -> keras.Model:
     """
     try:
         description = read_description(folder)
-        training = TrainingConfig.model_validate(description.training)
-        network, exported = _create(description, training)
+        network, exported = _create(description)
         checkpoint = tf.train.Checkpoint(_network=exported)  # as `export_saved_model` stores it
         restored = checkpoint.read(str(folder / VARIABLES_FOLDER / "variables"))
         restored.assert_existing_objects_matched().expect_partial()
@@ -51,17 +49,17 @@ def restore_network(folder: Path) -> keras.Model:
     return network
 
 
-def _create(description: ModelDescription, training: TrainingConfig) -> tuple[keras.Model, keras.Model]:
+def _create(description: ModelDescription) -> tuple[keras.Model, keras.Model]:
     """Creates the network with random weights, and the one around it that was exported."""
-    names = description.class_names
-    if training.learn_background_classes and description.records is not None:
+    training, names = description.training, description.class_names  # other versions have other settings of training
+    if training.get("learn_background_classes") and description.records is not None:
         names = add_background_classes(names, description.records.labels)
     options = {**description.options, **({"weights": None} if "weights" in description.options else {})}
     network = create_network(description.network, image_size=description.image_size, num_classes=len(names), **options)
     exported = network
-    if training.learn_background_classes:
+    if training.get("learn_background_classes"):
         exported = with_background_merged(exported, len(description.class_names))
-    if training.flip_averaging:
+    if training.get("flip_averaging"):
         exported = with_flip_averaging(exported)
     return network, exported
 

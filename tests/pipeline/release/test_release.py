@@ -71,9 +71,10 @@ def network() -> keras.Model:
 def output(network: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's output folder, in which a model is in service that averages over flips and merges the background."""
     folder = tmp_path_factory.mktemp("run")
-    training = TrainingConfig(learn_background_classes=True, flip_averaging=True)
+    training = TrainingConfig(learn_background_classes=True, flip_averaging=True).model_dump()
+    training["setting_of_another_version"] = 1
     names = RECORDS.class_names
-    description = ModelDescription(names, SIZE, "unet", OPTIONS, training.model_dump(), 9, 1.0, RECORDS)
+    description = ModelDescription(names, SIZE, "unet", OPTIONS, training, 9, 1.0, RECORDS)
     version = folder / SERVING_FOLDER / "1"
     exported = with_flip_averaging(with_background_merged(network, len(names)))
     export_saved_model(exported, description, version)

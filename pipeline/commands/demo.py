@@ -7,10 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.terminal import EXIT_USAGE, fail, not_installed, place
+from pipeline.commands.terminal import EXIT_USAGE, add_trust_option, fail, not_installed, place, positive
 from pipeline.display.library_output import libraries_to_log
 
-DEFAULT_PORT, DEFAULT_UPLOAD_MB = 8640, 20.0
+DEFAULT_PORT, DEFAULT_UPLOAD_MB, DEFAULT_MEMORY_MB = 8640, 20.0, 1536
 _HIGHEST_PORT = 65_535
 
 
@@ -40,6 +40,22 @@ def add_parser(commands: Any) -> None:
         metavar="MB",
         help=f"maximum size of an image file (default: {DEFAULT_UPLOAD_MB:g})",
     )
+    demo.add_argument(
+        "--memory-mb",
+        type=positive,
+        default=DEFAULT_MEMORY_MB,
+        metavar="MB",
+        help="memory for the images of all visitors, beside the models; a larger image is refused "
+        f"(default: {DEFAULT_MEMORY_MB})",
+    )
+    demo.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="also answer requests for this host name, such as the name of this machine; may be repeated",
+    )
+    add_trust_option(demo)
     demo.set_defaults(command=_demo, interrupted="the demo has stopped")
 
 
@@ -58,14 +74,16 @@ def _megabytes(text: str) -> float:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from components.saved_model.serving_folder import ModelNotFoundError, find_saved_model
+    from components.saved_model.serving_folder import find_saved_model
+    from pipeline.demo.limits import MEBIBYTE, Limits
 
     if len(options.models) > 2:
         return fail("at most two models can be compared", EXIT_USAGE)
     try:
         for model in options.models:
             find_saved_model(model)
-    except ModelNotFoundError as error:
+        limits = Limits(int(options.max_upload_mb * MEBIBYTE), options.memory_mb * MEBIBYTE)
+    except ValueError as error:  # no model, or too little memory
         return fail(str(error), EXIT_USAGE)
 
     with tempfile.TemporaryDirectory() as logs, libraries_to_log(Path(logs)) as (terminal, _):
@@ -87,7 +105,9 @@ def _demo(options: argparse.Namespace) -> int:
                         options.models,
                         listening,
                         options.host,
-                        max_upload_mb=options.max_upload_mb,
+                        limits=limits,
+                        allowed_hosts=options.allow_host,
+                        trust=options.trust_model,
                         on_ready=lambda address: say(f"open {address}  (Ctrl-C stops the demo)"),
                     )
                 return 0

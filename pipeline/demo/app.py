@@ -6,27 +6,32 @@ temporary files.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
-import threading
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from pipeline.demo.image_cost import image_cost
+from pipeline.demo.limits import MEBIBYTE
 from pipeline.demo.protection import Protection
-from pipeline.prediction.photos.reading import PhotoError, read_photo
+from pipeline.demo.refusals import http_error, refusal
+from pipeline.demo.uploads import Uploads
+from pipeline.demo.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
 
+    from pipeline.demo.limits import Limits
     from pipeline.demo.samples import SampleImage
     from pipeline.prediction.segmentation import Segmentation
     from pipeline.prediction.segmenter import Segmenter
@@ -34,7 +39,6 @@ if TYPE_CHECKING:
 LONGEST_SIDE = 1600
 """Longest side of the class map that the page receives, pixels: larger ones do not fit on a screen."""
 
-_MEBIBYTE = 2**20
 _PAGE_FILES = {
     "/": ("index.html", "text/html"),
     "/demo.css": ("demo.css", "text/css"),
@@ -42,50 +46,41 @@ _PAGE_FILES = {
 }
 
 
-class _RefusedError(Exception):
-    """A request is invalid; the message is shown on the page.
-
-    Attributes:
-        status: HTTP status of the answer.
-    """
-
-    def __init__(self, status: int, message: str):
-        super().__init__(message)
-        self.status = status
-
-
 def make_app(
-    models: Mapping[str, Segmenter], samples: list[SampleImage], *, max_upload_mb: float, hosts: list[str]
+    models: Mapping[str, Segmenter],
+    samples: list[SampleImage],
+    *,
+    limits: Limits,
+    allowed_hosts: frozenset[str],
 ) -> Starlette:
     """Creates the web application.
 
     Args:
         models: title → model; one or two.
         samples: the sample pictures.
-        max_upload_mb: maximum size of an image file, mebibytes.
-        hosts: accepted values of the `Host` header, without port; `["*"]` accepts all.
+        limits: what clients may send and use.
+        allowed_hosts: see `Protection`.
     """
     titles = list(models)
-    busy = threading.Lock()  # one image at a time, so that memory holds the scores of one image
-
-    def segment(index: int, content: bytes) -> dict[str, Any]:
-        photo = read_photo(content)
-        with busy:
-            return _answer(models[titles[index]](photo))
+    uploads = Uploads(limits)
+    workers, header_readers = Workers(limits, limits.waiting), Workers(limits, limits.uploads)
 
     async def post_image(request: Request) -> Response:
+        index: int = request.path_params["model"]
+        if index >= len(titles):
+            raise HTTPException(404, "This model does not exist.")
+        model = models[titles[index]]
+        dimensions = model.image_size, len(model.class_names)
         try:
-            index = _model_index(request, len(titles))
-            content = await _body(request, max_upload_mb)
-            return JSONResponse(await run_in_threadpool(segment, index, content))
-        except _RefusedError as refused:
-            return JSONResponse({"error": str(refused)}, refused.status)
-        except PhotoError as error:
-            return JSONResponse({"error": f"{str(error).capitalize()}."}, 415)
-        except MemoryError:
-            return JSONResponse({"error": "The image is too large for this machine's memory."}, 413)
+            async with uploads.receive(request) as content:
+                # Without a cost, so that they are read in the order of their arrival: a hostile header takes a while.
+                cost = await header_readers.run(0, lambda: image_cost(content, *dimensions))
+                segment = workers.run(cost, lambda: _answer(model(content)))
+                return JSONResponse(await _unless_disconnected(request, segment))
         except ClientDisconnect:
-            return Response(status_code=400)
+            return Response(status_code=400)  # nobody reads it
+        except Exception as error:
+            return refusal(error)
 
     async def get_facts(_: Request) -> Response:
         model_list = [
@@ -101,12 +96,13 @@ def make_app(
             for title in titles
         ]
         sample_list = [{"title": sample.title, "address": f"/samples/{i}.jpg"} for i, sample in enumerate(samples)]
+        max_upload_mb = limits.upload_bytes / MEBIBYTE
         return JSONResponse({"models": model_list, "samples": sample_list, "max_upload_mb": max_upload_mb})
 
     async def get_sample(request: Request) -> Response:
         index: int = request.path_params["index"]
         if index >= len(samples):
-            return JSONResponse({"error": "This sample does not exist."}, 404)
+            raise HTTPException(404, "This sample does not exist.")
         return Response(samples[index].jpeg, media_type="image/jpeg")
 
     return Starlette(
@@ -116,7 +112,8 @@ def make_app(
             Route("/samples/{index:int}.jpg", get_sample),
             Route("/segment/{model:int}", post_image, methods=["POST"]),
         ],
-        middleware=[Middleware(Protection, hosts=hosts)],
+        middleware=[Middleware(Protection, allowed_hosts=allowed_hosts)],
+        exception_handlers={HTTPException: http_error},
     )
 
 
@@ -129,26 +126,21 @@ def _page_file(name: str, media_type: str) -> Any:
     return send
 
 
-def _model_index(request: Request, models: int) -> int:
-    index: int = request.path_params["model"]
-    if index >= models:
-        raise _RefusedError(404, "This model does not exist.")
-    return index
+async def _unless_disconnected(request: Request, work: Coroutine[Any, Any, Any]) -> Any:
+    """Waits for work; gives its place in the queue back if the client, which has sent everything, goes.
 
-
-async def _body(request: Request, max_upload_mb: float) -> bytes:
-    """Reads the body into memory; stops at the size limit."""
-    limit = int(max_upload_mb * _MEBIBYTE)
-    too_large = _RefusedError(413, f"The file is larger than {max_upload_mb:g} MB, the limit of this page.")
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise too_large
-    received = bytearray()
-    async for part in request.stream():
-        received += part
-        if len(received) > limit:
-            raise too_large
-    return bytes(received)
+    Raises:
+        ClientDisconnect: the client has gone.
+    """
+    result, gone = asyncio.ensure_future(work), asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({result, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not result.done():
+            raise ClientDisconnect
+        return result.result()
+    finally:
+        result.cancel()
+        gone.cancel()
 
 
 def _answer(segmentation: Segmentation) -> dict[str, Any]:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import atexit
 import ipaddress
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from pipeline.demo.app import make_app
+from pipeline.demo.connections import Connections
+from pipeline.demo.protection import host_name
 from pipeline.demo.samples import sample_images
 from pipeline.prediction.segmenter import load_segmenter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from pipeline.demo.limits import Limits
+    from pipeline.prediction.segmenter import Segmenter
+
+_EXIT_INTERRUPTED = 130
 
 
 class AddressError(ValueError):
@@ -57,7 +66,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    models: Sequence[str], listening: socket.socket, host: str, *, max_upload_mb: float, on_ready: Callable[[str], None]
+    models: Sequence[str],
+    listening: socket.socket,
+    host: str,
+    *,
+    limits: Limits,
+    allowed_hosts: Collection[str] = (),
+    trust: bool = False,
+    on_ready: Callable[[str], None],
 ) -> None:
     """Serves the page until the process is interrupted.
 
@@ -65,36 +81,82 @@ def serve(
         models: one or two, as for `load_segmenter`.
         listening: the socket that `listen` returned.
         host: as passed to `listen`.
-        max_upload_mb: maximum size of an image file, mebibytes.
+        limits: what clients may send and use.
+        allowed_hosts: names by which clients may reach the page, beside `host` and the address that they connect to.
+        trust: as for `load_segmenter`.
         on_ready: called with the page's address when the server accepts requests.
 
     Raises:
         ModelError: a model cannot be used.
     """
-    loaded = [load_segmenter(model) for model in models]
-    for segmenter in loaded:
-        segmenter(sample_images(segmenter.class_names, 1)[0].jpeg)  # the first run is slow
+    loaded = [load_segmenter(model, trust=trust) for model in models]
     titled = dict(zip(model_titles(models), loaded, strict=True))
-    samples = sample_images({name for segmenter in loaded for name in segmenter.class_names})
-    local = is_this_machine_only(host)
-    hosts = [host, "localhost", "127.0.0.1", "::1"] if local else ["*"]
-    app = make_app(titled, samples, max_upload_mb=max_upload_mb, hosts=hosts)
+    names = frozenset(host_name(name) for name in (host, *allowed_hosts))
+    server = make_server(titled, limits, names, lambda: on_ready(_address(host, listening)))
+    try:
+        server.run(sockets=[listening])
+    except KeyboardInterrupt:
+        atexit.register(_end_process)
+        raise
+
+
+def make_server(
+    models: Mapping[str, Segmenter],
+    limits: Limits,
+    allowed_hosts: frozenset[str],
+    on_ready: Callable[[], None],
+) -> uvicorn.Server:
+    """Creates the server, which runs until its `should_exit` is set or the process is interrupted.
+
+    Args:
+        models: title → model; one or two.
+        limits: what clients may send and use.
+        allowed_hosts: see `Protection`.
+        on_ready: called when the server accepts requests.
+    """
+    for segmenter in models.values():
+        segmenter(sample_images(segmenter.class_names, 1)[0].jpeg)  # the first run is slow
+    samples = sample_images({name for segmenter in models.values() for name in segmenter.class_names})
+    app = make_app(models, samples, limits=limits, allowed_hosts=allowed_hosts)
+    connections = Connections(limits)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=2
+        app,
+        http=connections.protocol(),
+        ws="none",
+        lifespan="off",
+        log_level="error",  # a warning for each invalid request would fill the log
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
     )
-    server = _Server(config, lambda: on_ready(_address(host, listening)))
-    server.run(sockets=[listening])
+    return _Server(config, connections, on_ready)
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]):
+    def __init__(self, config: uvicorn.Config, connections: Connections, on_ready: Callable[[], None]):
         super().__init__(config)
+        self._connections = connections
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        self._connections.sweep()
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._connections.abort_all()
+        await super().shutdown(sockets)
+
+
+def _end_process() -> None:
+    """Ends the process at once: Python's own exit takes seconds, and would crash while a thread is in TensorFlow."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_EXIT_INTERRUPTED)
 
 
 def _address(host: str, listening: socket.socket) -> str:

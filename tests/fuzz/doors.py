@@ -142,9 +142,12 @@ def demo(folder: Path) -> Callable[[Bomb], str]:
     from starlette.testclient import TestClient
 
     from pipeline.demo.app import make_app
+    from pipeline.demo.limits import Limits
     from pipeline.prediction.segmenter import load_segmenter
 
-    app = make_app({"model": load_segmenter(_saved_model(folder))}, [], max_upload_mb=20, hosts=["*"])
+    limits = Limits(20 << 20, 1536 << 20)
+    models = {"model": load_segmenter(_saved_model(folder))}
+    app = make_app(models, [], limits=limits, allowed_hosts=frozenset({"testserver"}))
     client = TestClient(app, raise_server_exceptions=False)
 
     def post(bomb: Bomb) -> str:

@@ -69,6 +69,20 @@ def check_image(content: bytes, formats: Collection[str] = PHOTO_FORMATS, max_pi
     return header
 
 
+def check_predicted_image(content: bytes) -> ImageHeader:
+    """Checks an image as `check_image` does, by what `vocseg predict` and the demo accept.
+
+    Raises:
+        ImageRefusedError: the image must not be decoded.
+    """
+    return check_image(content, PREDICTED_FORMATS, max_predicted_pixels(content))
+
+
+def max_predicted_pixels(content: bytes) -> int:
+    """Returns how many pixels an image may have in `vocseg predict` and the demo."""
+    return MAX_PIXELS_OF_LARGE_FILES if len(content) > LARGE_FILE else MAX_PIXELS
+
+
 def check_size(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
     """Checks the size of an image, in pixels.
 

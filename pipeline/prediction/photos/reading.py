@@ -13,12 +13,10 @@ from PIL import Image, ImageOps
 
 from tfds_voc_seg.image_limits.header import ImageRefusedError
 from tfds_voc_seg.image_limits.limits import (
-    LARGE_FILE,
-    MAX_PIXELS,
-    MAX_PIXELS_OF_LARGE_FILES,
     PHOTO_FORMATS,
     PREDICTED_FORMATS,
-    check_image,
+    check_predicted_image,
+    max_predicted_pixels,
 )
 from tfds_voc_seg.image_limits.opening import open_image
 from tfds_voc_seg.photos import decode_photo, message_of_tensorflow
@@ -98,14 +96,13 @@ def _decoded(content: bytes, name: str) -> NDArray[np.uint8]:
     if not content:
         raise PhotoError("is empty", name)
     try:
-        max_pixels = MAX_PIXELS_OF_LARGE_FILES if len(content) > LARGE_FILE else MAX_PIXELS
-        header = check_image(content, PREDICTED_FORMATS, max_pixels)
+        header = check_predicted_image(content)
         if header.format in PHOTO_FORMATS:
             photo: NDArray[np.uint8] = decode_photo(tf.constant(header.first_image(content))).numpy()
             return photo
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about metadata that PIL cannot read
-            with open_image(content, PREDICTED_FORMATS, max_pixels) as image:
+            with open_image(content, PREDICTED_FORMATS, max_predicted_pixels(content)) as image:
                 return _converted(image, name)
     except PhotoError:
         raise

@@ -4,19 +4,21 @@ import base64
 import io
 import sys
 import tempfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from starlette.testclient import TestClient
 
 from pipeline.demo.app import LONGEST_SIDE, make_app
+from pipeline.demo.limits import MEBIBYTE, Limits
 from pipeline.demo.protection import CONTENT_POLICY
 from pipeline.demo.samples import sample_images
 from pipeline.demo.server import AddressError, is_this_machine_only, listen, model_titles
 from pipeline.prediction.segmenter import load_segmenter
-from tests.pipeline.demo.models import CLASS_NAMES, picture
+from tests.pipeline.demo.models import CLASS_NAMES, IMAGE_SIZE, picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +36,13 @@ def encoded(pixels: NDArray[np.uint8], kind: str = "PNG") -> bytes:
 @pytest.fixture(scope="module")
 def client(colour_models: tuple[Path, Path]) -> TestClient:
     models = {path.name: load_segmenter(path) for path in colour_models}
-    app = make_app(models, sample_images(CLASS_NAMES, 2), max_upload_mb=0.5, hosts=["127.0.0.1"])
+    limits = Limits(MEBIBYTE // 2, 512 * MEBIBYTE)
+    app = make_app(
+        models,
+        sample_images(CLASS_NAMES, 2),
+        limits=limits,
+        allowed_hosts=frozenset({"demo.lan"}),
+    )
     return TestClient(app, base_url="http://127.0.0.1:8640")
 
 
@@ -81,7 +89,7 @@ def test_the_class_map_of_a_large_picture_is_reduced(client: TestClient) -> None
     ("content", "status", "message"),
     [
         (b"", 415, "The image is empty."),
-        (b"hello", 415, "The image is not an image in a supported format."),
+        (b"hello", 415, "The image is not an image in a supported format: supported are JPEG, PNG"),
         (encoded(picture())[:200], 415, "damaged or truncated"),
         (b"\x89PNG" + bytes(600_000), 413, "The file is larger than 0.5 MB, the limit of this page."),
     ],
@@ -100,14 +108,93 @@ def test_a_body_without_content_length_is_read_up_to_the_limit(client: TestClien
     assert client.post("/segment/0", content=chunks()).status_code == 413
 
 
-def test_requests_from_other_pages_are_refused(client: TestClient) -> None:
-    image = encoded(picture())
-    assert client.get("/", headers={"host": "evil.example:8640"}).status_code == 400
-    cross = client.post("/segment/0", content=image, headers={"sec-fetch-site": "cross-site"})
-    assert (cross.status_code, cross.json()["error"]) == (403, "The demo does not accept requests from other pages.")
-    assert client.post("/segment/0", content=image, headers={"sec-fetch-site": "same-origin"}).status_code == 200
-    assert client.post("/segment/7", content=image).status_code == 404
+@pytest.mark.parametrize(
+    ("address", "headers", "status"),
+    [
+        ("127.0.0.1:8640", {}, 200),
+        ("127.0.0.1:8640", {"host": "localhost:8640"}, 200),
+        ("127.0.0.1:8640", {"host": "evil.example:8640"}, 400),
+        ("127.0.0.1:8640", {"host": ""}, 400),
+        ("192.168.1.5:8640", {}, 200),
+        ("192.168.1.5:8640", {"host": "localhost:8640"}, 400),
+        ("192.168.1.5:8640", {"host": "evil.example:8640"}, 400),
+        ("192.168.1.5:8640", {"host": "192.168.1.6:8640"}, 400),
+        ("192.168.1.5:8640", {"host": "Demo.LAN.:8640"}, 200),
+        ("[::1]:8640", {}, 200),
+        ("[::ffff:192.168.1.5]:8640", {"host": "192.168.1.5:8640"}, 200),
+        ("127.0.0.1:8640", {"origin": "http://127.0.0.1:8640"}, 200),
+        ("127.0.0.1:8640", {"origin": "https://evil.example"}, 403),
+        ("127.0.0.1:8640", {"origin": "http://127.0.0.1:9000"}, 403),
+        ("127.0.0.1:8640", {"origin": "null"}, 403),
+        ("127.0.0.1:8640", {"origin": "http://[bad"}, 403),
+        ("192.168.1.5:8640", {"origin": "https://evil.example"}, 403),
+        ("127.0.0.1:8640", {"sec-fetch-site": "same-origin"}, 200),
+        ("127.0.0.1:8640", {"sec-fetch-site": "cross-site"}, 403),
+        ("127.0.0.1:8640", {"sec-fetch-site": "same-site"}, 403),
+    ],
+)
+def test_other_hosts_and_pages_are_refused(
+    client: TestClient, address: str, headers: dict[str, str], status: int
+) -> None:
+    visitor = TestClient(client.app, base_url=f"http://{address}")
+    answer = visitor.post("/segment/0", content=encoded(picture()), headers=headers)
+    assert answer.status_code == status
+    if status == 400:
+        assert "allow this one with --allow-host" in answer.json()["error"]
+    if status == 403:
+        assert answer.json()["error"] == "The demo does not accept requests from other pages."
+
+
+def test_unknown_addresses_are_answered_with_a_sentence(client: TestClient) -> None:
+    unknown = client.post("/segment/7", content=encoded(picture()))
+    assert (unknown.status_code, unknown.json()) == (404, {"error": "This model does not exist."})
     assert client.get("/segment/0").status_code == 405
+    assert client.get("/segment/0").json() == {"error": "Method Not Allowed"}
+
+
+class BrokenModel:
+    """Fails like a model whose memory is exhausted, or which is broken."""
+
+    image_size, class_names = IMAGE_SIZE, CLASS_NAMES
+
+    def __init__(self, error: Exception):
+        self._error = error
+
+    def __call__(self, _: bytes) -> NoReturn:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (
+            tf.errors.ResourceExhaustedError(None, None, "OOM"),
+            413,
+            "The image needs more memory than this page may use",
+        ),
+        (MemoryError(), 413, "The image needs more memory"),
+        (KeyError("secret"), 500, "The server failed to process this image."),
+    ],
+)
+def test_errors_of_the_model_reach_the_page_as_a_sentence(error: Exception, status: int, message: str) -> None:
+    limits = Limits(MEBIBYTE, 256 * MEBIBYTE)
+    app = make_app(
+        {"broken": cast("Any", BrokenModel(error))},
+        [],
+        limits=limits,
+        allowed_hosts=frozenset(),
+    )
+    answer = TestClient(app, base_url="http://127.0.0.1").post("/segment/0", content=encoded(picture()))
+    assert answer.status_code == status
+    assert answer.json()["error"].startswith(message)
+
+
+def test_an_image_above_the_memory_is_refused_before_it_is_decoded(client: TestClient) -> None:
+    file = io.BytesIO()
+    Image.new("1", (6000, 6000)).save(file, "PNG")  # 5 kB
+    answer = client.post("/segment/0", content=file.getvalue())
+    assert answer.status_code == 413
+    assert answer.json()["error"] == "The image needs more memory than this page may use: reduce its size."
 
 
 _written: list[str] = []

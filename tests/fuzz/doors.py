@@ -240,12 +240,14 @@ def measured(process: Callable[[Bomb], str], bombs: Iterable[Bomb]) -> Iterator[
 
 
 def main() -> None:
-    """Runs a door on every n-th bomb and record: DOOR FOLDER [n]."""
-    door, folder, *step = sys.argv[1:]
+    """Runs a door on every n-th bomb and record whose name contains a text: DOOR FOLDER [n [text]]."""
+    door, folder, *chosen = sys.argv[1:]
+    step, text = (*chosen, *("1", "")[len(chosen) :])
     bombs: Iterator[Bomb] = all_bombs()
     if door == "saved_model":
         bombs = itertools.chain(record_bombs(), bombs)
-    for line in measured(DOORS[door](Path(folder)), itertools.islice(bombs, 0, None, int(step[0]) if step else 1)):
+    bombs = itertools.islice((bomb for bomb in bombs if text in bomb.name), 0, None, int(step))
+    for line in measured(DOORS[door](Path(folder)), bombs):
         sys.stdout.write(f"{json.dumps(line)}\n")
         sys.stdout.flush()
 

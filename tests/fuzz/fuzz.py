@@ -1,7 +1,7 @@
 """Fuzzes a target with atheris: `python -m tests.fuzz.fuzz TARGET CORPUS [options of libFuzzer]`; `make fuzz` runs all.
 
-The corpus is a folder; it gets the seeds if it is empty, and every input that reaches a new path. A finding ends the
-run with an exit status that is not 0, and is written to a file that libFuzzer names.
+The corpus is a folder; if it is empty it gets the seeds and the saved inputs, then every input that reaches a new path.
+A finding ends the run with an exit status that is not 0, and is written to a file that libFuzzer names.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ def main() -> None:
     """Fuzzes the target that the command line names."""
     name, folder, *options = sys.argv[1:]
     with atheris.instrument_imports(include=_INSTRUMENTED):
-        from tests.fuzz.targets import TARGETS
+        from tests.fuzz.targets import TARGETS, saved_inputs
 
         target = TARGETS[name]
         target.run(b"")  # imports
     corpus = Path(folder)
     corpus.mkdir(parents=True, exist_ok=True)
     if not any(corpus.iterdir()):
-        for number, seed in enumerate(target.seeds()):
-            (corpus / f"seed_{number:02}").write_bytes(seed)
+        for number, seed in enumerate((*target.seeds(), *saved_inputs(name))):
+            (corpus / f"seed_{number:03}").write_bytes(seed)
     atheris.Setup([sys.argv[0], str(corpus), *options], target.run, internal_libfuzzer=True)
     atheris.Fuzz()
 

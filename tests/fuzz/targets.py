@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import dataclasses
 import functools
@@ -118,6 +119,12 @@ def _record_parser() -> Any:
 
     signature = [tf.TensorSpec([], tf.string)]
     return tf.function(lambda record: parse_record(record, _SIZE, _CHANNELS), input_signature=signature)
+
+
+def saved_inputs(name: str) -> list[bytes]:
+    """Returns the saved inputs of a target: one per line of its file in `corpus`, in base64."""
+    file = Path(__file__).parent / "corpus" / f"{name}.txt"
+    return [base64.b64decode(line) for line in file.read_text().split()] if file.exists() else []
 
 
 def _images() -> list[bytes]:

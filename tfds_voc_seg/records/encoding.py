@@ -14,6 +14,7 @@ from zlib_ng import zlib_ng
 
 from tfds_voc_seg.class_maps import background_class_map, class_map, contains_any_class, one_hot_mask, resize_class_map
 from tfds_voc_seg.devkit.annotations import read_objects
+from tfds_voc_seg.devkit.folders import PairError
 from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.photos import resize_photo
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from tfds_voc_seg.devkit.folders import Pair
     from tfds_voc_seg.record_config import ImageEncoding, RecordConfig
+
+_MAX_ONE_HOT_BYTES = 1 << 29
+"""Of a mask; only records that keep the sizes of their photos can exceed it."""
 
 
 def encode_arrays(
@@ -67,7 +71,7 @@ def encode_arrays(
 
 
 def _compress(array: NDArray[np.uint8], config: RecordConfig) -> Any:
-    compressed = zlib_ng.compress(array.tobytes(), config.mask_compression_level)
+    compressed = zlib_ng.compress(np.ascontiguousarray(array).data, config.mask_compression_level)
     # TFDS stores the shape with the bytes if it differs between records.
     return {"value": compressed, "shape": array.shape} if config.image_size is None else compressed
 
@@ -96,10 +100,18 @@ class PairEncoder:
             PairError: the photo, the mask or, with `boxes`, the annotation cannot be read or is invalid.
         """
         photo, mask = read_pair(pair, self._config.labels)
+        self._check_size(pair, mask)
         if self._config.drop_empty and not contains_any_class(mask, self._config):
             return None
         objects = read_objects(pair, self._config, *mask.shape) if self._config.boxes else None
         return self.serialize(photo, mask, pair.image_id, objects)
+
+    def _check_size(self, pair: Pair, mask: NDArray[np.uint8]) -> None:
+        """Raises PairError if the mask of a record at its own size would take too much memory."""
+        size = mask.size * len(self._config.class_names)
+        if self._config.image_size is None and size > _MAX_ONE_HOT_BYTES:
+            what = f"becomes a one-hot mask of {size >> 20:,} MiB, and {_MAX_ONE_HOT_BYTES >> 20:,} MiB are allowed"
+            raise PairError(pair, pair.mask, what, "make photo and mask smaller, or set image_size")
 
     def serialize(
         self,

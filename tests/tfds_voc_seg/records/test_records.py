@@ -14,12 +14,14 @@ from hypothesis.extra import numpy as st_numpy
 from PIL import Image
 
 from tfds_voc_seg.class_maps import resize_class_map
+from tfds_voc_seg.devkit.folders import PairError
 from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
 from tfds_voc_seg.photos import decode_photo, resize_photo
 from tfds_voc_seg.record_config import RecordConfig
+from tfds_voc_seg.records import encoding
 from tfds_voc_seg.records.decoding import class_map_from_one_hot, parse_background_classes, parse_record, void_weights
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.records.features import record_features
@@ -137,3 +139,11 @@ def test_unknown_and_repeated_classes_are_rejected() -> None:
         RecordConfig(32, ("dgo",))
     with pytest.raises(ValueError, match="each once"):
         RecordConfig(32, ("dog", "dog"))
+
+
+def test_a_pair_whose_one_hot_mask_would_be_huge_is_refused(devkit: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = read_splits(devkit)["train"].pairs[0]
+    monkeypatch.setattr(encoding, "_MAX_ONE_HOT_BYTES", 1 << 20)
+    assert PairEncoder(PERSON_DOG)(pair)
+    with pytest.raises(PairError, match=r"becomes a one-hot mask of \d+ MiB, and 1 MiB are allowed; make photo"):
+        PairEncoder(RecordConfig(None))(pair)

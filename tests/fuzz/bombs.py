@@ -236,6 +236,8 @@ def gif_bombs() -> Iterator[Bomb]:
     for small in (b"\1\0", b"\1\0\2\0\0"):
         content = gif((9, 9), [])[:-1] + b",\0\0\0\0\t\0\t\0\0\2" + small * (5_000_000 // len(small)) + b"\0;"
         yield Bomb(f"gif of blocks {small!r}", content, (9, 9))
+    comment = b"!\xfe" + (b"\xff" + b"c" * 255) * 80_000 + b"\0"
+    yield Bomb("gif with a comment", gif((9, 9), [])[:-1] + comment + gif((9, 9), [(9, 9)])[25:], (9, 9))
     yield Bomb("gif of extensions", gif((9, 9), [])[:-1] + b"!\xfe\0" * 6_000_000 + gif((9, 9), [(9, 9)])[25:], (9, 9))
 
 

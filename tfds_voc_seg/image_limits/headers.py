@@ -26,6 +26,9 @@ MAX_PNG_TEXTS = 32
 MAX_SURPLUS = 1 << 20
 """Bytes that the pixels of a PNG may inflate to beyond those that its size needs; decoders inflate all of them."""
 
+MAX_GIF_EXTENSIONS = 1 << 20
+"""Bytes of comments and other extensions before the first frame; PIL takes time with their square."""
+
 _COMPRESSED_TEXTS = (b"zTXt", b"iTXt", b"iCCP")
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # per pixel, by colour type
 _LARGEST_PNG_SIDE = 2**31 - 1
@@ -135,7 +138,9 @@ def _gif(content: bytes) -> ImageHeader | None:
     """Finds the first frame and its end: decoders unpack all frames, even if one is used."""
     width, height, flags = struct.unpack_from("<HHB", content, 6)
     position = 13 + _gif_colours(flags)
-    position = _gif_extensions_end(content, position)
+    start, position = position, _gif_extensions_end(content, position)
+    if position - start > MAX_GIF_EXTENSIONS:
+        raise ImageRefusedError(f"has {position - start:,} bytes of comments before its first frame", "save it again")
     if content[position : position + 1] != b",":
         return None
     left, top, frame_width, frame_height, flags = struct.unpack_from("<HHHHB", content, position + 1)

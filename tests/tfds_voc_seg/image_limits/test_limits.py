@@ -107,6 +107,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "tiff": (lambda: tiff((60_000, 60_000), compression=1), "has more than 50,000,000 pixels"),
     "screen": (lambda: gif((60_000, 60_000), [(1, 1)]), "has more than 50,000,000 pixels"),
     "frame": (lambda: gif((1, 1), [(25_000, 25_000)], coded=False), "has more than 50,000,000 pixels"),
+    "comments": (
+        lambda: gif((9, 9), [])[:-1] + b"!\xfe" + (b"\xff" + b"c" * 255) * 5_000 + b"\0,",
+        "has 1,280,003 bytes of comments before its first frame",
+    ),
     "scans": (lambda: jpeg((9, 9), scans=2_000, progressive=True), "is a JPEG with 2,000 scans: save it again"),
     "scanned": (lambda: jpeg((5_000, 5_000), scans=250, progressive=True), "is a JPEG with 250 scans"),
     "texts": (lambda: png((8, 8), after=png_chunk(b"zTXt", b"x") * 40), "contains 40 compressed texts or profiles"),

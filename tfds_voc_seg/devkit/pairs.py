@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfds_voc_seg.devkit.folders import Pair, PairError
 from tfds_voc_seg.devkit.mask_images import mask_values
-from tfds_voc_seg.image_limits.header import ImageRefusedError
+from tfds_voc_seg.image_limits.header import ImageRefusedError, UnknownFormatError
 from tfds_voc_seg.image_limits.limits import MASK_FORMATS, check_image
 from tfds_voc_seg.image_limits.opening import open_image
 from tfds_voc_seg.labels import VOID
@@ -48,6 +48,8 @@ def _read_photo(pair: Pair) -> NDArray[np.uint8]:
         content = storage_path(pair.photo).read_bytes()
         content = check_image(content).first_image(content)
         photo: NDArray[np.uint8] = decode_photo(tf.constant(content)).numpy()
+    except UnknownFormatError as error:
+        raise PairError(pair, pair.photo, f"cannot be decoded as a photo (it {error})", "restore the file") from error
     except ImageRefusedError as error:
         raise PairError(pair, pair.photo, error.what, error.advice) from error
     except PermissionError as error:
@@ -75,6 +77,8 @@ def read_mask(pair: Pair, labels: LabelSet) -> NDArray[np.uint8]:
     try:
         with open_image(storage_path(pair.mask).read_bytes(), MASK_FORMATS) as image:
             values = mask_values(image)
+    except UnknownFormatError as error:
+        raise PairError(pair, pair.mask, f"cannot be read as a mask (it {error})", "restore the file") from error
     except (MaskError, ImageRefusedError) as error:
         raise PairError(pair, pair.mask, error.what, error.advice) from error
     except Exception as error:

@@ -20,6 +20,10 @@ class ImageRefusedError(ValueError):
         self.what, self.advice = what, advice
 
 
+class UnknownFormatError(ImageRefusedError):
+    """A file that is not an image, or has a format that is not read here."""
+
+
 @dataclasses.dataclass(frozen=True)
 class ImageHeader:
     """What a file says about its first image.

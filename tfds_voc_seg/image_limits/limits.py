@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tfds_voc_seg.image_limits.header import ImageHeader, ImageRefusedError
+from tfds_voc_seg.image_limits.header import ImageHeader, ImageRefusedError, UnknownFormatError
 from tfds_voc_seg.image_limits.headers import read_header
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def check_image(content: bytes, formats: Collection[str] = PHOTO_FORMATS, max_pi
     """
     header = read_header(content)
     if header is None or header.format not in formats:
-        raise ImageRefusedError("is not an image in a supported format", f"supported are {', '.join(formats)}")
+        raise UnknownFormatError("is not an image in a supported format", f"supported are {', '.join(formats)}")
     check_size(header.width, header.height, max_pixels)
     if header.frame:
         check_size(*header.frame, max_pixels)

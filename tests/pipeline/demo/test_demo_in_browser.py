@@ -101,6 +101,7 @@ def test_classes_are_hidden_and_shown(found: Any) -> None:
 
 def test_unusable_files_are_reported(found: Any) -> None:
     used = found["used"]
-    assert used["text_file"] == {"text": "The image is not an image in a supported format.", "error": True}
+    sentence = "The image is not an image in a supported format: supported are JPEG, PNG, GIF, BMP, WEBP, TIFF."
+    assert used["text_file"] == {"text": sentence, "error": True}
     assert used["large_file"] == {"text": "large.png is larger than 1 MB, the limit of this page.", "error": True}
     assert not used["after_errors"]["error"]

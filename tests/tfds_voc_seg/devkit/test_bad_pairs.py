@@ -133,15 +133,27 @@ def _void_mask(pair: Pair) -> None:
 
 
 BAD: list[tuple[Callable[[Pair], None], str, str]] = [
-    (_text_as_photo, "photo", "is not an image in a supported format; supported are JPEG, PNG, GIF, BMP"),
+    (
+        _text_as_photo,
+        "photo",
+        "cannot be decoded as a photo (it is not an image in a supported format: supported are JPEG",
+    ),
     (_photo_cut_in_half, "photo", "cannot be decoded as a photo"),
     (_photo_without_its_end, "photo", "cannot be decoded as a photo"),
-    (_photo_of_zeros, "photo", "is not an image in a supported format; supported are JPEG, PNG, GIF, BMP"),
-    (_pdf_as_photo, "photo", "is not an image in a supported format; supported are JPEG, PNG, GIF, BMP"),
+    (
+        _photo_of_zeros,
+        "photo",
+        "cannot be decoded as a photo (it is not an image in a supported format: supported are JPEG",
+    ),
+    (
+        _pdf_as_photo,
+        "photo",
+        "cannot be decoded as a photo (it is not an image in a supported format: supported are JPEG",
+    ),
     (_decompression_bomb_as_photo, "photo", "has more than 50,000,000 pixels"),
     (_large_photo, "photo", "has more than 50,000,000 pixels"),
     (_decompression_bomb_as_mask, "mask", "has more than 50,000,000 pixels"),
-    (_text_as_mask, "mask", "is not an image in a supported format; supported are PNG"),
+    (_text_as_mask, "mask", "cannot be read as a mask (it is not an image in a supported format: supported are PNG"),
     (_mask_cut_in_half, "mask", "cannot be read as a mask"),
     (_rgb_mask, "mask", "contains the colours (1, 2, 3); the colours of the classes are (0, 0, 0), (128, 0, 0)"),
     (_rgba_mask, "mask", "contains the colours (1, 2, 3)"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, say, short_path
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, error_message, fail, say, short_path
 
 if TYPE_CHECKING:
     import argparse
@@ -30,6 +30,10 @@ def add_parser(commands: CommandGroup) -> None:
 
 
 def _repair(options: argparse.Namespace) -> int:
+    import sqlite3
+
+    from ml_metadata.errors import StatusError
+
     from components.locks import LockedError
     from pipeline.metadata.database import DatabaseError
     from pipeline.metadata.repair import repair
@@ -44,6 +48,8 @@ def _repair(options: argparse.Namespace) -> int:
         from tfds_voc_seg.disk_errors import write_problem  # here, because it loads TFDS
 
         return fail(write_problem(error, options.output), EXIT_FAILED)
+    except (sqlite3.Error, StatusError, RuntimeError) as error:  # of the database that is written
+        return fail(error_message(error, (), options.output), EXIT_FAILED)
     for line in _lines(done):
         say(line)
     return 0

@@ -15,6 +15,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from components.run_files import METADATA_FILE
 from pipeline.metadata.database import DatabaseError, check_database
+from pipeline.metadata.execution_records import record_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -101,6 +102,8 @@ def open_store(output: Path) -> MetadataStore:
     if not output.is_dir():
         raise RunNotFoundError(f"{output} is not a folder; name the output folder of a run, such as runs/demo")
     file = output / METADATA_FILE
+    if not file.is_file() and record_files(output):
+        raise RunNotFoundError(f"{file} is missing; run `vocseg repair {output}`, which builds it again")
     if not file.is_file():
         raise RunNotFoundError(
             f"{output} holds no run: it has no {METADATA_FILE}; name the output folder of `vocseg run`"

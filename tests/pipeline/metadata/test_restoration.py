@@ -25,6 +25,7 @@ from pipeline.metadata.lineage import read_lineage
 from pipeline.metadata.repair import repair
 from pipeline.metadata.restoration import restore_executions
 from pipeline.metadata.runs import latest_complete_run, open_store, record_facts
+from tests.faults.disk_kills import KilledError, killed_at
 from tests.pipeline.made_run import MadeRun, write_whole_run
 
 if TYPE_CHECKING:
@@ -62,6 +63,17 @@ def test_a_missing_database_is_restored_row_by_row(made: MadeRun) -> None:
     assert read_lineage(made.output) == lineage
     assert latest_complete_run(open_store(made.output)).facts["config"] == {"name": "later"}
     assert restore_executions(made.output).executions == 0
+
+
+def test_a_command_that_reads_a_lost_database_names_the_repair(
+    made: MadeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _database(made.output).write_bytes(b"damaged" * 1000)
+    assert main(["lineage", str(made.output)]) == 2
+    assert f"run `vocseg repair {made.output}`, and then the same command again" in capsys.readouterr().err
+    _database(made.output).unlink()
+    assert main(["lineage", str(made.output)]) == 2
+    assert f"is missing; run `vocseg repair {made.output}`, which builds it again" in capsys.readouterr().err
 
 
 def test_repair_replaces_a_damaged_database(made: MadeRun, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,6 +137,26 @@ def test_a_changed_value_in_the_database_is_found(made: MadeRun) -> None:
     assert done.database_damage == "execution 4 is not as it was recorded"
     assert _rows(made.output) == before
     assert repair(made.output).database is None
+
+
+@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_repair_that_is_killed_can_be_repeated(step: int, made: MadeRun, tmp_path: Path) -> None:
+    before = _rows(made.output)
+    _database(made.output).write_bytes(b"damaged" * 1000)
+    shutil.copytree(made.output, tmp_path / "damaged")
+    kills, finished = step, False
+    while not finished:
+        shutil.rmtree(made.output)
+        shutil.copytree(tmp_path / "damaged", made.output)
+        with killed_at(kills):
+            try:
+                repair(made.output)
+                finished = True
+            except KilledError:
+                kills += step
+        repair(made.output)
+        assert _rows(made.output) == before
+    assert kills > 3 * step
 
 
 @given(data=st.data())

@@ -56,6 +56,13 @@ def test_missing_ids_and_colors_follow_from_the_position(tmp_path: Path) -> None
     assert (labels.ids, labels.colors, labels.background) == ((0, 7), ((0, 0, 0), (128, 0, 0)), None)
 
 
+def test_labels_yaml_is_preferred_to_the_label_map_of_cvat(tmp_path: Path) -> None:
+    (tmp_path / "labelmap.txt").write_text("road:128,64,128::\n")
+    assert find_label_set(tmp_path).names == ("road",)
+    (tmp_path / "labels.yaml").write_text("\ufeffclasses: [cell]\n", encoding="utf-8")
+    assert find_label_set(tmp_path).names == ("cell",)
+
+
 def test_label_map_of_cvat(tmp_path: Path) -> None:
     text = "\ufeff# label:color_rgb:parts:actions\nbackground:0,0,0::\n\nroad:128,64,128::\n"
     (tmp_path / "labelmap.txt").write_text(text, encoding="utf-8")

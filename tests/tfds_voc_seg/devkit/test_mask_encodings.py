@@ -164,6 +164,23 @@ def test_a_requantised_mask_of_voc_is_read_by_its_colours(folder: Path) -> None:
     np.testing.assert_array_equal(_read(requantised, folder, VOC_LABELS), values)
 
 
+def test_void_in_the_colour_of_a_class_is_that_class(folder: Path) -> None:
+    image = _palette_image(np.array([[0, 255]], np.uint8), {255: ROAD_CELL.colors[1]})
+    assert _read(image, folder, ROAD_CELL).tolist() == [[0, 1]]
+    assert _read(image, folder, dataclasses.replace(ROAD_CELL, masks="index")).tolist() == [[0, VOID]]
+
+
+@pytest.mark.parametrize("color", [(0, 0, 0), (9, 9, 9)])
+def test_a_palette_of_one_colour_says_nothing_about_classes(color: tuple[int, int, int], folder: Path) -> None:
+    image = _palette_image(np.array([[0, 7, 9]], np.uint8), dict.fromkeys(range(256), color))
+    assert _read(image, folder, ROAD_CELL).tolist() == [[0, 1, 2]]
+
+
+def test_the_rest_of_a_binary_mask_without_a_background_class_is_void(folder: Path) -> None:
+    crack = LabelSet(("crack",), (1,), ((255, 255, 255),), masks="binary")
+    assert _read(_grey(0, 255), folder, crack).tolist() == [[VOID, 0]]
+
+
 def _grey(*values: int, dtype: type = np.uint8) -> Image.Image:
     return Image.fromarray(np.array([values], dtype))
 

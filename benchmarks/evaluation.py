@@ -41,6 +41,7 @@ def prepare(devkit: Path, folder: Path, count: int) -> Any:
     from components.networks import create_network
     from components.segmentation_evaluator.evaluation import EvaluationSpec
     from tfds_voc_seg.devkit.splits import read_splits
+    from tfds_voc_seg.geometry import Geometry
     from tfds_voc_seg.record_config import RecordConfig
 
     config = RecordConfig(IMAGE_SIZE, CLASSES)
@@ -50,7 +51,7 @@ def prepare(devkit: Path, folder: Path, count: int) -> Any:
         export_network(created, network, options, config.class_names, folder / name)
         models[name] = str(folder / name)
     write_records(folder / "records", read_splits(devkit)["val"].pairs[:IMAGES], config, count)
-    return EvaluationSpec([f"{folder}/records"], models, config.channels, IMAGE_SIZE, (str(devkit), config))
+    return EvaluationSpec([f"{folder}/records"], models, config.channels, Geometry(IMAGE_SIZE), (str(devkit), config))
 
 
 def seconds_of_evaluation(spec: Any, masks: Any) -> float:
@@ -60,7 +61,7 @@ def seconds_of_evaluation(spec: Any, masks: Any) -> float:
     from components.segmentation_evaluator.evaluation import BATCH_SIZE
     from components.segmentation_evaluator.segmentation import RecordSegmenter
 
-    segment = RecordSegmenter(spec.models, spec.image_size, len(spec.class_names), masks)
+    segment = RecordSegmenter(spec.models, spec.geometry, len(spec.class_names), masks)
     records = [record.numpy() for record in tf.data.TFRecordDataset(spec.files)]
 
     def run(some: list[bytes]) -> None:
@@ -83,7 +84,7 @@ def seconds_of_bare_prediction(spec: Any, masks: Any) -> float:
 
     loaded = {name: tf.saved_model.load(folder) for name, folder in spec.models.items()}
     signatures = [model.signatures[SCORE_IMAGES_SIGNATURE] for model in loaded.values()]
-    decode = RecordSegmenter({}, spec.image_size, len(spec.class_names), masks)
+    decode = RecordSegmenter({}, spec.geometry, len(spec.class_names), masks)
     decoded = [image for record in tf.data.TFRecordDataset(spec.files) for image in decode([record.numpy()])]
 
     def run(some: list[Any]) -> None:

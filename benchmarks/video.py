@@ -131,7 +131,7 @@ def measure(model: Path, clip: Path, scratch: Path) -> dict[str, float]:
     folder = find_saved_model(model)
     segmenter = load_segmenter(folder)
     signatures = tf.saved_model.load(str(folder)).signatures
-    network = keras_model(folder, segmenter.image_size)
+    network = keras_model(folder, IMAGE_SIZE)
     batches = decoded_batches(clip)
     small = [resize_photo(batch, segmenter.image_size) for batch in batches]
 
@@ -145,7 +145,7 @@ def measure(model: Path, clip: Path, scratch: Path) -> dict[str, float]:
 
     def loop(*, compose_small: bool) -> None:
         frame_loop.predict_video(
-            network, segmenter.image_size, segmenter.palette, clip, scratch / "loop.mp4", compose_small=compose_small
+            network, IMAGE_SIZE, segmenter.palette, clip, scratch / "loop.mp4", compose_small=compose_small
         )
 
     ways: dict[str, Callable[[], Any]] = {

@@ -27,6 +27,7 @@ from tfds_voc_seg.devkit.folders import PairError, find_devkit
 from tfds_voc_seg.devkit.label_sets import devkit_labels
 from tfds_voc_seg.devkit.problems import problems_error
 from tfds_voc_seg.devkit.splits import read_split, split_names
+from tfds_voc_seg.image_size import size_name
 from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.records.files import evaluation_split
 from tfds_voc_seg.storage import use_fsspec_for_s3
@@ -90,7 +91,8 @@ def evaluate_models(
     evaluations: list[dict[str, Any]] = []
     for number, (config, group_models) in enumerate(groups.items(), start=1):
         config = dataclasses.replace(config, drop_empty=drop_empty)
-        image_size, channels = config.image_size or 0, config.channels
+        geometry, channels = config.geometry, config.channels
+        assert geometry is not None  # a model has an input size
         with tempfile.TemporaryDirectory() as scratch:
             records = f"{scratch}/records"
             with display.live():
@@ -102,10 +104,10 @@ def evaluate_models(
                 )
             folder = epath.Path(output or scratch)
             if output and len(groups) > 1:
-                folder /= f"{image_size}_pixels_{len(channels.names)}_classes_{number}"
+                folder /= f"{size_name(geometry.image_size)}_pixels_{len(channels.names)}_classes_{number}"
             folder.mkdir(parents=True, exist_ok=True)
             masks = (str(devkit_folder), config)
-            spec = EvaluationSpec([records], group_models, channels, image_size, masks, config.void)
+            spec = EvaluationSpec([records], group_models, channels, geometry, masks, config.void)
             with display.busy(f"evaluating {', '.join(group_models)}"):
                 evaluation = run_evaluation(spec, folder, split, LOCAL_BEAM_ARGS)
             if rejected:

@@ -14,6 +14,7 @@ from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.label_sets import devkit_labels
 from tfds_voc_seg.devkit.splits import read_split
 from tfds_voc_seg.disk_errors import write_problem
+from tfds_voc_seg.image_size import sides_of
 from tfds_voc_seg.label_set_files import read_label_set
 from tfds_voc_seg.record_config import RecordConfig
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tfds_voc_seg.geometry import Resize
+    from tfds_voc_seg.image_size import ImageSize
     from tfds_voc_seg.label_set import LabelSet
 
     Picture = NDArray[np.uint8]
@@ -50,7 +53,9 @@ def write_example_pictures(
     warn: Callable[[str], None],
     count: int = 12,
     split: str = "train",
-    image_size: int | None = None,
+    image_size: ImageSize | None = None,
+    resize: Resize | None = None,
+    short_side: int | None = None,
     classes: Sequence[str] | None = None,
     labels: str | None = None,
     force: bool = False,
@@ -66,7 +71,10 @@ def write_example_pictures(
         warn: called with a message for each pair of the devkit that cannot be used.
         count: the number of examples, from the beginning of the split; fewer if the split has fewer.
         split: `"train"`, `"val"` or `"test"`.
-        image_size: only for a devkit: height and width of the examples in pixels, 300 by default.
+        image_size: only for a devkit: size of the examples in pixels, 300 by default.
+        resize: only for a devkit: how photos get that size, stretched by default. With `crop` whole photos are shown,
+            of which training takes crops.
+        short_side: only for a devkit and `crop`, see `RecordConfig.short_side`.
         classes: only for a devkit: the foreground classes to keep. Images without any of them are skipped. By
             default all classes and all images.
         labels: only for a devkit: the file of its label set; by default the devkit's own.
@@ -83,7 +91,7 @@ def write_example_pictures(
     """
     if count < 1 or split not in _TFDS_SPLITS:
         raise ExamplesError(f"show at least one example, of {' or '.join(_TFDS_SPLITS)}")
-    channels, examples = _open_examples(source, split, image_size, classes, labels, warn)
+    channels, examples = _open_examples(source, split, image_size, resize, short_side, classes, labels, warn)
     chosen = {
         f"{Path(image_id).name}.png": (image, class_map)
         for image_id, image, class_map in itertools.islice(examples, count)
@@ -112,7 +120,9 @@ def _write_pictures(examples: Mapping[str, tuple[Picture, Picture]], output: Pat
 def _open_examples(
     source: str,
     split: str,
-    image_size: int | None,
+    image_size: ImageSize | None,
+    resize: Resize | None,
+    short_side: int | None,
     classes: Sequence[str] | None,
     labels: str | None,
     warn: Callable[[str], None],
@@ -123,9 +133,10 @@ def _open_examples(
         The mask's channels, and an iterator that reads the examples one by one.
     """
     if re.match(rf"{DATASET}([/:]|$)", source):
-        if image_size is not None or classes is not None or labels is not None:
+        if any(setting is not None for setting in (image_size, resize, short_side, classes, labels)):
             raise ExamplesError(
-                f"{source} has its own image size and classes; --image-size, --classes and --labels are for a devkit"
+                f"{source} has its own image size and classes; "
+                "--image-size, --resize, --short-side, --classes and --labels are for a devkit"
             )
         return _prepared_dataset(source, split)
     if not Path(source).exists():
@@ -133,13 +144,16 @@ def _open_examples(
             f"{source} is neither a folder nor the name of a prepared dataset, such as {DATASET}/person_dog_128"
         )
     size = DEFAULT_IMAGE_SIZE if image_size is None else image_size
-    if not 1 <= size <= LARGEST_IMAGE_SIZE:
-        raise ExamplesError(f"an image size of {size} is not in 1 to {LARGEST_IMAGE_SIZE}")
+    for side in sides_of(size):
+        if not 1 <= side <= LARGEST_IMAGE_SIZE:
+            raise ExamplesError(f"an image size of {side} is not in 1 to {LARGEST_IMAGE_SIZE}")
     devkit = find_devkit(source)
     config = RecordConfig(
         size,
         None if classes is None else tuple(classes),
         drop_empty=classes is not None,
+        resize=resize or "stretch",
+        short_side=short_side,
         labels=devkit_labels(devkit) if labels is None else read_label_set(labels),
     )
     return config.channels, _devkit_examples(devkit, split, config, warn)
@@ -165,7 +179,7 @@ def _devkit_examples(devkit: Path, split: str, config: RecordConfig, warn: Calla
             warn(f"skipped: {error}")
             continue
         if record is not None:
-            image, mask = parse_record(tf.constant(record), config.image_size, len(config.class_names))
+            image, mask = parse_record(tf.constant(record), config.record_size, len(config.class_names))
             yield pair.image_id, image.numpy(), class_map_from_one_hot(mask).numpy()
 
 

@@ -30,6 +30,7 @@ from components.voc_example_gen.component import VocExampleGen
 from pipeline.code_fingerprint import code_fingerprint
 from pipeline.config.problems import ConfigError
 from pipeline.places import Places, local_places
+from tfds_voc_seg.geometry import Geometry
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -73,7 +74,7 @@ def create_pipeline(config: RunConfig, places: Places | None = None, *, without:
     )
     examples = example_gen.outputs["examples"]
     schema = CuratedSchema(
-        curated_schema(config.data.class_names, config.data.image_size),
+        curated_schema(config.data.class_names, _geometry(config).most_pixels),
         code_fingerprint=code_fingerprint("components.curated_schema.executor"),
     )
     statistics_gen = tfx_components.StatisticsGen(
@@ -181,6 +182,10 @@ def _detector(config: RunConfig, places: Places, examples: BaseChannel) -> Detec
         state_folder=places.training_folder and f"{places.training_folder}/detector",
         code_fingerprint=fingerprint + _content_hash(config.detector.weights),
     )
+
+
+def _geometry(config: RunConfig) -> Geometry:
+    return Geometry(config.data.image_size, config.data.resize, config.data.short_side)
 
 
 def _trainer_fingerprint(name: str, candidate: CandidateConfig) -> str:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfds_voc_seg.image_size import ImageSize, sides_of
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.pixel_tables import looked_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tfds_voc_seg.geometry import Geometry
     from tfds_voc_seg.record_config import RecordConfig
 
 
@@ -55,26 +57,48 @@ def background_class_map(
         uint8 [height, width]: the position in the label set's names, for pixels that the class map counts as
         background; the position of the background itself for all other pixels, void included.
     """
-    background = np.uint8(config.labels.names.index(config.labels.background))
-    return np.where((mask != VOID) & (classes == 0), mask, background)
+    return np.where((mask != VOID) & (classes == 0), mask, np.uint8(background_position(config)))
 
 
-def resize_class_map(classes: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Resizes a class map to a square by nearest neighbour at pixel centres, which creates no new class.
+def background_position(config: RecordConfig) -> int:
+    """Returns the position of the background in the label set's names; the label set has one."""
+    assert config.labels.background is not None
+    return config.labels.names.index(config.labels.background)
+
+
+def resize_class_map(classes: NDArray[np.uint8], size: ImageSize) -> NDArray[np.uint8]:
+    """Resizes a class map by nearest neighbour at pixel centres, which creates no new class.
 
     The coordinates are integers: floating-point coordinates, as in the usual libraries, are rounded inconsistently
     where a centre falls exactly between two pixels.
 
     Args:
         classes: uint8 [height, width].
-        size: height and width of the result, pixels.
+        size: the side of a square, or height and width of the result, pixels.
 
     Returns:
-        uint8 [size, size].
+        uint8 [height, width] of the result.
     """
-    rows, columns = ((2 * np.arange(size) + 1) * side // (2 * size) for side in classes.shape)
+    wanted = sides_of(size)
+    rows, columns = ((2 * np.arange(n) + 1) * side // (2 * n) for n, side in zip(wanted, classes.shape, strict=True))
     resized: NDArray[np.uint8] = classes[np.ix_(rows, columns)]
     return resized
+
+
+def pad_class_map(classes: NDArray[np.uint8], geometry: Geometry, value: int) -> NDArray[np.uint8]:
+    """Pads the class map of a resized photo to the size of the image that the photo lies in.
+
+    Args:
+        classes: uint8 [height, width], of the size that `geometry.resized` returns.
+        geometry: where the photo lies.
+        value: the value of the added pixels.
+
+    Returns:
+        uint8 of the size that `geometry.padded` returns.
+    """
+    before, padded = geometry.offset(classes.shape), geometry.padded(classes.shape)
+    after = [side - start - length for side, start, length in zip(padded, before, classes.shape, strict=True)]
+    return np.pad(classes, list(zip(before, after, strict=True)), constant_values=value)
 
 
 def one_hot_mask(classes: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfds_voc_seg.geometry import PADDING_COLOUR, Geometry
+from tfds_voc_seg.image_size import ImageSize, sides_of
 from tfds_voc_seg.photo_headers import photo_header
 
 _GRAPH_LOCATION = re.compile(
@@ -86,15 +89,68 @@ def _upright(photo: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     return photo
 
 
-def resize_photo(photo: tf.Tensor, size: int) -> tf.Tensor:
-    """Resizes a photo to a square with antialiased bilinear interpolation.
+def resize_photo(photo: tf.Tensor, size: ImageSize) -> tf.Tensor:
+    """Resizes a photo to another shape with antialiased bilinear interpolation.
 
     Args:
         photo: uint8 [..., height, width, 3].
-        size: height and width of the result, pixels.
+        size: the side of a square, or height and width of the result, pixels.
 
     Returns:
-        uint8 [..., size, size, 3].
+        uint8 [..., height, width, 3].
     """
-    resized = tf.image.resize(photo, (size, size), method="bilinear", antialias=True)
-    return tf.saturate_cast(tf.round(resized), tf.uint8)
+    return _as_uint8(_resized(photo, sides_of(size)))
+
+
+def fit_photo(photo: tf.Tensor, geometry: Geometry, size: tuple[int, int] | None = None) -> tf.Tensor:
+    """Makes a record's image of a photo: the network's image or, with `crop`, one that the network sees windows of.
+
+    Args:
+        photo: uint8 [..., height, width, 3].
+        geometry: how.
+        size: height and width of the photo before it was resized, if it was.
+
+    Returns:
+        uint8 [..., rows, columns, 3], of the size that `geometry.padded` returns: `geometry.sides`, except with `crop`.
+    """
+    if geometry.resize == "stretch":
+        return resize_photo(photo, geometry.sides)
+    resized = resized_size(geometry, tf.shape(photo)[-3:-1] if size is None else size)
+    before, padded = (
+        tf.stack(compute(tf.unstack(resized), tf.maximum)) for compute in (geometry.offset, geometry.padded)
+    )
+    paddings = tf.stack([before, padded - resized - before], axis=1)  # [rows and columns, before and after]
+    paddings = tf.pad(paddings, [[len(photo.shape) - 3, 1], [0, 0]])
+    # The pixels are padded while they are float: TensorFlow Lite cannot pad bytes.
+    pixels = tf.pad(_resized(photo, resized) - PADDING_COLOUR, paddings) + PADDING_COLOUR
+    fitted = _as_uint8(pixels)
+    sides = (None, None) if geometry.resize == "crop" else geometry.sides
+    fitted.set_shape([*photo.shape[:-3], *sides, 3])
+    return fitted
+
+
+def padded_size(geometry: Geometry, size: tf.Tensor) -> tf.Tensor:
+    """Computes the size of a record's image, `Geometry.padded`, inside of a graph; as `resized_size`."""
+    return tf.stack(geometry.padded(tf.unstack(resized_size(geometry, size)), tf.maximum))
+
+
+def resized_size(geometry: Geometry, size: tf.Tensor) -> tf.Tensor:
+    """Computes `Geometry.resized` inside of a graph.
+
+    Args:
+        geometry: the geometry.
+        size: int [2], height and width of the photo in pixels.
+
+    Returns:
+        int32 [2], height and width in pixels.
+    """
+    height, width = tf.unstack(tf.cast(size, tf.int64))
+    return tf.cast(tf.stack(geometry.resized(height, width, tf.minimum, tf.maximum)), tf.int32)
+
+
+def _resized(photo: tf.Tensor, size: Any) -> tf.Tensor:
+    return tf.image.resize(photo, size, method="bilinear", antialias=True)
+
+
+def _as_uint8(pixels: tf.Tensor) -> tf.Tensor:
+    return tf.saturate_cast(tf.round(pixels), tf.uint8)

@@ -11,6 +11,8 @@ import functools
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
+from tfds_voc_seg.geometry import Geometry, RecordSize, Resize
+from tfds_voc_seg.image_size import ImageSize, checked_image_size, sides_of
 from tfds_voc_seg.label_set import VOC_LABELS, LabelSet
 from tfds_voc_seg.setting_checks import require_one_of, require_whole_number
 
@@ -28,7 +30,8 @@ class RecordConfig:
 
     Attributes:
         labels: the classes of the dataset, and how its masks represent them.
-        image_size: height and width of image and mask in pixels; `None` keeps each photo and mask at its own size.
+        image_size: size of image and mask in pixels: one number for a square, or height and width; `None` keeps each
+            photo and mask at its own size.
         classes: the foreground classes to keep, in the order of their channels. A class that merges others is its name
             and their names, `("vehicle", ("car", "bus"))`, in JSON and YAML also `{"vehicle": ["car", "bus"]}`. `None`
             keeps all foreground classes. The other classes become background, which is channel 0, or void if the label
@@ -44,13 +47,20 @@ class RecordConfig:
         background_classes: also store which of the label set's other classes each background pixel belongs to; the
             label set must have a background, and no class may be merged.
 
+        resize: how a photo of another shape gets `image_size`: `"stretch"` changes its shape; `"pad"` keeps the shape
+            and fills the rest of the image, which is void in the mask, with `geometry.PADDING_COLOUR`; `"crop"` keeps
+            the shape and resizes the shorter side to `short_side`: training takes crops of `image_size`, and
+            predictions are blended from overlapping windows of that size.
+        short_side: with `crop`, length in pixels of the shorter side of photo and mask, at least the longer side of
+            `image_size`, which is the default.
+
     Raises:
         ValueError: a class is unknown or repeated, no class is given, a setting needs a background that the label set
             does not have, or another setting is invalid.
     """
 
     labels: LabelSet = dataclasses.field(default=VOC_LABELS, kw_only=True)
-    image_size: int | None = 300
+    image_size: ImageSize | None = 300
     classes: tuple[SelectedClass, ...] | None = None
     void: VoidTreatment = "ignore"
     image_encoding: ImageEncoding = "png"
@@ -58,6 +68,8 @@ class RecordConfig:
     mask_compression_level: int = 7
     boxes: bool = False
     background_classes: bool = False
+    resize: Resize = "stretch"
+    short_side: int | None = None
 
     def __post_init__(self) -> None:
         """Checks the classes; values from JSON become those that `dataclasses.asdict` was given."""
@@ -65,11 +77,21 @@ class RecordConfig:
             object.__setattr__(self, "labels", LabelSet(**self.labels))
         object.__setattr__(self, "classes", selected_classes(self.classes, self.labels))
         if self.image_size is not None:
-            require_whole_number("image_size", self.image_size, 1)
+            object.__setattr__(self, "image_size", checked_image_size(self.image_size))
+        require_one_of("resize", self.resize, get_args(Resize))
+        if self.image_size is None and self.resize != "stretch":
+            raise ValueError(f"resize={self.resize!r} needs an image_size, to which photos are resized")
+        if self.short_side is not None:
+            self._check_short_side(self.short_side)
         require_one_of("void", self.void, get_args(VoidTreatment))
         require_one_of("image_encoding", self.image_encoding, get_args(ImageEncoding))
         require_whole_number("mask_compression_level", self.mask_compression_level, 1, 9)
         self._check_background()
+
+    def _check_short_side(self, short_side: int) -> None:
+        if self.resize != "crop" or self.image_size is None:
+            raise ValueError(f"short_side={short_side!r} applies only with resize='crop'; remove it")
+        require_whole_number("short_side", short_side, max(sides_of(self.image_size)))
 
     def _check_background(self) -> None:
         """Checks that the label set has the background that other settings need."""
@@ -91,6 +113,26 @@ class RecordConfig:
     def from_json(cls, values: Mapping[str, Any]) -> RecordConfig:
         """Makes a configuration from the result of `dataclasses.asdict`; unknown keys of later versions are ignored."""
         return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values})
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the fields as `from_json` reads them.
+
+        `resize` and `short_side` are left out where they have their defaults: so the parameters of nodes, on which
+        cached results depend, and the files of prepared data are what they were before there were such settings.
+        """
+        values = dataclasses.asdict(self)
+        defaults = {"resize": "stretch", "short_side": None}
+        return {key: value for key, value in values.items() if key not in defaults or value != defaults[key]}
+
+    @property
+    def geometry(self) -> Geometry | None:
+        """How photos are resized; `None` if each keeps its own size."""
+        return None if self.image_size is None else Geometry(self.image_size, self.resize, self.short_side)
+
+    @property
+    def record_size(self) -> RecordSize:
+        """The size of image and mask in a record, or how it follows from the photo's."""
+        return None if self.geometry is None else self.geometry.record_size
 
     @property
     def selection(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 
 from tfds_voc_seg.devkit.label_sets import devkit_labels
 from tfds_voc_seg.download import VOC2012_ARCHIVE, Archive
+from tfds_voc_seg.image_size import size_name
 from tfds_voc_seg.label_set import VOC_LABELS, LabelSet
 from tfds_voc_seg.label_set_files import read_label_set
 from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
@@ -68,7 +69,7 @@ class VocSegConfig(tfds.core.BuilderConfig):
     def source(self) -> dict[str, Any]:
         """Returns what determines the prepared data, as values of JSON: two configurations of one name may differ."""
         source = {
-            "record": dataclasses.asdict(self.record),
+            "record": self.record.as_json(),
             "seed": self.conversion.seed,
             "on_bad_pair": self.conversion.on_bad_pair,
             "devkit": None if self.devkit is None else absolute_place(str(self.devkit)),
@@ -94,7 +95,9 @@ def _derived_name(record: RecordConfig, conversion: ConversionConfig) -> str:
     else:
         content = json.dumps([record.labels.as_dict(), record.selection]).encode()
         parts = [f"{len(record.foreground)}_classes_{hashlib.sha256(content).hexdigest()[:12]}"]
-    parts += [str(record.image_size or "original")]
+    parts += ["original" if record.image_size is None else size_name(record.image_size)]
+    parts += [record.resize] if record.resize != "stretch" else []
+    parts += [str(record.short_side)] if record.short_side is not None else []
     parts += [record.image_encoding] if record.image_encoding != "png" else []
     parts += ["void_as_background"] if record.void == "background" else []
     parts += ["drop_empty"] if record.drop_empty else []

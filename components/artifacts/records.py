@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from tfx.types import artifact_utils
 
 from components.manifest import ArtifactError, find_damage, read_manifest
 from components.run_files import RECORD_CONFIG_FILE
+from tfds_voc_seg.image_size import checked_image_size
 from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.features import record_features
 from tfds_voc_seg.records.files import Records
@@ -29,7 +29,7 @@ def write_description(examples: types.Artifact, config: RecordConfig) -> None:
     folder = epath.Path(examples.uri)
     folder.mkdir(parents=True, exist_ok=True)
     record_features(config).save_config(examples.uri)
-    (folder / RECORD_CONFIG_FILE).write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+    (folder / RECORD_CONFIG_FILE).write_text(json.dumps(config.as_json(), indent=2) + "\n")
 
 
 def read_records(examples: types.Artifact) -> Records:
@@ -53,9 +53,10 @@ def read_records(examples: types.Artifact) -> Records:
         split: sorted(str(path) for path in shards if path.parent == _split_folder(examples, split))
         for split in artifact_utils.decode_split_names(examples.split_names)
     }
-    names, size = tuple(features["classes"].feature.names), features["image"].shape[0]
     config_file = epath.Path(examples.uri) / RECORD_CONFIG_FILE
     config = RecordConfig.from_json(json.loads(config_file.read_text())) if config_file.exists() else None
+    names, shape = tuple(features["classes"].feature.names), features["image"].shape[:2]
+    size = config.image_size if config and config.image_size else checked_image_size(shape)
     return Records(files, names, size, background_classes="background_classes" in features, config=config)
 
 

@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def curated_schema(class_names: Sequence[str], image_size: int) -> schema_pb2.Schema:
+def curated_schema(class_names: Sequence[str], pixels: int) -> schema_pb2.Schema:
     """Builds the schema of the record contract's tabular features.
 
     `classes` is declared categorical, so that StatisticsGen counts each class id separately.
 
     Args:
         class_names: the K names of the mask's channels, background first.
-        image_size: height and width of image and mask in pixels.
+        pixels: the largest number of pixels of a mask.
 
     Returns:
         A schema with the features `classes` (1 to K ids, each 0 to K - 1), `class_pixels` (K values, each 0 to
-        image_size²), `void_pixels` (0 to image_size²), `height` and `width` (at least 1) and `filename`. All are
-        required in every record. The schema omits image and mask, because the statistics omit them too.
+        `pixels`), `void_pixels` (0 to `pixels`), `height` and `width` (at least 1) and `filename`. All are required in
+        every record. The schema omits image and mask, because the statistics omit them too.
     """
-    channels, pixels = len(class_names), image_size**2
+    channels = len(class_names)
     classes = _feature("classes", schema_pb2.INT)
     classes.value_count.min, classes.value_count.max = 1, channels
     classes.int_domain.min, classes.int_domain.max, classes.int_domain.is_categorical = 0, channels - 1, True

@@ -19,7 +19,7 @@ _MAX_LISTED_NAMES = 5
 
 
 def schema_findings(
-    split: str, anomalies: anomalies_pb2.Anomalies, class_names: Sequence[str], image_size: int
+    split: str, anomalies: anomalies_pb2.Anomalies, class_names: Sequence[str], pixels: int
 ) -> list[Finding]:
     """Converts ExampleValidator's anomalies of a split to findings.
 
@@ -27,11 +27,11 @@ def schema_findings(
         split: the split's name.
         anomalies: the split's anomalies, computed with the curated schema.
         class_names: the names of the mask's channels, background first.
-        image_size: height and width of the mask in pixels.
+        pixels: the largest number of pixels of a mask.
     """
     if anomalies.data_missing:
         return [Finding(split, None, None, f"the split has no images; add images to {split}.txt.", "error")]
-    channels, pixels = len(class_names), image_size**2
+    channels = len(class_names)
     expected = {
         CLASSES: f"1 to {channels} class ids, each 0 to {channels - 1}",
         CLASS_PIXELS: f"{channels} numbers of pixels, each 0 to {pixels}",

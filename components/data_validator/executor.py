@@ -91,7 +91,7 @@ def _validate(
     class_images: dict[str, list[int]] = {}
     for split in records.files:
         violations = checks.schema_findings(
-            split, _anomalies(anomalies, split), records.class_names, records.image_size
+            split, _anomalies(anomalies, split), records.class_names, records.geometry.most_pixels
         )
         findings += violations
         if any(finding.feature is None for finding in violations):

@@ -58,7 +58,7 @@ class AveragePrecision(keras.callbacks.Callback):
 
     def measure(self) -> tuple[dict[str, Any], list[Detections]]:
         """Returns the network's current metrics, see `detection_metrics`, and its detections."""
-        found = detect_split(self._detect_batch, self._files, self._records.image_size, self._batch_size)
+        found = detect_split(self._detect_batch, self._files, self._records.square_side, self._batch_size)
         return detection_metrics(self.truth, found, self._records.class_names), found
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102

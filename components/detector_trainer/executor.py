@@ -101,7 +101,7 @@ class Executor(base_executor.BaseExecutor):
             network, result = train_detector(records, config, model_run, folder, on_step)
             description = DetectorDescription(
                 class_names=records.class_names,
-                image_size=records.image_size,
+                image_size=records.square_side,
                 detector=config.model_dump(mode="json"),
                 parameters=network.count_params(),
                 train_seconds=result.seconds,
@@ -118,7 +118,7 @@ def _write_results(result: DetectorResult, records: Records, model_run: epath.Pa
         (model_run / DETECTOR_WEIGHTS_FILE).write_text(json.dumps(result.weights.as_json(), indent=2))
     pictures = model_run / DETECTIONS_FOLDER
     pictures.mkdir(exist_ok=True)
-    for number, image in enumerate(_first_images(records.files[VAL_SPLIT], records.image_size)):
+    for number, image in enumerate(_first_images(records.files[VAL_SPLIT], records.square_side)):
         picture = detection_picture(image, result.truth[number], result.found[number], records.channels)
         encoded = tf.io.encode_png(picture).numpy()
         (pictures / f"{number:02d}.png").write_bytes(encoded)

@@ -16,6 +16,7 @@ from components.detector_trainer.detections import detect
 from components.networks.layer_weights import write_layer_weights
 from components.run_files import DETECTOR_DESCRIPTION_FILE, LAYER_WEIGHTS_FILE
 from components.saved_model.request_images import decode_request
+from tfds_voc_seg.geometry import Geometry
 
 if TYPE_CHECKING:
     import keras
@@ -55,8 +56,10 @@ class _Detector(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def detect(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        images = tf.cast(decode_request(image_bytes, self._image_size), tf.float32)
-        boxes, scores, labels, count = detect(self._network(images, training=False), self._defaults)
+        images, _ = decode_request(image_bytes, Geometry(self._image_size))
+        boxes, scores, labels, count = detect(
+            self._network(tf.cast(images, tf.float32), training=False), self._defaults
+        )
         return {"boxes": boxes, "scores": scores, "labels": tf.cast(labels, tf.int32), "count": count}
 
 

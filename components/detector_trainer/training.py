@@ -75,18 +75,18 @@ def train_detector(
         The network with the weights of the best epoch, and its results on val.
 
     Raises:
-        ValueError: the images are too small, or the initial weights cannot be loaded.
+        ValueError: the images are too small or not square, or the initial weights cannot be loaded.
         TrainingError: the loss is not a finite number.
     """
     keras.utils.set_random_seed(config.seed)
     network = ssd300(
         num_classes=len(records.class_names),
-        image_size=records.image_size,
+        image_size=records.square_side,
         width=config.width,
         batch_normalization=config.batch_normalization,
     )
     report = load_initial_weights(network, config.weights) if config.weights else None
-    defaults = default_boxes(records.image_size)
+    defaults = default_boxes(records.square_side)
     steps = steps_per_epoch(count_records(records.files[TRAIN_SPLIT]), config.batch_size)
     network.compile(optimizer=make_optimizer(config.optimization, steps), loss=MultiboxLoss())
     network.optimizer.build(network.trainable_variables)
@@ -103,7 +103,7 @@ def train_detector(
             network.fit(
                 training_batches(
                     records.files[TRAIN_SPLIT],
-                    records.image_size,
+                    records.square_side,
                     defaults,
                     config,
                     skip=done * steps * config.batch_size,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from components.detector_trainer.matching import pairwise_iou
-from components.training.augmentation import PADDING_COLOUR
+from tfds_voc_seg.geometry import PADDING_COLOUR
 
 MIN_OVERLAPS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.0)
 """Minimum IoU of a patch with at least one object; the last value accepts any overlap."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from components.metrics import METRIC_NAMES
 from components.model_selector.markdown import bullets, enumeration
 from components.model_selector.model_card_results import absent_classes, quantitative_analyses
+from tfds_voc_seg.image_size import images_text, size_text
 from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.records.files import VAL_SPLIT
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from components.saved_model.description import ModelDescription
+    from tfds_voc_seg.geometry import Geometry
 
 
 def model_card(
@@ -65,13 +67,13 @@ def model_card(
 
 
 def _details(description: ModelDescription) -> str:
-    size, names = description.image_size, description.class_names
+    names = description.class_names
     return bullets(
         [
             "Task: semantic segmentation, one class per pixel.",
             f"Network: `{description.network}`, options {_settings(description.options)}.",
             f"Parameters: {description.parameters:,}.",
-            f"Input: a photo, which the model resizes to {size} × {size} pixels.",
+            f"Input: a photo, which the model {_resizing(description.geometry)}.",
             f"Output: one of {len(names)} classes per pixel: {', '.join(names)}.",
             *([f"Merged classes: {merged}."] if (merged := _merged_classes(description)) else []),
             f"Training: {description.train_seconds:.0f} seconds with {_settings(description.training)}.",
@@ -79,6 +81,14 @@ def _details(description: ModelDescription) -> str:
             "form.",
         ]
     )
+
+
+def _resizing(geometry: Geometry) -> str:
+    """Says what the model does with a photo, a part of a sentence."""
+    size = f"{size_text(geometry.image_size)} pixels"
+    if geometry.resize == "crop":
+        return f"resizes to a short side of {geometry.cropped_side} pixels and segments in windows of {size}"
+    return f"resizes to {size}" if geometry.resize == "stretch" else f"resizes and, keeping its shape, pads to {size}"
 
 
 def _merged_classes(description: ModelDescription) -> str:
@@ -134,8 +144,8 @@ def _evaluation_data(
 ) -> str:
     images = evaluation.get("images", metrics.get("images"))
     number = f"{images} images" if images is not None else "an unknown number of images"
-    size = evaluation.get("image_size", description.image_size)
-    text = f"The {split} split of a devkit in PASCAL VOC's layout: {number} of {size} × {size} pixels."
+    size = images_text({"image_size": description.image_size, **evaluation})
+    text = f"The {split} split of a devkit in PASCAL VOC's layout: {number} of {size}."
     absent = absent_classes(metrics)
     if absent:
         text += f" No mask contains {enumeration(absent)}, so the model's quality for these classes is unknown."

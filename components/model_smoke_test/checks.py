@@ -1,8 +1,8 @@
 """The checks of the smoke test, a program for a separate process: `python -m components.model_smoke_test.checks …`.
 
-Like a server, the program has TensorFlow and the SavedModel, but none of this project's code: it imports only
-TensorFlow and numpy. It writes a JSON line when it starts and when it finishes each check. If the process dies, the
-journal shows which check was running.
+Like a server, the program has TensorFlow and the SavedModel, but none of this project's code except this folder's: it
+imports only TensorFlow and numpy. It writes a JSON line when it starts and when it finishes each check. If the process
+dies, the journal shows which check was running.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
+
+from components.model_smoke_test.expectations import CheckError, expect, expect_same, expect_shape, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,10 +42,11 @@ LATENCY_SIZE = (375, 500)
 """Height and width of a typical VOC photo."""
 
 _WARM_UP_REQUESTS = 2
+_EQUAL_PROBABILITIES = 1e-5
+"""Difference below which two probabilities count as equal: they are added in different orders."""
 
 
-class CheckError(Exception):
-    """A check failed; the message says why."""
+_OTHER_LABELS = "segment_examples returns other labels than the evaluation"
 
 
 class Checks:
@@ -58,10 +61,11 @@ class Checks:
     """
 
     model: Any
-    size: int
+    size: tuple[int, int]
     classes: int
     load_seconds: float | None = None
     latency_seconds: float | None = None
+    _resizes_by: str
 
     def __init__(self, model: str, requests: Path, latency_requests: int):
         self._folder = model
@@ -86,10 +90,10 @@ class Checks:
         self.model = tf.saved_model.load(self._folder)
         self.load_seconds = time.monotonic() - started
         for name, (takes, gives) in SIGNATURES.items():
-            _expect(name in self.model.signatures, f"the signature {name} is missing")
+            expect(name in self.model.signatures, f"the signature {name} is missing")
             signature = self.model.signatures[name]
             inputs, outputs = {*signature.structured_input_signature[1]}, {*signature.structured_outputs}
-            _expect(
+            expect(
                 (inputs, outputs) == ({takes}, gives),
                 f"the signature {name} takes {_names(inputs)} and returns {_names(outputs)}; "
                 f"expected: {takes}, and {_names(gives)}",
@@ -99,38 +103,41 @@ class Checks:
     def description(self) -> str:
         """The description names as many classes as the model has scores."""
         description = json.loads(tf.io.read_file(f"{self._folder}/assets/segmentation.json").numpy())
-        self.size, names = description["image_size"], description["class_names"]
+        size, names = description["image_size"], description["class_names"]
+        self._resizes_by = description.get("resize", "stretch")
+        self.size = (size, size) if isinstance(size, int) else (size[0], size[1])
         self.classes = len(names)
         channels = self._call("serving_default", image_bytes=[_encode("png", 5, 5)])["scores"].shape[-1]
-        _expect(
+        expect(
             channels == self.classes,
             f"assets/segmentation.json names {self.classes} classes, but scores has {channels} channels",
         )
-        return f"{self.classes} classes, {self.size} pixels"
+        return f"{self.classes} classes, {self.size[0]} × {self.size[1]} pixels"
 
     def image_files(self) -> str:
         """One request with JPEG and PNG files of odd sizes: shapes, types and classes are valid, all outputs agree."""
-        files = [_encode(kind, *size) for kind in ("jpeg", "png") for size in (*ODD_SIZES, (self.size + 1, self.size))]
+        sizes = (*ODD_SIZES, (self.size[0] + 1, self.size[1]))
+        files = [_encode(kind, *size) for kind in ("jpeg", "png") for size in sizes]
         answer = self._call("serving_default", image_bytes=files)
         self._check_class_map("serving_default", answer["class_map"], len(files))
         self._check_scores("scores", answer["scores"], len(files))
         best = np.argmax(answer["scores"], axis=-1)
-        _expect(np.array_equal(answer["class_map"], best), "class_map is not the class with the highest score")
+        expect(np.array_equal(answer["class_map"], best), "class_map is not the class with the highest score")
         alone = self._call("class_map", image_bytes=files)["class_map"]
-        _expect(np.array_equal(alone, best), "the signature class_map returns other classes than serving_default")
+        expect(np.array_equal(alone, best), "the signature class_map returns other classes than serving_default")
         probabilities = self._call("probabilities", image_bytes=files)["probabilities"]
         self._check_scores("probabilities", probabilities, len(files))
-        _expect(np.allclose(probabilities.sum(axis=-1), 1, atol=1e-4), "probabilities do not add up to 1")
-        return f"{len(files)} JPEG and PNG files of {len(ODD_SIZES) + 1} sizes in one request"
+        expect(np.allclose(probabilities.sum(axis=-1), 1, atol=1e-4), "probabilities do not add up to 1")
+        return f"{len(files)} JPEG and PNG files of {len(sizes)} sizes in one request"
 
     def empty_batch(self) -> str:
         """Each signature answers a request without images with an empty batch."""
         for name, (takes, _) in SIGNATURES.items():
-            shape = (5, 6) if name == "segment_images" else (self.size, self.size)
+            shape = (5, 6) if name == "segment_images" else self.size
             empty = np.zeros((0, *shape, 3), np.uint8) if takes == "images" else tf.constant([], tf.string)
             for output, values in self._call(name, **{takes: empty}).items():
                 channels = (self.classes,) if output in ("scores", "probabilities") else ()
-                _expect_shape(f"{output} of {name} for an empty batch", values, (0, *shape, *channels))
+                expect_shape(f"{output} of {name} for an empty batch", values, (0, *shape, *channels))
         return f"{len(SIGNATURES)} signatures return an empty batch"
 
     def corrupt_images(self) -> str:
@@ -147,19 +154,20 @@ class Checks:
             try:
                 self._call("class_map", image_bytes=[png, content])
             except tf.errors.InvalidArgumentError as error:
-                _expect(bool(error.message.strip()), f"{what} is refused without an error message")
+                expect(bool(error.message.strip()), f"{what} is refused without an error message")
             except Exception as error:
-                raise CheckError(f"{what} causes {_one_line(error)} instead of INVALID_ARGUMENT") from error
+                raise CheckError(f"{what} causes {one_line(error)} instead of INVALID_ARGUMENT") from error
             else:
                 raise CheckError(f"{what} is answered as if it were an image")
             after = self._call("class_map", image_bytes=[jpeg, png])["class_map"]
-            _expect(np.array_equal(before, after), f"after {what}, a valid request is answered differently")
+            expect(np.array_equal(before, after), f"after {what}, a valid request is answered differently")
         return f"{', '.join(corrupt)}: each refused with INVALID_ARGUMENT, the next request answered as before"
 
     def agreement(self) -> str:
         """All signatures return the class maps that the evaluation counts, pixel by pixel."""
+        if self._resizes_by == "crop":
+            return self._agreement_of_windows()
         images, labels = (np.load(self._requests / f"{name}.npy") for name in ("images", "labels"))
-        records = [*tf.data.TFRecordDataset(str(self._requests / "records.tfrecord")).as_numpy_iterator()]
         scores = self._call("score_images", images=images)["scores"]  # the signature that the evaluation calls
         self._check_scores("score_images", scores, len(images))
         evaluated = np.argmax(scores, axis=-1).astype(np.uint8)
@@ -167,21 +175,34 @@ class Checks:
         self._check_class_map("segment_images", pixels, len(images))
         files = [tf.io.encode_png(image).numpy() for image in images]
         served = self._call("serving_default", image_bytes=files)["class_map"]
-        of_records = self._call("segment_examples", examples=records)
+        of_records = self._call("segment_examples", examples=self._records())
         for name, class_map in (
             ("serving_default", served),
             ("segment_examples", of_records["class_map"]),
             ("segment_images", pixels),
         ):
-            differing = int((class_map != evaluated).sum())
-            _expect(
-                differing == 0,
-                f"{name} returns another class than the evaluation in {differing} of {evaluated.size} pixels",
-            )
-        _expect(
-            np.array_equal(of_records["label"], labels), "segment_examples returns other labels than the evaluation"
-        )
+            expect_same(name, class_map != evaluated)
+        expect(np.array_equal(of_records["label"], labels), _OTHER_LABELS)
         return f"{len(images)} images have the same class maps as PNG files, as records and as pixels"
+
+    def _agreement_of_windows(self) -> str:
+        """The same for a model that blends windows of images of different sizes."""
+        requests = sorted(self._requests.glob("windows_*.npz"))
+        for file, record in zip(requests, self._records(), strict=True):
+            arrays = dict(np.load(file))
+            image, weights = arrays["image"], arrays["weights"][..., np.newaxis]
+            evaluated = np.zeros((*image.shape[:2], self.classes))
+            probabilities = tf.nn.softmax(self._call("score_images", images=arrays["windows"])["scores"]).numpy()
+            for (top, left), part in zip(arrays["places"], probabilities * weights, strict=True):
+                evaluated[top : top + self.size[0], left : left + self.size[1]] += part
+            pixels = self._call("segment_images", images=image[np.newaxis])["class_map"][0]
+            chosen = np.take_along_axis(evaluated, pixels[..., np.newaxis], axis=-1)[..., 0]
+            expect_same("segment_images", evaluated.max(axis=-1) - chosen > _EQUAL_PROBABILITIES)
+            served = self._call("serving_default", image_bytes=[tf.io.encode_png(image).numpy()])["class_map"]
+            of_record = self._call("segment_examples", examples=[record])
+            expect_same("serving_default", served != of_record["class_map"])
+            expect(np.array_equal(of_record["label"][0], arrays["label"]), _OTHER_LABELS)
+        return f"{len(requests)} images have the same class maps as PNG files, as records and as pixels"
 
     def latency(self) -> str:
         """Measures the median time of a request with one photo."""
@@ -195,37 +216,27 @@ class Checks:
         size = f"{LATENCY_SIZE[1]} × {LATENCY_SIZE[0]}"
         return f"{1000 * self.latency_seconds:.1f} ms per photo of {size} pixels on the CPU"
 
+    def _records(self) -> list[bytes]:
+        return [*tf.data.TFRecordDataset(str(self._requests / "records.tfrecord")).as_numpy_iterator()]
+
     def _call(self, name: str, **inputs: Any) -> dict[str, NDArray[Any]]:
         outputs = self.model.signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
         return {key: value.numpy() for key, value in outputs.items()}
 
     def _check_class_map(self, name: str, class_map: NDArray[Any], batch: int) -> None:
-        _expect(class_map.dtype == np.uint8, f"class_map of {name} is {class_map.dtype}, not uint8")
-        _expect_shape(f"class_map of {name}", class_map, (batch, self.size, self.size))
+        expect(class_map.dtype == np.uint8, f"class_map of {name} is {class_map.dtype}, not uint8")
+        expect_shape(f"class_map of {name}", class_map, (batch, *self.size))
         highest = int(class_map.max(initial=0))
-        _expect(highest < self.classes, f"{name} returns class {highest}, but there are only {self.classes} classes")
+        expect(highest < self.classes, f"{name} returns class {highest}, but there are only {self.classes} classes")
 
     def _check_scores(self, name: str, scores: NDArray[Any], batch: int) -> None:
-        _expect(scores.dtype == np.float32, f"{name} are {scores.dtype}, not float32")
-        _expect_shape(name, scores, (batch, self.size, self.size, self.classes))
-        _expect(bool(np.isfinite(scores).all()), f"{name} are not all finite")
-
-
-def _expect(condition: bool, problem: str) -> None:
-    if not condition:
-        raise CheckError(problem)
-
-
-def _expect_shape(what: str, values: NDArray[Any], shape: tuple[int, ...]) -> None:
-    _expect(values.shape == shape, f"{what} has the shape {values.shape}, not {shape}")
+        expect(scores.dtype == np.float32, f"{name} are {scores.dtype}, not float32")
+        expect_shape(name, scores, (batch, *self.size, self.classes))
+        expect(bool(np.isfinite(scores).all()), f"{name} are not all finite")
 
 
 def _names(names: set[str]) -> str:
     return " and ".join(sorted(names)) or "nothing"
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 @functools.lru_cache
@@ -260,7 +271,7 @@ def run(checks: Checks, journal: IO[str]) -> None:
         try:
             detail, passed = check(), True
         except Exception as error:
-            detail, passed = str(error) if isinstance(error, CheckError) else _one_line(error), False
+            detail, passed = str(error) if isinstance(error, CheckError) else one_line(error), False
         write(check=name, passed=passed, detail=detail)
         if not passed and name in ("load", "description"):
             break

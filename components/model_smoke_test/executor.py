@@ -7,8 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import tensorflow as tf
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import path_utils
@@ -19,12 +17,11 @@ from components.artifacts.local_copies import with_local_copies
 from components.artifacts.manifests import with_manifests
 from components.artifacts.records import read_records
 from components.model_smoke_test.process import smoke_test
+from components.model_smoke_test.request_files import write_requests
 from components.model_smoke_test.smoke_test_config import SmokeTestConfig
 from components.progress import Progress, report
 from components.run_files import SMOKE_TEST_FILE
 from components.saved_model.model_digest import model_digest, refuse_links
-from tfds_voc_seg.records.decoding import image_and_class_map
-from tfds_voc_seg.records.files import VAL_SPLIT, Records
 
 if TYPE_CHECKING:
     from tfx import types
@@ -75,23 +72,3 @@ class Executor(base_executor.BaseExecutor):
                 for problem in results[name]["problems"]:
                     logging.warning("Smoke test of %s: %s", name, problem)
         write_json(output_dict[SMOKE_TEST_KEY], SMOKE_TEST_FILE, {"candidates": results})
-
-
-def write_requests(records: Records, count: int, folder: Path) -> None:
-    """Writes the first records of the val split for the checks, serialized and as the evaluation decodes them.
-
-    The test split, if there is one, stays unseen until the evaluation.
-
-    Args:
-        records: the location of the records.
-        count: number of records; fewer are written if the split has fewer.
-        folder: receives `records.tfrecord`, `images.npy` uint8 [N, size, size, 3] and `labels.npy` uint8
-            [N, size, size].
-    """
-    serialized = [*tf.data.TFRecordDataset(records.files[VAL_SPLIT]).take(count).as_numpy_iterator()]
-    decoded = [image_and_class_map(record, records.image_size, len(records.class_names)) for record in serialized]
-    with tf.io.TFRecordWriter(str(folder / "records.tfrecord")) as writer:
-        for record in serialized:
-            writer.write(record)
-    for name, arrays in zip(("images", "labels"), zip(*decoded, strict=True), strict=True):
-        np.save(folder / f"{name}.npy", np.stack([array.numpy() for array in arrays]))

@@ -27,7 +27,7 @@ def smoke_test(model: str, requests: Path, config: SmokeTestConfig) -> dict[str,
 
     Args:
         model: the SavedModel's folder.
-        requests: the folder that `executor.write_requests` has written.
+        requests: the folder that `request_files.write_requests` has written.
         config: time limit and number of requests.
 
     Returns:

@@ -7,14 +7,18 @@ Image Segmentation" (DeepLabv3), 2017, section 3.3.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
+from components.networks import input_shape
 from components.networks.alignment import BilinearUpsampling, CropToMatch
 from components.networks.atrous import with_output_stride
 from components.networks.backbones import STRIDES, check_options, make_backbone
 from components.networks.pretrained import attach_backbone
+
+if TYPE_CHECKING:
+    from tfds_voc_seg.image_size import ImageSize
 
 DECODER_STRIDE = 4
 
@@ -24,7 +28,7 @@ RATES_AT_STRIDE_16 = (6, 12, 18)
 
 def deeplab_v3_plus(
     *,
-    image_size: int | None,
+    image_size: ImageSize | None,
     num_classes: int,
     backbone: str = "mobilenet_v2",
     weights: str | None = None,
@@ -39,7 +43,7 @@ def deeplab_v3_plus(
     """Creates a DeepLabv3+.
 
     Args:
-        image_size: height and width of the input, pixels; `None` for any size.
+        image_size: the side of a square, or height and width of the input, pixels; `None` for any size.
         num_classes: the number of output channels.
         backbone: a name in `backbones.BACKBONES`.
         weights: the weights of the backbone: `None`, `imagenet` or a file, see `pretrained.attach_backbone`.
@@ -64,7 +68,7 @@ def deeplab_v3_plus(
         >>> network = deeplab_v3_plus(image_size=320, num_classes=7, backbone="efficientnet_lite0", weights="imagenet")
     """
     check_options(backbone, backbone_options, deeplab_v3_plus)
-    images = keras.Input((image_size, image_size, 3), name="image")
+    images = keras.Input(input_shape(image_size), name="image")
 
     # The pyramid: features at the output stride, through convolutions of several rates, and their mean over the image.
     trunk = with_output_stride(make_backbone(backbone, images, **backbone_options), images, output_stride)

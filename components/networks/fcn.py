@@ -10,21 +10,25 @@ same way.
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
+from components.networks import input_shape
 from components.networks.alignment import BilinearUpsampling, CropToMatch, learned_upsampling
 from components.networks.backbones import STRIDES, check_options, make_backbone
 from components.networks.pretrained import attach_backbone
 from components.networks.vgg16 import convolution_and_relu
+
+if TYPE_CHECKING:
+    from tfds_voc_seg.image_size import ImageSize
 
 
 def fcn(
     output_stride: int,
     /,
     *,
-    image_size: int | None,
+    image_size: ImageSize | None,
     num_classes: int,
     backbone: str = "vgg16",
     weights: str | None = None,
@@ -39,7 +43,7 @@ def fcn(
 
     Args:
         output_stride: stride of the finest features that are scored: 32, 16, 8 or 4.
-        image_size: height and width of the input, pixels; `None` for any size.
+        image_size: the side of a square, or height and width of the input, pixels; `None` for any size.
         num_classes: the number of output channels.
         backbone: a name in `backbones.BACKBONES`.
         weights: the weights of the backbone: `None`, `imagenet` or a file, see `pretrained.attach_backbone`.
@@ -68,7 +72,7 @@ def fcn(
         >>> network = fcn(8, image_size=300, num_classes=21, backbone="mobilenet", alpha=0.25, weights="imagenet")
     """
     check_options(backbone, backbone_options, fcn)
-    images = keras.Input((image_size, image_size, 3), name="image")
+    images = keras.Input(input_shape(image_size), name="image")
 
     # Features of the padded image at strides 2 to 32, the coarsest through fc6 and fc7.
     trunk = make_backbone(backbone, images, **backbone_options)

@@ -6,14 +6,18 @@ figure 1; but with padded convolutions, so that the scores have the size of the 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
+from components.networks import input_shape
 from components.networks.alignment import BilinearUpsampling, CropToMatch, PadToMultiple
 from components.networks.backbones import STRIDES, Backbone, check_options, make_backbone, option_names
 from components.networks.pretrained import attach_backbone
 from components.networks.released_weights import is_release, load_released_weights
+
+if TYPE_CHECKING:
+    from tfds_voc_seg.image_size import ImageSize
 
 DEFAULT_DEPTH = 4
 """The number of poolings in the paper."""
@@ -25,7 +29,7 @@ _OUTPUT_STRIDES = (1, *STRIDES[:-1])
 
 def unet(
     *,
-    image_size: int | None,
+    image_size: ImageSize | None,
     num_classes: int,
     width: int = 64,
     depth: int | None = None,
@@ -40,7 +44,7 @@ def unet(
     """Creates a U-Net.
 
     Args:
-        image_size: height and width of the input, pixels; `None` for any size.
+        image_size: the side of a square, or height and width of the input, pixels; `None` for any size.
         num_classes: the number of output channels.
         width: channels of the finest level; each level down doubles them, with a backbone up to 512.
         depth: the number of poolings, 4 by default: 64 to 1,024 channels. A backbone has five poolings of its own.
@@ -67,7 +71,7 @@ def unet(
         >>> network = unet(image_size=128, num_classes=3, backbone="mobilenet_v2", width=16, weights="imagenet")
     """
     _check_options(backbone, depth, output_stride, weights, freeze_batch_normalization, backbone_options)
-    images = keras.Input((image_size, image_size, 3), name="image")
+    images = keras.Input(input_shape(image_size), name="image")
 
     # Down, to the coarsest features and the skip connections: level → features at stride 2^level.
     trunk: Backbone | None = None

@@ -9,6 +9,8 @@ from typing import Any
 from etils import epath
 
 from components.run_files import ASSETS_FOLDER, DESCRIPTION_FILE
+from tfds_voc_seg.geometry import Geometry
+from tfds_voc_seg.image_size import ImageSize, checked_image_size
 from tfds_voc_seg.label_set import LabelSet, label_set_of_names
 from tfds_voc_seg.record_config import RecordConfig
 
@@ -19,7 +21,7 @@ class ModelDescription:
 
     Attributes:
         class_names: the class names in the order of the class ids; the background first, if there is one.
-        image_size: height and width of the network's input, pixels.
+        image_size: size of the network's input, pixels: one number for a square, or height and width.
         network: the network's name.
         options: the network's options.
         training: the training's settings.
@@ -29,7 +31,7 @@ class ModelDescription:
     """
 
     class_names: tuple[str, ...]
-    image_size: int
+    image_size: ImageSize
     network: str
     options: dict[str, Any]
     training: dict[str, Any]
@@ -42,10 +44,21 @@ class ModelDescription:
         """The output channels: names, ids in masks, colours, and which is the background."""
         return label_set_of_names(self.class_names) if self.records is None else self.records.channels
 
+    @property
+    def geometry(self) -> Geometry:
+        """How a photo becomes the network's image."""
+        if self.records is None:
+            return Geometry(self.image_size)
+        return Geometry(self.image_size, self.records.resize, self.records.short_side)
+
     def to_json(self) -> str:
-        """Returns the content of the file: the attributes, the palette (a colour per channel) and the mask ids."""
+        """Returns the content of the file: the attributes, how photos are resized, the channels' colours and ids."""
         channels = self.channels
-        values = {"palette": channels.colors, "ids": channels.ids, "background": channels.background}
+        values: dict[str, Any] = {} if self.records is None else {"records": self.records.as_json()}
+        values |= {"resize": self.geometry.resize}
+        if self.geometry.resize == "crop":
+            values |= {"short_side": self.geometry.cropped_side}
+        values |= {"palette": channels.colors, "ids": channels.ids, "background": channels.background}
         return json.dumps({**dataclasses.asdict(self), **values}, indent=2)
 
 
@@ -66,6 +79,7 @@ def read_description(folder: epath.PathLike) -> ModelDescription:
         known = {name: values[name] for name in required}
         records = values.get("records")
         known["class_names"] = tuple(known["class_names"])
+        known["image_size"] = checked_image_size(known["image_size"])
         return ModelDescription(**known, records=records and RecordConfig.from_json(records))
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)

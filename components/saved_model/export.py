@@ -11,7 +11,8 @@ import keras
 import tensorflow as tf
 
 from components.run_files import DESCRIPTION_FILE
-from components.saved_model.request_images import decode_request
+from components.saved_model.photo_scores import scores_of_images, scores_of_photos, without_padding
+from components.saved_model.request_images import decode_request, map_decoded
 from components.saved_model.signatures import (
     CLASS_MAP_SIGNATURE,
     PROBABILITIES_SIGNATURE,
@@ -22,19 +23,19 @@ from components.saved_model.signatures import (
 )
 from tfds_voc_seg.image_limits.graph import checked_sides
 from tfds_voc_seg.image_limits.limits import longest_side
-from tfds_voc_seg.photos import resize_photo
-from tfds_voc_seg.records.decoding import image_and_class_map
+from tfds_voc_seg.records.decoding import image_and_class_map, parse_origin
 
 if TYPE_CHECKING:
     from etils import epath
 
     from components.saved_model.description import ModelDescription
+    from tfds_voc_seg.geometry import Geometry
 
 
 def export_saved_model(network: keras.Model, description: ModelDescription, folder: epath.PathLike) -> None:
     """Writes a SavedModel with its description among the assets; `docs/serving.md` shows how clients use it.
 
-    With S the network's input size and C the number of classes, the signatures are:
+    With S, S the height and width of the network's input and C the number of classes, the signatures are:
 
         serving_default: `image_bytes` string [batch], image files of any size → `class_map` uint8 [batch, S, S] and
             `scores` float32 [batch, S, S, C], linear.
@@ -47,6 +48,11 @@ def export_saved_model(network: keras.Model, description: ModelDescription, fold
         score_images: `images` uint8 [batch, S, S, 3], already decoded and resized to S → `scores` float32
             [batch, S, S, C].
 
+    The outputs of the first three cover the whole photo, whatever its shape. If the model pads photos, the graph
+    removes the padding and stretches the scores to S × S. With `crop` it slides windows of S × S over the resized
+    photo, blends their probabilities, and resizes the logarithms of these, as scores, to S × S, also in
+    `segment_examples`; `segment_images` does not lose detail in this way.
+
     The loaded model's `description.asset_path` is the path of `assets/segmentation.json`.
 
     Args:
@@ -58,7 +64,7 @@ def export_saved_model(network: keras.Model, description: ModelDescription, fold
     with tempfile.TemporaryDirectory() as scratch:
         description_file = Path(scratch) / DESCRIPTION_FILE
         description_file.write_text(description.to_json())
-        segmenter = _Segmenter(network, description.image_size, description_file)
+        segmenter = _Segmenter(network, description.geometry, description_file)
         tf.saved_model.save(segmenter, str(folder), signatures=segmenter.signatures())
 
 
@@ -90,10 +96,10 @@ def with_flip_averaging(network: keras.Model) -> keras.Model:
 class _Segmenter(tf.Module):
     """The network with preprocessing and postprocessing, as TensorFlow functions."""
 
-    def __init__(self, network: keras.Model, image_size: int, description_file: Path):
+    def __init__(self, network: keras.Model, geometry: Geometry, description_file: Path):
         super().__init__()
         self._network = network
-        self._image_size = image_size
+        self._geometry = geometry
         self.description = tf.saved_model.Asset(str(description_file))
 
     def signatures(self) -> dict[str, Any]:
@@ -101,8 +107,7 @@ class _Segmenter(tf.Module):
         encoded = tf.TensorSpec([None], tf.string, name="image_bytes")
         examples = tf.TensorSpec([None], tf.string, name="examples")
         images = tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
-        size = self._image_size
-        resized_images = tf.TensorSpec([None, size, size, 3], tf.uint8, name="images")
+        resized_images = tf.TensorSpec([None, *self._geometry.sides, 3], tf.uint8, name="images")
         return {
             SERVING_SIGNATURE: self.segment_encoded.get_concrete_function(encoded),
             CLASS_MAP_SIGNATURE: self.class_map_of_encoded.get_concrete_function(encoded),
@@ -114,7 +119,7 @@ class _Segmenter(tf.Module):
 
     @tf.function
     def segment_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        scores = self._scores(decode_request(image_bytes, self._image_size))
+        scores = self._of_files(image_bytes)
         return {"class_map": _class_map(scores), "scores": scores}
 
     @tf.function
@@ -127,23 +132,66 @@ class _Segmenter(tf.Module):
 
     @tf.function
     def segment_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        size, channels = self._image_size, self._network.output_shape[-1]
+        if self._geometry.resize == "crop":
+            return self._segment_records(examples)
+        sides, channels = self._geometry.sides, self._network.output_shape[-1]
         images, label = tf.map_fn(
-            lambda serialized: image_and_class_map(serialized, size, channels),
+            lambda serialized: image_and_class_map(serialized, sides, channels),
             examples,
-            fn_output_signature=(tf.TensorSpec([size, size, 3], tf.uint8), tf.TensorSpec([size, size], tf.uint8)),
+            fn_output_signature=(tf.TensorSpec([*sides, 3], tf.uint8), tf.TensorSpec(sides, tf.uint8)),
         )
         return {"class_map": _class_map(self._scores(images)), "label": label}
 
+    def _segment_records(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Segments records that have images of different sizes; the results are stretched to the network's input."""
+        geometry, channels = self._geometry, self._network.output_shape[-1]
+
+        def segment(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            image, classes = image_and_class_map(serialized, geometry, channels)
+            _, *size = parse_origin(serialized)
+            scores = scores_of_images(image[tf.newaxis], geometry, self._scores)[0]
+            scores, classes = (without_padding(values, geometry, size) for values in (scores, classes[..., tf.newaxis]))
+            rows, columns = (
+                (2 * tf.range(side) + 1) * length // (2 * side)  # as in `resize_class_map`
+                for side, length in zip(geometry.sides, tf.unstack(tf.shape(classes)[:2]), strict=True)
+            )
+            label = tf.gather(tf.gather(classes[..., 0], rows), columns, axis=1)
+            return _class_map(tf.image.resize(scores, geometry.sides)), label
+
+        spec = tf.TensorSpec(geometry.sides, tf.uint8)
+        class_map, label = tf.map_fn(segment, examples, fn_output_signature=(spec, spec), parallel_iterations=1)
+        return {"class_map": class_map, "label": label}
+
     @tf.function
     def segment_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        images = checked_sides(images, longest_side(self._image_size))
-        scores = self._scores(resize_photo(images, self._image_size))
+        images = checked_sides(images, longest_side(self._geometry.resizing_side))
+        scores = scores_of_photos(images, self._geometry, self._scores)
         return {"class_map": _class_map(tf.image.resize(scores, tf.shape(images)[1:3]))}
 
     @tf.function
     def score_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"scores": self._scores(images)}
+
+    def _of_files(self, image_bytes: tf.Tensor) -> tf.Tensor:
+        """Returns the scores of image files, stretched to the size of the network's input, whatever a photo's shape."""
+        geometry, sides = self._geometry, self._geometry.sides
+        of_photo = tf.TensorSpec([*sides, self._network.output_shape[-1]], tf.float32)
+        if geometry.resize == "crop":  # the windows of one photo at a time: each photo has its own number
+            return map_decoded(
+                image_bytes,
+                geometry,
+                lambda photo: tf.image.resize(scores_of_photos(photo[tf.newaxis], geometry, self._scores), sides)[0],
+                of_photo,
+            )
+        images, sizes = decode_request(image_bytes, geometry)
+        scores = self._scores(images)
+        if geometry.resize == "stretch":
+            return scores
+        return tf.map_fn(
+            lambda scored: tf.image.resize(without_padding(scored[0], geometry, scored[1]), sides),
+            (scores, sizes),
+            fn_output_signature=of_photo,
+        )
 
     @tf.function  # traced once, called by all signatures
     def _scores(self, images: tf.Tensor) -> tf.Tensor:
@@ -156,7 +204,7 @@ def _pad_empty_batch(images: tf.Tensor) -> tf.Tensor:
     """Adds a black image to an empty batch; the caller removes its scores.
 
     For an empty batch, oneDNN's convolution returns as many channels as its input has, whatever the number of filters
-    (TensorFlow 2.21), and the next layer fails.
+    (TensorFlow 2.21), and the next layer fails. So it does if floats are padded: oneDNN joins padding and convolution.
     """
     missing = tf.cast(tf.equal(tf.shape(images)[0], 0), tf.int32)
     return tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])

@@ -31,6 +31,8 @@ def records_of_model(description: ModelDescription, labels: LabelSet) -> RecordC
         trained.classes,
         trained.void,
         trained.image_encoding,
+        resize=trained.resize,
+        short_side=trained.short_side,
         labels=trained.labels if labels == VOC_LABELS else labels,
     )
     if config.class_names != description.class_names:

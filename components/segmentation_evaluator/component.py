@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import TYPE_CHECKING
 
@@ -80,7 +79,7 @@ class SegmentationEvaluator(base_beam_component.BaseBeamComponent):
                     executor.SMOKE_TEST_KEY: smoke_test,
                     BASELINE_KEY: baseline,
                     executor.DEVKIT_KEY: devkit,
-                    executor.RECORD_CONFIG_KEY: json.dumps(record_config and dataclasses.asdict(record_config)),
+                    executor.RECORD_CONFIG_KEY: json.dumps(record_config and record_config.as_json()),
                     executor.CODE_FINGERPRINT_KEY: code_fingerprint,
                     executor.EVALUATION_KEY: types.Channel(type=standard_artifacts.ModelEvaluation),
                 }

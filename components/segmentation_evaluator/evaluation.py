@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tfds_voc_seg.geometry import Geometry
     from tfds_voc_seg.label_set import LabelSet
     from tfds_voc_seg.record_config import RecordConfig, VoidTreatment
 
@@ -50,7 +51,7 @@ class EvaluationSpec:
         files: the split's shards.
         models: name → folder of its SavedModel; all models have the classes of `channels`.
         channels: the masks' channels.
-        image_size: height and width of image and mask in pixels.
+        geometry: how photos became the records' images.
         masks: the devkit that contains the original masks, and the configuration that the records were converted with;
             `None` to evaluate only at the network's size.
         void: whether the records ignore void or count it as background.
@@ -59,7 +60,7 @@ class EvaluationSpec:
     files: Sequence[str]
     models: Mapping[str, str]
     channels: LabelSet
-    image_size: int
+    geometry: Geometry
     masks: tuple[str, RecordConfig] | None = None
     void: VoidTreatment = "ignore"
 
@@ -86,7 +87,7 @@ class _SegmentBatch(beam.DoFn):
     def setup(self) -> None:
         spec = self._spec
         keep_freed_memory()  # here, because Beam may run this in a process of its own
-        self._segment = RecordSegmenter(spec.models, spec.image_size, len(spec.class_names), spec.masks)
+        self._segment = RecordSegmenter(spec.models, spec.geometry, len(spec.class_names), spec.masks)
 
     def process(self, batch: Sequence[bytes]) -> Iterator[dict[str, Any]]:
         channels = self._spec.channels

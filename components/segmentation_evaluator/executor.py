@@ -80,7 +80,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 models[BASELINE_MODEL] = folder
         masks, original_size_problem = _original_masks(exec_properties)
         split = records.evaluation_split
-        spec = EvaluationSpec(records.files[split], models, records.channels, records.image_size, masks, records.void)
+        spec = EvaluationSpec(records.files[split], models, records.channels, records.geometry, masks, records.void)
         output.mkdir(parents=True, exist_ok=True)
         if models:
             with self._make_beam_pipeline() as pipeline:

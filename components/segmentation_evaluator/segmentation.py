@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -10,6 +11,7 @@ import tensorflow as tf
 from components.metrics.boundary import valid_boundary
 from components.metrics.counts import pixel_counts
 from components.saved_model.description import read_description
+from components.saved_model.photo_scores import scores_of_images, scores_of_photos, without_padding
 from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE
 from components.saved_model.upsampling import resized_class_map
 from tfds_voc_seg.class_maps import class_map
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tfds_voc_seg.geometry import Geometry
     from tfds_voc_seg.record_config import RecordConfig
 
 NETWORK_SIZE, ORIGINAL_SIZE = "network", "original"
@@ -38,7 +41,7 @@ class SegmentedImage:
         image_id: VOC's image id.
         height: height of the original photo in pixels.
         width: width of the original photo in pixels.
-        image: uint8 [S, S, 3], the image at the network's size.
+        image: uint8 [height, width, 3], the record's image.
         truth: size → uint8 [height, width], class ids and `VOID`.
         predicted: model → size → uint8 [height, width], class ids.
     """
@@ -66,23 +69,23 @@ class RecordSegmenter:
     """Runs models on batches of records."""
 
     def __init__(
-        self, models: Mapping[str, str], image_size: int, channels: int, masks: tuple[str, RecordConfig] | None
+        self, models: Mapping[str, str], geometry: Geometry, channels: int, masks: tuple[str, RecordConfig] | None
     ):
         """Loads the models.
 
         Args:
-            models: name → folder of its SavedModel. If a model's input has another size, the images are resized to
-                that size and the scores are resized back.
-            image_size: height and width of image and mask in pixels.
+            models: name → folder of its SavedModel. A model with another geometry gets the records' images in its own,
+                and its scores are resized back.
+            geometry: how photos became the records' images.
             channels: number of the masks' channels, K.
             masks: the devkit that contains the original masks, and the configuration that the records were converted
                 with; `None` to compare only at the network's size.
         """
-        self._image_size, self._channels, self._masks = image_size, channels, masks
+        self._geometry, self._channels, self._masks = geometry, channels, masks
         self._files = ImageFiles(masks[0]) if masks else None
         self._loaded = {name: tf.saved_model.load(folder) for name, folder in models.items()}
         self._signatures = {name: model.signatures[SCORE_IMAGES_SIGNATURE] for name, model in self._loaded.items()}
-        self._model_sizes = {name: read_description(folder).image_size for name, folder in models.items()}
+        self._model_geometries = {name: read_description(folder).geometry for name, folder in models.items()}
 
     def __call__(self, records: Sequence[bytes]) -> Iterator[SegmentedImage]:
         """Decodes a batch of serialized records and runs each model on it.
@@ -90,8 +93,14 @@ class RecordSegmenter:
         Raises:
             PairError: a mask of the devkit cannot be read.
         """
+        same_size = self._geometry.resize != "crop"
+        for batch in [records] if same_size else [[record] for record in records]:
+            yield from self._segment(batch)
+
+    def _segment(self, records: Sequence[bytes]) -> Iterator[SegmentedImage]:
         images, truth, *origins = self._decode(tf.constant(records))
-        scores = {name: self._scores(name, images) for name in self._signatures}
+        sizes = tf.stack(origins[1:], axis=1)
+        scores = {name: self._scores(name, images, sizes) for name in self._signatures}
         class_maps = {name: _class_map(values).numpy() for name, values in scores.items()}
         ids, heights, widths = (origin.numpy().tolist() for origin in origins)
         images, truth = images.numpy(), truth.numpy()
@@ -103,19 +112,38 @@ class RecordSegmenter:
                 mask = read_mask(self._files.pair(image_id.decode()), record_config.labels)
                 true_maps[ORIGINAL_SIZE] = class_map(mask, record_config)
                 for name, values in scores.items():
-                    predicted[name][ORIGINAL_SIZE] = resized_class_map(values[index], *mask.shape)
+                    of_photo = without_padding(values[index], self._geometry, mask.shape)
+                    predicted[name][ORIGINAL_SIZE] = resized_class_map(of_photo, *mask.shape)
             yield SegmentedImage(image_id.decode(), height, width, images[index], true_maps, predicted)
 
-    def _scores(self, name: str, images: tf.Tensor) -> tf.Tensor:
-        score, size = self._signatures[name], self._model_sizes[name]
-        if size == self._image_size:
-            return score(images=images)["scores"]
-        return tf.image.resize(score(images=resize_photo(images, size))["scores"], [self._image_size] * 2)
+    def _scores(self, name: str, images: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+        """Returns a model's scores of the records' images, float32 [batch, height, width, K]."""
+        geometry = self._model_geometries[name]
+        if geometry == self._geometry:
+            return scores_of_images(images, geometry, functools.partial(self._score, name))
+        if {geometry.resize, self._geometry.resize} == {"stretch"}:
+            return tf.image.resize(self._score(name, resize_photo(images, geometry.sides)), self._geometry.sides)
+        return tf.stack([self._other_scores(name, *image) for image in zip(images, sizes, strict=True)])
+
+    def _other_scores(self, name: str, image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+        """Returns a model's scores of a record's image [height, width, 3]; the model resizes photos in another way."""
+        photo = without_padding(image, self._geometry, size)
+        score = functools.partial(self._score, name)
+        scores = scores_of_photos(photo[tf.newaxis], self._model_geometries[name], score, size)
+        rows, columns = photo.shape[:2]
+        resized = tf.image.resize(scores, (rows, columns))
+        return tf.image.pad_to_bounding_box(resized, *self._geometry.offset((rows, columns)), *image.shape[:2])[0]
+
+    def _score(self, name: str, images: tf.Tensor) -> tf.Tensor:
+        return self._signatures[name](images=images)["scores"]
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def _decode(self, serialized: tf.Tensor) -> Any:
         return tf.map_fn(
-            lambda record: (*image_and_class_map(record, self._image_size, self._channels), *parse_origin(record)),
+            lambda record: (
+                *image_and_class_map(record, self._geometry.record_size, self._channels),
+                *parse_origin(record),
+            ),
             serialized,
             fn_output_signature=(tf.uint8, tf.uint8, tf.string, tf.int64, tf.int64),
         )

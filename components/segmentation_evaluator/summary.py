@@ -46,11 +46,11 @@ def evaluation_summary(
 
     Returns:
         The content of `evaluation.json`: `split`, `class_names`, `labels` (the classes as in `labels.yaml`), `void`
-        (`ignore` or `background`), `image_size` and `images`; `candidates`, model → metrics at the network's size,
-        which include those at the original size (`original_size`) and those of each slice (`slices`); `baseline`, the
-        same for the model in service, or null; `differences` between each two models; `baseline_problem` and
-        `original_size_problem`; `examples`, the ranked images, which have pictures; and `doubtful_masks`, those that
-        the best candidate disagrees with most, see `doubtful_masks`.
+        (`ignore` or `background`), `image_size`, `resize`, `short_side` and `images`; `candidates`, model → metrics at
+        the network's size, which include those at the original size (`original_size`) and those of each slice
+        (`slices`); `baseline`, the same for the model in service, or null; `differences` between each two models;
+        `baseline_problem` and `original_size_problem`; `examples`, the ranked images, which have pictures; and
+        `doubtful_masks`, those that the best candidate disagrees with most, see `doubtful_masks`.
     """
     names = spec.class_names
     totals, rows = (read_totals(output), read_rows(output)) if spec.models else ({}, [])
@@ -69,7 +69,9 @@ def evaluation_summary(
         "class_names": names,
         "labels": spec.channels.as_dict(),
         "void": spec.void,
-        "image_size": spec.image_size,
+        "image_size": spec.geometry.image_size,
+        "resize": spec.geometry.resize,
+        "short_side": spec.geometry.cropped_side if spec.geometry.resize == "crop" else None,
         "images": len(rows),
         "candidates": candidates,
         "baseline": metrics.get(BASELINE_MODEL),

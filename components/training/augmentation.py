@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from tfds_voc_seg.geometry import PADDING_COLOUR
 from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from components.training.augmentation_config import AugmentationConfig, FlipAndColourConfig
-
-PADDING_COLOUR = (124.0, 116.0, 104.0)
-"""The mean colour of ImageNet, RGB, rounded: after preprocessing for pretrained weights it is about 0."""
 
 _RGB_TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]], np.float32)
 """Rows: grey (ITU-R BT.601), and two colour axes in which the hue is an angle and the saturation a length."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pydantic
 
 from components.strict_config import StrictConfig
@@ -38,9 +40,18 @@ class AugmentationConfig(FlipAndColourConfig):
     Attributes:
         scale: the smallest and the largest factor on the size, such as [0.5, 2.0]. A larger image is cropped, a smaller
             one padded. None by default.
+        rare_crops: only with `data.resize: crop`: the share of the crops that are taken around a pixel of a rare class,
+            0 to 1; see `cropping.RandomCrop`. 0.5 by default.
     """
 
     scale: tuple[float, float] | None = None
+    rare_crops: float | None = pydantic.Field(default=None, ge=0, le=1)
+
+    @pydantic.model_serializer(mode="wrap")
+    def _without_unused(self, serialize: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves `rare_crops` out where it is not set, so that older settings keep the text that caches depend on."""
+        values: dict[str, Any] = serialize(self)
+        return {key: value for key, value in values.items() if key != "rare_crops" or value is not None}
 
     @pydantic.field_validator("scale")
     @classmethod

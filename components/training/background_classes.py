@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from components.training.config import TrainingConfig
     from components.training.input_pipeline import Decoder
+    from tfds_voc_seg.geometry import RecordSize
 
 
 def learned_class_names(records: Records, config: TrainingConfig) -> tuple[str, ...]:
@@ -58,27 +59,27 @@ def make_decoder(records: Records, config: TrainingConfig) -> Decoder:
     if config.learn_background_classes:
         return functools.partial(
             image_and_learned_class_map,
-            image_size=records.image_size,
+            image_size=records.record_size,
             class_names=records.class_names,
             labels=_labels(records),
         )
-    return functools.partial(image_and_class_map, image_size=records.image_size, channels=len(records.class_names))
+    return functools.partial(image_and_class_map, image_size=records.record_size, channels=len(records.class_names))
 
 
 def image_and_learned_class_map(
-    serialized: tf.Tensor, image_size: int, class_names: Sequence[str], labels: LabelSet
+    serialized: tf.Tensor, image_size: RecordSize, class_names: Sequence[str], labels: LabelSet
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes a record that stores the classes of its background.
 
     Args:
         serialized: string scalar, a `tf.train.Example` of the record contract with `background_classes`.
-        image_size: height and width, pixels.
+        image_size: the size of image and mask, see `parse_record`.
         class_names: the names of the mask's channels, background first.
         labels: the label set that the background consists of.
 
     Returns:
-        Image uint8 [image_size, image_size, 3] and class map uint8 [image_size, image_size]: indices of
-        `add_background_classes`, and `VOID`.
+        Image uint8 [height, width, 3] and class map uint8 [height, width]: indices of `add_background_classes`, and
+        `VOID`.
     """
     image, classes = image_and_class_map(serialized, image_size, len(class_names))
     learned = add_background_classes(class_names, labels)

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from components.run_files import TENSORBOARD_FOLDER
 from components.training.background_classes import merge_background
+from components.training.cropping import covering_windows
 from components.training.history import History, write_history
 from components.training.resumption import snapshot
 from tfds_voc_seg.pictures import overlay
@@ -158,6 +159,11 @@ class SamplePredictions(keras.callbacks.Callback):
 def _first_images(records: Records) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Reads the first images of the val split and their class maps."""
     dataset = tf.data.TFRecordDataset(records.files[VAL_SPLIT]).take(SHOWN_IMAGES)
-    decoded = dataset.map(lambda record: image_and_class_map(record, records.image_size, len(records.class_names)))
+    decoded = dataset.map(lambda record: image_and_class_map(record, records.record_size, len(records.class_names)))
+    if records.geometry.resize == "crop":  # the first window of each image
+        sides = records.geometry.sides
+        decoded = decoded.map(
+            lambda image, classes: tuple(parts[0] for parts in covering_windows(image, classes, sides))
+        )
     images, class_maps = zip(*decoded.as_numpy_iterator(), strict=True)
     return np.stack(images), np.stack(class_maps)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from components.training.augmentation import augment
+from components.training.cropping import covering_windows
 from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from components.training.augmentation_config import AugmentationConfig
+    from components.training.cropping import RandomCrop
 
 SHUFFLE_BUFFER = 256
 """The number of serialized records in the shuffle buffer, about 100 kB each at 300 pixels. The order of the shards is
 shuffled as well."""
 
 Decoder = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-"""A serialized record → image uint8 [size, size, 3] and class map uint8 [size, size] with `VOID`."""
+"""A serialized record → image uint8 [height, width, 3] and class map uint8 [height, width] with `VOID`."""
 
 _SHARDS_AT_ONCE = 4
 _EPOCH_STRIDE = 1_000_003  # a prime, so that the seeds of different trainings and epochs differ
@@ -40,6 +42,7 @@ def training_batches(
     seed: int,
     epochs: range,
     records: int,
+    crop: RandomCrop | None = None,
     context: tf.distribute.InputContext | None = None,
 ) -> tf.data.Dataset:
     """Makes shuffled and augmented batches of several consecutive epochs.
@@ -57,6 +60,7 @@ def training_batches(
         seed: seed of the order and the augmentation.
         epochs: the epochs' numbers, from 0.
         records: the number of records in the shards, see `count_records`.
+        crop: crops each image before the augmentation; by default the images already have the network's size.
         context: which part of each batch this worker reads; all of it by default.
 
     Returns:
@@ -77,7 +81,10 @@ def training_batches(
 
     def prepare(epoch_seed: tf.Tensor, number: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image, classes = decode(serialized)
-        image, classes = augment(image, classes, tf.stack([epoch_seed, number]), augmentation)
+        image_seed = tf.stack([epoch_seed, number])
+        if crop is not None:
+            image, classes = crop(image, classes, image_seed)
+        image, classes = augment(image, classes, image_seed, augmentation)
         return image, _void_after_last(classes, number, records)
 
     numbered = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(numbered_records)
@@ -91,19 +98,24 @@ def evaluation_batches(
     *,
     batch_size: int,
     records: int,
+    windows: tuple[int, int] | None = None,
     context: tf.distribute.InputContext | None = None,
 ) -> tf.data.Dataset:
     """Makes the batches of one epoch in the order of the records, without augmentation.
 
-    Arguments and result are those of `training_batches`.
+    With `windows`, height and width, each image is cut into windows of this size, see `covering_windows`, and `records`
+    is the number of windows. The other arguments and the result are those of `training_batches`.
     """
     context = context or tf.distribute.InputContext()
-    order = tf.data.TFRecordDataset(list(files)).repeat().take(_padded_size(records, batch_size)).enumerate()
+    order = tf.data.TFRecordDataset(list(files))
+    if windows is not None:
+        order = order.map(lambda record: covering_windows(*decode(record), windows), tf.data.AUTOTUNE).unbatch()
 
-    def prepare(number: tf.Tensor, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image, classes = decode(serialized)
+    def prepare(number: tf.Tensor, record: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        image, classes = decode(record) if windows is None else record
         return image, _void_after_last(classes, number, records)
 
+    order = order.repeat().take(_padded_size(records, batch_size)).enumerate()
     numbered = order.shard(context.num_input_pipelines, context.input_pipeline_id)
     prepared = numbered.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return _batched(prepared, batch_size, context)

@@ -11,9 +11,10 @@ import keras
 
 from components.run_files import CURVES_FILE
 from components.training.background import BackgroundWriter
-from components.training.background_classes import make_decoder
+from components.training.background_classes import learned_class_pixels, make_decoder
 from components.training.callbacks import make_callbacks
 from components.training.compilation import make_compiled_network
+from components.training.cropping import DEFAULT_RARE_CROPS, RandomCrop, count_windows
 from components.training.distribution import distribute_batches
 from components.training.history import History, draw_curves, write_history
 from components.training.input_pipeline import count_records, evaluation_batches, steps_per_epoch, training_batches
@@ -71,7 +72,11 @@ def train(
         ValueError: the network cannot be created, or the configuration does not fit the network or the records.
         TrainingError: the loss is not finite.
     """
-    train_records, val_records = (count_records(records.files[split]) for split in (TRAIN_SPLIT, VAL_SPLIT))
+    train_records = count_records(records.files[TRAIN_SPLIT])
+    crop = _random_crop(records, config)
+    windows = None if crop is None else crop.sides
+    val_files = records.files[VAL_SPLIT]
+    val_records = count_windows(val_files, records.geometry) if windows else count_records(val_files)
     steps = steps_per_epoch(train_records, config.batch_size)
     keras.utils.set_random_seed(config.seed)
     network = make_compiled_network(make_network, records, config, strategy, steps)
@@ -93,6 +98,7 @@ def train(
             seed=config.seed,
             epochs=range(finished_epochs, config.epochs),
             records=train_records,
+            crop=crop,
         )
         val_batches = functools.partial(
             evaluation_batches,
@@ -100,6 +106,7 @@ def train(
             decode,
             batch_size=config.batch_size,
             records=val_records,
+            windows=windows,
         )
         with BackgroundWriter() as background:
             callbacks = make_callbacks(records, config, history, model_run, folder, background)
@@ -121,3 +128,12 @@ def train(
     if config.ema_momentum is not None:
         network.optimizer.finalize_variable_values(network.trainable_variables)
     return network, TrainingResult(history, time.monotonic() - started)
+
+
+def _random_crop(records: Records, config: TrainingConfig) -> RandomCrop | None:
+    """Returns the crops to train on; `None` if the records' images have the network's size."""
+    if records.geometry.resize != "crop":
+        return None
+    rare = config.augmentation.rare_crops
+    pixels = learned_class_pixels(records, config)
+    return RandomCrop(records.geometry.sides, pixels, DEFAULT_RARE_CROPS if rare is None else rare)

@@ -69,7 +69,7 @@ class VocExampleGen(base_beam_component.BaseBeamComponent):
             spec=VocExampleGenSpec(
                 **{
                     executor.DEVKIT_KEY: devkit,
-                    executor.RECORD_CONFIG_KEY: _as_json(record_config),
+                    executor.RECORD_CONFIG_KEY: json.dumps(record_config.as_json(), sort_keys=True),
                     executor.CONVERSION_KEY: _as_json(conversion_config or ConversionConfig()),
                     executor.TRAIN_MASKS_KEY: train_masks,
                     executor.DEVKIT_FINGERPRINT_KEY: devkit_fingerprint,
@@ -80,5 +80,5 @@ class VocExampleGen(base_beam_component.BaseBeamComponent):
         )
 
 
-def _as_json(config: RecordConfig | ConversionConfig) -> str:
+def _as_json(config: ConversionConfig) -> str:
     return json.dumps(dataclasses.asdict(config), sort_keys=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from pipeline.commands import data_check, data_import
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, local_path, place, positive, say, warn
+from tfds_voc_seg.geometry import Resize
+from tfds_voc_seg.image_size import checked_image_size
 
 if TYPE_CHECKING:
-    import argparse
-
     from pipeline.commands.terminal import CommandGroup
+    from tfds_voc_seg.image_size import ImageSize
 
 
 def add_parser(commands: CommandGroup) -> None:
@@ -54,7 +56,21 @@ def _add_show(commands: CommandGroup) -> None:
     show.add_argument("--count", type=positive, default=12, metavar="N", help="the number of examples (default: 12)")
     show.add_argument("--split", choices=("train", "val", "test"), default="train", help="the split (default: train)")
     show.add_argument(
-        "--image-size", type=positive, metavar="N", help="only for a devkit: size in pixels (default: 300)"
+        "--image-size",
+        type=_image_size,
+        metavar="N|HxW",
+        help="only for a devkit: size in pixels, 300 for a square, 200x320 for height and width (default: 300)",
+    )
+    show.add_argument(
+        "--resize",
+        choices=get_args(Resize),
+        help="only for a devkit: how photos get that size (default: stretch)",
+    )
+    show.add_argument(
+        "--short-side",
+        type=positive,
+        metavar="N",
+        help="only for a devkit with --resize crop: the photos' short side in pixels (default: that of --image-size)",
     )
     show.add_argument(
         "--classes",
@@ -106,6 +122,8 @@ def _show(options: argparse.Namespace) -> int:
             count=options.count,
             split=options.split,
             image_size=options.image_size,
+            resize=options.resize,
+            short_side=options.short_side,
             classes=options.classes,
             labels=options.labels,
             force=options.force,
@@ -118,6 +136,13 @@ def _show(options: argparse.Namespace) -> int:
         return fail(f"{options.source} has no {options.split} example to show", EXIT_FAILED)
     say(f"{options.output} holds {counted(written, 'picture')} of {options.source}'s {options.split} split")
     return 0
+
+
+def _image_size(text: str) -> ImageSize:
+    try:
+        return checked_image_size([int(side) for side in text.lower().split("x")] if "x" in text.lower() else int(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 300 or 200x320") from error
 
 
 def _names(text: str) -> list[str]:

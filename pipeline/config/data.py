@@ -12,6 +12,7 @@ from components.strict_config import StrictConfig
 from components.training.config import LARGEST_SEED
 from tfds_voc_seg.devkit.label_sets import devkit_labels
 from tfds_voc_seg.devkit.splits import TrainMasks
+from tfds_voc_seg.image_size import ImageSize, checked_image_size
 from tfds_voc_seg.label_set import VOC_LABELS, LabelSet
 from tfds_voc_seg.label_set_files import read_label_set
 from tfds_voc_seg.record_config import ConversionConfig, RecordConfig, SelectedClass, selected_classes
@@ -34,6 +35,22 @@ def _read_labels(labels: Any) -> Any:
     raise ValueError("must be the path of a file that describes the label set, such as labels.yaml")
 
 
+_SIDE = pydantic.TypeAdapter(Annotated[int, pydantic.Field(ge=32, le=4096)])
+
+
+def _checked_size(value: Any) -> ImageSize:
+    """Checks each side of the image size as pydantic checks a number; `_SIDE` has the range."""
+    sides = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(side, bool) for side in sides):
+        raise ValueError("must be one number, or [height, width]")
+    try:
+        checked = [_SIDE.validate_python(side) for side in sides]
+    except pydantic.ValidationError as error:
+        (problem, *_) = error.errors()
+        raise pydantic_core.PydanticKnownError(problem["type"], problem.get("ctx")) from error  # type: ignore[arg-type]
+    return checked_image_size(checked if isinstance(value, list | tuple) else checked[0])
+
+
 class DataConfig(StrictConfig, ConversionConfig, RecordConfig):  # type: ignore[misc]  # StrictConfig is frozen, too
     """The data and its records. The fields of `RecordConfig` and `ConversionConfig` are keys of this section too.
 
@@ -51,7 +68,7 @@ class DataConfig(StrictConfig, ConversionConfig, RecordConfig):  # type: ignore[
 
     devkit: str = SAMPLE_DEVKIT
     train_masks: TrainMasks = "voc"
-    image_size: Annotated[int, pydantic.Field(ge=32, le=4096)]
+    image_size: Annotated[ImageSize, pydantic.BeforeValidator(_checked_size)]
     labels: Annotated[LabelSet, pydantic.BeforeValidator(_read_labels)]
     classes: Annotated[tuple[SelectedClass, ...], pydantic.Field(validate_default=True)]  # None becomes all classes
     mask_compression_level: Annotated[int, pydantic.Field(ge=1, le=9)]

@@ -164,9 +164,24 @@ class RunConfig(StrictConfig):
         return self
 
     @pydantic.model_validator(mode="after")
+    def _rare_crops_are_taken(self) -> RunConfig:
+        for name, candidate in self.candidates.items():
+            if candidate.training.augmentation.rare_crops is not None and self.data.resize != "crop":
+                raise ValueError(
+                    f"candidates.{name}.training.augmentation.rare_crops: images are cropped only with "
+                    f"data.resize=crop, not with {self.data.resize}; remove it"
+                )
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _detector_settings_agree(self) -> RunConfig:
         if self.detector and not self.data.boxes:
             raise ValueError("detector: it is trained on boxes; set data.boxes to true")
+        if self.detector and (not isinstance(self.data.image_size, int) or self.data.resize != "stretch"):
+            raise ValueError(
+                "detector: an SSD takes stretched, square photos; set data.image_size to one number and data.resize to "
+                "stretch"
+            )
         transferring = [name for name, candidate in self.candidates.items() if candidate.transfer]
         if transferring and not self.detector:
             raise ValueError(

@@ -27,6 +27,7 @@ from pipeline.demo.protection import Protection
 from pipeline.demo.refusals import http_error, refusal
 from pipeline.demo.uploads import Uploads
 from pipeline.demo.workers import Workers
+from tfds_voc_seg.image_size import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -70,7 +71,7 @@ def make_app(
         if index >= len(titles):
             raise HTTPException(404, "This model does not exist.")
         model = models[titles[index]]
-        dimensions = model.image_size, len(model.class_names)
+        dimensions = model.geometry, len(model.class_names)
         try:
             async with uploads.receive(request) as content:
                 # Without a cost, so that they are read in the order of their arrival: a hostile header takes a while.
@@ -86,7 +87,7 @@ def make_app(
         model_list = [
             {
                 "title": title,
-                "image_size": models[title].image_size,
+                "image_size": size_text(models[title].image_size),
                 "background": models[title].channels.background,
                 "classes": [
                     {"name": name, "colour": list(colour)}

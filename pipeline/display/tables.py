@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
+from tfds_voc_seg.image_size import images_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -29,7 +31,7 @@ def candidate_table(summary: dict[str, Any]) -> Table:
 
 def evaluation_table(evaluation: dict[str, Any]) -> Table:
     """Returns the figures of `vocseg evaluate`: one row per model."""
-    images = f"{evaluation['images']} images at {evaluation['image_size']} pixels"
+    images = f"{evaluation['images']} images at {images_text(evaluation)}"
     table = Table(title=f"{evaluation['split']}: {images} ({_void_text(evaluation)})", title_justify="left")
     for heading in ("model", "mIoU", "95 %", "at the photos' size", "pixel accuracy", "Dice", "boundary IoU"):
         table.add_column(heading, justify="left" if heading == "model" else "right")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from components.metrics import bootstrap, counts
 from components.segmentation_evaluator.segmentation import NETWORK_SIZE
+
+if TYPE_CHECKING:
+    from tfds_voc_seg.image_size import ImageSize
 from pipeline.experiment.seeds import seeded_name
 
 History = Mapping[str, Sequence[float | None]]
@@ -22,7 +25,7 @@ class Arm:
 
     Attributes:
         name: the candidate's name.
-        image_size: height and width of the network's input, pixels.
+        image_size: size of the network's input, pixels, see `RecordConfig.image_size`.
         histories: the training histories, one per seed.
         mean_iou: mean IoU at the network's size, one per seed.
         mean_iou_interval: 95 % interval of the mean over the seeds, from a bootstrap over the images.
@@ -34,7 +37,7 @@ class Arm:
     """
 
     name: str
-    image_size: int
+    image_size: ImageSize
     histories: Sequence[History]
     mean_iou: Sequence[float]
     mean_iou_interval: Sequence[float] | None

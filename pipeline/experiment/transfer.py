@@ -105,7 +105,7 @@ def _evaluate(config: RunConfig, outputs: NodeOutputs, folder: epath.Path) -> di
     }
     masks = (str(devkit_folder(config)), config.data.record)
     split = records.evaluation_split
-    spec = EvaluationSpec(records.files[split], models, records.channels, records.image_size, masks, records.void)
+    spec = EvaluationSpec(records.files[split], models, records.channels, records.geometry, masks, records.void)
     if folder.exists():
         folder.rmtree()
     folder.mkdir(parents=True)

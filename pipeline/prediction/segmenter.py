@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from components.saved_model.photo_scores import scores_of_photos, without_padding
 from components.saved_model.records_of_model import records_of_model
 from components.saved_model.serving_folder import find_saved_model
 from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE, check_model
@@ -22,7 +23,7 @@ from pipeline.prediction.photos.flip_and_scale_averaging import averaged_probabi
 from pipeline.prediction.photos.reading import PhotoSource, read_photo
 from pipeline.prediction.photos.tiles import blended_tiles
 from pipeline.prediction.segmentation import Segmentation
-from tfds_voc_seg.photos import message_of_tensorflow, resize_photo
+from tfds_voc_seg.photos import fit_photo, message_of_tensorflow
 
 if TYPE_CHECKING:
     import os
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from components.saved_model.description import ModelDescription
+    from tfds_voc_seg.geometry import Geometry
+    from tfds_voc_seg.image_size import ImageSize
     from tfds_voc_seg.label_set import LabelSet
     from tfds_voc_seg.record_config import RecordConfig
 
@@ -95,8 +98,13 @@ class Segmenter:
         return records_of_model(self._description, labels)
 
     @property
-    def image_size(self) -> int:
-        """Height and width of the network's input, pixels."""
+    def geometry(self) -> Geometry:
+        """How photos are resized for the network."""
+        return self._description.geometry
+
+    @property
+    def image_size(self) -> ImageSize:
+        """Size of the network's input, pixels: one number for a square, or height and width."""
         return self._description.image_size
 
     def __call__(self, image: PhotoSource, *, tta: bool = False, tile: int | None = None) -> Segmentation:
@@ -145,7 +153,7 @@ class Segmenter:
         if frames.shape[0] == 0:
             return np.zeros(frames.shape[:3], np.uint8)
         height, width = frames.shape[1:3]
-        scores = self._signature(images=resize_photo(tf.constant(frames), self.image_size))["scores"]
+        scores = scores_of_photos(tf.constant(frames), self.geometry, self._network)
         best: Sequence[NDArray[np.uint8] | None] = [None] * len(frames)
         if finds_sure_pixels_faster(scores.shape[1:3], height, width):
             best = best_classes(scores).numpy()
@@ -156,10 +164,17 @@ class Segmenter:
         if not photos:
             return []
         if tta:
-            averaged = (averaged_probabilities(photo, self.image_size, self._score) for photo in photos)
+            averaged = (averaged_probabilities(photo, self.geometry, self._score) for photo in photos)
             return [_NetworkOutput(probabilities, linear=False) for probabilities in averaged]
-        resized = [resize_photo(tf.constant(photo), self.image_size) for photo in photos]
-        return [_NetworkOutput(scores, linear=True) for scores in self._signature(images=tf.stack(resized))["scores"]]
+        if self.geometry.resize == "crop":  # photos of different sizes have different numbers of windows
+            each = (scores_of_photos(tf.constant(photo[np.newaxis]), self.geometry, self._network) for photo in photos)
+            return [_NetworkOutput(scores[0], linear=True) for scores in each]
+        scores = self._network(tf.stack([fit_photo(tf.constant(photo), self.geometry) for photo in photos]))
+        of_photos = (
+            without_padding(of_photo, self.geometry, photo.shape[:2])
+            for of_photo, photo in zip(scores, photos, strict=True)
+        )
+        return [_NetworkOutput(of_photo, linear=True) for of_photo in of_photos]
 
     def _segmentation(self, photo: NDArray[np.uint8], output: _NetworkOutput) -> Segmentation:
         height, width = photo.shape[:2]
@@ -188,9 +203,10 @@ class Segmenter:
 
     def _score(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Returns the scores of images of the network's input size."""
-        return np.concatenate(
-            [self._signature(images=tf.constant(np.stack(part)))["scores"] for part in _parts(images)]
-        )
+        return np.concatenate([self._network(tf.constant(np.stack(part))) for part in _parts(images)])
+
+    def _network(self, images: tf.Tensor) -> tf.Tensor:
+        return self._signature(images=images)["scores"]
 
 
 @dataclasses.dataclass(frozen=True)

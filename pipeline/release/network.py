@@ -45,7 +45,7 @@ def restore_network(folder: Path) -> keras.Model:
     except (ValueError, AssertionError, tf.errors.OpError) as error:
         reason = (str(error).splitlines() or [""])[0]
         raise ReleaseError(f"the network of {folder} cannot be created again: {reason}") from error
-    _compare_scores(folder, exported, description.image_size)
+    _compare_scores(folder, exported, description.geometry.sides)
     return network
 
 
@@ -64,8 +64,8 @@ def _create(description: ModelDescription) -> tuple[keras.Model, keras.Model]:
     return network, exported
 
 
-def _compare_scores(folder: Path, exported: keras.Model, size: int) -> None:
-    photo = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
+def _compare_scores(folder: Path, exported: keras.Model, sides: tuple[int, int]) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (1, *sides, 3), np.uint8)
     model = tf.saved_model.load(str(folder))
     expected = model.signatures[SCORE_IMAGES_SIGNATURE](images=tf.constant(photo))["scores"].numpy()
     found = np.asarray(exported(photo.astype(np.float32), training=False), np.float32)

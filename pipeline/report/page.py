@@ -17,6 +17,7 @@ from pipeline.report import charts, sections
 from pipeline.report.contents import RunContents, read_contents, value_at
 from pipeline.report.heat_map import STEPS
 from pipeline.report.models import Model, compared_models, model_differences
+from tfds_voc_seg.image_size import images_text, size_text
 from tfds_voc_seg.label_set import VOC_LABELS, label_set_of_names
 from tfds_voc_seg.label_set_files import label_set_from
 from tfds_voc_seg.storage import write_text_whole
@@ -136,6 +137,8 @@ def report_environment(labels: LabelSet, *packages: str) -> jinja2.Environment:
         "yaml": lambda values: yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100),
         "from_json": lambda text: json.loads(text) if text else {},
         "sentence": _sentence,
+        "size": size_text,
+        "images": images_text,
         "swatch": functools.partial(sections.class_swatch, labels=labels),
     }
     environment.tests["background"] = lambda name: name == labels.background

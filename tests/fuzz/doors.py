@@ -91,12 +91,13 @@ def evaluation(folder: Path) -> Callable[[Bomb], str]:
     from components.segmentation_evaluator.segmentation import RecordSegmenter
     from tfds_voc_seg.devkit.image_files import ImageFiles
     from tfds_voc_seg.devkit.problems import DevkitError
+    from tfds_voc_seg.geometry import Geometry
     from tfds_voc_seg.record_config import RecordConfig
     from tfds_voc_seg.records.encoding import PairEncoder
 
     devkit, config = _devkit(folder), RecordConfig(SIZE)
     encoder, pair = PairEncoder(config), ImageFiles(devkit).pair("bomb")
-    segment = RecordSegmenter({"model": _saved_model(folder)}, SIZE, CLASSES, (str(devkit), config))
+    segment = RecordSegmenter({"model": _saved_model(folder)}, Geometry(SIZE), CLASSES, (str(devkit), config))
 
     def evaluate(bomb: Bomb) -> str:
         _written_pair(devkit, bomb)

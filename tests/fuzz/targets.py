@@ -106,9 +106,10 @@ def _request_decoder() -> Any:
     import tensorflow as tf
 
     from components.saved_model.request_images import decode_request
+    from tfds_voc_seg.geometry import Geometry
 
     signature = [tf.TensorSpec([None], tf.string)]
-    return tf.function(lambda images: decode_request(images, _SIZE), input_signature=signature)
+    return tf.function(lambda images: decode_request(images, Geometry(_SIZE)), input_signature=signature)
 
 
 @functools.cache

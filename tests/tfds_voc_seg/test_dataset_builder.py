@@ -69,6 +69,10 @@ def test_different_configs_have_different_default_names() -> None:
     names = [VocSegConfig(**setting).name for setting in settings]
     assert len(set(names)) == len(names)
     assert VocSegConfig(image_size=96, classes=("cat", "dog")).name == "cat_dog_96"
+    assert VocSegConfig(image_size=(96, 64), classes=("cat", "dog")).name == "cat_dog_96x64"
+    assert VocSegConfig(image_size=96, resize="pad", classes=("cat", "dog")).name == "cat_dog_96_pad"
+    assert VocSegConfig(image_size=96, resize="crop", classes=("cat", "dog")).name == "cat_dog_96_crop"
+    assert VocSegConfig(image_size=96, resize="crop", short_side=128, classes=("cat",)).name == "cat_96_crop_128"
     assert not set(names) & set(Builder.builder_configs)  # TFDS raises an error if two configs have the same name
     with pytest.raises(ValueError, match="unknown class 'dgo'"):
         VocSegConfig(classes=("dgo",))
@@ -90,6 +94,14 @@ def test_settings_reach_the_records_and_the_files() -> None:
         ({"on_bad_pair": "drop"}, "on_bad_pair='drop' is invalid; allowed are 'fail', 'skip'"),
         ({"image_encoding": "webp"}, "image_encoding='webp' is invalid; allowed are 'png', 'jpeg'"),
         ({"image_size": 0}, "image_size=0 is invalid; allowed are whole numbers, 1 and above"),
+        ({"image_size": (96, 64, 3)}, "image_size=(96, 64, 3) is invalid; give one number, or [height, width]"),
+        ({"resize": "fit"}, "resize='fit' is invalid; allowed are 'stretch', 'pad', 'crop'"),
+        ({"short_side": 400}, "short_side=400 applies only with resize='crop'; remove it"),
+        (
+            {"image_size": 300, "resize": "crop", "short_side": 299},
+            "short_side=299 is invalid; allowed are whole numbers, 300 and above",
+        ),
+        ({"image_size": None, "resize": "pad"}, "resize='pad' needs an image_size, to which photos are resized"),
         ({"num_shards": 0}, "num_shards=0 is invalid; allowed are whole numbers, 1 and above"),
         ({"seed": -1}, "seed=-1 is invalid; allowed are whole numbers, 0 and above"),
         ({"seed": True}, "seed=True is invalid; allowed are whole numbers, 0 and above"),

@@ -19,6 +19,7 @@ from tfds_voc_seg import photos
 from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.geometry import Geometry
 from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.photos import decode_photo, resize_photo
 
@@ -143,7 +144,8 @@ def test_records_requests_and_predict_show_the_same_pixels(content: bytes, own_d
     Image.fromarray(np.zeros(expected.shape[:2], np.uint8)).save(pair.mask)
     np.testing.assert_array_equal(read_pair(pair, VOC_LABELS)[0], expected)
     np.testing.assert_array_equal(read_photo(content), expected)
-    request = decode_request(tf.constant([content]), 16)
+    request, sizes = decode_request(tf.constant([content]), Geometry(16))
+    assert tuple(sizes[0].numpy()) == expected.shape[:2]
     np.testing.assert_array_equal(request[0], resize_photo(tf.constant(expected), 16))
 
 

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import tensorflow as tf
 
+from tfds_voc_seg.geometry import Geometry, RecordSize
 from tfds_voc_seg.image_limits.graph import checked_record_image
 from tfds_voc_seg.image_limits.inflation import inflated
+from tfds_voc_seg.image_size import ImageSize, sides_of
+from tfds_voc_seg.photos import padded_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def parse_record(serialized: tf.Tensor, image_size: int | None, channels: int) -> tuple[tf.Tensor, tf.Tensor]:
+def parse_record(serialized: tf.Tensor, image_size: RecordSize, channels: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes the image and the one-hot mask of a record.
 
     Args:
         serialized: string scalar, a `tf.train.Example`.
-        image_size: height and width of image and mask in pixels; `None` if each record has its own size.
+        image_size: the size of image and mask in pixels, or how it follows from the photo's, see `RecordSize`.
         channels: number of channels of the mask.
 
     Returns:
-        image uint8 [image_size, image_size, 3] and mask uint8 [image_size, image_size, channels], one-hot; void pixels
-        are all-zero rows.
+        image uint8 [height, width, 3] and mask uint8 [height, width, channels], one-hot; void pixels are all-zero rows.
 
     Raises:
         tf.errors.InvalidArgumentError: at run time: the image or the mask does not have the record's size.
     """
-    mask_key = "segmentation_mask" if image_size else "segmentation_mask/value"
-    image, features = _parse_image(serialized, image_size, mask_key)
-    height, width = tf.unstack(tf.shape(image)[:2])
-    shape = [image_size or height, image_size or width, channels]
-    return image, _decompress(features[mask_key], shape)
+    mask_key = _array_key("segmentation_mask", image_size)
+    image, sides, features = _parse_image(serialized, image_size, mask_key)
+    return image, _decompress(features[mask_key], [*sides, channels])
 
 
 def parse_origin(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -55,20 +55,42 @@ def parse_origin(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor
     return features["filename"], features["height"], features["width"]
 
 
-def parse_image(serialized: tf.Tensor, image_size: int | None) -> tf.Tensor:
+def parse_image(serialized: tf.Tensor, image_size: RecordSize) -> tf.Tensor:
     """Decodes only the image of a record. Arguments and result are those of `parse_record`."""
     return _parse_image(serialized, image_size)[0]
 
 
-def _parse_image(serialized: tf.Tensor, image_size: int | None, *keys: str) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+def _parse_image(
+    serialized: tf.Tensor, image_size: RecordSize, *keys: str
+) -> tuple[tf.Tensor, Sequence[int | tf.Tensor], dict[str, tf.Tensor]]:
     """Decodes the image of a record after checking that it has the record's size; also returns features of bytes."""
-    sizes = {} if image_size else {key: tf.io.FixedLenFeature([], tf.int64) for key in ("height", "width")}
-    strings = {key: tf.io.FixedLenFeature([], tf.string) for key in ("image", *keys)}
-    features = tf.io.parse_single_example(serialized, {**strings, **sizes})
-    height, width = (image_size, image_size) if image_size else (features["height"], features["width"])
-    checked = checked_record_image(features["image"], height, width)
+    sides, features = _parse_sides(serialized, image_size, "image", *keys)
+    checked = checked_record_image(features["image"], *sides)
     image = tf.io.decode_image(checked, channels=3, expand_animations=False)
-    return tf.ensure_shape(image, [image_size, image_size, 3]), features
+    return tf.ensure_shape(image, [*(side if isinstance(side, int) else None for side in sides), 3]), sides, features
+
+
+def _parse_sides(
+    serialized: tf.Tensor, image_size: RecordSize, *keys: str
+) -> tuple[Sequence[int | tf.Tensor], dict[str, tf.Tensor]]:
+    """Returns height and width of the record's image, and features of bytes."""
+    origin = {} if _is_fixed(image_size) else {key: tf.io.FixedLenFeature([], tf.int64) for key in ("height", "width")}
+    strings = {key: tf.io.FixedLenFeature([], tf.string) for key in keys}
+    features = tf.io.parse_single_example(serialized, {**strings, **origin})
+    if _is_fixed(image_size):
+        return sides_of(image_size), features
+    photo = tf.stack([features["height"], features["width"]])
+    sides = padded_size(image_size, photo) if isinstance(image_size, Geometry) else photo
+    return tf.unstack(sides), features
+
+
+def _is_fixed(image_size: RecordSize) -> TypeGuard[ImageSize]:
+    return image_size is not None and not isinstance(image_size, Geometry)
+
+
+def _array_key(name: str, image_size: RecordSize) -> str:
+    """Returns the name of a feature's bytes: TFDS stores arrays of different sizes with their shapes."""
+    return name if _is_fixed(image_size) else f"{name}/value"
 
 
 def parse_objects(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -92,19 +114,20 @@ def parse_objects(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tenso
     return features["objects/bbox"], features["objects/label"], tf.cast(features["objects/difficult"], tf.bool)
 
 
-def parse_background_classes(serialized: tf.Tensor, image_size: int) -> tf.Tensor:
+def parse_background_classes(serialized: tf.Tensor, image_size: RecordSize) -> tf.Tensor:
     """Reads the original class of each background pixel of a record that was written with `background_classes`.
 
     Args:
         serialized: string scalar, a `tf.train.Example`.
-        image_size: height and width in pixels, the same in all records.
+        image_size: as for `parse_record`.
 
     Returns:
-        uint8 [image_size, image_size]: the class of background pixels that belong to another class of the label set, as
-        its position there; the position of the background for all other pixels.
+        uint8 [height, width]: the class of background pixels that belong to another class of the label set, as its
+        position there; the position of the background for all other pixels.
     """
-    features = tf.io.parse_single_example(serialized, {"background_classes": tf.io.FixedLenFeature([], tf.string)})
-    return _decompress(features["background_classes"], [image_size, image_size])
+    key = _array_key("background_classes", image_size)
+    sides, features = _parse_sides(serialized, image_size, key)
+    return _decompress(features[key], sides)
 
 
 def _decompress(compressed: tf.Tensor, shape: Sequence[int | tf.Tensor]) -> tf.Tensor:
@@ -139,16 +162,16 @@ def class_map_from_one_hot(mask: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(mask * class_plus_one, axis=-1) - tf.constant(1, tf.uint8)
 
 
-def image_and_class_map(serialized: tf.Tensor, image_size: int, channels: int) -> tuple[tf.Tensor, tf.Tensor]:
+def image_and_class_map(serialized: tf.Tensor, image_size: RecordSize, channels: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes a record to an image and a class map.
 
     Args:
         serialized: string scalar, a `tf.train.Example`.
-        image_size: height and width in pixels.
+        image_size: as for `parse_record`.
         channels: number of channels of the mask.
 
     Returns:
-        image uint8 [image_size, image_size, 3] and class map uint8 [image_size, image_size] with `VOID`.
+        image uint8 [height, width, 3] and class map uint8 [height, width] with `VOID`.
     """
     image, mask = parse_record(serialized, image_size, channels)
     return image, class_map_from_one_hot(mask)

@@ -12,18 +12,27 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from zlib_ng import zlib_ng
 
-from tfds_voc_seg.class_maps import background_class_map, class_map, contains_any_class, one_hot_mask, resize_class_map
+from tfds_voc_seg.class_maps import (
+    background_class_map,
+    background_position,
+    class_map,
+    contains_any_class,
+    one_hot_mask,
+    pad_class_map,
+    resize_class_map,
+)
 from tfds_voc_seg.devkit.annotations import read_objects
 from tfds_voc_seg.devkit.folders import PairError
 from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.labels import VOID
-from tfds_voc_seg.photos import resize_photo
+from tfds_voc_seg.photos import fit_photo
 from tfds_voc_seg.records.features import record_features
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tfds_voc_seg.devkit.folders import Pair
+    from tfds_voc_seg.geometry import Geometry
     from tfds_voc_seg.record_config import ImageEncoding, RecordConfig
 
 _MAX_ONE_HOT_BYTES = 1 << 29
@@ -49,13 +58,17 @@ def encode_arrays(
     Returns:
         The features in the form that TFDS's example serializer expects: image and mask are encoded to bytes.
     """
-    size, channels = config.image_size, len(config.class_names)
+    geometry, channels = config.geometry, len(config.class_names)
     image = tf.constant(photo)
-    if size is not None:
-        image, mask = resize_photo(image, size), resize_class_map(mask, size)
+    if geometry is not None:
+        image, mask = fit_photo(image, geometry), resize_class_map(mask, geometry.resized(*mask.shape))
     classes = class_map(mask, config)
     background = background_class_map(mask, classes, config) if config.background_classes else None
-    pixels = np.bincount(classes.ravel(), minlength=256)
+    pixels = np.bincount(classes.ravel(), minlength=256)  # without padding, which says nothing about the masks
+    if geometry is not None:
+        classes = pad_class_map(classes, geometry, VOID)
+        background = None if background is None else pad_class_map(background, geometry, background_position(config))
+        objects = objects and {**objects, "bbox": _boxes_in_image(objects["bbox"], geometry, *photo.shape[:2])}
     return {
         "image": _encode_image(image, config.image_encoding).numpy(),
         "segmentation_mask": _compress(one_hot_mask(classes, channels), config),
@@ -70,10 +83,20 @@ def encode_arrays(
     }
 
 
+def _boxes_in_image(boxes: NDArray[np.float32], geometry: Geometry, height: int, width: int) -> NDArray[np.float32]:
+    """Converts boxes, fractions of a photo's height and width, to fractions of the image that the photo lies in."""
+    resized = geometry.resized(height, width)
+    image_size = geometry.padded(resized)
+    share, start = (np.divide(pixels, image_size) for pixels in (resized, geometry.offset(resized)))
+    converted: NDArray[np.float32] = (boxes * np.tile(share, 2) + np.tile(start, 2)).astype(np.float32)
+    return converted
+
+
 def _compress(array: NDArray[np.uint8], config: RecordConfig) -> Any:
     compressed = zlib_ng.compress(np.ascontiguousarray(array).data, config.mask_compression_level)
     # TFDS stores the shape with the bytes if it differs between records.
-    return {"value": compressed, "shape": array.shape} if config.image_size is None else compressed
+    same_size = config.geometry is not None and config.geometry.resize != "crop"
+    return compressed if same_size else {"value": compressed, "shape": array.shape}
 
 
 def _encode_image(image: tf.Tensor, encoding: ImageEncoding) -> tf.Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.prediction.photos.tiles import blended_tiles
+from tfds_voc_seg.geometry import PADDING_COLOUR
 from tfds_voc_seg.photos import resize_photo
 
 if TYPE_CHECKING:
@@ -15,41 +16,58 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tfds_voc_seg.geometry import Geometry
+
 SCALES = (0.75, 1.0, 1.5)
 """Sizes of the photo's versions, as factors of the network's input size."""
 
 Score: TypeAlias = "Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]"
-"""Images of the network's size, uint8 [size, size, 3] each → scores, float32 [images, size, size, classes]."""
+"""Images of the network's size, uint8 [height, width, 3] each → scores, float32 [images, height, width, classes]."""
 
 
-def averaged_probabilities(photo: NDArray[np.uint8], size: int, score: Score) -> NDArray[np.float32]:
+def averaged_probabilities(photo: NDArray[np.uint8], geometry: Geometry, score: Score) -> NDArray[np.float32]:
     """Averages the probabilities over versions of the photo: each of `SCALES`, mirrored and not.
 
-    The network takes images of a single size. A larger version is split into overlapping tiles of that size; a smaller
-    version is padded with its reflected edges.
+    The network takes images of a single size. A larger version is split into overlapping tiles of that size. A smaller
+    one is padded: with its reflected edges, or with `PADDING_COLOUR` if the network was trained on padded photos.
 
     Args:
         photo: uint8 [height, width, 3].
-        size: height and width of the network's input, pixels.
+        geometry: how a photo becomes the network's image; the versions are that many times as large.
         score: the network.
 
     Returns:
-        float32 [side, side, classes], where `side` is that of the largest version.
+        float32 [rows, columns, classes], as many as the largest version has.
     """
 
     def probabilities(images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         return [*tf.nn.softmax(score(images)).numpy()]
 
-    sides = [round(scale * size) for scale in SCALES]
+    resized = geometry.resized(*photo.shape[:2])
+    largest = _scaled(resized, max(SCALES))
     versions: list[Any] = []
-    for side in sides:
-        resized = resize_photo(tf.constant(photo), side).numpy()
-        before = max(0, size - side) // 2
-        after = max(0, size - side) - before
-        padded = np.pad(resized, ((before, after), (before, after), (0, 0)), mode="symmetric")
+    for height, width in (_scaled(resized, scale) for scale in SCALES):
+        version = resize_photo(tf.constant(photo), (height, width)).numpy()
+        missing = [max(0, side - length) for side, length in zip(geometry.sides, (height, width), strict=True)]
+        top, left = (pixels // 2 for pixels in missing)
+        padded = _padded(version, (top, missing[0] - top), (left, missing[1] - left), geometry)
         for direction in (1, -1):
-            whole = np.concatenate([*blended_tiles(padded[:, ::direction], size, probabilities)])[:, ::direction]
-            version = whole[before : before + side, before : before + side]
-            versions.append(tf.image.resize(version, (max(sides), max(sides))))
+            tiles = blended_tiles(padded[:, ::direction], geometry.image_size, probabilities)
+            whole = np.concatenate([*tiles])[:, ::direction]
+            versions.append(tf.image.resize(whole[top : top + height, left : left + width], largest))
     averaged: NDArray[np.float32] = tf.reduce_mean(versions, axis=0).numpy()
     return averaged
+
+
+def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    height, width = (max(1, round(scale * side)) for side in size)
+    return height, width
+
+
+def _padded(
+    image: NDArray[np.uint8], rows: tuple[int, int], columns: tuple[int, int], geometry: Geometry
+) -> NDArray[np.uint8]:
+    if geometry.resize == "stretch":
+        return np.pad(image, (rows, columns, (0, 0)), mode="symmetric")
+    planes = zip(np.moveaxis(image, -1, 0), PADDING_COLOUR, strict=True)
+    return np.stack([np.pad(plane, (rows, columns), constant_values=colour) for plane, colour in planes], axis=-1)

@@ -21,7 +21,7 @@ CLASS_NAMES = ("background", *CLASSES)
 
 
 def test_the_artifact_contains_the_schema_of_the_parameters(tmp_path: Path, make_artifact: Callable[..., Any]) -> None:
-    schema = curated_schema(CLASS_NAMES, IMAGE_SIZE)
+    schema = curated_schema(CLASS_NAMES, IMAGE_SIZE**2)
     artifact = make_artifact("Schema", tmp_path / "schema")
     executor.Executor().Do({}, {"schema": [artifact]}, CuratedSchema(schema).exec_properties)
     folder = Path(artifact_utils.get_single_uri([artifact]))
@@ -30,7 +30,7 @@ def test_the_artifact_contains_the_schema_of_the_parameters(tmp_path: Path, make
 
 
 def test_the_schema_requires_all_tabular_features_and_limits_their_values() -> None:
-    features = {feature.name: feature for feature in curated_schema(CLASS_NAMES, IMAGE_SIZE).feature}
+    features = {feature.name: feature for feature in curated_schema(CLASS_NAMES, IMAGE_SIZE**2).feature}
     assert set(features) == {"classes", "class_pixels", "void_pixels", "height", "width", "filename"}
     assert all(feature.presence.min_fraction == 1 for feature in features.values())
     classes = features["classes"]

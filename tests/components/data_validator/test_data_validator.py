@@ -78,7 +78,7 @@ def validate(tmp_path: Path, examples: Any, make_artifact: Callable[..., Any]) -
                 shutil.copy(file, tmp_path / "examples")
         write_manifest(tmp_path / "examples")
 
-        curated = CuratedSchema(curated_schema(CLASS_NAMES, IMAGE_SIZE))
+        curated = CuratedSchema(curated_schema(CLASS_NAMES, IMAGE_SIZE**2))
         schema_executor.Executor().Do({}, {"schema": [schema]}, curated.exec_properties)
         context = statistics_gen_executor.Executor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path))
         import tensorflow_data_validation as tfdv

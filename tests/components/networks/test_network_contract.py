@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import pytest
 
+from components.networks import create_network
 from components.networks.contract import check_network
 from components.saved_model.export import export_saved_model
 
@@ -93,6 +94,11 @@ def test_a_network_that_cannot_be_created_is_rejected_as_in_a_run(own_network: s
         check_network(own_network, flaw="stride")
     with pytest.raises(ValueError, match="its options are flaw"):
         check_network(own_network, flow="stride")
+
+
+def test_a_network_for_squares_alone_is_refused_for_other_shapes(own_network: str) -> None:
+    with pytest.raises(ValueError, match=r"cannot be created: .* \(its image_size is \[height, width\], \[40"):
+        create_network(own_network, image_size=(40, 57), num_classes=3)
 
 
 def test_an_export_with_other_results_is_detected(own_network: str, monkeypatch: pytest.MonkeyPatch) -> None:

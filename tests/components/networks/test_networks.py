@@ -41,6 +41,12 @@ def test_contract(name: str) -> None:
     check_network(name, **SMALL[name])
 
 
+@pytest.mark.parametrize("name", ["unet", "fcn8", "deeplab_v3_plus"])
+def test_images_can_have_another_shape_than_a_square(name: str) -> None:
+    network = create_network(name, image_size=(40, 57), num_classes=3, **SMALL[name])
+    assert network(np.zeros((1, 40, 57, 3), np.float32)).shape == (1, 40, 57, 3)
+
+
 def test_contract_of_fcn_with_a_backbone() -> None:
     check_network("fcn8", **QUARTER, fully_connected_channels=8, image_pooling=True, freeze_batch_normalization=True)
 

@@ -29,7 +29,8 @@ def write_records(devkit: Path, config: RecordConfig, folder: Path) -> Records:
                 for pair in splits[split].pairs[shard::SHARDS]:
                     writer.write(encode(pair))
     assert config.image_size is not None
-    return Records(files, config.class_names, config.image_size, background_classes=config.background_classes)
+    background_classes = config.background_classes
+    return Records(files, config.class_names, config.image_size, background_classes=background_classes, config=config)
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,9 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 
-from components.training.augmentation import PADDING_COLOUR, augment, change_colours, rescale
+from components.training.augmentation import augment, change_colours, rescale
 from components.training.augmentation_config import AugmentationConfig
+from tfds_voc_seg.geometry import PADDING_COLOUR
 from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:

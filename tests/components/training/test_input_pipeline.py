@@ -6,16 +6,24 @@ import functools
 import itertools
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from components.training.augmentation_config import AugmentationConfig
+from components.training.background_classes import learned_class_pixels, make_decoder
+from components.training.config import TrainingConfig
+from components.training.cropping import RandomCrop, count_windows
 from components.training.input_pipeline import count_records, evaluation_batches, steps_per_epoch, training_batches
+from tests.components.training.conftest import write_records
 from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES
 from tfds_voc_seg.labels import VOID
+from tfds_voc_seg.record_config import RecordConfig
 from tfds_voc_seg.records.decoding import image_and_class_map
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tfds_voc_seg.records.files import Records
 
 DECODE = functools.partial(image_and_class_map, image_size=IMAGE_SIZE, channels=len(CLASSES) + 1)
@@ -81,3 +89,32 @@ def test_every_batch_is_split_over_the_workers(files: list[str]) -> None:
 
 def as_bytes_of(batch: Any) -> list[bytes]:
     return [image.tobytes() + classes.tobytes() for image, classes in zip(*batch, strict=True)]
+
+
+def test_larger_images_are_cropped_for_training_and_validated_in_windows(devkit: Path, tmp_path: Path) -> None:
+    config = RecordConfig((24, 20), ("person",), resize="crop", short_side=30, background_classes=True)
+    records = write_records(devkit, config, tmp_path)
+    training = TrainingConfig(learn_background_classes=True)
+    decode, pixels = make_decoder(records, training), learned_class_pixels(records, training)
+    files = records.files["train"]
+    crop = RandomCrop(records.geometry.sides, pixels, 0.5)
+    for images, classes in training_batches(
+        files,
+        decode,
+        batch_size=BATCH,
+        augmentation=training.augmentation,
+        seed=0,
+        epochs=range(2),
+        records=TRAIN_IMAGES,
+        crop=crop,
+    ):
+        assert (images.shape, classes.shape) == ((BATCH, 24, 20, 3), (BATCH, 24, 20))
+
+    windows = count_windows(files, records.geometry)
+    assert windows > TRAIN_IMAGES
+    counted, seen = np.zeros(VOID + 1, int), 0
+    for _, classes in evaluation_batches(files, decode, batch_size=5, records=windows, windows=crop.sides):
+        counted += np.bincount(classes.numpy().ravel(), minlength=VOID + 1)
+        seen += len(classes)
+    assert counted[: len(pixels)].tolist() == pixels  # every pixel once, in whatever number of windows it is
+    assert seen == 5 * steps_per_epoch(windows, 5)

@@ -40,15 +40,16 @@ def show(
     *,
     count: int = 12,
     split: str = "train",
-    image_size: int | None = None,
+    image_size: int | str | None = None,
     classes: tuple[str, ...] = (),
+    shape: tuple[str, ...] = (),
     force: bool = False,
 ) -> int:
-    """Runs `vocseg data show`."""
+    """Runs `vocseg data show`; `shape` holds further options."""
     arguments = ["data", "show", source, "--output", str(output), "--count", str(count), "--split", split]
     arguments += ["--image-size", str(image_size)] if image_size else []
     arguments += ["--classes", ",".join(classes)] if classes else []
-    return cli.main([*arguments, *(["--force"] if force else [])])
+    return cli.main([*arguments, *shape, *(["--force"] if force else [])])
 
 
 def _pixels(file: Path) -> NDArray[np.uint8]:
@@ -59,7 +60,7 @@ def _pixels(file: Path) -> NDArray[np.uint8]:
 def _expected(devkit: Path, image_id: str, config: RecordConfig, split: str = "train") -> NDArray[np.uint8]:
     (pair,) = (pair for pair in read_splits(devkit)[split].pairs if pair.image_id == image_id)
     record = tf.constant(PairEncoder(config)(pair))
-    image, mask = parse_record(record, config.image_size, len(config.class_names))
+    image, mask = parse_record(record, config.record_size, len(config.class_names))
     return example_picture(image.numpy(), class_map_from_one_hot(mask).numpy(), config.channels)
 
 
@@ -131,6 +132,23 @@ def test_pictures_of_a_devkit(devkit: Path, tmp_path: Path, capsys: pytest.Captu
         }  # a swatch
         annotation = (devkit / f"Annotations/{image_id}.xml").read_text()
         assert named == {name for name in CLASSES if f"<name>{name}</name>" in annotation}
+
+
+@pytest.mark.parametrize(
+    ("shape", "config"),
+    [
+        (("--image-size", "24x16"), RecordConfig((24, 16))),
+        (("--image-size", "16", "--resize", "pad"), RecordConfig(16, resize="pad")),
+        (
+            ("--image-size", "16", "--resize", "crop", "--short-side", "20"),
+            RecordConfig(16, resize="crop", short_side=20),
+        ),
+    ],
+)
+def test_pictures_of_other_shapes(shape: tuple[str, ...], config: RecordConfig, devkit: Path, tmp_path: Path) -> None:
+    assert show(str(devkit), tmp_path, count=1, shape=shape) == 0
+    (file,) = tmp_path.iterdir()
+    np.testing.assert_array_equal(_pixels(file), _expected(devkit, file.stem, config))
 
 
 def test_a_large_count_shows_the_whole_split(devkit: Path, tmp_path: Path) -> None:
@@ -215,6 +233,8 @@ def test_pictures_of_a_prepared_dataset(
         ("voc_seg/", {}, "voc_seg/ is not a dataset name of TFDS"),
         ("voc_seg/person", {"classes": ("dog",)}, "voc_seg/person has its own image size and classes"),
         (None, {"classes": ("dgo",)}, "unknown class 'dgo'; allowed are aeroplane"),
+        (None, {"shape": ("--short-side", "400")}, "short_side=400 applies only with resize='crop'; remove it"),
+        (None, {"image_size": "16x5000"}, "an image size of 5000 is not in 1 to 4096"),
         (None, {"image_size": 4097}, "an image size of 4097 is not in 1 to 4096"),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def test_the_data_section_gives_the_settings_of_the_records_and_their_files() ->
     expected = RecordConfig(data.image_size, ("dog",), "background", drop_empty=data.drop_empty)
     assert data.record == expected
     assert data.conversion == ConversionConfig(7, data.seed)
-    recorded = json.loads(json.dumps(dataclasses.asdict(data.record)))
+    recorded = json.loads(json.dumps(data.record.as_json()))
     assert recorded.pop("labels")["names"] == list(VOC_CLASSES)
     assert recorded == {
         "image_size": data.image_size,
@@ -40,6 +39,24 @@ def test_the_data_section_gives_the_settings_of_the_records_and_their_files() ->
         "boxes": False,
         "background_classes": False,
     }
+
+
+def test_an_image_size_is_one_number_or_height_and_width() -> None:
+    for value, expected in (("96", 96), ("[96, 96]", 96), ("[64, 96]", (64, 96))):
+        data = load_config("demo", overrides=[f"data.image_size={value}"]).data
+        assert (data.image_size, data.record.image_size) == (expected, expected)
+        assert RecordConfig.from_json(json.loads(json.dumps(data.record.as_json()))) == data.record
+
+
+def test_stretched_photos_add_nothing_to_the_recorded_settings() -> None:
+    stretched, padded = (
+        load_config("demo", overrides=[f"data.resize={kind}"]).data.record for kind in ("stretch", "pad")
+    )
+    assert padded.as_json() == {**stretched.as_json(), "resize": "pad"}
+    assert (RecordConfig.from_json(stretched.as_json()), RecordConfig.from_json(padded.as_json())) == (
+        stretched,
+        padded,
+    )
 
 
 def test_without_classes_all_classes_of_the_label_set_are_selected(tmp_path: Path) -> None:
@@ -70,6 +87,20 @@ def test_every_preset_is_valid_and_begins_with_its_command(name: str) -> None:
         ("candidates.unet.training.lr=1", "candidates.unet.training.lr: unknown key; allowed here are epochs"),
         ("data.image_size=big", "data.image_size: input should be a valid integer"),
         ("data.image_size=8", "data.image_size: input should be greater than or equal to 32 (got 8)"),
+        ("data.resize=fit", "data.resize: input should be 'stretch', 'pad' or 'crop' (got 'fit')"),
+        ("data.short_side=500", "data: short_side=500 applies only with resize='crop'; remove it"),
+        (
+            "data={resize: crop, short_side: 40}",
+            "data: short_side=40 is invalid; allowed are whole numbers",
+        ),
+        (
+            "training.augmentation.rare_crops=0.2",
+            "the configuration: candidates.fcn8.training.augmentation.rare_crops: images are cropped only with "
+            "data.resize=crop, not with stretch; remove it",
+        ),
+        ("data.image_size=[64, 8]", "data.image_size: input should be greater than or equal to 32 (got [64, 8])"),
+        ("data.image_size=[64]", "data.image_size: image_size=[64] is invalid; give one number, or [height, width]"),
+        ("data.image_size=yes", "data.image_size: must be one number, or [height, width]"),
         ("training.epochs=0", "training.epochs: input should be greater than or equal to 1 (got 0)"),
         ("training.learning_rate=-1", "training.learning_rate: input should be greater than 0 (got -1)"),
         ("training.epochs=yes", "training.epochs: must be a number, not true"),

@@ -19,6 +19,7 @@ from pipeline.demo.samples import sample_images
 from pipeline.demo.server import AddressError, is_this_machine_only, listen, model_titles
 from pipeline.prediction.segmenter import load_segmenter
 from tests.pipeline.demo.models import CLASS_NAMES, IMAGE_SIZE, picture
+from tfds_voc_seg.geometry import Geometry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +156,7 @@ def test_unknown_addresses_are_answered_with_a_sentence(client: TestClient) -> N
 class BrokenModel:
     """Fails like a model whose memory is exhausted, or which is broken."""
 
-    image_size, class_names = IMAGE_SIZE, CLASS_NAMES
+    geometry, class_names = Geometry(IMAGE_SIZE), CLASS_NAMES
 
     def __init__(self, error: Exception):
         self._error = error

@@ -43,8 +43,10 @@ def masks(min_side: int = 1, max_side: int = 40) -> st.SearchStrategy[NDArray[np
 @st.composite
 def record_configs(draw: st.DrawFn) -> RecordConfig:
     classes = draw(st.lists(st.sampled_from(VOC_CLASSES[1:]), min_size=1, max_size=20, unique=True))
+    image_size = draw(st.none() | st.integers(1, 24) | st.tuples(st.integers(1, 24), st.integers(1, 24)))
     return RecordConfig(
-        image_size=draw(st.none() | st.integers(1, 24)),
+        image_size=image_size,
+        resize=draw(st.sampled_from(["stretch", "pad", "crop"])) if image_size else "stretch",
         classes=tuple(classes),
         void=draw(st.sampled_from(["ignore", "background"])),
         image_encoding=draw(st.sampled_from(["png", "jpeg"])),
@@ -60,12 +62,13 @@ def test_a_record_decodes_to_what_was_encoded(mask: NDArray[np.uint8], config: R
     serialized = PairEncoder(config).serialize(photo, mask, "2007_000033")
 
     by_tfds = {key: value.numpy() for key, value in features.deserialize_example(tf.constant(serialized)).items()}
-    image, one_hot = parse_record(tf.constant(serialized), config.image_size, channels)
+    image, one_hot = parse_record(tf.constant(serialized), config.record_size, channels)
     np.testing.assert_array_equal(by_tfds["image"], image)
     np.testing.assert_array_equal(by_tfds["segmentation_mask"], one_hot)
 
     # The expected mask, computed independently: nearest neighbour at pixel centres, then the classes by name.
-    sides = [(side, config.image_size or side) for side in mask.shape]
+    wanted = mask.shape if config.geometry is None else config.geometry.resized(*mask.shape)
+    sides = list(zip(mask.shape, wanted, strict=True))
     rows, columns = ([int(Fraction(2 * i + 1, 2 * size) * side) for i in range(size)] for side, size in sides)
     nearest = mask[np.ix_(rows, columns)]
     expected = np.zeros((*nearest.shape, channels), np.uint8)
@@ -75,22 +78,26 @@ def test_a_record_decodes_to_what_was_encoded(mask: NDArray[np.uint8], config: R
         expected[nearest == value, channel] = 1
     if config.void == "background":
         expected[nearest == VOID, 0] = 1
+    counted, padding = expected.sum(axis=(0, 1)), [(0, 0), (0, 0)]
+    if config.geometry is not None:
+        missing = np.subtract(config.geometry.padded(wanted), wanted)
+        padding = [(int(pixels) // 2, int(pixels) - int(pixels) // 2) for pixels in missing]
+    expected = np.pad(expected, [*padding, (0, 0)])
     np.testing.assert_array_equal(one_hot, expected)
 
     assert ("background_classes" in by_tfds) == config.background_classes
     if config.background_classes:
         others = [value for value in range(1, 21) if VOC_CLASSES[value] not in config.class_names]
-        background = np.where(np.isin(nearest, others), nearest, 0)
+        background = np.pad(np.where(np.isin(nearest, others), nearest, 0), padding)
         np.testing.assert_array_equal(by_tfds["background_classes"], background)
-        if config.image_size is not None:
-            parsed = parse_background_classes(tf.constant(serialized), config.image_size)
-            np.testing.assert_array_equal(parsed, background)
+        parsed = parse_background_classes(tf.constant(serialized), config.record_size)
+        np.testing.assert_array_equal(parsed, background)
 
     void = expected.sum(axis=-1) == 0
     np.testing.assert_array_equal(void_weights(one_hot), ~void)
     np.testing.assert_array_equal(class_map_from_one_hot(one_hot), np.where(void, VOID, expected.argmax(axis=-1)))
-    np.testing.assert_array_equal(by_tfds["class_pixels"], expected.sum(axis=(0, 1)))
-    assert by_tfds["void_pixels"] == void.sum()
+    np.testing.assert_array_equal(by_tfds["class_pixels"], counted)
+    assert by_tfds["void_pixels"] == nearest.size - counted.sum()
     np.testing.assert_array_equal(by_tfds["classes"], np.flatnonzero(expected.any(axis=(0, 1))))
     assert (by_tfds["height"], by_tfds["width"]) == mask.shape
     assert by_tfds["filename"] == b"2007_000033"

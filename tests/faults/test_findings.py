@@ -208,8 +208,9 @@ def test_a_model_is_compared_with_the_one_that_another_process_published_meanwhi
     assert "does not beat the model in service" in summary["reason"]
 
 
+@pytest.mark.parametrize("then", ["nothing", pytest.param("the database is removed", marks=pytest.mark.slow)])
 def test_a_run_killed_between_rename_and_commit_keeps_the_origin_of_its_version(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, then: str
 ) -> None:
     from tfx.orchestration.portable import execution_publish_utils
 
@@ -226,6 +227,8 @@ def test_a_run_killed_between_rename_and_commit_keeps_the_origin_of_its_version(
             workspace.run("good")
     version = workspace.versions[-1]
     assert len(workspace.versions) == 2
+    if then == "the database is removed":
+        (workspace.output / "metadata.sqlite").unlink()
     summary, versions = workspace.run("good")
     assert versions[-1] == version
     assert summary["completed"] == [version]

@@ -147,7 +147,7 @@ def test_a_fault_at_every_request_loses_nothing(
     kind: str, action: Any, object_store: FaultyStore, models: dict[str, Path], digests: dict[str, str]
 ) -> None:
     inject = functools.partial(_inject, object_store, models, digests)
-    assert _count(object_store, inject, action, kind, step=3) > 5
+    assert _count(object_store, inject, action, kind, step=4) > 5
 
 
 @pytest.mark.parametrize("kind", ["reset after", pytest.param("500 after", marks=pytest.mark.slow)])

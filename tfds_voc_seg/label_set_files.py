@@ -22,6 +22,7 @@ import yaml
 from tfds_voc_seg.label_set import MAX_CLASSES, VOC_LABELS, LabelSet, LabelSetError, default_colors
 from tfds_voc_seg.labels import BACKGROUND, VOID
 from tfds_voc_seg.storage import storage_path, write_text_whole
+from tfds_voc_seg.yaml_texts import YamlError, parse_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,11 +53,11 @@ def read_label_set(file: str | Path) -> LabelSet:
     """
     try:
         text = storage_path(file).read_text(encoding="utf-8-sig")
-        return _from_label_map(text) if str(file).endswith(".txt") else label_set_from(yaml.safe_load(text))
+        return _from_label_map(text) if str(file).endswith(".txt") else label_set_from(parse_yaml(text))
     except (OSError, UnicodeDecodeError) as error:
         raise LabelSetError(f"{file} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise LabelSetError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from error
+    except YamlError as error:
+        raise LabelSetError(f"{file} is not valid YAML: {error}") from error
     except LabelSetError as error:
         raise LabelSetError(f"{file}: {error}") from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
+from tfds_voc_seg.yaml_texts import YamlError, parse_yaml
 
 
 class AssignmentError(ValueError):
@@ -37,6 +37,6 @@ def yaml_value(text: str) -> Any:
         AssignmentError: the text is not valid YAML.
     """
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        return parse_yaml(text)
+    except YamlError as error:
         raise AssignmentError("the value is not valid YAML") from error

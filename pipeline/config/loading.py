@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pydantic
-import yaml
 
 from pipeline.config.assignments import AssignmentError, split_assignment, yaml_value
 from pipeline.config.problems import ConfigError, config_problems
 from pipeline.config.schema import RunConfig
 from tfds_voc_seg.storage import absolute_place, local_path
+from tfds_voc_seg.yaml_texts import YamlError, parse_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,10 +67,9 @@ def _read_preset(preset: str) -> dict[str, Any]:
     else:
         raise ConfigError(f"preset {preset!r} is unknown; allowed are {', '.join(preset_names())}, or a .yaml file")
     try:
-        settings = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{preset}: not valid YAML: {reason}") from error
+        settings = parse_yaml(text)
+    except YamlError as error:
+        raise ConfigError(f"{preset}: not valid YAML: {error}") from error
     if not isinstance(settings, dict):
         raise ConfigError(f"{preset}: must hold keys and values, such as `name: my_run`")
     return settings

@@ -11,7 +11,7 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING, Any
 
-import yaml
+from tfds_voc_seg.yaml_texts import YamlError, parse_documents
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,9 +62,9 @@ def parse_spec(text: str, file: Path) -> SpecFile:
         SpecError: the text is neither of the two.
     """
     try:
-        documents = [document for document in yaml.safe_load_all(text) if document is not None]
-    except yaml.YAMLError as error:
-        raise SpecError(f"{file}: invalid YAML: {' '.join(str(error).split())}") from error
+        documents = [document for document in parse_documents(text) if document is not None]
+    except YamlError as error:
+        raise SpecError(f"{file}: invalid YAML: {error}") from error
     first = documents[0] if documents and isinstance(documents[0], dict) else {}
     is_job = isinstance(first.get("pipelineSpec"), dict)
     spec = first["pipelineSpec"] if is_job else first

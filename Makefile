@@ -47,7 +47,9 @@ test-slow: $(SLOW_PARTS:%=test-slow-%) ## run the slow tests, part by part; test
 $(SLOW_PARTS:%=test-slow-%): test-slow-%: $(ENVIRONMENT)
 	$(VENV)/bin/python -m pytest -m slow -n 0 --timeout 1200 $(slow-$*) $(ARGS)
 
-FUZZ_TARGETS := header_reading photo_reading request_decoding mask_reading record_parsing
+FUZZ_TARGETS := header_reading photo_reading request_decoding mask_reading record_parsing annotation_reading \
+	list_reading label_set_reading configuration_reading override_reading coco_reading labelme_reading cvat_reading \
+	archive_unpacking
 FUZZ_SECONDS := 60
 
 fuzz: $(ENVIRONMENT) ## fuzz each target with atheris for a minute; FUZZ_SECONDS=3600 for an hour, FUZZ_TARGETS="..." for some

@@ -11,7 +11,11 @@ from pathlib import Path
 
 import atheris
 
-_INSTRUMENTED = ["PIL", "pipeline.prediction.photos", "tfds_voc_seg.devkit", "tfds_voc_seg.image_limits"]
+_INSTRUMENTED = [
+    "PIL", "pipeline.config", "pipeline.prediction.photos", "tarfile", "tfds_voc_seg.devkit", "tfds_voc_seg.download",
+    "tfds_voc_seg.image_limits", "tfds_voc_seg.importers", "tfds_voc_seg.label_set", "tfds_voc_seg.label_set_files",
+    "yaml",
+]  # fmt: skip
 """Packages in which the fuzzer looks for new paths."""
 
 
@@ -22,7 +26,8 @@ def main() -> None:
         from tests.fuzz.targets import TARGETS, saved_inputs
 
         target = TARGETS[name]
-        target.run(b"")  # imports
+        for content in (b"", *target.seeds()):
+            target.run(content)  # imports
     corpus = Path(folder)
     corpus.mkdir(parents=True, exist_ok=True)
     if not any(corpus.iterdir()):

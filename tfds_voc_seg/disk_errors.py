@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,8 +13,13 @@ if TYPE_CHECKING:
 _FULL_DISK_NUMBERS = (errno.ENOSPC, errno.EDQUOT)
 _NOT_WRITABLE_NUMBERS = (errno.EROFS, errno.EACCES, errno.EPERM)
 _FULL_DISK_TEXT = re.compile("No space left on device|Disk quota exceeded|database or disk is full")
+_ROLLED_BACK_TEXT = re.compile("cannot commit - no transaction is active")
+"""SQLite ends a transaction itself if it cannot write a page; a later statement then fails with this text."""
+_SQLITE_TEXT = re.compile(f"database or disk is full|{_ROLLED_BACK_TEXT.pattern}")
+_NEARLY_FULL = 1 << 20  # bytes; what was rolled back is free again
 _NAMED_FILE = re.compile(r"No space left on device: '([^']+)'|(/\S+); No space left on device")
 _CURE = "free some space, or choose a folder on another disk"
+_FULL_DISK_REASON = f"No space left on device; {_CURE}"
 
 
 def write_reason(error: Exception) -> str:
@@ -34,23 +40,47 @@ def write_problem(error: OSError, place: str | os.PathLike[str]) -> str:
     return f"{error.filename or place} cannot be {problem}: {write_reason(error)}"
 
 
-def full_disk_problem(error: BaseException, place: str | os.PathLike[str] = "the output folder") -> str | None:
+def full_disk_problem(
+    error: BaseException,
+    place: str | os.PathLike[str] = "the output folder",
+    database: str | os.PathLike[str] | None = None,
+) -> str | None:
     """Returns one sentence if the cause of an error is a full disk: the file and what to do; `None` otherwise.
 
     Args:
         error: an error of any library; the errors that caused it are checked, too.
         place: what could not be written to, if the error does not name its file.
+        database: the database of `place`, for SQLite's errors, which never name their file.
     """
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in chain:
         chain.append(cause)
         cause = cause.__cause__ or cause.__context__
-    for link in chain:
-        if isinstance(link, OSError) and link.errno in _FULL_DISK_NUMBERS:
-            return f"{link.filename or place} cannot be written to: {write_reason(link)}"
-        if _FULL_DISK_TEXT.search(str(link)):
-            named = _NAMED_FILE.search(str(link))
-            file = (named[1] or named[2]) if named else place
-            return f"{file} cannot be written to: No space left on device; {_CURE}"
-    return None
+    files = [file for link in chain if (file := _file_of_full_disk(link, place, database)) is not None]
+    if not files:
+        return None
+    # The error that was raised first often names no file; the one that caused it does.
+    return f"{next(filter(None, files), place)} cannot be written to: {_FULL_DISK_REASON}"
+
+
+def _file_of_full_disk(
+    error: BaseException, place: str | os.PathLike[str], database: str | os.PathLike[str] | None
+) -> str | None:
+    """Returns the file of an error about a full disk, empty if it names none; `None` if it is about something else."""
+    text = str(error)
+    if isinstance(error, OSError) and error.errno in _FULL_DISK_NUMBERS:
+        return str(error.filename or "")
+    if not (_FULL_DISK_TEXT.search(text) or (_ROLLED_BACK_TEXT.search(text) and _is_nearly_full(place))):
+        return None
+    named = _NAMED_FILE.search(text)
+    if named:
+        return named[1] or named[2]
+    return str(database or "") if _SQLITE_TEXT.search(text) else ""
+
+
+def _is_nearly_full(place: str | os.PathLike[str]) -> bool:
+    try:
+        return shutil.disk_usage(place).free < _NEARLY_FULL
+    except OSError:
+        return False

@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from components.run_files import METADATA_FILE
 from pipeline.commands.cures import with_cure
 
 if TYPE_CHECKING:
@@ -136,6 +137,6 @@ def error_message(error: Exception, expected: tuple[type[Exception], ...], outpu
     """
     from tfds_voc_seg.disk_errors import full_disk_problem
 
-    if problem := full_disk_problem(error, output):
+    if problem := full_disk_problem(error, output, output / METADATA_FILE):
         return problem
     return with_cure(str(error) if isinstance(error, expected) else f"unexpected {type(error).__name__}: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
@@ -48,6 +49,36 @@ def test_the_file_is_named() -> None:
 )
 def test_the_texts_of_libraries_are_recognised(error: Exception, file: str) -> None:
     assert full_disk_problem(error, "/out") == f"{file} {CURE}"
+
+
+FULL, ROLLED_BACK = (
+    RuntimeError(f"Error when executing query: {text} query: COMMIT;")
+    for text in ("database or disk is full", "cannot commit - no transaction is active")
+)
+
+
+def test_sqlites_errors_name_the_database() -> None:
+    assert full_disk_problem(FULL, "/out", "/out/metadata.sqlite") == f"/out/metadata.sqlite {CURE}"
+    assert full_disk_problem(_full("/out/x"), "/out", "/out/metadata.sqlite") == f"/out/x {CURE}"
+
+
+def test_a_cause_that_names_its_file_is_preferred() -> None:
+    error = RuntimeError("Trainer: the output folder cannot be written to: No space left on device")
+    error.__cause__ = _full("/out/x")
+    assert full_disk_problem(error, "/out") == f"/out/x {CURE}"
+    error.__cause__ = FULL
+    assert full_disk_problem(error, "/out", "/out/metadata.sqlite") == f"/out/metadata.sqlite {CURE}"
+
+
+@pytest.mark.parametrize(("free", "is_full"), [(50_000, True), (50_000_000, False)])
+def test_a_transaction_that_sqlite_ended_is_about_a_full_disk_if_the_disk_is_full(
+    free: int, is_full: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    problem = full_disk_problem(ROLLED_BACK, "/out", "/out/metadata.sqlite")
+    assert problem == (f"/out/metadata.sqlite {CURE}" if is_full else None)
+    monkeypatch.undo()
+    assert full_disk_problem(ROLLED_BACK, "a folder that does not exist") is None
 
 
 def test_the_cause_of_an_error_is_recognised() -> None:

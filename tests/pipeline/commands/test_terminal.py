@@ -20,7 +20,7 @@ def test_an_unexpected_error_is_called_so() -> None:
 def test_a_full_disk_is_no_sql(expected: tuple[type[Exception], ...]) -> None:
     error = RuntimeError("Error when executing query: database or disk is full query:  INSERT INTO `Context` ...")
     message = error_message(error, expected, OUTPUT)
-    assert message.startswith("/out cannot be written to: No space left on device; free some space")
+    assert message.startswith("/out/metadata.sqlite cannot be written to: No space left on device; free some space")
     assert "INSERT" not in message
 
 

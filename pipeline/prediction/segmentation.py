@@ -12,6 +12,7 @@ from PIL import Image
 from pipeline.prediction.painting import Painter
 from tfds_voc_seg.label_set import default_colors
 from tfds_voc_seg.pictures import classes_seen, legend
+from tfds_voc_seg.pixel_tables import looked_up, parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,8 +54,8 @@ class Segmentation:
     @cached_property
     def pixel_shares(self) -> dict[str, float]:
         """Class → share of the photo's pixels, 0 to 1, in the model's order, without classes that have no pixels."""
-        pixels = np.bincount(self.class_map.ravel(), minlength=len(self.class_names)).tolist()
-        named = zip(self.class_names, pixels, strict=True)
+        counts = [np.bincount(part, minlength=len(self.class_names)) for part in parts_of(self.class_map)]
+        named = zip(self.class_names, np.sum(counts, axis=0).tolist(), strict=True)
         return {name: count / self.class_map.size for name, count in named if count}
 
     def mask(self) -> Image.Image:
@@ -66,7 +67,7 @@ class Segmentation:
         palette = list(default_colors(_LARGEST_INDEX + 1))
         for id_, color in zip(ids, self.channels.colors, strict=True):
             palette[id_] = color
-        picture = Image.fromarray(np.array(ids, np.uint8)[self.class_map])
+        picture = Image.fromarray(looked_up(np.array(ids, np.uint8), self.class_map))
         picture.putpalette([value for color in palette for value in color])
         return picture
 

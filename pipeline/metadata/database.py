@@ -36,7 +36,7 @@ def database_damage(file: Path) -> str | None:
 
 def _find_damage(file: Path) -> str | None:
     try:
-        with connection(file) as database:
+        with contextlib.closing(sqlite3.connect(file)) as database:
             (answer,) = database.execute("PRAGMA quick_check(1)").fetchone()
             database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.DatabaseError as error:
@@ -49,10 +49,10 @@ def _find_damage(file: Path) -> str | None:
 
 
 def unreadable(file: Path, reason: object) -> DatabaseError:
-    """Returns the error for a database that cannot be read, but need not be damaged."""
+    """Returns the error for a database that cannot be read or written, but need not be damaged."""
     text = " ".join(str(reason).split())
     return DatabaseError(
-        f"{file} cannot be read ({text}); check the disk and the permissions, then run the same command again"
+        f"{file} cannot be used ({text}); check the disk and the permissions, then run the same command again"
     )
 
 
@@ -108,6 +108,13 @@ def execution_ids(file: Path) -> set[int] | None:
 
 @contextlib.contextmanager
 def connection(file: Path) -> Iterator[sqlite3.Connection]:
-    """Opens a database inside the `with` block."""
-    with contextlib.closing(sqlite3.connect(file)) as database:
-        yield database
+    """Opens a database inside the `with` block.
+
+    Raises:
+        DatabaseError: it cannot be read or written.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            yield database
+    except sqlite3.DatabaseError as error:
+        raise unreadable(file, error) from error

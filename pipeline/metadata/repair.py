@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from components.locks import locked
 from components.manifest import discard_manifest, find_damage, has_manifest
 from components.run_files import ARTIFACTS_FOLDER, METADATA_FILE
-from pipeline.metadata.database import connection, database_damage, execution_ids, has_tables, unreadable
+from pipeline.metadata.database import connection, database_damage, execution_ids, has_tables
 from pipeline.metadata.execution_records import ExecutionRecorder, intact_records, last_change, rows_of
 from pipeline.metadata.own_versions import own_versions
 from pipeline.metadata.restoration import restore_executions
@@ -100,7 +100,7 @@ def _changed_execution(output: Path) -> str | None:
             except sqlite3.DatabaseError as error:
                 if "no such" in str(error):  # table or column
                     return str(error)
-                raise unreadable(output / METADATA_FILE, error) from error
+                raise
             changed = any(found[table] != recorded[table] for table in _COMPARED_TABLES)
             if last_change(found) == last_change(recorded) is not None and changed:
                 return f"execution {number} is not as it was recorded"

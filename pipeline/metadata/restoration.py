@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from ml_metadata import errors
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from components.run_files import METADATA_FILE
-from pipeline.metadata.database import connection, execution_ids
+from pipeline.metadata.database import connection, execution_ids, unreadable
 from pipeline.metadata.execution_records import RecordError, read_record, record_files, schema_version
 from tfds_voc_seg.storage import written_whole
 
@@ -42,7 +43,8 @@ def restore_executions(output: Path) -> Restoration:
         output: the output folder of `vocseg run`; its database is intact or missing, and no other process uses it.
 
     Raises:
-        OSError: the database cannot be written.
+        DatabaseError: the database cannot be read or written.
+        OSError: its folder cannot be written.
     """
     file = output / METADATA_FILE
     known = execution_ids(file)
@@ -56,7 +58,10 @@ def restore_executions(output: Path) -> Restoration:
     with written_whole(file) as unfinished:
         settings = metadata_store_pb2.ConnectionConfig()
         settings.sqlite.filename_uri = str(unfinished)
-        MetadataStore(settings)  # creates the tables
+        try:
+            MetadataStore(settings)  # creates the tables
+        except (errors.StatusError, RuntimeError) as error:
+            raise unreadable(unfinished, error) from error
         with connection(unfinished) as database:
             return _insert(database, lost)
 

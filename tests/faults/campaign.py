@@ -33,6 +33,7 @@ class Scenario:
         problems: yields what is wrong with the folder after the command was interrupted or failed.
         unfinished: yields what is missing or wrong after the command has succeeded.
         again: the same command again, or the one that completes it.
+        kinds: the kinds of faults.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Scenario:
     problems: Callable[[], Iterable[str]]
     unfinished: Callable[[], Iterable[str]]
     again: Callable[[], int]
+    kinds: tuple[str, ...] = tuple(KINDS)
 
 
 @dataclasses.dataclass
@@ -94,7 +96,7 @@ def run_scenario(scenario: Scenario, count: int, chance: random.Random, result: 
     undisturbed = run_child(scenario.work, scenario.command, "kill", REPORT_ALL)
     problems = [] if undisturbed.status == _SUCCESS else [f"status {undisturbed.status}: {undisturbed.printed}"]
     result.violations += [f"{scenario.name}, undisturbed: {text}" for text in (*problems, *scenario.unfinished())]
-    for kind in KINDS:
+    for kind in scenario.kinds:
         for number in _choose(undisturbed.operations, KINDS[kind], count, chance):
             _restore(saved, scenario.work)
             ended = run_child(scenario.work, scenario.command, kind, number)

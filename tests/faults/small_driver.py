@@ -28,9 +28,12 @@ from pipeline.commands.terminal import EXIT_FAILED, error_message, fail
 from pipeline.config.loading import load_config
 from pipeline.display.live import Display
 from pipeline.local.sample import prepare_sample
-from pipeline.metadata.database import DatabaseError, check_database, reserve_execution_ids
+from pipeline.metadata.database import DatabaseError, check_database, execution_ids, reserve_execution_ids
+from pipeline.metadata.execution_records import ExecutionRecorder
 from tests.faults import run_checks
 from tests.faults.campaign import Result, Scenario, run_scenario
+from tests.faults.disk_faults import KINDS
+from tests.pipeline.made_run import MadeRun
 from tfds_voc_seg.storage import write_text_whole
 
 if TYPE_CHECKING:
@@ -103,6 +106,24 @@ def _wrongly_repaired(output: Path, damaged: Path, *, done: bool) -> Iterator[st
         yield "the intact database was renamed"
 
 
+def _lose_database(output: Path) -> int:
+    """Damages the database of recorded executions; returns their number."""
+    run = MadeRun(output)
+    run.begin("finished")
+    for node in ("VocExampleGen", "Pusher"):
+        run.node(node, {"result": ("Model", {})})
+    ExecutionRecorder(output).sync()
+    count = len(run.store.get_executions())
+    (output / METADATA_FILE).write_bytes(b"damaged" * 1000)
+    return count
+
+
+def _missing_executions(output: Path, count: int) -> Iterator[str]:
+    found = execution_ids(output / METADATA_FILE)
+    if found is None or len(found) != count:
+        yield f"the database has the executions {found}, not {count}"
+
+
 def _wrong_summary(output: Path, *values: int) -> Iterator[str]:
     if json.loads((output / SUMMARY_FILE).read_text())["value"] not in values:
         yield "summary.json has another content"
@@ -122,6 +143,11 @@ def _scenarios(output: Path) -> Iterator[Scenario]:
     repaired = partial(_wrongly_repaired, output, _damaged_artifacts(output))
     step = partial(vocseg, ["repair", str(output)])
     yield Scenario("repair", output, step, partial(repaired, done=False), partial(repaired, done=True), step)
+    lost = partial(_missing_executions, output, _lose_database(output))
+    repair = partial(vocseg, ["repair", str(output)])
+    # A record that cannot be read is reported as lost; the next repair restores it.
+    kinds = tuple(kind for kind in KINDS if kind != "read error")
+    yield Scenario("lost database", output, repair, tuple, lost, repair, kinds)
     output.mkdir()
     write = partial(write_text_whole, output / SUMMARY_FILE)
     write('{"value": 1}')

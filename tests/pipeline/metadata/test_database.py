@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipeline.metadata.database import DatabaseError, check_database, database_damage, reserve_execution_ids
+from pipeline.metadata.database import (
+    DatabaseError,
+    check_database,
+    connection,
+    database_damage,
+    reserve_execution_ids,
+)
 from tests.pipeline.made_run import MadeRun
 
 if TYPE_CHECKING:
@@ -56,7 +62,7 @@ def test_an_error_of_the_disk_is_not_damage(tmp_path: Path, monkeypatch: pytest.
     file = tmp_path / "metadata.sqlite"
     MadeRun(tmp_path)
     _answer_once(monkeypatch, "*** in database main ***\nPage 2: unable to get the page. error code=8458")
-    with pytest.raises(DatabaseError, match=r"metadata.sqlite cannot be read \(.* Page 2: .*\); check the disk"):
+    with pytest.raises(DatabaseError, match=r"metadata.sqlite cannot be used \(.* Page 2: .*\); check the disk"):
         database_damage(file)
     assert database_damage(file) is None
     _answer_once(monkeypatch, "database disk image is malformed")
@@ -75,3 +81,13 @@ def test_damage_is_found_and_its_cure_named(tmp_path: Path) -> None:
         check_database(file)
     file.write_bytes(b"not a database at all" * 1000)
     assert database_damage(file) == "file is not a database"
+
+
+def test_an_error_while_the_database_is_used_names_the_file(tmp_path: Path) -> None:
+    with (
+        pytest.raises(
+            DatabaseError, match=r"metadata\.sqlite cannot be used \(no such table: nothing\); check the disk"
+        ),
+        connection(tmp_path / "metadata.sqlite") as database,
+    ):
+        database.execute("SELECT * FROM nothing")

@@ -139,7 +139,7 @@ def _uncompressed(text: str | bytes) -> list[int] | None:
     """
     runs: list[int] = []
     value = shift = 0
-    for code in text.encode() if isinstance(text, str) else text:
+    for code in map(ord, text) if isinstance(text, str) else text:
         bits = code - 48
         if not 0 <= bits < 64 or shift > 35:
             return None

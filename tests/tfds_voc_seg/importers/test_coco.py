@@ -109,6 +109,7 @@ def test_smaller_objects_lie_on_top_and_crowds_below(order: int, tmp_path: Path)
         ({"size": [HEIGHT, WIDTH], "counts": [10]}, 18, "invalid RLE"),
         ({"size": [HEIGHT, WIDTH], "counts": [-1, 49]}, 18, "invalid RLE"),
         ({"size": [HEIGHT, WIDTH], "counts": "\u00ff"}, 18, "invalid RLE"),
+        ({"size": [HEIGHT, WIDTH], "counts": "\ud800"}, 18, "invalid RLE"),
         ({"size": [HEIGHT, WIDTH]}, 18, "invalid RLE"),
         ({"size": [3, 3], "counts": [0, 9]}, 18, "size mismatch"),
         ([], 18, "no segmentation"),

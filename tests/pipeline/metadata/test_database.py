@@ -86,8 +86,8 @@ def test_damage_is_found_and_its_cure_named(tmp_path: Path) -> None:
 def test_an_error_while_the_database_is_used_names_the_file(tmp_path: Path) -> None:
     with (
         pytest.raises(
-            DatabaseError, match=r"metadata\.sqlite cannot be used \(no such table: nothing\); check the disk"
+            DatabaseError, match=r"metadata\.sqlite cannot be used \(no such table: absent\); check the disk"
         ),
         connection(tmp_path / "metadata.sqlite") as database,
     ):
-        database.execute("SELECT * FROM nothing")
+        database.execute("SELECT * FROM absent")

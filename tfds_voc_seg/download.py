@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import http.client
 import shutil
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BLOCK_BYTES = 1 << 20
+_INVALID_NAMES = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
 _LONGEST_REASON = 200  # characters of a server's text in a message
 
 
@@ -154,5 +156,9 @@ def _unpack(file: Path, folder: Path) -> None:
                     assert content is not None
                     with (target / member.name).open("wb") as output:
                         shutil.copyfileobj(content, output, _BLOCK_BYTES)
-        except tarfile.TarError as error:
+        except OSError as error:
+            if error.errno not in _INVALID_NAMES:
+                raise
+            raise DownloadError(f"{file} holds a name that is too long, or one below a file: not unpacked") from error
+        except (tarfile.TarError, ValueError) as error:  # ValueError: a name with a null byte, or an invalid number
             raise DownloadError(f"{file} cannot be unpacked: {error}; delete it and try again") from error

@@ -139,6 +139,32 @@ def test_links_are_rejected(server: Server, tmp_path: Path) -> None:
         fetch_archive(server.archive, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("names", "pax_headers"),
+    [
+        (["n" * 300], {}),
+        (["a", "a/b"], {}),
+        (["a/b", "a"], {}),
+        (["."], {}),
+        (["a"], {"path": "a\0b"}),
+        (["a"], {"GNU.sparse.map": "x,y", "GNU.sparse.size": "1"}),
+    ],
+)
+def test_archives_with_unusable_names_are_rejected(
+    names: list[str], pax_headers: dict[str, str], server: Server, tmp_path: Path
+) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size, member.pax_headers = 1, pax_headers
+            tar.addfile(member, io.BytesIO(b"x"))
+    server.content = buffer.getvalue()
+    with pytest.raises(DownloadError, match=r"not unpacked|cannot be unpacked"):
+        fetch_archive(server.archive, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["devkit.tar"]
+
+
 def test_a_file_that_is_not_an_archive_is_rejected(server: Server, tmp_path: Path) -> None:
     server.content = b"not a tar file" * 100
     with pytest.raises(DownloadError, match="cannot be unpacked"):

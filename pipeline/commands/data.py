@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from pipeline.commands import data_check, data_import
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, fail, local_path, place, positive, say, warn
-from tfds_voc_seg.geometry import Resize
-from tfds_voc_seg.image_size import checked_image_size
 
 if TYPE_CHECKING:
     from pipeline.commands.terminal import CommandGroup
     from tfds_voc_seg.image_size import ImageSize
+
+RESIZES = ("stretch", "pad", "crop")
+"""The values of `tfds_voc_seg.geometry.Resize`, whose import would load TFDS for every command."""
 
 
 def add_parser(commands: CommandGroup) -> None:
@@ -63,7 +64,7 @@ def _add_show(commands: CommandGroup) -> None:
     )
     show.add_argument(
         "--resize",
-        choices=get_args(Resize),
+        choices=RESIZES,
         help="only for a devkit: how photos get that size (default: stretch)",
     )
     show.add_argument(
@@ -139,6 +140,8 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _image_size(text: str) -> ImageSize:
+    from tfds_voc_seg.image_size import checked_image_size  # here, because it loads TFDS
+
     try:
         return checked_image_size([int(side) for side in text.lower().split("x")] if "x" in text.lower() else int(text))
     except ValueError as error:

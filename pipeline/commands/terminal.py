@@ -33,9 +33,13 @@ class CommandGroup(Protocol):
 
 def say(text: str, *, stream: IO[str] | None = None) -> None:
     """Prints a text, by default to standard output, without the control characters that names may contain."""
-    from tfds_voc_seg.printable import printable  # here, because it loads TFDS
+    if not text.replace("\n", "").isprintable():
+        from tfds_voc_seg.printable import (
+            printable,  # here, because it loads TFDS, for which a rollback should not wait
+        )
 
-    print(printable(text), file=stream or sys.stdout)
+        text = printable(text)
+    print(text, file=stream or sys.stdout)
 
 
 def warn(message: str) -> None:

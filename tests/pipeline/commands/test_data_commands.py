@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
@@ -14,10 +14,12 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from pipeline import cli
+from pipeline.commands.data import RESIZES
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
 from pipeline.examples import ExamplesError, write_example_pictures
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.geometry import Resize
 from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.pictures import class_colour, example_picture
 from tfds_voc_seg.record_config import RecordConfig
@@ -65,6 +67,10 @@ def _expected(devkit: Path, image_id: str, config: RecordConfig, split: str = "t
 
 
 # ------------------------------------------------------------------------------------------------------------- check
+
+
+def test_every_way_to_resize_can_be_shown() -> None:
+    assert get_args(Resize) == RESIZES
 
 
 def test_a_clean_devkit_passes(devkit: Path, capfd: pytest.CaptureFixture[str]) -> None:

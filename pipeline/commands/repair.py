@@ -30,10 +30,6 @@ def add_parser(commands: CommandGroup) -> None:
 
 
 def _repair(options: argparse.Namespace) -> int:
-    import sqlite3
-
-    from ml_metadata.errors import StatusError
-
     from components.locks import LockedError
     from pipeline.metadata.database import DatabaseError
     from pipeline.metadata.repair import repair
@@ -43,13 +39,11 @@ def _repair(options: argparse.Namespace) -> int:
     try:
         done = repair(options.output.resolve())
     except (LockedError, DatabaseError) as error:
-        return fail(str(error), EXIT_FAILED)
+        return fail(error_message(error, (LockedError, DatabaseError), options.output), EXIT_FAILED)
     except OSError as error:
         from tfds_voc_seg.disk_errors import write_problem  # here, because it loads TFDS
 
         return fail(write_problem(error, options.output), EXIT_FAILED)
-    except (sqlite3.Error, StatusError, RuntimeError) as error:  # of the database that is written
-        return fail(error_message(error, (), options.output), EXIT_FAILED)
     for line in _lines(done):
         say(line)
     return 0

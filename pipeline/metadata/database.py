@@ -50,7 +50,7 @@ def _find_damage(file: Path) -> str | None:
 
 def unreadable(file: Path, reason: object) -> DatabaseError:
     """Returns the error for a database that cannot be read or written, but need not be damaged."""
-    text = " ".join(str(reason).split())
+    text = " ".join(str(reason).partition(" query:")[0].split())
     return DatabaseError(
         f"{file} cannot be used ({text}); check the disk and the permissions, then run the same command again"
     )

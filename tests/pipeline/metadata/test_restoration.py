@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ml_metadata import errors
 
 from components.manifest import write_manifest
 from pipeline.cli import main
@@ -90,6 +91,23 @@ def test_repair_replaces_a_damaged_database(made: MadeRun, capsys: pytest.Captur
     assert not journal.exists()
     (kept,) = made.output.glob("metadata.sqlite.damaged-*")
     assert kept.read_bytes() == b"damaged" * 1000
+
+
+def test_a_repair_on_a_full_disk_says_what_to_do(
+    made: MadeRun, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_on_full_disk(_: Any) -> NoReturn:
+        raise errors.InternalError("Error when executing query: database or disk is full query: COMMIT;")
+
+    before = _rows(made.output)
+    _database(made.output).write_bytes(b"damaged" * 1000)
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.metadata.restoration.MetadataStore", fail_on_full_disk)
+        assert main(["repair", str(made.output)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("No space left on device; free some space, or choose a folder on another disk")
+    assert main(["repair", str(made.output)]) == 0
+    assert _rows(made.output) == before
 
 
 def test_what_cannot_be_restored_is_listed(made: MadeRun, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,13 +42,13 @@ def size_name(image_size: ImageSize) -> str:
 
 
 def images_text(evaluation: Mapping[str, Any]) -> str:
-    """Returns the size of the images of an evaluation for people, from `image_size`, `resize` and `short_side`."""
+    """Returns the size of the images of an evaluation as text, from `image_size`, `resize` and `short_side`."""
     if evaluation.get("resize") == "crop":
         return f"a short side of {evaluation['short_side']} pixels"
     return f"{size_text(evaluation['image_size'])} pixels"
 
 
 def size_text(image_size: Any) -> str:
-    """Returns a size for people, `300 × 300`: height, then width, as in the setting; JSON's lists are allowed."""
+    """Returns a size as text, `300 × 300`: height, then width, as in the setting; JSON's lists are allowed."""
     height, width = sides_of(checked_image_size(image_size))
     return f"{height} × {width}"

@@ -79,7 +79,7 @@ def check_predicted_image(content: bytes) -> ImageHeader:
 
 
 def max_predicted_pixels(content: bytes) -> int:
-    """Returns how many pixels an image may have in `vocseg predict` and the demo."""
+    """Returns the largest number of pixels of an image in `vocseg predict` and the demo."""
     return MAX_PIXELS_OF_LARGE_FILES if len(content) > LARGE_FILE else MAX_PIXELS
 
 

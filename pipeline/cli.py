@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING, cast
 
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is None:  # this process is the command's own
         configure_allocators()
+        # Python processes that libraries start, such as Beam's workers, do not import from the current folder.
+        os.environ.setdefault("PYTHONSAFEPATH", "1")
     options = _parser().parse_args(arguments)
     command = cast("Callable[[argparse.Namespace], int]", options.command)
     try:

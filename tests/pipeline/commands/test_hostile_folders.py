@@ -68,6 +68,23 @@ def test_commands_without_a_model_read_only_the_preset(folders: dict[str, Path])
     assert seen == {("open", preset)}
 
 
+def test_processes_that_a_command_starts_do_not_import_from_the_current_folder(folders: dict[str, Path]) -> None:
+    program = (
+        "import contextlib, subprocess, sys\n"
+        "from pipeline import cli\n"
+        "sys.argv = ['vocseg', '--help']\n"
+        "with contextlib.suppress(SystemExit):\n    cli.main()\n"
+        "sys.exit(subprocess.call([sys.executable, '-m', 'json.tool', '--help']))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    environment.pop("PYTHONSAFEPATH", None)
+    command = [sys.executable, "-P", "-c", program]
+    finished = subprocess.run(
+        command, cwd=folders["current"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+
+
 @pytest.mark.slow
 def test_commands_with_a_model_read_only_what_they_are_given(folders: dict[str, Path], tmp_path: Path) -> None:
     model, photo = export_colour_model(tmp_path / "model"), tmp_path / "photo.jpg"

@@ -144,18 +144,31 @@ def _count(store: FaultyStore, inject: Callable[..., bool], action: Any, kind: s
 @pytest.mark.parametrize("action", [_publish_c, _roll_back, _restore], ids=lambda action: action.__name__.strip("_"))
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_fault_at_every_request_loses_nothing(
-    kind: str, action: Any, object_store: FaultyStore, models: dict[str, Path], digests: dict[str, str]
+    kind: str,
+    action: Any,
+    object_store: FaultyStore,
+    models: dict[str, Path],
+    digests: dict[str, str],
+    record_faults: Callable[..., None],
 ) -> None:
     inject = functools.partial(_inject, object_store, models, digests)
-    assert _count(object_store, inject, action, kind, step=4) > 5
+    faults = _count(object_store, inject, action, kind, step=4)
+    record_faults({f"store {kind}": faults})
+    assert faults > 5
 
 
 @pytest.mark.parametrize("kind", ["reset after", pytest.param("500 after", marks=pytest.mark.slow)])
 def test_a_fault_at_some_requests_loses_nothing(
-    kind: str, object_store: FaultyStore, models: dict[str, Path], digests: dict[str, str]
+    kind: str,
+    object_store: FaultyStore,
+    models: dict[str, Path],
+    digests: dict[str, str],
+    record_faults: Callable[..., None],
 ) -> None:
     inject = functools.partial(_inject, object_store, models, digests)
-    assert _count(object_store, inject, _publish_c, kind, step=50) > 1
+    faults = _count(object_store, inject, _publish_c, kind, step=50)
+    record_faults({f"store {kind}": faults})
+    assert faults > 1
 
 
 def test_a_lost_answer_to_a_conditional_write_is_not_taken_for_a_rival(object_store: FaultyStore) -> None:

@@ -88,11 +88,13 @@ class BilinearUpsampling(keras.layers.Layer):
     Args:
         stride: the factor.
         shift: the position of the scores' centres, see `learned_upsampling`.
+        every: compute only every n-th row and column of the result; it divides the factor.
+        first: the first row and column to compute.
     """
 
-    def __init__(self, stride: int, shift: float = 0.5, **kwargs: Any):
+    def __init__(self, stride: int, shift: float = 0.5, every: int = 1, first: int = 0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.stride, self.shift = stride, shift
+        self.stride, self.shift, self.every, self.first = stride, shift, every, first
 
     def call(self, scores: Any) -> Any:  # noqa: D102
         shape = keras.ops.shape(scores)
@@ -102,8 +104,8 @@ class BilinearUpsampling(keras.layers.Layer):
         return keras.ops.transpose(upsampled, (0, 2, 3, 1))
 
     def _interpolation(self, size: Any, dtype: Any) -> Any:
-        """Computes the weight of each score (column) at each position (row): [size × stride, size]."""
-        position = keras.ops.arange(size * self.stride, dtype="float32")
+        """Computes the weight of each score (column) at each position (row): [size × stride / every, size]."""
+        position = self.first + self.every * keras.ops.arange(size * self.stride // self.every, dtype="float32")
         score = (position - self.shift * (self.stride - 1)) / self.stride
         score = keras.ops.clip(score, 0, keras.ops.cast(size - 1, "float32"))
         distance = keras.ops.abs(score[:, None] - keras.ops.arange(size, dtype="float32"))
@@ -111,10 +113,11 @@ class BilinearUpsampling(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:  # noqa: D102
         batch, *sides, channels = input_shape
-        return (batch, *(None if side is None else side * self.stride for side in sides), channels)
+        return (batch, *(None if side is None else side * self.stride // self.every for side in sides), channels)
 
     def get_config(self) -> dict[str, Any]:  # noqa: D102
-        return {**super().get_config(), "stride": self.stride, "shift": self.shift}
+        own = {"stride": self.stride, "shift": self.shift, "every": self.every, "first": self.first}
+        return {**super().get_config(), **own}
 
 
 def learned_upsampling(scores: Any, stride: int, name: str, *, shift: float = 0.5) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -18,12 +19,13 @@ from components.artifacts.records import read_records
 from components.networks import create_network
 from components.networks.pretrained import load_trained_backbone
 from components.progress import Progress, report
-from components.run_files import BACKBONE_FILE
+from components.run_files import BACKBONE_FILE, FEATURES_FOLDER
 from components.saved_model.description import ModelDescription
 from components.saved_model.export import export_saved_model, with_flip_averaging
 from components.training.background_classes import learned_class_names, with_background_merged
 from components.training.config import TrainingConfig
 from components.training.distribution import is_chief, make_strategy
+from components.training.feature_cache import FeatureCache
 from components.training.loop import train
 from components.training.resumption import TrainingFolder
 
@@ -71,7 +73,7 @@ class Executor(base_executor.BaseExecutor):
                 training: JSON of `TrainingConfig`.
                 epochs: optional, overrides the epochs of `training` if it is above 0.
                 state_folder: the folder for the training's state after each epoch; if empty, the state is not kept
-                    after the execution.
+                    after the execution. Beside it, `FEATURES_FOLDER` keeps the features of frozen blocks.
                 code_fingerprint: not only for TFX's cache key: it is also a part of the name of the state's folder.
 
         Raises:
@@ -113,6 +115,10 @@ class Executor(base_executor.BaseExecutor):
                     )
                 return network
 
+            def on_features(done: int, total: int, size: int) -> None:
+                task = f"features of the frozen blocks for {candidate}, {size / 1e9:.1f} GB"
+                report(Progress(task, done, total))
+
             network, result = train(
                 make_network,
                 records,
@@ -121,6 +127,7 @@ class Executor(base_executor.BaseExecutor):
                 model_run,
                 folder,
                 on_step,
+                FeatureCache(_cache_folder(settings, scratch), exec_properties[CODE_FINGERPRINT_KEY], on_features),
             )
             description = ModelDescription(
                 class_names=records.class_names,
@@ -168,3 +175,10 @@ def _folders(
         *(exec_properties[key] for key in keys),
     )
     return path_utils.serving_model_dir(model.uri), epath.Path(model_run.uri), state
+
+
+def _cache_folder(exec_properties: Mapping[str, Any], scratch: str) -> Path:
+    """Returns the folder with the features of frozen blocks, on a local disk; the candidates share it."""
+    state_folder = exec_properties[STATE_FOLDER_KEY]
+    is_local = state_folder and "://" not in state_folder
+    return (Path(state_folder).parent if is_local else Path(scratch)) / FEATURES_FOLDER

@@ -41,6 +41,7 @@ def make_callbacks(
     model_run: epath.Path,
     folder: TrainingFolder,
     background: BackgroundWriter,
+    whole: keras.Model,
 ) -> list[keras.callbacks.Callback]:
     """Makes the callbacks of a segmentation training, in the order in which Keras must call them.
 
@@ -54,6 +55,7 @@ def make_callbacks(
         model_run: receives the history and TensorBoard's logs.
         folder: receives the state after each epoch.
         background: writes the state and the history.
+        whole: the network, of which the trained model may be a part.
     """
     averaging = [keras.callbacks.SwapEMAWeights()] if config.ema_momentum is not None else []
     log_folder = str(model_run / TENSORBOARD_FOLDER)
@@ -66,7 +68,7 @@ def make_callbacks(
         *averaging,
         *replayed,
         HistoryReplay(history, replayed),
-        SamplePredictions(log_folder, *_first_images(records), records.channels),
+        SamplePredictions(whole, log_folder, *_first_images(records), records.channels),
         StateWriter(folder, model_run, background, config.monitor, config.epochs, history),
     ]
 
@@ -133,19 +135,28 @@ class SamplePredictions(keras.callbacks.Callback):
     """Writes a few images to TensorBoard after each epoch: truth on the left, prediction on the right.
 
     Args:
+        network: the network; the trained model may be a part of it.
         log_folder: TensorBoard's logs.
         images: uint8 [images, height, width, 3].
         truth: uint8 [images, height, width], class ids and `VOID`.
         channels: names and colours of the classes.
     """
 
-    def __init__(self, log_folder: str, images: NDArray[np.uint8], truth: NDArray[np.uint8], channels: LabelSet):
+    def __init__(
+        self,
+        network: keras.Model,
+        log_folder: str,
+        images: NDArray[np.uint8],
+        truth: NDArray[np.uint8],
+        channels: LabelSet,
+    ):
         super().__init__()
+        self._network = network
         self._images, self._truth, self._channels = images, truth, channels
         self._writer = tf.summary.create_file_writer(log_folder)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: D102, ARG002 (Keras' signature)
-        scores = self.model(self._images.astype(np.float32), training=False)
+        scores = self._network(self._images.astype(np.float32), training=False)
         predicted = np.argmax(merge_background(scores, len(self._channels.names)), axis=-1).astype(np.uint8)
         pictures = [
             np.concatenate([overlay(image, classes, self._channels) for classes in pair], axis=1)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from components.networks import backbone_blocks
+from components.networks.frozen_part import split_network
+from components.networks.pixel_stride import with_pixel_stride
 from components.networks.precision import dtype_policy
 from components.training.background_classes import learned_class_names, learned_class_pixels
 from components.training.distribution import patch_distributed_fit
@@ -24,13 +27,29 @@ if TYPE_CHECKING:
     from tfds_voc_seg.records.files import Records
 
 
+@dataclasses.dataclass(frozen=True)
+class CompiledNetwork:
+    """A network for a training.
+
+    Attributes:
+        whole: the network.
+        trained: the compiled model, which shares the network's layers: scores at every `pixel_stride`-th pixel, from
+            images or, if the frozen part is computed once, from its features.
+        frozen: the part that is computed once; `None` if every step computes the whole network.
+    """
+
+    whole: keras.Model
+    trained: keras.Model
+    frozen: keras.Model | None
+
+
 def make_compiled_network(
     make_network: Callable[[], keras.Model],
     records: Records,
     config: TrainingConfig,
     strategy: tf.distribute.Strategy,
     steps: int,
-) -> keras.Model:
+) -> CompiledNetwork:
     """Creates a network under the strategy and the configured precision, compiled and with its optimiser built.
 
     Args:
@@ -42,21 +61,25 @@ def make_compiled_network(
 
     Raises:
         ValueError: the network cannot be created or has fewer blocks than are to be frozen, the class weights name an
-            unknown class, or the records do not store the classes of their background.
+            unknown class, the records do not store the classes of their background, the frozen part of the network
+            cannot be computed once, or the network does not allow the pixel stride.
     """
     policy = "float32" if config.precision == "float32" else f"mixed_{config.precision}"
     with strategy.scope(), dtype_policy(policy):
         network = make_network()
         backbone_variables = _freeze(network, config.frozen_blocks)
-        network.compile(
+        trained = with_pixel_stride(network, config.pixel_stride)
+        split = split_network(trained) if config.cached_images else None
+        trained = split.head if split else trained
+        trained.compile(
             optimizer=make_optimizer(config, steps, backbone_variables),
             loss=_loss(records, config),
             metrics=[TrainingMetrics(records.class_names, by_matrix_product=bool(config.xla) or _has_gpu())],
             jit_compile="auto" if config.xla is None else config.xla,
         )
-        network.optimizer.build(network.trainable_variables)
-        patch_distributed_fit(network, strategy)
-    return network
+        trained.optimizer.build(trained.trainable_variables)
+        patch_distributed_fit(trained, strategy)
+    return CompiledNetwork(network, trained, split.frozen if split else None)
 
 
 def _has_gpu() -> bool:

@@ -21,6 +21,9 @@ class TrainingConfig(StrictConfig):
         batch_size: images per step; under a distribution strategy, over all replicas.
         loss: `cross_entropy`, `focal`, `dice` or `lovasz_softmax`, or several with their weights: `{cross_entropy: 1,
             dice: 0.5}`.
+        pixel_stride: compute loss and metrics of the training at every n-th row and column of pixels only, which takes
+            a CPU a part of the time (see `networks.pixel_stride`). The network must upsample its scores by a multiple
+            of n. The evaluation of the exported model counts all pixels. 1 by default: all pixels.
         class_weights: for cross-entropy and focal loss: none, `median_frequency`, or class name → weight.
         label_smoothing: for cross-entropy: the share of each pixel's label that is spread evenly over all classes.
         focal_gamma: the exponent of the focal loss.
@@ -29,6 +32,10 @@ class TrainingConfig(StrictConfig):
         learning_rate: the highest learning rate.
         backbone_learning_rate_factor: factor on the learning rate of the backbone; below 1 for pretrained weights.
         frozen_blocks: the number of backbone blocks, counted from the input, that are not trained.
+        cached_images: compute the features of the frozen blocks once for about this many augmented images and keep
+            them on disk (see `feature_cache`). Each image of the train split gets the same number of versions, as many
+            as fit, but at least one and at most one per epoch; the epochs use the versions in turn, each in an order of
+            its own. By default every epoch computes its own versions.
         schedule: `constant`, `cosine` decay to zero, or `poly` decay with power 0.9, over the whole training.
         warmup_epochs: epochs in which the learning rate rises linearly to `learning_rate`, at most `epochs`; can be a
             fraction.
@@ -57,6 +64,7 @@ class TrainingConfig(StrictConfig):
     epochs: int = pydantic.Field(default=20, ge=1)
     batch_size: int = pydantic.Field(default=8, ge=1)
     loss: LossWeights = pydantic.Field(default={"cross_entropy": 1.0}, validate_default=True)
+    pixel_stride: int = pydantic.Field(default=1, ge=1)
     class_weights: ClassWeights = None
     label_smoothing: float = pydantic.Field(default=0.0, ge=0, lt=1)
     focal_gamma: float = pydantic.Field(default=2.0, ge=0)
@@ -65,6 +73,7 @@ class TrainingConfig(StrictConfig):
     learning_rate: float = pydantic.Field(default=1e-3, gt=0)
     backbone_learning_rate_factor: float = pydantic.Field(default=1.0, gt=0, le=1)
     frozen_blocks: int = pydantic.Field(default=0, ge=0)
+    cached_images: int | None = pydantic.Field(default=None, ge=1)
     schedule: Literal["constant", "poly", "cosine"] = "cosine"
     warmup_epochs: float = pydantic.Field(default=0.0, ge=0)
     weight_decay: float = pydantic.Field(default=1e-4, ge=0)
@@ -79,6 +88,13 @@ class TrainingConfig(StrictConfig):
     xla: bool | None = None
     distribute: Literal["auto", "none"] = "auto"
     seed: int = pydantic.Field(default=0, ge=0, le=LARGEST_SEED)
+
+    @pydantic.field_validator("cached_images")
+    @classmethod
+    def _something_is_frozen(cls, cached_images: int | None, info: pydantic.ValidationInfo) -> int | None:
+        if cached_images is not None and info.data.get("frozen_blocks") == 0:
+            raise ValueError("only the features of frozen blocks can be kept: set training.frozen_blocks, too")
+        return cached_images
 
     @pydantic.field_validator("warmup_epochs")
     @classmethod

@@ -43,6 +43,11 @@ def make_strategy(config: TrainingConfig) -> tf.distribute.Strategy:
             f"a batch of {config.batch_size} cannot be split over {replicas} devices: set training.batch_size to a "
             f"multiple of {replicas}, or training.distribute to none"
         )
+    if config.cached_images and replicas > 1:
+        raise ValueError(
+            f"training.cached_images does not work on {replicas} devices: set it to null, or training.distribute to "
+            "none"
+        )
     if config.xla and isinstance(strategy, tf.distribute.MirroredStrategy):
         raise ValueError(  # XLA rejects variables on another device
             f"training.xla does not work on {replicas} devices: set it to null, or training.distribute to none"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from components.networks.pixel_stride import first_pixel
 from components.training.augmentation import augment
 from components.training.cropping import covering_windows
 from tfds_voc_seg.labels import VOID
@@ -119,6 +120,14 @@ def evaluation_batches(
     numbered = order.shard(context.num_input_pipelines, context.input_pipeline_id)
     prepared = numbered.map(prepare, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return _batched(prepared, batch_size, context)
+
+
+def every_nth_pixel(batches: tf.data.Dataset, pixel_stride: int) -> tf.data.Dataset:
+    """Keeps only the pixels of the class maps at which `networks.pixel_stride.with_pixel_stride` computes scores."""
+    if pixel_stride == 1:
+        return batches
+    kept = slice(first_pixel(pixel_stride), None, pixel_stride)
+    return batches.map(lambda images, classes: (images, classes[:, kept, kept]), num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def steps_per_epoch(records: int, batch_size: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import time
 from typing import TYPE_CHECKING
 
@@ -11,15 +10,13 @@ import keras
 
 from components.run_files import CURVES_FILE
 from components.training.background import BackgroundWriter
-from components.training.background_classes import learned_class_pixels, make_decoder
 from components.training.callbacks import make_callbacks
 from components.training.compilation import make_compiled_network
-from components.training.cropping import DEFAULT_RARE_CROPS, RandomCrop, count_windows
 from components.training.distribution import distribute_batches
 from components.training.history import History, draw_curves, write_history
-from components.training.input_pipeline import count_records, evaluation_batches, steps_per_epoch, training_batches
+from components.training.image_batches import ImageBatches
+from components.training.input_pipeline import steps_per_epoch
 from components.training.step_reports import Callbacks, StepReporter
-from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT, Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +25,10 @@ if TYPE_CHECKING:
     from etils import epath
 
     from components.training.config import TrainingConfig
+    from components.training.feature_cache import FeatureCache
     from components.training.resumption import TrainingFolder
     from components.training.step_reports import StepListener
+    from tfds_voc_seg.records.files import Records
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +52,7 @@ def train(
     model_run: epath.Path,
     folder: TrainingFolder,
     on_step: StepListener,
+    cache: FeatureCache | None = None,
 ) -> tuple[keras.Model, TrainingResult]:
     """Trains a network; resumes after the last finished epoch if the folder holds the state of an earlier training.
 
@@ -64,76 +64,55 @@ def train(
         model_run: receives the history as JSON, CSV and picture, and TensorBoard's logs.
         folder: stores the state after each epoch.
         on_step: called after every step.
+        cache: keeps the features of the frozen part; needed if `config.cached_images` is set.
 
     Returns:
         The network with the weights of the best epoch, and the outcome.
 
     Raises:
-        ValueError: the network cannot be created, or the configuration does not fit the network or the records.
+        ValueError: the network cannot be created, the configuration does not fit the network or the records, or the
+            features of the frozen part cannot be kept.
         TrainingError: the loss is not finite.
     """
-    train_records = count_records(records.files[TRAIN_SPLIT])
-    crop = _random_crop(records, config)
-    windows = None if crop is None else crop.sides
-    val_files = records.files[VAL_SPLIT]
-    val_records = count_windows(val_files, records.geometry) if windows else count_records(val_files)
-    steps = steps_per_epoch(train_records, config.batch_size)
+    images = ImageBatches.of_records(records, config)
+    steps = steps_per_epoch(images.train_images, config.batch_size)
     keras.utils.set_random_seed(config.seed)
     network = make_compiled_network(make_network, records, config, strategy, steps)
+    trained = network.trained
 
     started = time.monotonic()
     state = folder.read()
     history: History = state.history if state else {}
     finished_epochs = state.epochs if state else 0
     if state:
-        folder.resume(network, state)
+        folder.resume(trained, state)
     if not (state and state.finished):
-        decode = make_decoder(records, config)
-        train_batches = functools.partial(
-            training_batches,
-            records.files[TRAIN_SPLIT],
-            decode,
-            batch_size=config.batch_size,
-            augmentation=config.augmentation,
-            seed=config.seed,
-            epochs=range(finished_epochs, config.epochs),
-            records=train_records,
-            crop=crop,
-        )
-        val_batches = functools.partial(
-            evaluation_batches,
-            records.files[VAL_SPLIT],
-            decode,
-            batch_size=config.batch_size,
-            records=val_records,
-            windows=windows,
-        )
+        epochs = range(finished_epochs, config.epochs)
+        if network.frozen is None:
+            training = distribute_batches(strategy, lambda context: images.training(epochs, context))
+            validation = distribute_batches(strategy, images.validation)
+        elif cache is None:
+            raise ValueError("training.cached_images needs a folder for the features")
+        else:
+            features = cache.complete(network.frozen, images)
+            training, validation = features.training(epochs), features.validation()
         with BackgroundWriter() as background:
-            callbacks = make_callbacks(records, config, history, model_run, folder, background)
-            network.fit(
-                distribute_batches(strategy, lambda context: train_batches(context=context)),
+            callbacks = make_callbacks(records, config, history, model_run, folder, background, network.whole)
+            trained.fit(
+                training,
                 steps_per_epoch=steps,
-                validation_data=distribute_batches(strategy, lambda context: val_batches(context=context)),
-                validation_steps=steps_per_epoch(val_records, config.batch_size),
+                validation_data=validation,
+                validation_steps=steps_per_epoch(images.val_images, config.batch_size),
                 initial_epoch=finished_epochs,
                 epochs=config.epochs,
                 shuffle=False,  # the dataset shuffles itself
                 verbose=0,
-                callbacks=Callbacks(callbacks, StepReporter(steps, on_step), network, config.epochs),
+                callbacks=Callbacks(callbacks, StepReporter(steps, on_step), trained, config.epochs),
             )
 
     write_history(history, model_run)  # here too, because a training that was already finished calls no callbacks
     draw_curves({"": history}, model_run / CURVES_FILE)
-    folder.load_best(network)
+    folder.load_best(trained)
     if config.ema_momentum is not None:
-        network.optimizer.finalize_variable_values(network.trainable_variables)
-    return network, TrainingResult(history, time.monotonic() - started)
-
-
-def _random_crop(records: Records, config: TrainingConfig) -> RandomCrop | None:
-    """Returns the crops to train on; `None` if the records' images have the network's size."""
-    if records.geometry.resize != "crop":
-        return None
-    rare = config.augmentation.rare_crops
-    pixels = learned_class_pixels(records, config)
-    return RandomCrop(records.geometry.sides, pixels, DEFAULT_RARE_CROPS if rare is None else rare)
+        trained.optimizer.finalize_variable_values(trained.trainable_variables)
+    return network.whole, TrainingResult(history, time.monotonic() - started)

@@ -21,6 +21,7 @@ from components.locks import locked
 from components.model_pusher.executor import OUTDATED_PROPERTY
 from components.model_pusher.run_summary import versions_changed
 from components.networks import create_network
+from components.networks.pixel_stride import with_pixel_stride
 from components.progress import listening
 from components.run_files import CURVES_FILE, HISTORY_JSON, METADATA_FILE
 from components.training.history import draw_curves
@@ -36,6 +37,7 @@ from pipeline.pipeline import create_pipeline, trainer_id
 from pipeline.places import devkit_folder
 from pipeline.report.page import write_report
 from tfds_voc_seg.devkit.folders import find_devkit
+from tfds_voc_seg.devkit.splits import describe_train_split
 from tfds_voc_seg.storage import use_fsspec_for_s3
 
 if TYPE_CHECKING:
@@ -149,7 +151,9 @@ def run_nodes(config: RunConfig, display: Display, *, without: Collection[str] =
 
 def _run_nodes(config: RunConfig, display: Display, without: Collection[str]) -> FinishedRun:
     use_fsspec_for_s3(config.data.devkit)
-    find_devkit(devkit_folder(config))
+    devkit = find_devkit(devkit_folder(config))
+    if config.data.train_masks != "voc":
+        display.print(describe_train_split(devkit, config.data.train_masks))
     _check_networks(config)
     store = _open_metadata(config, display)
     pipeline_ir = compiler.Compiler().compile(create_pipeline(config, without=without))
@@ -214,12 +218,13 @@ def _check_networks(config: RunConfig) -> None:
     """Creates each network once, so that a wrong option is found before the long work starts."""
     for name, candidate in config.candidates.items():
         try:
-            create_network(
+            network = create_network(
                 candidate.network,
                 image_size=config.data.image_size,
                 num_classes=len(config.data.class_names),
                 **candidate.options,
             )
+            with_pixel_stride(network, candidate.training.pixel_stride)
         except ValueError as error:
             raise ConfigError(f"candidates.{name}: {error}") from error
     keras.backend.clear_session()

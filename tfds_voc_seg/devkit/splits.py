@@ -168,6 +168,17 @@ def read_training_splits(devkit: str | Path, train_masks: TrainMasks) -> dict[st
     return {**listings, "train": enlarged or listings["train"]}
 
 
+def describe_train_split(devkit: str | Path, train_masks: TrainMasks) -> str:
+    """Says in a sentence which list and which masks the train split is read from, for `train_masks` as above."""
+    name = None if train_masks == "voc" else sbd_list_name(devkit)
+    if name is None:
+        return f"the train split is train.txt with {MASKS_FOLDER}"
+    return (
+        f"the train split is {name}.txt with {SBD_MASKS_FOLDER}, masks of the Semantic Boundaries Dataset; "
+        "data.train_masks=voc selects train.txt"
+    )
+
+
 def sbd_list_name(devkit: str | Path) -> str | None:
     """Returns the name of SBD's list; `None` if the devkit has no such list or no masks of SBD."""
     lists = [name for name in _SBD_LISTS if split_list_file(devkit, name).is_file()]

@@ -15,14 +15,14 @@ from tfx.utils import path_utils
 
 from components.artifacts.records import read_records
 from components.progress import Progress, listening
-from components.run_files import HISTORY_JSON
+from components.run_files import FEATURES_FOLDER, HISTORY_JSON, MANIFEST_FILE
 from components.saved_model.description import read_description
 from components.segmentation_trainer import executor
 from components.segmentation_trainer.component import SegmentationTrainer
 from components.training.config import TrainingConfig
 from components.training.input_pipeline import evaluation_batches
 from components.training.step_reports import TrainingError
-from tests.components.networks.tiny_network import TINY
+from tests.components.networks.tiny_network import TINY, TINY_WITH_BACKBONE
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tfds_voc_seg.records.decoding import image_and_class_map
 
@@ -38,12 +38,19 @@ OPTIONS = {"width": 4, "depth": 1, "dropout": 0.0}
 def train(
     examples: Any, tmp_path_factory: pytest.TempPathFactory, make_artifact: Callable[..., Any]
 ) -> Callable[..., tuple[Any, Path]]:
-    def run(network: str = "unet", options: dict[str, Any] = OPTIONS, **settings: Any) -> tuple[Any, Path]:
+    def run(
+        network: str = "unet", options: dict[str, Any] = OPTIONS, state_folder: str = "", **settings: Any
+    ) -> tuple[Any, Path]:
         folder = tmp_path_factory.mktemp("training")
         outputs = {"model": [make_artifact("Model", folder / "model")]}
         outputs["model_run"] = [make_artifact("ModelRun", folder / "run")]
         component = SegmentationTrainer(
-            types.Channel(type=standard_artifacts.Examples), "small", network, options, TrainingConfig(**settings)
+            types.Channel(type=standard_artifacts.Examples),
+            "small",
+            network,
+            options,
+            TrainingConfig(**settings),
+            state_folder=state_folder,
         )
         executor.Executor().Do({"examples": [examples]}, outputs, component.exec_properties)
         return outputs["model"][0], folder / "run"
@@ -69,10 +76,27 @@ def test_the_model_contains_its_description(trained: Any) -> None:
     assert description.train_seconds > 0
 
 
+def test_features_of_frozen_blocks_are_kept_and_the_whole_network_is_exported(
+    train: Callable[..., tuple[Any, Path]], examples: Any, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {"epochs": 2, "batch_size": 4, "frozen_blocks": 1, "cached_images": 1}
+    reports: list[Progress] = []
+    with listening(reports.append):
+        model, run = train(TINY_WITH_BACKBONE, {}, str(tmp_path / "training/small"), **settings)
+    assert sum(report.task.startswith("features of the frozen blocks for small, ") for report in reports) == 2 + 3
+    (cache,) = (tmp_path / "training" / FEATURES_FOLDER).glob("*/train-0")
+    assert (cache / MANIFEST_FILE).is_file()
+    assert_exported_epoch_is_the_best(model, run, examples, epochs=2, tolerance=2e-3)  # stored in float16
+
+
 def test_the_exported_weights_are_those_of_the_best_epoch(trained: Any, examples: Any) -> None:
     model, run, _ = trained
+    assert_exported_epoch_is_the_best(model, run, examples, epochs=3, tolerance=1e-6)
+
+
+def assert_exported_epoch_is_the_best(model: Any, run: Path, examples: Any, epochs: int, tolerance: float) -> None:
     history = json.loads((run / HISTORY_JSON).read_text())
-    assert len(history["val_mean_iou"]) == 3
+    assert len(history["val_mean_iou"]) == epochs
     segment = tf.saved_model.load(path_utils.serving_model_dir(model.uri)).signatures["segment_images"]
     counts = np.zeros((CHANNELS, CHANNELS))
     files = read_records(examples).files["val"]
@@ -83,7 +107,7 @@ def test_the_exported_weights_are_those_of_the_best_epoch(trained: Any, examples
             counts[i, j] += 1
     present = counts.sum(axis=1) > 0
     iou = np.diag(counts)[present] / (counts.sum(axis=1) + counts.sum(axis=0) - np.diag(counts))[present]
-    assert iou.mean() == pytest.approx(max(history["val_mean_iou"]), abs=1e-6)
+    assert iou.mean() == pytest.approx(max(history["val_mean_iou"]), abs=tolerance)
 
 
 def test_progress_shows_each_epoch_with_loss_and_mean_iou(trained: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tfds_voc_seg.devkit.fingerprint import fingerprint
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.problems import DevkitError
-from tfds_voc_seg.devkit.splits import read_splits
+from tfds_voc_seg.devkit.splits import describe_train_split, read_splits
 
 
 def test_a_devkit_is_found_from_its_parent_folders(own_devkit: Path) -> None:
@@ -85,6 +86,15 @@ def test_the_fingerprint_changes_when_an_image_changes_split(own_devkit: Path) -
     train.write_text("\n".join(rest))
     val.write_text(f"{first}\n{val.read_text()}")
     assert fingerprint(own_devkit) != before
+
+
+def test_the_source_of_the_train_split_is_described(own_devkit: Path) -> None:
+    assert describe_train_split(own_devkit, "sbd_if_present") == "the train split is train.txt with SegmentationClass"
+    lists = own_devkit / "ImageSets/Segmentation"
+    (lists / "trainaug.txt").write_text((lists / "train.txt").read_text())
+    shutil.copytree(own_devkit / "SegmentationClass", own_devkit / "SegmentationClassAug")
+    assert "trainaug.txt with SegmentationClassAug" in describe_train_split(own_devkit, "sbd_if_present")
+    assert describe_train_split(own_devkit, "voc") == "the train split is train.txt with SegmentationClass"
 
 
 def test_the_fingerprint_includes_sbds_masks_if_they_are_used(own_devkit: Path) -> None:

@@ -235,6 +235,7 @@ def test_what_another_process_has_changed_is_seen(object_store: FaultyStore, mod
     client.delete_object(Bucket="voc-seg", Key=key)
     forget_listings(serving)
     assert [version.name for version in versions(serving)] == ["1"]
+    assert "saved_model.pb" not in [file.name for file in (epath.Path(serving) / "2").iterdir()]  # listed and kept
     client.put_object(Bucket="voc-seg", Key=key, Body=b"b" * FILES["saved_model.pb"])
     with publishing_lock(serving):
         assert [version.name for version in versions(serving)] == ["1", "2"]

@@ -176,6 +176,12 @@ def test_a_palette_of_one_colour_says_nothing_about_classes(color: tuple[int, in
     assert _read(image, folder, ROAD_CELL).tolist() == [[0, 1, 2]]
 
 
+def test_an_index_beyond_the_palette_is_refused() -> None:
+    mask = MaskValues(np.array([[0, 2]], np.uint8), np.array([[0, 0, 0], [128, 64, 128]], np.uint8))
+    with pytest.raises(MaskError, match="contains the palette index 2, but its palette has 2 colours"):
+        class_map_of(mask, dataclasses.replace(ROAD_CELL, masks="color"))
+
+
 def test_the_rest_of_a_binary_mask_without_a_background_class_is_void(folder: Path) -> None:
     crack = LabelSet(("crack",), (1,), ((255, 255, 255),), masks="binary")
     assert _read(_grey(0, 255), folder, crack).tolist() == [[VOID, 0]]

@@ -6,6 +6,7 @@ the pixels of a PNG inflate to is not known before they are decoded.
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, TypeAlias
 
 import tensorflow as tf
@@ -22,6 +23,7 @@ JPEG, PNG, GIF, BMP = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM"
 """The first bytes of a file in each format."""
 
 _MAX_STEPS = 2_000
+_RECORD_PIXEL_BYTES, _RECORD_EXTRA_BYTES = 4, 1 << 16  # of the image of a record at most, and for its headers
 _WINDOW = 1 << 16  # bytes that are read in a step
 _EXTENSION, _FRAME = ord("!"), ord(",")
 _UNKNOWN = (
@@ -92,15 +94,36 @@ def checked_record_image(encoded: tf.Tensor, height: int | tf.Tensor, width: int
     Raises:
         tf.errors.InvalidArgumentError: at run time: the image has another format or size, or exceeds a limit.
     """
+    pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
+    # Searching a PNG for texts would take a third of its decoding; they cannot be longer than the record's pixels.
+    longest = _RECORD_PIXEL_BYTES * pixels + _RECORD_EXTRA_BYTES
+    fits = (pixels <= MAX_PIXELS) & (tf.cast(tf.strings.length(encoded), tf.int64) <= longest)
+    if isinstance(height, int) and isinstance(width, int):  # the usual case, in few operations
+        usual = PNG + struct.pack(">I4sII", 13, b"IHDR", width, height)
+        fast = tf.equal(tf.strings.substr(encoded, 0, len(usual)), usual) & fits
+        return tf.cond(
+            fast, lambda: tf.identity(encoded), lambda: _checked_sides_of_record(encoded, height, width, fits)
+        )
+    return _checked_sides_of_record(encoded, height, width, fits)
+
+
+def _checked_sides_of_record(
+    encoded: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor, fits: tf.Tensor
+) -> tf.Tensor:
     expected = tf.cast(tf.stack([width, height]), tf.int64)
-    content, sides, problem = tf.case(
-        [(starts_with(encoded, PNG), lambda: _png(encoded)), (starts_with(encoded, JPEG), lambda: _jpeg(encoded))],
-        default=lambda: (encoded, expected, tf.constant("is neither a PNG nor a JPEG")),
+    sides, problem = tf.cond(
+        starts_with(encoded, PNG),
+        lambda: (_png_sides(encoded), tf.constant("")),
+        lambda: tf.cond(
+            starts_with(encoded, JPEG),
+            lambda: _jpeg(encoded)[1:],
+            lambda: (expected, tf.constant("is neither a PNG nor a JPEG")),
+        ),
     )
-    is_expected = tf.reduce_all(tf.equal(sides, expected)) & (tf.reduce_prod(expected) <= MAX_PIXELS)
+    is_expected = tf.reduce_all(tf.equal(sides, expected)) & fits
     message = _joined("the image of a record ", tf.where(is_expected, problem, "does not have the record's size"))
     with tf.control_dependencies([tf.debugging.Assert(is_expected & tf.equal(problem, ""), [message])]):
-        return tf.identity(content)
+        return tf.identity(encoded)
 
 
 def checked_sides(images: tf.Tensor, longest_side: int) -> tf.Tensor:
@@ -137,10 +160,14 @@ def _jpeg(encoded: tf.Tensor) -> Checked:
 
 
 def _png(encoded: tf.Tensor) -> Checked:
-    sides = tf.stack([big_endian(bytes_at(encoded, tf.constant(place), 4)) for place in (16, 20)])
     texts = sum(occurrences(encoded, kind, MAX_PNG_TEXTS + 1) for kind in (b"zTXt", b"iTXt"))
     problem = f"contains more than {MAX_PNG_TEXTS} compressed texts: save it without them"
-    return encoded, tf.cast(sides, tf.int64), _refused_if(texts > MAX_PNG_TEXTS, problem)
+    return encoded, _png_sides(encoded), _refused_if(texts > MAX_PNG_TEXTS, problem)
+
+
+def _png_sides(encoded: tf.Tensor) -> tf.Tensor:
+    header = bytes_at(encoded, tf.constant(16), 8)
+    return tf.cast(tf.stack([big_endian(header[:4]), big_endian(header[4:])]), tf.int64)
 
 
 def _bmp(encoded: tf.Tensor) -> Checked:

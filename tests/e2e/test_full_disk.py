@@ -69,7 +69,7 @@ def test_a_full_disk_is_one_sentence_with_the_file_and_the_cure(workspace: Works
 
 
 @pytest.mark.slow
-def test_with_more_space_the_same_command_goes_on(workspace: Workspace) -> None:
+def test_with_more_space_the_same_command_resumes(workspace: Workspace) -> None:
     finished = run_on_disk(workspace, "1m", again=True)  # full when the trainer writes its model
     assert "training own" in finished.stdout
     assert_names_file_and_cure(finished, f"{workspace.folder}/disk")

@@ -34,7 +34,8 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
         return
     if isinstance(path, (str, bytes, os.PathLike)) and not os.fsdecode(path).startswith(_NO_FILES):
         absolute = os.path.abspath(os.fsdecode(path or "."))  # noqa: PTH100  (pathlib raises events of its own)
-        if any(absolute == folder or absolute.startswith(f"{folder}/") for folder in _watched):
+        # `os.open` reports a name inside of an open folder, as shutil uses it, like a name in the current folder.
+        if os.path.lexists(absolute) and any(f"{absolute}/".startswith(f"{folder}/") for folder in _watched):
             _seen.add((event, absolute))
 
 

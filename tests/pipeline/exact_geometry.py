@@ -51,14 +51,13 @@ def write_devkit(folder: Path) -> Path:
     for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (folder / name).mkdir(parents=True)
     (folder / "labels.yaml").write_text(f"{{classes: [{', '.join(CLASSES)}], background: {CLASSES[0]}}}\n")
-    names = []
-    for number, size in enumerate(PHOTO_SIZES):
-        photo, mask = photo_and_mask(*size, number)
-        names.append(f"photo{number}")
-        Image.fromarray(photo).save(folder / f"JPEGImages/{names[-1]}.png")
-        Image.fromarray(mask).save(folder / f"SegmentationClass/{names[-1]}.png")
     for split in ("train", "val"):
+        names = [f"{split}{number}" for number in range(len(PHOTO_SIZES))]
         (folder / f"ImageSets/Segmentation/{split}.txt").write_text("\n".join(names) + "\n")
+        for number, (name, size) in enumerate(zip(names, PHOTO_SIZES, strict=True)):
+            photo, mask = photo_and_mask(*size, number)
+            Image.fromarray(photo).save(folder / f"JPEGImages/{name}.png")
+            Image.fromarray(mask).save(folder / f"SegmentationClass/{name}.png")
     return folder
 
 

@@ -56,7 +56,7 @@ fuzz: $(ENVIRONMENT) ## fuzz each target with atheris for a minute; FUZZ_SECONDS
 	$(UV) sync --quiet --locked --all-extras $(if $(GPU),,--no-extra gpu) --group fuzz --compile-bytecode --python 3.11
 	@set -e; for target in $(FUZZ_TARGETS); do echo "== $$target"; mkdir -p build; \
 		$(VENV)/bin/python -m tests.fuzz.fuzz $$target build/corpus/$$target \
-		-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -rss_limit_mb=4096 -artifact_prefix=build/; done
+		-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -rss_limit_mb=6144 -artifact_prefix=build/; done
 
 lint: $(ENVIRONMENT) ## check style, format, types, layers, dependencies and dead code
 	$(VENV)/bin/ruff check .

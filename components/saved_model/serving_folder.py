@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from etils import epath
 
-from components.run_files import SAVED_MODEL_FILE, SERVING_FOLDER, VARIABLES_FOLDER, WITHDRAWN_FOLDER
+from components.run_files import SAVED_MODEL_FILE, SERVING_FOLDER, WITHDRAWN_FOLDER
 
 if TYPE_CHECKING:
     import os
@@ -59,14 +59,15 @@ def latest_version(folder: epath.PathLike) -> epath.Path | None:
 
 
 def serving_state(folder: epath.PathLike) -> str:
-    """Computes a hash that changes when another model is in service; empty if no model is."""
+    """Computes a hash that changes when another model is in service, or any of its files; empty if no model is."""
+    from tfds_voc_seg.storage import files_below  # here, because it loads TFDS, for which a rollback should not wait
+
     latest = latest_version(folder)
     if latest is None:
         return ""
     digest = hashlib.sha256(latest.name.encode())
-    for path in sorted(path for pattern in ("*", f"{VARIABLES_FOLDER}/*") for path in latest.glob(pattern)):
-        if path.is_file():
-            digest.update(f"{path.relative_to(latest)}\0{path.stat().length}\0{path.stat().mtime}".encode())
+    for path in files_below(latest):
+        digest.update(f"{path.relative_to(latest)}\0{path.stat().length}\0{path.stat().mtime}".encode())
     return digest.hexdigest()
 
 

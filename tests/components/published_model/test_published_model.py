@@ -14,6 +14,7 @@ from components.manifest import ArtifactError
 from components.model_pusher.publishing import publish
 from components.saved_model.model_digest import model_digest
 from components.saved_model.serving_folder import latest_version, serving_state
+from tests.components.model_pusher.version_folders import FILES, write_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,19 @@ def test_the_model_in_service_is_the_highest_complete_version(
     assert (Path(path_utils.serving_model_dir(artifact.uri)) / "saved_model.pb").is_file()
     shutil.rmtree(serving / "10")
     assert serving_state(serving) not in ("", state)
+
+
+def test_a_change_of_any_file_of_the_version_in_service_is_a_new_state(tmp_path: Path) -> None:
+    """Otherwise the cached copy of the model is used, and the damage is not noticed."""
+    version = write_model(tmp_path / "10")
+    states = [serving_state(tmp_path)]
+    for name in FILES:
+        with (version / name).open("a") as file:
+            file.write("b")
+        states.append(serving_state(tmp_path))
+    (version / "assets/added").touch()
+    states.append(serving_state(tmp_path))
+    assert len({*states}) == len(FILES) + 2
 
 
 def test_a_version_that_was_damaged_after_it_was_published_is_an_error(

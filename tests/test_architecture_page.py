@@ -1,4 +1,4 @@
-"""Every path and name on docs/architecture.md exists, and on the other pages. Source files are read, not imported."""
+"""Every path and name on docs/architecture.md exists, and on the other pages. Source files are parsed only."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ PROJECT = Path(__file__).parents[1]
 PAGE = PROJECT / "docs/architecture.md"
 PAGES = [
     "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
     "kubeflow/README.md",
     "tfds_voc_seg/README.md",
     *(f"docs/{file.name}" for file in sorted((PROJECT / "docs").glob("*.md"))),
@@ -78,13 +81,11 @@ def exists(dotted: str) -> bool:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_paths_names_and_links_exist(page: str) -> None:
+def test_paths_and_names_exist(page: str) -> None:
     file = PROJECT / page
     paths, names = named_paths(file), dotted_names(file)
-    links = re.findall(r"\]\(((?!http)[^)#]+)\)", without_code_blocks(file))
     assert [path for path in paths if not path_exists(path)] == []
     assert [name for name in names if not exists(name)] == []
-    assert [link for link in links if not (file.parent / link).exists()] == []
     assert file != PAGE or (len(paths) > 50 and len(names) > 50)
 
 

@@ -20,6 +20,12 @@ PROJECT = Path(__file__).parents[1]
 PYTHON_FOLDERS = ("tfds_voc_seg", "components", "pipeline", "benchmarks", "kubeflow", "tests")
 TEXT_FILES = (
     "README.md",
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    ".github/*.md",
+    ".github/**/*.yml",
     "docs/*.md",
     "kubeflow/README.md",
     "kubeflow/Dockerfile",

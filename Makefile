@@ -16,7 +16,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 # Any Python can install uv; uv then finds Python 3.11.
 PYTHON := $(shell command -v python3.11 || command -v python3 || command -v python)
 
-.PHONY: help env run test test-slow fuzz lint bench clean
+.PHONY: help env run test test-slow fuzz lint bench dist sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ test: $(ENVIRONMENT) ## run the tests
 	$(VENV)/bin/python -m pytest $(ARGS)
 
 # Each part ends within 20 minutes on two quiet cores, `faults` within 30.
-SLOW_PARTS := components dataset pipeline runs data faults beam kubeflow fuzz
+SLOW_PARTS := components dataset pipeline runs data faults beam kubeflow fuzz project
 slow-components := tests/components
 slow-dataset := tests/tfds_voc_seg tests/e2e/test_install.py
 slow-pipeline := tests/pipeline tests/kubeflow
@@ -40,6 +40,7 @@ slow-faults := tests/faults
 slow-fuzz := tests/fuzz
 slow-beam := tests/e2e/test_beam_engines.py
 slow-kubeflow := tests/e2e/test_kubeflow_emulated.py
+slow-project := tests/test_distributions.py tests/test_workflows.py
 
 .PHONY: $(SLOW_PARTS:%=test-slow-%)
 test-slow: $(SLOW_PARTS:%=test-slow-%) ## run the slow tests, part by part; test-slow-PART runs one part
@@ -68,6 +69,14 @@ lint: $(ENVIRONMENT) ## check style, format, types, layers, dependencies and dea
 
 bench: $(ENVIRONMENT) ## measure; each benchmark prints a table; DEVKIT=DIR measures on a devkit of yours
 	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(VENV)/bin/python -m "benchmarks.$$(basename "$$script" .py)" $(DEVKIT); done
+
+dist: | $(UV) ## build the source distribution and the wheel in dist/
+	rm -rf dist
+	$(UV) build --quiet --out-dir dist
+
+sbom: | $(UV) ## list all locked dependencies in build/sbom.cdx.json (CycloneDX)
+	@mkdir -p build
+	$(UV) export --quiet --locked --all-extras --format cyclonedx1.5 --output-file build/sbom.cdx.json
 
 clean: ## remove the environment, the runs and everything built
 	rm -rf $(VENV) .uv runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -112,7 +112,9 @@ def _choose(operations: list[str], affected: set[str], count: int, chance: rando
         return numbers
     chance.shuffle(numbers)
     first = {re.sub(r"[0-9a-f]{8,}|\d+", "#", operations[number - 1]): number for number in numbers}
-    return [*first.values(), *(number for number in numbers if number not in first.values())][:count]
+    distinct = [*first.values()]  # the most frequent pairs are first, such as the journal of the database
+    chance.shuffle(distinct)
+    return [*distinct, *(number for number in numbers if number not in distinct)][:count]
 
 
 def _consequences(scenario: Scenario, kind: str, ended: Ended) -> Iterator[str]:

@@ -33,6 +33,14 @@ def parts_of(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
     return (flat[start : start + PIXELS_AT_ONCE] for start in range(0, flat.size, PIXELS_AT_ONCE))
 
 
+def value_counts(values: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Counts how often each value occurs, int64 [256]."""
+    counts = np.zeros(1 << 8, np.int64)
+    for part in parts_of(values):
+        counts += np.bincount(part, minlength=len(counts))
+    return counts
+
+
 def packed_colors(colors: NDArray[Any]) -> NDArray[np.uint32]:
     """Packs colours, uint8 [..., 3], into one number each: uint32 [...]."""
     red, green, blue = np.moveaxis(colors.astype(np.uint32), -1, 0)

@@ -13,17 +13,15 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from tfds_voc_seg.labels import VOID
+from tfds_voc_seg.pixel_tables import value_counts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DISTANCE_SHARE = 0.02
 """The distance as a share of the image's diagonal."""
-
-_OUTSIDE = 254  # the value outside the image: neither a class id nor VOID
 
 
 def boundary_distance(height: int, width: int) -> int:
@@ -41,9 +39,36 @@ def boundary_pixels(classes: NDArray[np.uint8], distance: int) -> NDArray[np.boo
     Returns:
         bool [height, width]: whether a pixel within the distance has another value or is outside the image.
     """
-    window = {"size": 2 * distance + 1, "mode": "constant", "cval": _OUTSIDE}
-    differs: NDArray[np.bool_] = ndimage.minimum_filter(classes, **window) != ndimage.maximum_filter(classes, **window)
+    height, width = classes.shape
+    differs = np.ones(classes.shape, bool)  # the windows of pixels near the border reach outside
+    if min(height, width) <= 2 * distance:
+        return differs
+    # A window has one value if its rows do, and its middle column does.
+    in_rows = _any_in_windows(classes[:, 1:] != classes[:, :-1], 2 * distance, axis=1)
+    inside = _any_in_windows(in_rows, 2 * distance + 1, axis=0)
+    middle = classes[:, distance : width - distance]
+    inside |= _any_in_windows(middle[1:] != middle[:-1], 2 * distance, axis=0)
+    differs[distance : height - distance, distance : width - distance] = inside
     return differs
+
+
+def _any_in_windows(values: NDArray[np.bool_], length: int, axis: int) -> NDArray[np.bool_]:
+    """Returns for each window of an axis whether it has a true value, by windows that are doubled in length.
+
+    Args:
+        values: bool [height, width].
+        length: of a window, at most that of the axis.
+        axis: 0 or 1.
+
+    Returns:
+        bool, shorter than `values` by `length` - 1 along the axis.
+    """
+    found, reached = values.swapaxes(0, axis), 1
+    while reached < length:
+        step = min(reached, length - reached)
+        found = found[:-step] | found[step:]
+        reached += step
+    return found.swapaxes(0, axis)
 
 
 def valid_boundary(truth: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -81,7 +106,7 @@ def boundary_counts(
     in_prediction = valid & boundary_pixels(predicted, boundary_distance(*truth.shape))
     in_both = in_truth & in_prediction & (truth == predicted)
     counted = (truth[in_both], truth[in_truth], predicted[in_prediction])
-    return np.stack([np.bincount(classes, minlength=num_classes) for classes in counted], axis=1)
+    return np.stack([value_counts(classes)[:num_classes] for classes in counted], axis=1)
 
 
 def per_class_boundary_iou(counts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -8,11 +8,12 @@ and a GIF ends with a trailer (GIF89a, 27). The check reads a few bytes and deco
 from __future__ import annotations
 
 import os
+import struct
 from typing import TYPE_CHECKING, BinaryIO
 
 import av
 
-from pipeline.prediction.video.options import VideoError
+from pipeline.prediction.video.options import MAX_GIF_PIXELS, VideoError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +31,9 @@ def open_container(path: Path) -> av.container.InputContainer:
     """Opens a video file.
 
     Raises:
-        VideoError: the file does not exist or is not a video.
+        VideoError: the file does not exist, is not a video, or is a GIF with large frames.
     """
+    _check_gif_size(path)
     try:
         # The prefix `file:` prevents that a name with a colon is parsed as another protocol.
         return av.open(f"file:{path}", options=_OPEN_OPTIONS, metadata_errors="ignore")
@@ -42,6 +44,26 @@ def open_container(path: Path) -> av.container.InputContainer:
     except (av.FFmpegError, OSError) as error:
         reason = "it is truncated: copy it again" if is_truncated(path) else "it is damaged or has another format"
         raise VideoError(f"cannot be read as a video (mp4, mov, avi, webm, gif): {reason}", path) from error
+
+
+def _check_gif_size(path: Path) -> None:
+    """Raises VideoError if the frames of a GIF are large, before FFmpeg decodes the first one.
+
+    A GIF of a few megabytes can have thousands of frames of any size.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(10)
+    except OSError:
+        return  # FFmpeg says why
+    if head.startswith(b"GIF8") and len(head) == 10:
+        width, height = struct.unpack_from("<HH", head, 6)
+        if width * height > MAX_GIF_PIXELS:
+            raise VideoError(
+                f"has frames of {width} × {height} pixels, and those of a GIF may have {MAX_GIF_PIXELS:,}: make it "
+                "smaller, or convert it to mp4",
+                path,
+            )
 
 
 def is_truncated(path: Path) -> bool:

@@ -21,6 +21,10 @@ OUTPUT_FORMATS = ("mp4", "gif")
 SMALLEST_SIDE, LARGEST_SIDE = 16, 8192  # pixels; the highest level of H.264 allows slightly more
 
 
+MAX_GIF_PIXELS = 3840 * 2160
+"""Width times height of the frames of a GIF: those of a 4K video."""
+
+
 class VideoError(ValueError):
     """A video cannot be read, written or cut as requested; the message names the file, the reason and what to do.
 

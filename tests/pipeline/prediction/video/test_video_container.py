@@ -11,6 +11,7 @@ import pytest
 from pipeline.prediction.video.container import is_truncated
 from pipeline.prediction.video.options import VideoError, VideoOptions
 from pipeline.prediction.video.predict_video import predict_video
+from tests.fuzz.bombs import gif
 from tests.pipeline.prediction.video.clips import CODECS, RedSegmenter, Video, write_clip
 
 if TYPE_CHECKING:
@@ -96,3 +97,12 @@ def test_a_file_that_is_not_a_video_is_refused(
 def test_a_name_with_a_colon_is_not_an_address(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "http: x.mp4", 2)
     assert predict_video(RedSegmenter(), clip, tmp_path / "a:b.mp4", NO_LEGEND).frames == 2
+
+
+def test_a_gif_with_large_frames_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    source = tmp_path / "large.mp4"  # the content decides
+    source.write_bytes(gif((5_000, 4_000), [(5_000, 4_000)] * 2, coded=False))
+    with pytest.raises(
+        VideoError, match="has frames of 5000 × 4000 pixels, and those of a GIF may have 8,294,400: make"
+    ):
+        predict_video(RedSegmenter(), source, tmp_path / "out.mp4", NO_LEGEND)

@@ -29,7 +29,8 @@ run: $(ENVIRONMENT) ## run the pipeline on the embedded sample; ARGS="..." goes 
 test: $(ENVIRONMENT) ## run the tests
 	$(VENV)/bin/python -m pytest $(ARGS)
 
-# Each part ends within 20 minutes on two quiet cores, `faults` within 30.
+# Each part ends within 20 minutes on two quiet cores, `faults` within 30, `fuzz` in hours: a minute for each fuzz target,
+# and thousands of files at five doors; with BOMBS_EVERY=20 in the environment every twentieth.
 SLOW_PARTS := components dataset pipeline runs data faults beam kubeflow fuzz project
 slow-components := tests/components
 slow-dataset := tests/tfds_voc_seg tests/e2e/test_install.py
@@ -48,13 +49,18 @@ test-slow: $(SLOW_PARTS:%=test-slow-%) ## run the slow tests, part by part; test
 $(SLOW_PARTS:%=test-slow-%): test-slow-%: $(ENVIRONMENT)
 	$(VENV)/bin/python -m pytest -m slow -n 0 --timeout 1200 $(slow-$*) $(ARGS)
 
+test-slow-fuzz: atheris
+
 FUZZ_TARGETS := header_reading photo_reading request_decoding mask_reading record_parsing annotation_reading \
 	list_reading label_set_reading configuration_reading override_reading coco_reading labelme_reading cvat_reading \
 	archive_unpacking
 FUZZ_SECONDS := 60
 
-fuzz: $(ENVIRONMENT) ## fuzz each target with atheris for a minute; FUZZ_SECONDS=3600 for an hour, FUZZ_TARGETS="..." for some
+.PHONY: atheris
+atheris: $(ENVIRONMENT)
 	$(UV) sync --quiet --locked --all-extras $(if $(GPU),,--no-extra gpu) --group fuzz --compile-bytecode --python 3.11
+
+fuzz: atheris ## fuzz each target with atheris for a minute; FUZZ_SECONDS=3600 for an hour, FUZZ_TARGETS="..." for some
 	@set -e; for target in $(FUZZ_TARGETS); do echo "== $$target"; mkdir -p build; \
 		$(VENV)/bin/python -m tests.fuzz.fuzz $$target build/corpus/$$target \
 		-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -rss_limit_mb=6144 -artifact_prefix=build/; done

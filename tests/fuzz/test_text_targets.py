@@ -1,4 +1,4 @@
-"""The saved inputs of the fuzz targets are read or refused; slow: new inputs, if atheris is installed."""
+"""The saved inputs of the fuzz targets are read or refused; slow: new inputs for a minute per target, with atheris."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def test_saved_inputs_are_read_or_refused(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed: make fuzz does it")
+@pytest.mark.skipif(
+    importlib.util.find_spec("atheris") is None, reason="atheris is not installed: make test-slow-fuzz does it"
+)
 @pytest.mark.parametrize("name", TARGETS)
 def test_new_inputs_are_read_or_refused(name: str, tmp_path: Path) -> None:
     options = [f"-max_total_time={SECONDS}", "-max_len=4096", "-timeout=20", "-rss_limit_mb=4096"]

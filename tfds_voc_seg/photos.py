@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +11,9 @@ import tensorflow as tf
 from tfds_voc_seg.geometry import PADDING_COLOUR, Geometry
 from tfds_voc_seg.image_size import ImageSize, sides_of
 from tfds_voc_seg.photo_headers import photo_header
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _GRAPH_LOCATION = re.compile(
     r"Graph execution error:\s+Detected at node.*?<stack traces unavailable>|\[\[.*?\]\]|\{\{.*?\}\}|\[Op:.*", re.DOTALL
@@ -50,6 +53,23 @@ def decode_photo(encoded: tf.Tensor) -> tf.Tensor:
     photo = tf.cond(orientation > 1, lambda: _upright(photo, orientation), lambda: photo)
     photo.set_shape([None, None, 3])
     return photo
+
+
+def decoded_photo(content: bytes) -> NDArray[np.uint8]:
+    """Decodes a file that `check_image` accepted with `decode_photo`.
+
+    Returns:
+        uint8 [height, width, 3], read-only: the tensor's own memory, because a copy of a large photo takes much.
+
+    Raises:
+        tf.errors.InvalidArgumentError: as `decode_photo`.
+    """
+    return as_array(decode_photo(tf.constant(content)))
+
+
+def as_array(tensor: Any) -> NDArray[Any]:
+    """Returns a tensor's values without copying them, unlike its method `numpy()`."""
+    return np.asarray(memoryview(tensor))
 
 
 def _over_white(image: tf.Tensor) -> tf.Tensor:

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tfds_voc_seg.label_set import default_colors
 from tfds_voc_seg.labels import VOID
+from tfds_voc_seg.pixel_tables import value_counts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -105,7 +106,7 @@ def classes_seen(classes: NDArray[np.uint8], class_names: Sequence[str]) -> list
     Raises:
         ValueError: a pixel's class has no name.
     """
-    values = [int(value) for value in np.unique(classes)]
+    values = np.flatnonzero(value_counts(classes)).tolist()
     nameless = [value for value in values if value >= len(class_names) and value != VOID]
     if nameless:
         raise ValueError(f"the class map contains {nameless[0]}, but there are {len(class_names)} class names")

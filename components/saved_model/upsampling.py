@@ -8,13 +8,16 @@ bilinearly interpolated scores have that best class too. Only the pixels between
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
+from tfds_voc_seg.photos import as_array
+from tfds_voc_seg.pixel_tables import PIXELS_AT_ONCE
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,6 +30,7 @@ _ROUNDING = 2.0**-20
 _MAX_UNSURE_SHARE = 0.12  # share of unsure cells above which interpolating all pixels is faster
 _MIN_ENLARGEMENT = 2  # pixels per place below which interpolating all pixels is faster
 _MAX_SCORES = 1 << 26  # scores of the photo's size that may be in memory at once: 256 MB
+_SCORES_AT_ONCE = 1 << 22  # scores of the photo's size that are computed together, if all are wanted
 _PIXELS_PER_STEP = 1 << 13  # pixels interpolated together, so few that their scores fit into the processor's cache
 
 
@@ -81,12 +85,7 @@ def best_classes(scores: tf.Tensor) -> tf.Tensor:
 
 @tf.function(input_signature=[tf.TensorSpec([None, None, None], tf.float32), tf.TensorSpec([2], tf.int32)])
 def _interpolated_class_map(scores: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    return tf.cast(tf.argmax(tf.image.resize(scores, size), axis=-1), tf.uint8)
-
-
-def as_array(tensor: Any) -> NDArray[np.float32]:
-    """Returns a tensor's values without copying them, unlike its method `numpy()`."""
-    return np.asarray(memoryview(tensor))
+    return tf.cast(tf.argmax(tf.image.resize(scores, size), axis=-1, output_type=tf.int32), tf.uint8)
 
 
 def resized_class_map(
@@ -114,10 +113,32 @@ def resized_class_map(
     places = as_array(scores).reshape(-1, scores.shape[-1])
     rows, columns = _Positions.of(scores.shape[0], height), _Positions.of(scores.shape[1], width)
     classes = cell_classes.take(columns.cell, axis=1).take(rows.cell, axis=0)
-    unsure = np.flatnonzero(classes == _UNSURE)
-    for pixels in np.array_split(unsure, -(-unsure.size // _PIXELS_PER_STEP) or 1):
-        classes.reshape(-1)[pixels] = best_class(_interpolated_pixels(places, rows, columns, pixels))
+    flat = classes.reshape(-1)
+    for start in range(0, flat.size, PIXELS_AT_ONCE):  # the numbers of all pixels would take eight times the class map
+        unsure = start + np.flatnonzero(flat[start : start + PIXELS_AT_ONCE] == _UNSURE)
+        for pixels in np.array_split(unsure, -(-unsure.size // _PIXELS_PER_STEP) or 1):
+            flat[pixels] = best_class(_interpolated_pixels(places, rows, columns, pixels))
     return classes
+
+
+def resized_rows(scores: NDArray[np.float32], height: int, width: int) -> Iterator[NDArray[np.float32]]:
+    """Resizes scores bilinearly like `tf.image.resize`, some rows at a time.
+
+    Args:
+        scores: float32 [rows, columns, classes].
+        height: of the result, pixels.
+        width: of the result, pixels.
+
+    Yields:
+        The next rows of the result, float32 [rows, width, classes].
+    """
+    classes = scores.shape[-1]
+    places = scores.reshape(-1, classes)
+    rows, columns = _Positions.of(scores.shape[0], height), _Positions.of(scores.shape[1], width)
+    step = max(1, _SCORES_AT_ONCE // (width * classes))
+    for top in range(0, height, step):
+        pixels = np.arange(top * width, min(top + step, height) * width)
+        yield _interpolated_pixels(places, rows, columns, pixels).reshape(-1, width, classes)
 
 
 def finds_sure_pixels_faster(shape: Sequence[int], height: int, width: int) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from tfds_voc_seg.pixel_tables import PIXELS_AT_ONCE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -70,13 +70,32 @@ class Painter:
             ValueError: the sizes differ, or a class has no colour.
         """
         painted = np.empty_like(picture)
-        outlined = self._outlined(class_map)
-        rows = max(1, PIXELS_AT_ONCE // max(1, class_map.shape[1]))
-        for top in range(0, len(class_map), rows):
-            part = slice(top, top + rows)
-            planes, out = ([*np.moveaxis(pixels[part], -1, 0)] for pixels in (picture, painted))
-            self._paint(planes, class_map[part], out, None if outlined is None else outlined[part])
+        for top, rows in self.strips(picture, class_map):
+            painted[top : top + len(rows)] = rows
         return painted
+
+    def strips(
+        self, picture: NDArray[np.uint8], class_map: NDArray[np.uint8]
+    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Paints a picture part by part; the arguments are those of `__call__`.
+
+        Yields:
+            The place of the first row, and the next painted rows, uint8 [rows, width, 3].
+
+        Raises:
+            ValueError: as `__call__`.
+        """
+        height = max(1, PIXELS_AT_ONCE // max(1, class_map.shape[1]))
+        for top in range(0, len(class_map), height):
+            part = slice(top, top + height)
+            painted = np.empty_like(picture[part])
+            planes, out = ([*np.moveaxis(pixels, -1, 0)] for pixels in (picture[part], painted))
+            first = max(0, top - 1)  # outlines depend on the rows above and below
+            outlined = self._outlined(class_map[first : top + height + 1])
+            if outlined is not None:
+                outlined = outlined[top - first :][: len(painted)]
+            self._paint(planes, class_map[part], out, outlined)
+            yield top, painted
 
     def paint(
         self,

@@ -12,10 +12,10 @@ from PIL import Image
 from pipeline.prediction.painting import Painter
 from tfds_voc_seg.label_set import default_colors
 from tfds_voc_seg.pictures import classes_seen, legend
-from tfds_voc_seg.pixel_tables import looked_up, parts_of
+from tfds_voc_seg.pixel_tables import looked_up, value_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -39,12 +39,23 @@ class Segmentation:
     photo: NDArray[np.uint8]
     class_map: NDArray[np.uint8]
     channels: LabelSet
-    _compute_probabilities: Callable[[], NDArray[np.float32]] = dataclasses.field(repr=False)
+    _probability_rows: Callable[[], Iterator[NDArray[np.float32]]] = dataclasses.field(repr=False)
 
     @cached_property
     def probabilities(self) -> NDArray[np.float32]:
         """Probability of each class at each pixel, float32 [height, width, classes]; computed on first access."""
-        return self._compute_probabilities()
+        return np.concatenate([*self.probability_rows()])
+
+    def probability_rows(self) -> Iterator[NDArray[np.float32]]:
+        """Computes the probabilities part by part, because those of a large photo need gigabytes.
+
+        Yields:
+            The next rows of `probabilities`, float32 [rows, width, classes].
+
+        Raises:
+            PhotoError: the photo was segmented in tiles, and a row of them needs too much memory.
+        """
+        return self._probability_rows()
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -54,8 +65,7 @@ class Segmentation:
     @cached_property
     def pixel_shares(self) -> dict[str, float]:
         """Class → share of the photo's pixels, 0 to 1, in the model's order, without classes that have no pixels."""
-        counts = [np.bincount(part, minlength=len(self.class_names)) for part in parts_of(self.class_map)]
-        named = zip(self.class_names, np.sum(counts, axis=0).tolist(), strict=True)
+        named = zip(self.class_names, value_counts(self.class_map).tolist(), strict=False)
         return {name: count / self.class_map.size for name, count in named if count}
 
     def mask(self) -> Image.Image:
@@ -84,10 +94,15 @@ class Segmentation:
         """
         has_background = self.channels.background is not None
         painter = Painter(self.channels.colors, has_background=has_background, alpha=alpha, contours=contours)
-        painted = painter(self.photo, self.class_map)
+        height, width = self.class_map.shape
+        strip = self._legend() if legend else np.empty((0, width, 3), np.uint8)
+        # Strip by strip: PIL's image takes four bytes per pixel, and a painted array would take three more.
+        picture = Image.new("RGB", (width, height + len(strip)))
+        for top, painted in painter.strips(self.photo, self.class_map):
+            picture.paste(Image.fromarray(painted), (0, top))
         if legend:
-            painted = np.concatenate([painted, self._legend()])
-        return Image.fromarray(painted)
+            picture.paste(Image.fromarray(strip), (0, height))
+        return picture
 
     def _legend(self) -> NDArray[np.uint8]:
         height, width = self.photo.shape[:2]

@@ -13,17 +13,18 @@ from components.saved_model.records_of_model import records_of_model
 from components.saved_model.serving_folder import find_saved_model
 from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE, check_model
 from components.saved_model.upsampling import (
-    as_array,
     best_class,
     best_classes,
     finds_sure_pixels_faster,
     resized_class_map,
+    resized_rows,
 )
 from pipeline.prediction.photos.flip_and_scale_averaging import averaged_probabilities
-from pipeline.prediction.photos.reading import PhotoSource, read_photo
+from pipeline.prediction.photos.reading import PhotoError, PhotoSource, read_photo
 from pipeline.prediction.photos.tiles import blended_tiles
 from pipeline.prediction.segmentation import Segmentation
-from tfds_voc_seg.photos import fit_photo, message_of_tensorflow
+from tfds_voc_seg.image_limits.limits import MAX_SIDE, longest_side
+from tfds_voc_seg.photos import as_array, fit_photo, message_of_tensorflow
 
 if TYPE_CHECKING:
     import os
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from tfds_voc_seg.record_config import RecordConfig
 
 _IMAGES_PER_RUN = 8  # tiles, or versions of a photo, per run of the network
+_MAX_ROW_BYTES = 1 << 29  # of the probabilities of a row of tiles
 _MAX_KEPT_BYTES = 1 << 28
 """Size of a tiled photo's probabilities up to which they are kept; larger ones are recomputed on access."""
 
@@ -119,7 +121,15 @@ class Segmenter:
         Raises:
             PhotoError: the image cannot be used.
         """
-        return self.segment_photos([read_photo(image)], tta=tta, tile=tile)[0]
+        return self.segment_photos([read_photo(image, self.max_side(tile))], tta=tta, tile=tile)[0]
+
+    def max_side(self, tile: int | None = None) -> int:
+        """Returns the pixels that a side of a photo may have; resizing a longer one takes too much memory.
+
+        Args:
+            tile: as for `__call__`; in tiles the photo is not resized as a whole.
+        """
+        return MAX_SIDE if tile is not None else longest_side(self.geometry.resizing_side)
 
     def segment_photos(
         self, photos: Sequence[NDArray[np.uint8]], *, tta: bool = False, tile: int | None = None
@@ -130,6 +140,9 @@ class Segmenter:
             photos: uint8 [height, width, 3] each.
             tta: as for `__call__`.
             tile: as for `__call__`.
+
+        Raises:
+            PhotoError: a row of tiles needs too much memory.
         """
         if tile is not None and tile < 1:
             raise ValueError(f"the side of a tile must be at least 1 pixel, not {tile}")
@@ -179,27 +192,48 @@ class Segmenter:
     def _segmentation(self, photo: NDArray[np.uint8], output: _NetworkOutput) -> Segmentation:
         height, width = photo.shape[:2]
         class_map = resized_class_map(output.values, height, width)
-        return Segmentation(photo, class_map, self.channels, lambda: output.probabilities(height, width))
+        return Segmentation(photo, class_map, self.channels, lambda: output.probability_rows(height, width))
 
     def _segment_tiled(self, photo: NDArray[np.uint8], tta: bool, tile: int) -> Segmentation:
         def probabilities_of(tiles: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
             for part in _parts(tiles):
                 for output in self._outputs(part, tta):
-                    yield output.probabilities(*tiles[0].shape[:2])
+                    yield np.concatenate([*output.probability_rows(*tiles[0].shape[:2])])
 
-        keep = photo.shape[0] * photo.shape[1] * len(self.class_names) * 4 <= _MAX_KEPT_BYTES
+        def turned_probabilities_of(tiles: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
+            return map(_turned, probabilities_of([*map(_turned, tiles)]))
+
+        def probability_rows() -> Iterator[NDArray[np.float32]]:
+            self._check_row_of_tiles(photo.shape, tile)
+            return blended_tiles(photo, tile, probabilities_of)
+
+        height, width = photo.shape[:2]
+        if self._row_bytes(photo.shape, tile) > _MAX_ROW_BYTES and width > height:
+            # A row of the turned photo is shorter.
+            self._check_row_of_tiles((width, height), tile)
+            columns = [best_class(part) for part in blended_tiles(_turned(photo), tile, turned_probabilities_of)]
+            return Segmentation(photo, np.concatenate(columns).T.copy(), self.channels, probability_rows)
+        keep = height * width * len(self.class_names) * 4 <= _MAX_KEPT_BYTES
         kept: list[NDArray[np.float32]] = []
         class_map = []
-        for rows in blended_tiles(photo, tile, probabilities_of):
+        for rows in probability_rows():
             class_map.append(best_class(rows))
             if keep:
                 kept.append(rows)
-        return Segmentation(
-            photo,
-            np.concatenate(class_map),
-            self.channels,
-            lambda: np.concatenate(kept or [*blended_tiles(photo, tile, probabilities_of)]),
-        )
+        rows_again = (lambda: iter(kept)) if keep else probability_rows
+        return Segmentation(photo, np.concatenate(class_map), self.channels, rows_again)
+
+    def _row_bytes(self, shape: Sequence[int], tile: int) -> int:
+        """Returns the memory of the probabilities of a row of tiles."""
+        return min(tile, shape[0]) * shape[1] * len(self.class_names) * 4
+
+    def _check_row_of_tiles(self, shape: Sequence[int], tile: int) -> None:
+        needed = self._row_bytes(shape, tile)
+        if needed > _MAX_ROW_BYTES:
+            raise PhotoError(
+                f"needs {needed >> 20:,} MiB for a row of tiles, and {_MAX_ROW_BYTES >> 20:,} MiB are allowed: "
+                "choose smaller tiles with --tile-size, or make the photo smaller"
+            )
 
     def _score(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Returns the scores of images of the network's input size."""
@@ -221,11 +255,15 @@ class _NetworkOutput:
     values: Any
     linear: bool
 
-    def probabilities(self, height: int, width: int) -> NDArray[np.float32]:
-        """Resizes to the probabilities of each pixel, float32 [height, width, classes]."""
-        resized = tf.image.resize(self.values, (height, width))
-        probabilities: NDArray[np.float32] = (tf.nn.softmax(resized) if self.linear else resized).numpy()
-        return probabilities
+    def probability_rows(self, height: int, width: int) -> Iterator[NDArray[np.float32]]:
+        """Resizes to the probabilities of each pixel; yields the next rows, float32 [rows, width, classes]."""
+        for rows in resized_rows(as_array(tf.convert_to_tensor(self.values)), height, width):
+            yield as_array(tf.nn.softmax(rows)) if self.linear else rows
+
+
+def _turned(image: NDArray[Any]) -> NDArray[Any]:
+    """Exchanges the rows and the columns of an image [height, width, channels]."""
+    return image.swapaxes(0, 1)
 
 
 def _parts(images: Sequence[NDArray[np.uint8]]) -> list[Sequence[NDArray[np.uint8]]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 SIZE, CLASSES = 300, 21
-_LARGEST_MASK = 50_000_000
+_LARGEST_MASK = 51_000_000
 
 Door = "Callable[[Bomb], str]"
 

@@ -23,7 +23,7 @@ EVERY, NAMED = "BOMBS_EVERY", "BOMBS_NAMED"
 QUICK = [
     Bomb("wide", png((1_000_000, 1)), (1_000_000, 1)),
     Bomb("high", png((1, 20_000_000)), (1, 20_000_000)),
-    Bomb("longest side", png((65_535, 1)), (65_535, 1)),
+    Bomb("longest side", png((30_000, 1)), (30_000, 1)),
     Bomb("transparent, 16 bits", png((3_000, 1_000), 16, 6, interlaced=True), (3_000, 1_000)),
     Bomb("texts", png((8, 8), before=png_chunk(b"zTXt", b"a\0\0" + zeros_deflated(7_900_000)) * 200), (8, 8)),
     Bomb("surplus", png((1, 1), pixels=zeros_deflated(20 * 2**30)), (1, 1)),
@@ -33,7 +33,7 @@ QUICK = [
     Bomb("frame", gif((1, 1), [(25_000, 25_000)]), (25_000, 25_000)),
     Bomb("frames", gif((900, 900), [(1_000, 1_000)] * 900), (1_000, 1_000)),
     Bomb("rows", bmp((1, -7_000_000)), (1, 7_000_000)),
-    Bomb("cut", png((65_535, 700))[:60_000], (65_535, 700)),
+    Bomb("cut", png((30_000, 1_600))[:60_000], (30_000, 1_600)),
 ]
 
 

@@ -15,7 +15,7 @@ from tfds_voc_seg.image_limits.opening import open_image
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.mask_values import MaskError, class_map_of
 from tfds_voc_seg.photo_headers import photo_header
-from tfds_voc_seg.photos import decode_photo, message_of_tensorflow
+from tfds_voc_seg.photos import decoded_photo, message_of_tensorflow
 from tfds_voc_seg.storage import storage_path
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _read_photo(pair: Pair) -> NDArray[np.uint8]:
     try:
         content = storage_path(pair.photo).read_bytes()
         content = check_image(content).first_image(content)
-        photo: NDArray[np.uint8] = decode_photo(tf.constant(content)).numpy()
+        return decoded_photo(content)
     except UnknownFormatError as error:
         raise PairError(pair, pair.photo, f"cannot be decoded as a photo (it {error})", "restore the file") from error
     except ImageRefusedError as error:
@@ -58,7 +58,6 @@ def _read_photo(pair: Pair) -> NDArray[np.uint8]:
     except (OSError, tf.errors.InvalidArgumentError) as error:
         what = f"cannot be decoded as a photo ({message_of_tensorflow(error)})"
         raise PairError(pair, pair.photo, what, "restore the file") from error
-    return photo
 
 
 def read_mask(pair: Pair, labels: LabelSet) -> NDArray[np.uint8]:

@@ -13,17 +13,19 @@ from tfds_voc_seg.image_limits.headers import read_header
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-MAX_PIXELS = 50_000_000
-"""Width times height, far above any photo of VOC."""
+MAX_PIXELS = 51_000_000
+"""Width times height: the photos of cameras with 50 megapixels (8,688 × 5,792 are 50.3 million), far above VOC's."""
 MAX_PIXELS_OF_LARGE_FILES = 178_000_000
 """Width times height in `vocseg predict` and the demo if the file has more than `LARGE_FILE` bytes, so is no bomb."""
 LARGE_FILE = 20 << 20
-MAX_SIDE = 65_535
-"""Pixels. Resizing holds `width` times the result's height as 32-bit floats, however small the image is."""
+MAX_SIDE = 30_000
+"""Pixels, the limit of Photoshop's own format, so of most panoramas. Resizing holds the width times the result's height
+as 32-bit floats, however few pixels the image has: 103 MiB for a network of 300 pixels."""
 MAX_DECODING_BYTES = 800 << 20
 """Memory that decoding an image to RGB may take."""
-MAX_SCANNED_PIXELS = 5_000_000_000
-"""Pixels times scans of a JPEG: each scan goes over all pixels again, even if it is a few bytes long."""
+MAX_SCANNED_PIXELS = 1_000_000_000
+"""Pixels times scans of a JPEG: each scan goes over all pixels again, even if it is a few bytes long. 51 million pixels
+may have 19 scans; libjpeg writes 10."""
 MAX_SCANS = 1000
 
 PHOTO_FORMATS = ("JPEG", "PNG", "GIF", "BMP")
@@ -39,13 +41,19 @@ _TURNED = 2 * _RGB  # the photo upright, and once more between turning and mirro
 _BY_PIL = 20  # bytes per pixel: PIL's image, converted to RGB, upright, and copied to an array
 
 
-def check_image(content: bytes, formats: Collection[str] = PHOTO_FORMATS, max_pixels: int = MAX_PIXELS) -> ImageHeader:
+def check_image(
+    content: bytes,
+    formats: Collection[str] = PHOTO_FORMATS,
+    max_pixels: int = MAX_PIXELS,
+    max_side: int = MAX_SIDE,
+) -> ImageHeader:
     """Checks that an image may be decoded: format, size, and the memory and time that decoding takes.
 
     Args:
         content: the file's bytes.
         formats: PIL's names of the allowed formats.
         max_pixels: width times height; the memory and the scans that are allowed grow with it.
+        max_side: pixels of a side, see `longest_side`.
 
     Raises:
         ImageRefusedError: the image must not be decoded.
@@ -53,9 +61,9 @@ def check_image(content: bytes, formats: Collection[str] = PHOTO_FORMATS, max_pi
     header = read_header(content)
     if header is None or header.format not in formats:
         raise UnknownFormatError("is not an image in a supported format", f"supported are {', '.join(formats)}")
-    check_size(header.width, header.height, max_pixels)
+    check_size(header.width, header.height, max_pixels, max_side)
     if header.frame:
-        check_size(*header.frame, max_pixels)
+        check_size(*header.frame, max_pixels, max_side)
     scanned = header.scans * header.width * header.height
     if header.scans > MAX_SCANS or scanned > MAX_SCANNED_PIXELS * max_pixels // MAX_PIXELS:
         raise ImageRefusedError(f"is a JPEG with {header.scans:,} scans", "save it again")
@@ -69,13 +77,13 @@ def check_image(content: bytes, formats: Collection[str] = PHOTO_FORMATS, max_pi
     return header
 
 
-def check_predicted_image(content: bytes) -> ImageHeader:
+def check_predicted_image(content: bytes, max_side: int = MAX_SIDE) -> ImageHeader:
     """Checks an image as `check_image` does, by what `vocseg predict` and the demo accept.
 
     Raises:
         ImageRefusedError: the image must not be decoded.
     """
-    return check_image(content, PREDICTED_FORMATS, max_predicted_pixels(content))
+    return check_image(content, PREDICTED_FORMATS, max_predicted_pixels(content), max_side)
 
 
 def max_predicted_pixels(content: bytes) -> int:
@@ -83,7 +91,7 @@ def max_predicted_pixels(content: bytes) -> int:
     return MAX_PIXELS_OF_LARGE_FILES if len(content) > LARGE_FILE else MAX_PIXELS
 
 
-def check_size(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
+def check_size(width: int, height: int, max_pixels: int = MAX_PIXELS, max_side: int = MAX_SIDE) -> None:
     """Checks the size of an image, in pixels.
 
     Raises:
@@ -91,9 +99,9 @@ def check_size(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
     """
     if width * height > max_pixels:
         raise ImageRefusedError(f"has more than {max_pixels:,} pixels", "if this is a valid image, make it smaller")
-    if max(width, height) > MAX_SIDE:
+    if max(width, height) > max_side:
         raise ImageRefusedError(
-            f"is {width:,} × {height:,} pixels, and a side may have {MAX_SIDE:,}",
+            f"is {width:,} × {height:,} pixels, and a side may have {max_side:,}",
             "if this is a valid image, make it smaller or cut it into parts",
         )
 

@@ -24,8 +24,11 @@ from tfds_voc_seg.class_maps import (
 from tfds_voc_seg.devkit.annotations import read_objects
 from tfds_voc_seg.devkit.folders import PairError
 from tfds_voc_seg.devkit.pairs import read_pair
+from tfds_voc_seg.image_limits.header import ImageRefusedError
+from tfds_voc_seg.image_limits.limits import check_size, longest_side
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.photos import fit_photo
+from tfds_voc_seg.pixel_tables import value_counts
 from tfds_voc_seg.records.features import record_features
 
 if TYPE_CHECKING:
@@ -64,7 +67,7 @@ def encode_arrays(
         image, mask = fit_photo(image, geometry), resize_class_map(mask, geometry.resized(*mask.shape))
     classes = class_map(mask, config)
     background = background_class_map(mask, classes, config) if config.background_classes else None
-    pixels = np.bincount(classes.ravel(), minlength=256)  # without padding, which says nothing about the masks
+    pixels = value_counts(classes)  # without padding, which says nothing about the masks
     if geometry is not None:
         classes = pad_class_map(classes, geometry, VOID)
         background = None if background is None else pad_class_map(background, geometry, background_position(config))
@@ -130,7 +133,14 @@ class PairEncoder:
         return self.serialize(photo, mask, pair.image_id, objects)
 
     def _check_size(self, pair: Pair, mask: NDArray[np.uint8]) -> None:
-        """Raises PairError if the mask of a record at its own size would take too much memory."""
+        """Raises PairError if resizing a photo, or the mask of a record at its own size, would take too much memory."""
+        geometry = self._config.geometry
+        if geometry is not None:
+            try:
+                height, width = mask.shape
+                check_size(width, height, max_side=longest_side(geometry.resizing_side))
+            except ImageRefusedError as error:
+                raise PairError(pair, pair.photo, error.what, error.advice) from error
         size = mask.size * len(self._config.class_names)
         if self._config.image_size is None and size > _MAX_ONE_HOT_BYTES:
             what = f"becomes a one-hot mask of {size >> 20:,} MiB, and {_MAX_ONE_HOT_BYTES >> 20:,} MiB are allowed"

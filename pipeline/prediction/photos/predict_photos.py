@@ -75,7 +75,8 @@ def predict_photos(
         error = writing.exception()
         on_done(photo, None if error is None else _reason(error, options.output))
 
-    pictures = (_read(photo, options, replace) for photo in photos)
+    max_side = segmenter.max_side(tile)
+    pictures = (_read(photo, options, max_side, replace) for photo in photos)
     with prefetched(pictures, buffer_size=batch) as decoded, ThreadPoolExecutor(_WRITER_THREADS) as writers:
         being_written: list[tuple[Input, Future[None]]] = []
         while part := list(itertools.islice(decoded, batch)):
@@ -90,14 +91,16 @@ def predict_photos(
             finish(photo, writing)
 
 
-def _read(photo: Input, options: PhotoResultOptions, replace: bool) -> tuple[Input, NDArray[np.uint8] | str]:
+def _read(
+    photo: Input, options: PhotoResultOptions, max_side: int, replace: bool
+) -> tuple[Input, NDArray[np.uint8] | str]:
     """Returns a photo's pixels, or the reason why it cannot be read."""
     try:
         results = options.files(photo.name)
         refuse_input(photo.path, results)
         if not replace:
             refuse_existing(results)
-        return photo, read_photo(photo.path)
+        return photo, read_photo(photo.path, max_side)
     except (PhotoError, OverwrittenInputError, OSError, MemoryError) as error:
         return photo, _reason(error, options.output)
 
@@ -113,7 +116,7 @@ def _segmented(
     pixels = [picture for _, picture in part if not isinstance(picture, str)]
     try:
         results: list[Segmentation | str] = [*segment(pixels)]
-    except (MemoryError, tf.errors.OpError) as error:
+    except (PhotoError, MemoryError, tf.errors.OpError) as error:
         results = [_segmented_alone(segment, picture) for picture in pixels] if len(pixels) > 1 else [_reason(error)]
     remaining = iter(results)
     for photo, picture in part:
@@ -123,7 +126,7 @@ def _segmented(
 def _segmented_alone(segment: _Segment, picture: NDArray[np.uint8]) -> Segmentation | str:
     try:
         return segment([picture])[0]
-    except (MemoryError, tf.errors.OpError) as error:
+    except (PhotoError, MemoryError, tf.errors.OpError) as error:
         return _reason(error)
 
 

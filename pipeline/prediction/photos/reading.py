@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image, ImageOps
 
 from tfds_voc_seg.image_limits.header import ImageRefusedError
 from tfds_voc_seg.image_limits.limits import (
+    MAX_SIDE,
     PHOTO_FORMATS,
     PREDICTED_FORMATS,
     check_predicted_image,
     max_predicted_pixels,
 )
 from tfds_voc_seg.image_limits.opening import open_image
-from tfds_voc_seg.photos import decode_photo, message_of_tensorflow
+from tfds_voc_seg.photos import decoded_photo, message_of_tensorflow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class PhotoError(ValueError):
         self.reason = reason
 
 
-def read_photo(source: PhotoSource) -> NDArray[np.uint8]:
+def read_photo(source: PhotoSource, max_side: int = MAX_SIDE) -> NDArray[np.uint8]:
     """Reads an image as RGB.
 
     Applies the orientation in the EXIF data. Converts grey to three equal channels, keeps the upper 8 of 16 bits, and
@@ -55,6 +55,7 @@ def read_photo(source: PhotoSource) -> NDArray[np.uint8]:
         source: an array uint8 or uint16, [height, width], [height, width, 1], [height, width, 3] (RGB) or
             [height, width, 4] (RGBA); a PIL image; the path or the bytes of a file in one of `PREDICTED_FORMATS`. Only
             the first frame or page is used.
+        max_side: pixels that a side of a file's image may have.
 
     Returns:
         uint8 [height, width, 3].
@@ -68,14 +69,14 @@ def read_photo(source: PhotoSource) -> NDArray[np.uint8]:
     if isinstance(source, Image.Image):
         return _converted(source, "the image")
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _decoded(bytes(source), "the image")
+        return _decoded(bytes(source), "the image", max_side)
     if not isinstance(source, (str, os.PathLike)):
         raise PhotoError(f"must be an array, a PIL image, a path or bytes, not {type(source).__name__}")
     try:
         content = Path(source).read_bytes()
     except OSError as error:
         raise PhotoError(f"cannot be read: {error.strerror}", str(source)) from error
-    return _decoded(content, str(source))
+    return _decoded(content, str(source), max_side)
 
 
 def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
@@ -92,14 +93,13 @@ def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
 
 
-def _decoded(content: bytes, name: str) -> NDArray[np.uint8]:
+def _decoded(content: bytes, name: str, max_side: int) -> NDArray[np.uint8]:
     if not content:
         raise PhotoError("is empty", name)
     try:
-        header = check_predicted_image(content)
+        header = check_predicted_image(content, max_side)
         if header.format in PHOTO_FORMATS:
-            photo: NDArray[np.uint8] = decode_photo(tf.constant(header.first_image(content))).numpy()
-            return photo
+            return decoded_photo(header.first_image(content))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about metadata that PIL cannot read
             with open_image(content, PREDICTED_FORMATS, max_predicted_pixels(content)) as image:

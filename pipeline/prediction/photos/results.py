@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zipfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+from numpy.lib import format as npy
 
 from pipeline.prediction.inputs import Input
 from pipeline.prediction.segmentation import Segmentation
@@ -80,7 +82,16 @@ def _write_class_map(file: BinaryIO, _: Input, result: Segmentation) -> None:
 
 
 def _write_probabilities(file: BinaryIO, _: Input, result: Segmentation) -> None:
-    np.savez(file, probabilities=result.probabilities, class_names=np.array(result.class_names))
+    """Writes what `np.savez` would, without holding the probabilities of a large photo, which take gigabytes."""
+    shape = (*result.class_map.shape, len(result.class_names))
+    header = {"descr": npy.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": shape}
+    with zipfile.ZipFile(file, "w") as archive:
+        with archive.open("probabilities.npy", "w", force_zip64=True) as entry:
+            npy.write_array_header_1_0(entry, header)
+            for rows in result.probability_rows():
+                entry.write(np.ascontiguousarray(rows).data)
+        with archive.open("class_names.npy", "w") as entry:
+            npy.write_array(entry, np.array(result.class_names), allow_pickle=False)
 
 
 def _write_shares(file: BinaryIO, photo: Input, result: Segmentation) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_VALUES_AT_ONCE = 1 << 22  # of the probabilities that are passed on together
+
 ProbabilitiesOf: TypeAlias = "Callable[[Sequence[NDArray[np.uint8]]], Iterable[NDArray[np.float32]]]"
 """Tiles, uint8 [height, width, 3] each → the probabilities of each tile, float32 [height, width, classes]."""
 
@@ -46,8 +48,12 @@ def blended_tiles(
             rows[:, left : left + width] += tile * (row_weights[number][:, np.newaxis] * weights)[..., np.newaxis]
         assert rows is not None  # every row has at least one tile
         finished = height if number + 1 == len(tops) else tops[number + 1] - top
-        yield rows[:finished].copy()
-        rows[: -finished or None] = rows[finished:]
+        step = max(1, _VALUES_AT_ONCE // rows[0].size)
+        for first in range(0, finished, step):
+            yield rows[first : min(first + step, finished)].copy()
+        for first in range(0, height - finished, finished):  # in parts that do not overlap, which numpy would copy
+            following = rows[first + finished : first + 2 * finished]
+            rows[first : first + len(following)] = following
         rows[height - finished :] = 0
 
 

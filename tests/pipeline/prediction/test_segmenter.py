@@ -13,6 +13,8 @@ import tensorflow as tf
 from PIL import Image
 
 from components.saved_model.serving_folder import ModelNotFoundError
+from pipeline.prediction import segmenter as segmenter_module
+from pipeline.prediction.photos.reading import PhotoError
 from pipeline.prediction.segmenter import ModelError, Segmenter, load_segmenter
 from tests.pipeline.prediction.conftest import SIZE
 from tests.pipeline.prediction.odd_images import encoded, pixels
@@ -99,6 +101,21 @@ def test_augmented_probabilities_are_averages_and_nearly_mirror_invariant(segmen
         return float(np.abs(mirrored - segmenter(PHOTO, **options).probabilities).max())
 
     assert difference(tta=True) < 0.05 * difference()
+
+
+def test_a_wide_photo_is_tiled_by_columns_if_its_rows_need_much_memory(
+    segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = np.random.default_rng(5).integers(0, 256, (60, 150, 3), np.uint8)
+    by_rows = segmenter(photo, tile=40)
+    column_bytes = 40 * 60 * len(segmenter.class_names) * 4
+    monkeypatch.setattr(segmenter_module, "_MAX_ROW_BYTES", column_bytes)
+    by_columns = segmenter(photo, tile=40)
+    assert by_columns.class_map.shape == (60, 150)
+    assert (by_columns.class_map == by_rows.class_map).mean() > 0.999  # sums are rounded in another order
+    monkeypatch.setattr(segmenter_module, "_MAX_ROW_BYTES", column_bytes - 1)
+    with pytest.raises(PhotoError, match=r"needs 0 MiB for a row of tiles, .* choose smaller tiles with --tile-size"):
+        segmenter(photo, tile=40)
 
 
 def test_a_tile_is_segmented_like_a_photo_of_its_size(segmenter: Segmenter) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.saved_model import upsampling
-from components.saved_model.upsampling import best_classes, resized_class_map
+from components.saved_model.upsampling import best_classes, resized_class_map, resized_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +42,24 @@ def test_the_class_map_equals_tensorflows(
         np.testing.assert_array_equal(resized_class_map(tf.constant(scores), *size), expected)
         patch.setattr(upsampling, "_MAX_SCORES", 0)  # as for huge photos
         patch.setattr(upsampling, "_PIXELS_PER_STEP", 1000)
+        patch.setattr(upsampling, "PIXELS_AT_ONCE", 1700)
         np.testing.assert_array_equal(resized_class_map(tf.constant(scores), *size), expected)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 24), st.integers(1, 24), st.integers(1, 21)),
+    size=st.tuples(st.integers(1, 150), st.integers(1, 150)),
+    at_once=st.integers(1, 20_000),
+)
+def test_scores_are_resized_in_parts_like_tensorflows(
+    shape: tuple[int, int, int], size: tuple[int, int], at_once: int
+) -> None:
+    scores = np.random.default_rng(at_once).normal(size=shape).astype(np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(upsampling, "_SCORES_AT_ONCE", at_once)
+        resized = np.concatenate([*resized_rows(scores, *size)])
+    np.testing.assert_array_equal(resized, tf.image.resize(scores, size))
 
 
 def test_scores_within_the_rounding_error_are_unsure() -> None:

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis.extra import numpy as st_numpy
 from PIL import Image
 
+from tests.fuzz.bombs import png
 from tfds_voc_seg.class_maps import resize_class_map
-from tfds_voc_seg.devkit.folders import PairError
+from tfds_voc_seg.devkit.folders import Pair, PairError
 from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.label_set import VOC_LABELS
@@ -154,3 +155,14 @@ def test_a_pair_whose_one_hot_mask_would_be_huge_is_refused(devkit: Path, monkey
     assert PairEncoder(PERSON_DOG)(pair)
     with pytest.raises(PairError, match=r"becomes a one-hot mask of \d+ MiB, and 1 MiB are allowed; make photo"):
         PairEncoder(RecordConfig(None))(pair)
+
+
+def test_a_photo_that_is_too_long_for_a_large_network_is_refused(tmp_path: Path) -> None:
+    photo, mask = tmp_path / "a.jpg", tmp_path / "a.png"
+    photo.write_bytes(png((9_000, 1)))
+    mask.write_bytes(png((9_000, 1), 8, 3))
+    pair = Pair("a", str(photo), str(mask))
+    with pytest.raises(
+        PairError, match="is 9,000 × 1 pixels, and a side may have 8,192; if this is a valid image, make"
+    ):
+        PairEncoder(RecordConfig(8192))(pair)

@@ -143,7 +143,7 @@ BAD = {
     "truncated_webp": (encoded(PIXELS, "WEBP")[:200], "is damaged or truncated and cannot be decoded"),
     "truncated_gif": (encoded(GREY, "GIF")[:-500], "is damaged or truncated"),
     "damaged_png": (PNG[:60] + bytes(20) + PNG[80:], "is damaged or truncated"),
-    "bomb": (png_header(60_000, 60_000), "has more than 50,000,000 pixels: if this is a valid image, make it smaller"),
+    "bomb": (png_header(60_000, 60_000), "has more than 51,000,000 pixels: if this is a valid image, make it smaller"),
     "float": (encoded(Image.fromarray(GREY.astype(np.float32)), "TIFF"), "has floating-point values"),
 }
 

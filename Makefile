@@ -31,8 +31,11 @@ test: $(ENVIRONMENT) ## run the tests
 
 # Each part ends within 20 minutes on two quiet cores, `faults` within 30, `fuzz` in hours: a minute for each fuzz target,
 # and thousands of files at five doors; with BOMBS_EVERY=20 in the environment every twentieth.
-SLOW_PARTS := components dataset pipeline runs data faults beam kubeflow fuzz project
-slow-components := tests/components
+SLOW_PARTS := networks components dataset pipeline runs data faults beam kubeflow fuzz project
+slow-networks := tests/components/networks tests/components/training
+slow-components := tests/components/data_validator tests/components/detector_trainer tests/components/model_pusher \
+	tests/components/model_smoke_test tests/components/saved_model \
+	tests/components/segmentation_evaluator tests/components/segmentation_trainer
 slow-dataset := tests/tfds_voc_seg tests/e2e/test_install.py
 slow-pipeline := tests/pipeline tests/kubeflow
 slow-runs := tests/e2e/test_pipeline.py tests/e2e/test_what_is_published.py tests/e2e/object_store

@@ -270,6 +270,7 @@ def test_damaged_photos_are_named_and_the_last_summary_is_kept(failed_runs: Fail
     assert before == after
 
 
+@pytest.mark.slow
 def test_damaged_photos_can_be_skipped(workspace: Workspace, failed_runs: FailedRuns) -> None:
     with workspace.damaged_photos() as damaged:
         skipping = ("data.on_bad_pair=skip", "data.max_bad_fraction=0.5")

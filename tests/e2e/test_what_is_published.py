@@ -29,6 +29,9 @@ class History(NamedTuple):
     worse: Run
 
 
+pytestmark = pytest.mark.slow  # whole runs; the quick tests of the selector and the pusher cover each rule
+
+
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     folder = tmp_path_factory.mktemp("bars")

@@ -187,7 +187,7 @@ def test_masks_without_foreground_are_reported_with_their_names(validate: Callab
     )
 
 
-@pytest.mark.parametrize("split", ["val", "test"])
+@pytest.mark.parametrize("split", [pytest.param("val", marks=pytest.mark.slow), "test"])
 def test_a_class_with_different_pixel_shares_is_reported(
     split: str, validate: Callable[..., Any], records: Records
 ) -> None:

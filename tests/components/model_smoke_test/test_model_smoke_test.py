@@ -144,11 +144,12 @@ print(sorted(loaded))
 @pytest.mark.parametrize(
     ("defect", "problem"),
     [
-        ("fails on an empty batch", "empty batch: InvalidArgumentError: "),
+        pytest.param("fails on an empty batch", "empty batch: InvalidArgumentError: ", marks=pytest.mark.slow),
         ("not finite", "image files: scores are not all finite"),
-        (
+        pytest.param(
             "changes with each call",
             "agreement with the evaluation: serving_default returns another class than the evaluation in ",
+            marks=pytest.mark.slow,
         ),
     ],
 )

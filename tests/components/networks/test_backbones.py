@@ -84,7 +84,9 @@ def receptive_field_centres(
     return [((weight * rows).sum() / weight.sum(), (weight * columns).sum() / weight.sum()) for weight in weights]
 
 
-@pytest.mark.parametrize("name", CENTRED)
+@pytest.mark.parametrize(
+    "name", [name if name == "mobilenet" else pytest.param(name, marks=pytest.mark.slow) for name in CENTRED]
+)
 def test_features_are_centred_according_to_the_shift(name: str) -> None:
     images, backbone = small(name)
     network = averaging_fcn4(name)

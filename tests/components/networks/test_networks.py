@@ -33,9 +33,9 @@ def test_every_network_is_tested() -> None:
     assert set(SMALL) == set(NETWORKS)
 
 
-# FCN-16 is between FCN-32 and FCN-8, which have the same kinds of layers: its own test is only in the slow part.
+# The other FCNs have the same kinds of layers as FCN-8; test_deeplab.py has a quick test of DeepLab's contract.
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "fcn16" else name for name in SMALL]
+    "name", [name if name in {"unet", "fcn8"} else pytest.param(name, marks=pytest.mark.slow) for name in SMALL]
 )
 def test_contract(name: str) -> None:
     check_network(name, **SMALL[name])
@@ -47,6 +47,7 @@ def test_images_can_have_another_shape_than_a_square(name: str) -> None:
     assert network(np.zeros((1, 40, 57, 3), np.float32)).shape == (1, 40, 57, 3)
 
 
+@pytest.mark.slow
 def test_contract_of_fcn_with_a_backbone() -> None:
     check_network("fcn8", **QUARTER, fully_connected_channels=8, image_pooling=True, freeze_batch_normalization=True)
 

@@ -95,7 +95,11 @@ def test_the_answer_to_an_empty_batch_is_empty(model: Any) -> None:
     ("name", "options"),
     [
         ("unet", {"width": 4, "depth": 2, "batch_normalization": True}),
-        ("fcn8", {"width": 0.125, "fully_connected_channels": 0, "batch_normalization": True}),
+        pytest.param(
+            "fcn8",
+            {"width": 0.125, "fully_connected_channels": 0, "batch_normalization": True},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_the_networks_accept_an_empty_batch(name: str, options: dict[str, Any], tmp_path: Path) -> None:

@@ -115,7 +115,11 @@ def test_metrics_at_the_original_size_use_the_devkits_masks(
 
 
 @pytest.mark.parametrize(
-    ("folder", "problem"), [("", "no devkit with the original masks is configured"), ("gone", "is not a VOC devkit")]
+    ("folder", "problem"),
+    [
+        ("", "no devkit with the original masks is configured"),
+        pytest.param("gone", "is not a VOC devkit", marks=pytest.mark.slow),
+    ],
 )
 def test_without_the_devkit_metrics_exist_only_at_the_networks_size(
     folder: str,
@@ -189,7 +193,9 @@ def test_a_model_in_service_with_other_classes_is_reported_and_not_compared(
     assert "has the classes background, dog, but the records have" in result["baseline_problem"]
 
 
-@pytest.mark.parametrize("damaged", ["assets/segmentation.json", "variables/variables.index"])
+@pytest.mark.parametrize(
+    "damaged", ["assets/segmentation.json", pytest.param("variables/variables.index", marks=pytest.mark.slow)]
+)
 def test_a_damaged_model_in_service_is_reported_and_not_compared(
     damaged: str, evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, tmp_path: Path
 ) -> None:

@@ -62,7 +62,7 @@ def _train(
     return Path(path_utils.serving_model_dir(outputs["model"][0].uri))
 
 
-@pytest.mark.parametrize("flip_averaging", [False, True])
+@pytest.mark.parametrize("flip_averaging", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_exported_model_has_the_wanted_classes(
     background_examples: Any, tmp_path: Path, make_artifact: Callable[..., Any], flip_averaging: bool
 ) -> None:

@@ -117,6 +117,7 @@ def test_progress_shows_each_epoch_with_loss_and_mean_iou(trained: Any) -> None:
     assert {"loss", "mean_iou", "val_mean_iou"} <= set(reports[-1].values)
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_network(train: Callable[..., tuple[Any, Path]]) -> None:
     """Initial weights, the order of the records, augmentation and dropout depend on the seed."""
     runs = [train(TINY, {}, epochs=1, seed=seed)[1] for seed in (5, 5, 6)]

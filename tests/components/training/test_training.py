@@ -84,7 +84,7 @@ def run(records: Records, tmp_path: Path) -> Callable[..., tuple[Any, TrainingRe
     return start
 
 
-@pytest.mark.parametrize("ema_momentum", [None, 0.9])
+@pytest.mark.parametrize("ema_momentum", [None, pytest.param(0.9, marks=pytest.mark.slow)])
 def test_a_resumed_training_equals_an_uninterrupted_one(run: Any, tmp_path: Path, ema_momentum: float | None) -> None:
     settings: dict[str, Any] = {"network": TINY, "options": {}, "ema_momentum": ema_momentum}
     network, result = run("whole", **settings)
@@ -155,6 +155,7 @@ def test_the_history_is_written_as_json_csv_and_picture(run: Any, records: Recor
     assert {"truth and prediction", "epoch_loss"} <= tags
 
 
+@pytest.mark.slow
 def test_early_stopping_counts_epochs_before_a_resumption(run: Any) -> None:
     settings: dict[str, Any] = {"epochs": 12, "early_stopping_patience": 2, "learning_rate": 1e-12}
     settings |= {"augmentation": {"horizontal_flip": False}, "network": TINY, "options": {}}
@@ -183,9 +184,9 @@ def test_frozen_blocks_keep_their_weights(run: Any) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"precision": "float16"},
+        pytest.param({"precision": "float16"}, marks=pytest.mark.slow),
         {"precision": "bfloat16"},
-        {"xla": True},
+        pytest.param({"xla": True}, marks=pytest.mark.slow),
         {"loss": {"cross_entropy": 1, "lovasz_softmax": 1}, "class_weights": "median_frequency"},
         {"loss": "focal", "optimizer": "sgd", "schedule": "poly", "clip_norm": 1.0},
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import tempfile
 from pathlib import Path
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
     from components.saved_model.description import ModelDescription
     from tfds_voc_seg.geometry import Geometry
+
+_graph_function = functools.partial(tf.function, autograph=False)
+"""Our own code needs no AutoGraph, which would take most of an export's time; a network may need it."""
 
 
 def export_saved_model(network: keras.Model, description: ModelDescription, folder: epath.PathLike) -> None:
@@ -117,32 +121,40 @@ class _Segmenter(tf.Module):
             SCORE_IMAGES_SIGNATURE: self.score_images.get_concrete_function(resized_images),
         }
 
-    @tf.function
+    @_graph_function
     def segment_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         scores = self._of_files(image_bytes)
         return {"class_map": _class_map(scores), "scores": scores}
 
-    @tf.function
+    @_graph_function
     def class_map_of_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"class_map": self.segment_encoded(image_bytes)["class_map"]}
 
-    @tf.function
+    @_graph_function
     def probabilities_of_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"probabilities": tf.nn.softmax(self.segment_encoded(image_bytes)["scores"])}
 
-    @tf.function
+    @_graph_function
     def segment_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         if self._geometry.resize == "crop":
-            return self._segment_records(examples)
+            class_map, label = self._of_cropped_examples(examples)
+            return {"class_map": class_map, "label": label}
+        images, label = self._of_examples(examples)
+        return {"class_map": _class_map(self._scores(images)), "label": label}
+
+    @_graph_function
+    def _of_examples(self, examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the images and class maps of records of the network's size."""
         sides, channels = self._geometry.sides, self._network.output_shape[-1]
         images, label = tf.map_fn(
             lambda serialized: image_and_class_map(serialized, sides, channels),
             examples,
             fn_output_signature=(tf.TensorSpec([*sides, 3], tf.uint8), tf.TensorSpec(sides, tf.uint8)),
         )
-        return {"class_map": _class_map(self._scores(images)), "label": label}
+        return images, label
 
-    def _segment_records(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+    @_graph_function
+    def _of_cropped_examples(self, examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Segments records that have images of different sizes; the results are stretched to the network's input."""
         geometry, channels = self._geometry, self._network.output_shape[-1]
 
@@ -160,18 +172,19 @@ class _Segmenter(tf.Module):
 
         spec = tf.TensorSpec(geometry.sides, tf.uint8)
         class_map, label = tf.map_fn(segment, examples, fn_output_signature=(spec, spec), parallel_iterations=1)
-        return {"class_map": class_map, "label": label}
+        return class_map, label
 
-    @tf.function
+    @_graph_function
     def segment_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         images = checked_sides(images, longest_side(self._geometry.resizing_side))
         scores = scores_of_photos(images, self._geometry, self._scores)
         return {"class_map": _class_map(tf.image.resize(scores, tf.shape(images)[1:3]))}
 
-    @tf.function
+    @_graph_function
     def score_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"scores": self._scores(images)}
 
+    @_graph_function  # traced once, as the next two: functions that others call get the same trace from all of them
     def _of_files(self, image_bytes: tf.Tensor) -> tf.Tensor:
         """Returns the scores of image files, stretched to the size of the network's input, whatever a photo's shape."""
         geometry, sides = self._geometry, self._geometry.sides

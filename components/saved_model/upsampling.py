@@ -63,7 +63,7 @@ class _Positions:
         return cls(size, lower, upper, place - floor, floor.astype(np.intp) + 1)
 
 
-@tf.function(input_signature=[tf.TensorSpec([None, None, None, None], tf.float32)])
+@tf.function(input_signature=[tf.TensorSpec([None, None, None, None], tf.float32)], autograph=False)
 def best_classes(scores: tf.Tensor) -> tf.Tensor:
     """Returns the best class at each place, or `_UNSURE` where another class is within the rounding error.
 
@@ -83,7 +83,9 @@ def best_classes(scores: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.reshape(classes, tf.shape(scores)[:-1]), tf.uint8)
 
 
-@tf.function(input_signature=[tf.TensorSpec([None, None, None], tf.float32), tf.TensorSpec([2], tf.int32)])
+@tf.function(
+    input_signature=[tf.TensorSpec([None, None, None], tf.float32), tf.TensorSpec([2], tf.int32)], autograph=False
+)
 def _interpolated_class_map(scores: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.argmax(tf.image.resize(scores, size), axis=-1, output_type=tf.int32), tf.uint8)
 

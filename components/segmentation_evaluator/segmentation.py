@@ -137,7 +137,7 @@ class RecordSegmenter:
     def _score(self, name: str, images: tf.Tensor) -> tf.Tensor:
         return self._signatures[name](images=images)["scores"]
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def _decode(self, serialized: tf.Tensor) -> Any:
         return tf.map_fn(
             lambda record: (

@@ -74,7 +74,8 @@ def _images(workspace: Workspace) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("fault", ["variables cut", pytest.param("saved_model.pb removed", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["variables cut", "saved_model.pb removed"])
 def test_a_damaged_model_is_trained_again(workspace: Workspace, fault: str) -> None:
     import tensorflow as tf
 
@@ -145,6 +146,7 @@ def test_a_database_without_records_does_not_mix_old_and_new_records(workspace: 
     assert min({*_execution_ids(workspace)} - {*before}) > max(before)
 
 
+@pytest.mark.slow
 def test_after_a_repair_of_the_database_the_cache_and_the_lineage_are_as_before(
     workspace: Workspace, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,6 +185,7 @@ def test_a_second_run_in_the_same_folder_stops_with_a_sentence(
     assert after == before
 
 
+@pytest.mark.slow
 def test_a_model_is_compared_with_the_one_that_another_process_published_meanwhile(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,7 +211,8 @@ def test_a_model_is_compared_with_the_one_that_another_process_published_meanwhi
     assert "does not beat the model in service" in summary["reason"]
 
 
-@pytest.mark.parametrize("then", ["nothing", pytest.param("the database is removed", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("then", ["nothing", "the database is removed"])
 def test_a_run_killed_between_rename_and_commit_keeps_the_origin_of_its_version(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, then: str
 ) -> None:
@@ -273,6 +277,7 @@ def test_a_run_killed_before_any_commit_is_resumed(workspace: Workspace, monkeyp
     assert recorded == versions
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=200, deadline=None)
 def test_every_change_of_a_file_of_the_run_is_found(finished: Workspace, data: st.DataObject) -> None:

@@ -70,6 +70,7 @@ def test_models_are_measured_with_the_pipelines_metrics(
     assert len(list((folder / "examples").iterdir())) == len(together["examples"])
 
 
+@pytest.mark.slow
 def test_images_without_the_classes_can_be_skipped(
     evaluate: Evaluate, serving_model_dir: Callable[..., Path], devkit: Path
 ) -> None:
@@ -79,6 +80,7 @@ def test_images_without_the_classes_can_be_skipped(
     assert [*with_bottles["candidates"]] == ["Format-Serving"]
 
 
+@pytest.mark.slow
 def test_the_test_split_is_measured_if_the_devkit_has_one(
     evaluate: Evaluate, serving_model_dir: Callable[..., Path], own_devkit: Path
 ) -> None:

@@ -288,6 +288,7 @@ def test_a_bad_pair_leaves_no_dataset(own_devkit: Path, tmp_path: Path) -> None:
     assert (Path(builder.data_dir) / "rejects.jsonl").read_text().count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_killed_conversion_leaves_no_dataset(tmp_path: Path) -> None:
     devkit = tmp_path / "VOC2012"
     write_sample_devkit(devkit, train_images=120, val_images=2)

@@ -197,6 +197,7 @@ def test_the_vertex_job_runs_tfxs_own_command() -> None:
     assert command[-1] == "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 
 
+@pytest.mark.slow
 def test_another_process_compiles_the_same_bytes(tmp_path: Path) -> None:
     command = ["kubeflow", "compile", "--image", IMAGE, "--pipeline-root", ROOT, "--output"]
     assert main([*command, str(tmp_path / "here.yaml")]) == 0

@@ -50,7 +50,7 @@ def test_a_manifest_without_its_last_line_break_is_damaged(artifact: Path) -> No
 
 
 @given(name=st.sampled_from(["a.txt", "folder/b.bin", "manifest.json"]), data=st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_every_change_of_a_file_is_damage(
     tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject
 ) -> None:

@@ -279,7 +279,7 @@ def test_a_run_killed_before_any_commit_is_resumed(workspace: Workspace, monkeyp
 
 @pytest.mark.slow
 @given(data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_every_change_of_a_file_of_the_run_is_found(finished: Workspace, data: st.DataObject) -> None:
     """Truncate, flip, delete and add, for every file of every artifact."""
     artifacts = [path for path in finished.output.glob("tfx/*/*/*/") if path.name.isdecimal()]

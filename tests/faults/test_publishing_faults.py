@@ -166,9 +166,7 @@ class StoreFolder(PublishingFolder):
         return self._store.faults("500", number, FOREVER)
 
 
-_steps = functools.partial(
-    settings, deadline=None, stateful_step_count=15, suppress_health_check=[HealthCheck.too_slow]
-)
+_steps = functools.partial(settings, stateful_step_count=15, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_any_sequence_of_commands_on_a_disk() -> None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 import hypothesis.strategies as st
 import numpy as np
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 
 from tfds_voc_seg.class_maps import pad_class_map
 from tfds_voc_seg.geometry import LONGEST_SHAPE, PADDING_COLOUR, Geometry
@@ -17,7 +17,6 @@ SIDES = st.integers(1, 60_000)
 SIZES = st.tuples(st.integers(1, 4096), st.integers(1, 4096))
 
 
-@settings(deadline=None)
 @given(height=SIDES, width=SIDES, size=SIZES)
 def test_a_padded_photo_keeps_its_shape_and_fills_one_side(height: int, width: int, size: tuple[int, int]) -> None:
     geometry = Geometry(size, "pad")
@@ -30,7 +29,6 @@ def test_a_padded_photo_keeps_its_shape_and_fills_one_side(height: int, width: i
     np.testing.assert_array_equal(resized_size(geometry, tf.constant([height, width])), (rows, columns))
 
 
-@settings(deadline=None)
 @given(height=SIDES, width=SIDES, size=SIZES, more=st.integers(0, 500))
 def test_a_photo_for_crops_keeps_its_shape_and_is_as_large_as_a_window(
     height: int, width: int, size: tuple[int, int], more: int

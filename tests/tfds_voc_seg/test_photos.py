@@ -163,7 +163,7 @@ def _cut(content: bytes, place: int, noise: bytes) -> bytes:
     return content[:place] + noise + content[place + len(noise) :]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     content=st.sampled_from([_jpeg(6), encoded(PIXELS, "PNG", exif=_exif(8)), encoded(PIXELS, "GIF")]),
     place=st.integers(0, 200),

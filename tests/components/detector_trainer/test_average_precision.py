@@ -121,7 +121,7 @@ def other_average_precision(images: list[Image], label: int, points: int | None)
     return float(sum(highest(Fraction(hit, total)) for hit in range(1, total + 1)) / total)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(images())
 def test_agrees_with_an_independent_implementation(images: list[Image]) -> None:
     truth, found = [image[0] for image in images], [image[1] for image in images]

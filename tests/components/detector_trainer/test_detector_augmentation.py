@@ -45,7 +45,7 @@ def painted(box: NDArray[Any]) -> NDArray[Any]:
     return image
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**31), st.integers(0, 2**31))
 def test_a_box_follows_its_object(place: int, seed: int) -> None:
     random = np.random.default_rng(place)
@@ -71,7 +71,7 @@ def random_boxes(random: np.random.Generator) -> NDArray[Any]:
     return np.concatenate([top_left, bottom_right], axis=1).astype(np.float32)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2**31), st.sampled_from(MIN_OVERLAPS))
 def test_a_patch_overlaps_an_object_sufficiently_and_contains_a_centre(seed: int, min_overlap: float) -> None:
     random = np.random.default_rng(seed)
@@ -97,7 +97,7 @@ def test_a_patch_overlaps_an_object_sufficiently_and_contains_a_centre(seed: int
         assert enough(patch, -1e-5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**31))
 def test_patches_have_the_sizes_and_shapes_of_ssd(seed: int) -> None:
     patches = random_patches(tf.constant(np.random.default_rng(seed).random((TRIALS, 4)), tf.float32)).numpy()

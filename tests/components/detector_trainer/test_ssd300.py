@@ -105,7 +105,7 @@ def test_default_boxes_are_those_of_caffe() -> None:
     np.testing.assert_allclose(boxes[4, :2], [12, 4], rtol=1e-5)  # the next cell in the row
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(random_boxes())
 def test_decode_is_the_inverse_of_encode(boxes: NDArray[Any]) -> None:
     random = np.random.default_rng(len(boxes))
@@ -121,7 +121,7 @@ def test_offsets_are_scaled_by_the_variances() -> None:
     assert boxes_module.VARIANCES.tolist() == pytest.approx([0.1, 0.1, 0.2, 0.2])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(random_boxes(), random_boxes())
 def test_iou_is_that_of_painted_boxes(boxes: NDArray[Any], others: NDArray[Any]) -> None:
     boxes, others = (np.round(values * 40) / 40 for values in (boxes, others))
@@ -138,7 +138,7 @@ def test_iou_is_that_of_painted_boxes(boxes: NDArray[Any], others: NDArray[Any])
             assert iou == pytest.approx(both / either if either else 0, abs=1e-4)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(random_boxes())
 def test_each_object_and_each_overlapping_default_box_is_matched(boxes: NDArray[Any]) -> None:
     overlaps = pairwise_iou(boxes, to_corners(default_boxes(64))).numpy()
@@ -158,7 +158,7 @@ def test_objects_with_the_same_best_default_box_get_different_boxes() -> None:
     assert match(tf.zeros([0, 3])).numpy().tolist() == [-1, -1, -1]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(random_boxes())
 def test_targets_decode_to_the_objects(boxes: NDArray[Any]) -> None:
     defaults = default_boxes(64)
@@ -171,7 +171,7 @@ def test_targets_decode_to_the_objects(boxes: NDArray[Any]) -> None:
     assert not target[~positive].any()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 8))
 def test_the_negatives_with_the_highest_loss_are_selected(seed: int, positives: int) -> None:
     random = np.random.default_rng(seed)
@@ -201,7 +201,7 @@ def test_the_loss_of_a_small_example() -> None:
     assert float(MultiboxLoss()(np.zeros_like(y_true), y_pred)) == 0.0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(random_boxes(most=3))
 def test_perfect_predictions_are_decoded_to_the_objects(boxes: NDArray[Any]) -> None:
     defaults = default_boxes(64)

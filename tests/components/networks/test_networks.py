@@ -75,7 +75,7 @@ def of_any_size(name: str, backbone: str) -> keras.Model:
     return network
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     name=st.sampled_from(FCNS),
     backbone=st.sampled_from(["vgg16", "mobilenet"]),
@@ -109,7 +109,7 @@ def test_shifting_the_input_shifts_a_unets_scores() -> None:
 @given(
     stride=st.integers(2, 16), shift=st.sampled_from([0.0, 0.5, 1.0]), height=st.integers(3, 6), width=st.integers(3, 6)
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_upsampling_is_bilinear_interpolation(stride: int, shift: float, height: int, width: int) -> None:
     """At the edges, learned upsampling fades to zero; the fixed upsampling repeats the outermost score."""
 

@@ -81,7 +81,7 @@ def test_the_largest_images_pass_the_check(model: Any) -> None:
     assert model.signatures["class_map"](image_bytes=tf.constant([written.getvalue()]))["class_map"].shape[0] == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(file=st.sampled_from([b"", *FILES[:4]]), place=st.integers(0, 60), noise=st.binary(max_size=40))
 def test_any_bytes_get_an_answer_or_an_error(model: Any, file: bytes, place: int, noise: bytes) -> None:
     content = file[:place] + noise + file[place + len(noise) :]

@@ -53,7 +53,7 @@ def test_a_flip_moves_photo_and_classes_together() -> None:
     assert 8 < flipped < 32
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS)
 def test_photo_and_classes_stay_aligned_to_a_fraction_of_a_pixel(seed: np.ndarray) -> None:
     image, classes = augment(*ramp(), tf.constant(seed), AugmentationConfig(scale=(0.5, 2.0)))
@@ -66,7 +66,7 @@ def test_photo_and_classes_stay_aligned_to_a_fraction_of_a_pixel(seed: np.ndarra
     assert abs(off.mean()) < 0.27  # at exactly half the size, the nearest pixel is a quarter of a pixel away on average
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=SEEDS,
     shape=st.tuples(st.integers(1, 9), st.integers(1, 9)),
@@ -82,7 +82,7 @@ def test_any_size_and_scale_keeps_shape_and_dtype(seed: Any, shape: tuple[int, i
     assert 3 in new_classes.numpy()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(scale=st.floats(0.5, 2.0), place=st.tuples(st.floats(0, 0.999), st.floats(0, 0.999)))
 def test_rescaling_uses_the_factor_and_the_position(scale: float, place: tuple[float, float]) -> None:
     _, classes = rescale(*ramp(), tf.constant(scale), tf.constant(place))
@@ -96,7 +96,7 @@ def test_rescaling_uses_the_factor_and_the_position(scale: float, place: tuple[f
         assert (~padded).argmax() == pytest.approx(place[1] * (WIDTH - WIDTH * scale), abs=1.5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(scale=st.floats(0.25, 3.0, width=32), seed=st.integers(0, 99))
 def test_pixels_are_resized_as_by_tf_image_with_antialiasing(scale: float, seed: int) -> None:
     image, classes = noise(seed)
@@ -125,7 +125,7 @@ def test_crops_and_paddings_reach_all_four_borders() -> None:
     assert borders.all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(draws=st.tuples(*[st.floats(-1, 1)] * 3), seed=st.integers(0, 99))
 def test_brightness_contrast_and_saturation_as_in_torchvision(draws: tuple[float, ...], seed: int) -> None:
     image = noise(seed)[0] // 4 + 64  # so that nothing is clipped

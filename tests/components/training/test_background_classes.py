@@ -60,7 +60,7 @@ def test_the_class_map_of_a_record_contains_the_classes_of_the_background(
     assert len(found) > len({0, 1, VOID})  # the masks contain other classes than the wanted one
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     classes=st.integers(2, 21),
     extra=st.integers(0, 5),
@@ -85,7 +85,7 @@ def test_several_weak_background_classes_outweigh_a_wanted_class() -> None:
     assert np.argmax(merge_background(tf.constant(scores), 2)) == 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_metrics_count_the_other_classes_as_background(seed: int) -> None:
     rng = np.random.default_rng(seed)

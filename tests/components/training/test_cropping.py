@@ -56,7 +56,7 @@ def test_the_share_of_crops_around_rare_classes_contains_them() -> None:
     assert crops_of(RandomCrop(SIDES, pixels, 1.0), np.full_like(classes, VOID), 1)[0][0].shape == (*SIDES, 3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(height=st.integers(8, 60), width=st.integers(8, 60), rows=st.integers(1, 8), columns=st.integers(1, 8))
 def test_windows_contain_each_pixel_with_its_class_once(height: int, width: int, rows: int, columns: int) -> None:
     classes = np.random.default_rng(height).integers(0, 9, (height, width), np.uint8)

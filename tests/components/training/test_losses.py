@@ -84,7 +84,7 @@ def expected_lovasz(batch: Batch) -> float:
     return float(np.mean(losses)) if losses else 0.0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(batch=batches())
 def test_cross_entropy_is_the_mean_over_valid_pixels(batch: Batch) -> None:
     expected = expected_focal(batch, 0.0, [1.0] * CLASSES)
@@ -93,7 +93,7 @@ def test_cross_entropy_is_the_mean_over_valid_pixels(batch: Batch) -> None:
     assert float(cross_entropy(*batch, CLASS_WEIGHTS)) == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(batch=batches(), smoothing=st.sampled_from([0.0, 0.1, 0.5, 0.9]))
 def test_label_smoothing_spreads_a_share_of_the_label_and_ignores_void(batch: Batch, smoothing: float) -> None:
     labels, probabilities = valid_pixels(batch)
@@ -105,20 +105,20 @@ def test_label_smoothing_spreads_a_share_of_the_label_and_ignores_void(batch: Ba
     assert float(loss(*batch)) == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(batch=batches(), gamma=st.sampled_from([0.0, 0.5, 1.0, 2.0, 5.0]))
 def test_focal_loss(batch: Batch, gamma: float) -> None:
     expected = expected_focal(batch, gamma, CLASS_WEIGHTS)
     assert float(focal(*batch, CLASS_WEIGHTS, gamma)) == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(batch=batches())
 def test_dice_loss_is_the_mean_over_the_classes_that_occur(batch: Batch) -> None:
     assert float(dice(*batch)) == pytest.approx(expected_dice(batch), abs=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(batch=batches())
 def test_lovasz_softmax_is_the_lovasz_extension_of_the_jaccard_loss(batch: Batch) -> None:
     assert float(lovasz_softmax(*batch)) == pytest.approx(expected_lovasz(batch), abs=1e-5)
@@ -130,7 +130,7 @@ def test_lovasz_softmax_of_confident_scores_is_one_minus_the_mean_iou() -> None:
     assert float(lovasz_softmax(classes, scores)) == pytest.approx(1 - (2 / 3 + 2 / 3) / 2)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(batch=batches(), weights=st.tuples(st.floats(0.1, 5), st.floats(0.1, 5)))
 def test_several_losses_are_added_up_with_their_weights(batch: Batch, weights: tuple[float, float]) -> None:
     loss = make_loss({"dice": weights[0], "focal": weights[1]}, class_weights=None, focal_gamma=3.0)

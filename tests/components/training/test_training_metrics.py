@@ -29,7 +29,7 @@ def batches(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return classes, rng.normal(0, 3, (*shape, CLASSES)).astype(np.float32)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     first=batches(),
     second=batches(),

@@ -25,7 +25,7 @@ def blocked_until(event: threading.Event) -> Callable[[], Any]:
     return functools.partial(event.wait, 10)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, BUDGET * 7 // 8), max_size=30))
 def test_the_budget_and_the_number_are_never_exceeded(costs: list[int]) -> None:
     lock, costs_now, highest, most = threading.Lock(), [0], [0], [0]

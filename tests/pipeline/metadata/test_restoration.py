@@ -178,7 +178,7 @@ def test_a_repair_that_is_killed_can_be_repeated(step: int, made: MadeRun, tmp_p
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_changed_byte_of_a_record_is_found(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     file = _one_record(tmp_path_factory)
     content = file.read_bytes()

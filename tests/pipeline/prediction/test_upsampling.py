@@ -22,7 +22,7 @@ def _expected(scores: NDArray[np.float32], height: int, width: int) -> NDArray[n
     return class_map.astype(np.uint8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     shape=st.tuples(st.integers(1, 24), st.integers(1, 24), st.integers(1, 21)),
     size=st.tuples(st.integers(1, 150), st.integers(1, 150)),
@@ -46,7 +46,7 @@ def test_the_class_map_equals_tensorflows(
         np.testing.assert_array_equal(resized_class_map(tf.constant(scores), *size), expected)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     shape=st.tuples(st.integers(1, 24), st.integers(1, 24), st.integers(1, 21)),
     size=st.tuples(st.integers(1, 150), st.integers(1, 150)),

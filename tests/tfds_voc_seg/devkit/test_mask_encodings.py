@@ -83,7 +83,7 @@ def _lookup(class_map: NDArray[np.uint8], values: Sequence[Any], void: Sequence[
     return np.array(flat).reshape(*class_map.shape, *np.shape(values[0]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(labels=label_sets(largest_id=255), seed=st.integers(0, 2**32 - 1))
 def test_8_bit_grey_values_and_palette_indices(labels: LabelSet, seed: int, folder: Path) -> None:
     class_map = _drawn_class_map(labels, seed, labels.void_ids)
@@ -97,7 +97,7 @@ def test_8_bit_grey_values_and_palette_indices(labels: LabelSet, seed: int, fold
         np.testing.assert_array_equal(_read(own_palette, folder, labels), class_map)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(labels=label_sets(), seed=st.integers(0, 2**32 - 1))
 def test_16_bit_grey_values(labels: LabelSet, seed: int, folder: Path) -> None:
     class_map = _drawn_class_map(labels, seed, labels.void_ids)
@@ -105,7 +105,7 @@ def test_16_bit_grey_values(labels: LabelSet, seed: int, folder: Path) -> None:
     np.testing.assert_array_equal(_read(Image.fromarray(ids), folder, labels), class_map)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(labels=label_sets(), seed=st.integers(0, 2**32 - 1))
 def test_colours_with_and_without_alpha(labels: LabelSet, seed: int, folder: Path) -> None:
     class_map = _drawn_class_map(labels, seed, labels.void_colors)
@@ -116,7 +116,7 @@ def test_colours_with_and_without_alpha(labels: LabelSet, seed: int, folder: Pat
     np.testing.assert_array_equal(_read(with_alpha, folder, labels), class_map)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(labels=label_sets(largest_id=255), seed=st.integers(0, 2**32 - 1))
 def test_a_palette_that_assigns_the_colours_to_other_indices(labels: LabelSet, seed: int, folder: Path) -> None:
     class_map = _drawn_class_map(labels, seed, labels.void_colors[:1])

@@ -104,7 +104,7 @@ def test_a_missing_photo_whose_name_has_spaces_is_one_problem(own_devkit: Path, 
 _NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters="/"), min_size=1)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     names=st.lists(st.lists(_NAMES, min_size=1, max_size=3).map(" ".join), min_size=1, max_size=5, unique=True),
     form=st.sampled_from(["{}", "{}\r", "  {} ", "{}\n\n", "JPEGImages/{}.jpg"]),

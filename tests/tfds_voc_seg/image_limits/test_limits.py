@@ -38,7 +38,7 @@ MADE = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data(), st.integers(1, 70), st.integers(1, 70))
 def test_the_size_is_the_one_that_pil_reads(data: st.DataObject, width: int, height: int) -> None:
     name = data.draw(st.sampled_from(sorted(MADE)))
@@ -52,7 +52,7 @@ def test_the_size_is_the_one_that_pil_reads(data: st.DataObject, width: int, hei
     assert 0 < decoding_bytes(header) < MAX_DECODING_BYTES
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     content=st.sampled_from(
         [

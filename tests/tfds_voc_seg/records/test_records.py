@@ -55,7 +55,7 @@ def record_configs(draw: st.DrawFn) -> RecordConfig:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(mask=masks(), config=record_configs(), seed=st.integers(0, 2**32 - 1))
 def test_a_record_decodes_to_what_was_encoded(mask: NDArray[np.uint8], config: RecordConfig, seed: int) -> None:
     photo = np.random.default_rng(seed).integers(0, 256, (*mask.shape, 3), dtype=np.uint8)
@@ -104,7 +104,7 @@ def test_a_record_decodes_to_what_was_encoded(mask: NDArray[np.uint8], config: R
     assert by_tfds["filename"] == b"2007_000033"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(mask=masks(), size=st.integers(1, 50))
 def test_resizing_a_mask_creates_no_class(mask: NDArray[np.uint8], size: int) -> None:
     resized = resize_class_map(mask, size)

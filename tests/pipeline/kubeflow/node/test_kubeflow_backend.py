@@ -7,7 +7,7 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 from google.protobuf import json_format, struct_pb2
-from hypothesis import given, settings
+from hypothesis import given
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipeline.kubeflow.node.backend import (
@@ -146,7 +146,6 @@ def test_the_store_refuses_nulls() -> None:
         store_metadata(json_format.ParseDict({"a": None}, struct_pb2.Struct()))
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(["gs://", "s3://", "minio://"]),
     st.text("abc/._-", min_size=1).filter(lambda key: not key.startswith("/")),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(height=st.integers(1, 90), width=st.integers(1, 90), side=st.integers(1, 50))
 def test_blending_unchanged_tiles_gives_the_image(height: int, width: int, side: int) -> None:
     image = np.random.default_rng(height).integers(0, 256, (height, width, 3), np.uint8)

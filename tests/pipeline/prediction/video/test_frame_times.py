@@ -11,10 +11,10 @@ from pipeline.prediction.video.frame_times import shown_frames, without_skipped
 
 milliseconds = st.lists(st.integers(0, 5_000), min_size=1, max_size=10, unique=True)
 times = milliseconds.map(lambda values: [Fraction(value, 1000) for value in sorted(values)])
-no_deadline = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+few_examples = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 
 
-@no_deadline
+@few_examples
 @given(times, st.integers(1, 200).map(lambda tenths: Fraction(tenths, 10)))
 def test_at_each_time_the_latest_frame_is_shown(begins: list[Fraction], fps: Fraction) -> None:
     last = Fraction(1, 10)
@@ -28,7 +28,7 @@ def test_at_each_time_the_latest_frame_is_shown(begins: list[Fraction], fps: Fra
     assert (len(shown) - 1) / fps < begin_of_last + last
 
 
-@no_deadline
+@few_examples
 @given(times)
 def test_without_a_frame_rate_the_frames_keep_their_times(begins: list[Fraction]) -> None:
     timed = [(begin, begin) for begin in [begins[0], *begins]]  # the first two frames have the same time
@@ -37,7 +37,7 @@ def test_without_a_frame_rate_the_frames_keep_their_times(begins: list[Fraction]
     assert rest == [(begin, (begin,)) for begin in begins[1:]]
 
 
-@no_deadline
+@few_examples
 @given(st.integers(0, 40), st.integers(0, 5))
 def test_skipped_frames_are_discarded(frames: int, skip: int) -> None:
     timed = [(Fraction(index), index) for index in range(frames)]

@@ -24,7 +24,7 @@ def test_options_import_no_heavy_library() -> None:
     assert finished.stdout == "set()\n"
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.integers(1, 5000),
     st.integers(1, 5000),

@@ -83,7 +83,7 @@ def _evaluate(model: Path, devkit: Path) -> dict[str, Any]:
     ("labels", "classes", "names", "ids"),
     [
         pytest.param(FIELD, None, ("soil", "crop", "weed"), (4, 9, 200), marks=pytest.mark.slow),
-        (FIELD, [{"plant": ["weed", "crop"]}], ("soil", "plant"), (4, 200)),
+        pytest.param(FIELD, [{"plant": ["weed", "crop"]}], ("soil", "plant"), (4, 200), marks=pytest.mark.slow),
         (WITHOUT_BACKGROUND, ["weed", "soil", "crop"], ("weed", "soil", "crop"), (200, 4, 9)),
     ],
 )

@@ -166,6 +166,7 @@ def test_after_a_repair_of_the_database_the_cache_and_the_lineage_are_as_before(
     assert min({*_execution_ids(workspace)} - {*before}) > max(before)
 
 
+@pytest.mark.slow
 def test_a_second_run_in_the_same_folder_stops_with_a_sentence(
     workspace: Workspace, capfd: pytest.CaptureFixture[str]
 ) -> None:

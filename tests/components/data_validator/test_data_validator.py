@@ -173,6 +173,7 @@ def test_an_absent_class_is_reported(validate: Callable[..., Any], records: Reco
     ]
 
 
+@pytest.mark.slow
 def test_masks_without_foreground_are_reported_with_their_names(validate: Callable[..., Any], records: Records) -> None:
     emptied = records["train"][:2]
     for record in emptied:
@@ -273,6 +274,7 @@ def test_a_split_without_images_is_reported(validate: Callable[..., Any], record
     assert (finding["split"], finding["what"]) == ("val", "the split has no images; add images to val.txt.")
 
 
+@pytest.mark.slow
 def test_on_anomaly_stop_raises_an_error_with_all_findings(validate: Callable[..., Any], records: Records) -> None:
     damage_height(records["train"][0])
     for record in records["val"]:

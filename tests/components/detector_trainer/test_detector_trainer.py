@@ -163,6 +163,7 @@ def test_a_killed_training_resumes(train: Callable[..., Any], examples_with_boxe
     np.testing.assert_allclose(ours["block5_conv3"][0], theirs["block5_conv3"][0], rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_with_zero_epochs_the_initial_weights_are_exported(
     train: Callable[..., Any], trained: tuple[Any, Path], examples_with_boxes: Any
 ) -> None:

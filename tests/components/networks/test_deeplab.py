@@ -21,13 +21,8 @@ SMALL: dict[str, dict[str, Any]] = {
 QUARTER: dict[str, Any] = {"backbone": "mobilenet", "alpha": 0.25, "channels": 8, "decoder_channels": 4}
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        pytest.param({"output_stride": 8}, marks=pytest.mark.slow),
-        {"separable": True, "freeze_batch_normalization": True},
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{"output_stride": 8}, {"separable": True, "freeze_batch_normalization": True}])
 def test_contract(options: dict[str, Any]) -> None:
     check_network("deeplab_v3_plus", **QUARTER, **options)
 

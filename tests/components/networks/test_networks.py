@@ -33,7 +33,7 @@ def test_every_network_is_tested() -> None:
     assert set(SMALL) == set(NETWORKS)
 
 
-# The other FCNs have the same kinds of layers as FCN-8; test_deeplab.py has a quick test of DeepLab's contract.
+# The other FCNs have the same kinds of layers as FCN-8; parts of DeepLab have quick tests in test_deeplab.py.
 @pytest.mark.parametrize(
     "name", [name if name in {"unet", "fcn8"} else pytest.param(name, marks=pytest.mark.slow) for name in SMALL]
 )

@@ -182,6 +182,7 @@ def test_each_image_and_slice_is_counted_and_has_pictures(evaluated: tuple[Any, 
             assert palette[9:12] == list(class_colour("car", VOC_LABELS))
 
 
+@pytest.mark.slow
 def test_a_model_in_service_with_other_classes_is_reported_and_not_compared(
     evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, tmp_path: Path
 ) -> None:
@@ -207,6 +208,7 @@ def test_a_damaged_model_in_service_is_reported_and_not_compared(
     assert "the model in service cannot be evaluated" in result["baseline_problem"]
 
 
+@pytest.mark.slow
 def test_a_model_in_service_with_another_input_size_is_compared(
     evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, tmp_path: Path
 ) -> None:

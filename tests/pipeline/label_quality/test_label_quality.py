@@ -78,6 +78,7 @@ def test_damaged_masks_are_at_the_top(painted_devkit: Path, oracle: Path) -> Non
     assert {mask.pair.image_id for mask in ranked[other][: ranked[other].index(found)]} <= set(damaged)
 
 
+@pytest.mark.slow
 def test_a_damaged_mask_of_a_label_set_of_ones_own_is_found(tmp_path: Path) -> None:
     write_field_devkit(tmp_path / "field")
     records = RecordConfig(40, labels=FIELD)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 def test_written_masks_have_the_pipelines_mean_iou(
     export_model: Callable[..., Path], devkit: Path, tmp_path: Path
 ) -> None:

@@ -66,6 +66,7 @@ def test_the_videos_of_a_folder_are_processed_and_a_truncated_one_is_reported(mo
     assert "--force" in again.stderr
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_frames_per_second_and_the_remaining_time(model: Path, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", 400, size=(320, 240))
     command: list[str | Path] = [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -15,7 +17,6 @@ from typing import TYPE_CHECKING
 from tests.faults.disk_faults import KINDS, NEVER, REPORT_ALL, arm
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Callable, Iterable, Iterator
 
 _SUCCESS, _FAILED, _UNEXPECTED = 0, 1, 70
@@ -103,6 +104,14 @@ def run_scenario(scenario: Scenario, count: int, chance: random.Random, result: 
             result.add(scenario.name, kind, ended, [*_consequences(scenario, kind, ended)])
     _remove(scenario.work)
     _remove(saved)
+
+
+def run_scenarios(scenarios: Iterable[Scenario], seed: int, count: int) -> None:
+    """Injects faults into every scenario and prints the result as JSON; the arguments are those of `run_scenario`."""
+    result, chance = Result(), random.Random(seed)
+    for scenario in scenarios:
+        run_scenario(scenario, count, chance, result)
+    print(json.dumps(dataclasses.asdict(result)))  # noqa: T201
 
 
 def _choose(operations: list[str], affected: set[str], count: int, chance: random.Random) -> list[int]:

@@ -6,9 +6,7 @@ and prints JSON: the number of faults by step and kind, and the violations.
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import random
 import sys
 from functools import partial
 from pathlib import Path
@@ -22,7 +20,7 @@ from pipeline.commands.terminal import EXIT_FAILED, error_message, fail
 from pipeline.local.interrupted_push import complete_interrupted_pushes
 from tests.components.model_pusher.version_folders import write_model
 from tests.faults import run_checks
-from tests.faults.campaign import Result, Scenario, run_scenario
+from tests.faults.campaign import Scenario, run_scenarios
 from tests.pipeline.made_run import MadeRun, write_whole_run
 
 if TYPE_CHECKING:
@@ -78,13 +76,5 @@ def _scenarios(output: Path) -> Iterator[Scenario]:
     yield Scenario("report", output, report, incomplete, incomplete, report)
 
 
-def main(folder: Path, seed: int, count: int) -> None:
-    """Injects faults into every step."""
-    result, chance = Result(), random.Random(seed)
-    for scenario in _scenarios(folder / "output"):
-        run_scenario(scenario, count, chance, result)
-    print(json.dumps(dataclasses.asdict(result)))  # noqa: T201
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    run_scenarios(_scenarios(Path(sys.argv[1]) / "output"), int(sys.argv[2]), int(sys.argv[3]))

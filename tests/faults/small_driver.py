@@ -7,10 +7,8 @@ prints JSON: the number of faults by step and kind, and the violations.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import io
 import json
-import random
 import sqlite3
 import sys
 from functools import partial
@@ -31,7 +29,7 @@ from pipeline.local.sample import prepare_sample
 from pipeline.metadata.database import DatabaseError, check_database, execution_ids, reserve_execution_ids
 from pipeline.metadata.execution_records import ExecutionRecorder
 from tests.faults import run_checks
-from tests.faults.campaign import Result, Scenario, run_scenario
+from tests.faults.campaign import Scenario, run_scenarios
 from tests.faults.disk_faults import KINDS
 from tests.pipeline.made_run import MadeRun
 from tfds_voc_seg.storage import write_text_whole
@@ -156,13 +154,5 @@ def _scenarios(output: Path) -> Iterator[Scenario]:
     yield Scenario("summary", output, step, partial(summary, 1, 2), partial(summary, 2), step)
 
 
-def main(folder: Path, seed: int, count: int) -> None:
-    """Injects faults into every step."""
-    result, chance = Result(), random.Random(seed)
-    for scenario in _scenarios(folder / "output"):
-        run_scenario(scenario, count, chance, result)
-    print(json.dumps(dataclasses.asdict(result)))  # noqa: T201
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    run_scenarios(_scenarios(Path(sys.argv[1]) / "output"), int(sys.argv[2]), int(sys.argv[3]))

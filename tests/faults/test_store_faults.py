@@ -128,47 +128,36 @@ def _inject(
     return reached
 
 
-def _count(store: FaultyStore, inject: Callable[..., bool], action: Any, kind: str, step: int) -> int:
+@pytest.fixture
+def sweep(
+    object_store: FaultyStore, models: dict[str, Path], digests: dict[str, str], record_faults: Callable[..., None]
+) -> Callable[..., int]:
     """Injects a fault at every `step`-th request of an action, once and for good; returns the number of faults."""
-    faults = 0
-    for count in (1,) if kind in ("delay", "pages") else (1, FOREVER):
-        first = 1
-        while inject(action=action, fault=(kind, first, count)):
-            faults += 1
-            first += step
-    assert store.requests > 0
-    return faults
+
+    def sweep(action: Any, kind: str, step: int) -> int:
+        faults = 0
+        for count in (1,) if kind in ("delay", "pages") else (1, FOREVER):
+            first = 1
+            while _inject(object_store, models, digests, action=action, fault=(kind, first, count)):
+                faults += 1
+                first += step
+        assert object_store.requests > 0
+        record_faults({f"store {kind}": faults})
+        return faults
+
+    return sweep
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("action", [_publish_c, _roll_back, _restore], ids=lambda action: action.__name__.strip("_"))
 @pytest.mark.parametrize("kind", FAULTS)
-def test_a_fault_at_every_request_loses_nothing(
-    kind: str,
-    action: Any,
-    object_store: FaultyStore,
-    models: dict[str, Path],
-    digests: dict[str, str],
-    record_faults: Callable[..., None],
-) -> None:
-    inject = functools.partial(_inject, object_store, models, digests)
-    faults = _count(object_store, inject, action, kind, step=4)
-    record_faults({f"store {kind}": faults})
-    assert faults > 5
+def test_a_fault_at_every_request_loses_nothing(kind: str, action: Any, sweep: Callable[..., int]) -> None:
+    assert sweep(action, kind, step=4) > 5
 
 
 @pytest.mark.parametrize("kind", ["reset after", pytest.param("500 after", marks=pytest.mark.slow)])
-def test_a_fault_at_some_requests_loses_nothing(
-    kind: str,
-    object_store: FaultyStore,
-    models: dict[str, Path],
-    digests: dict[str, str],
-    record_faults: Callable[..., None],
-) -> None:
-    inject = functools.partial(_inject, object_store, models, digests)
-    faults = _count(object_store, inject, _publish_c, kind, step=50)
-    record_faults({f"store {kind}": faults})
-    assert faults > 1
+def test_a_fault_at_some_requests_loses_nothing(kind: str, sweep: Callable[..., int]) -> None:
+    assert sweep(_publish_c, kind, step=50) > 1
 
 
 def test_a_lost_answer_to_a_conditional_write_is_not_taken_for_a_rival(object_store: FaultyStore) -> None:

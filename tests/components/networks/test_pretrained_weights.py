@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import http.server
 import shutil
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ import pytest
 
 from components.networks import backbone_blocks, create_network
 from components.networks.pretrained import load_fully_connected
+from tests.served_folder import served_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -145,23 +144,9 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Replaces the server from which keras.applications downloads MobileNet; the value is the folder that it serves."""
     served = tmp_path / "served"
     served.mkdir()
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments: Any):
-            super().__init__(*arguments, directory=str(served))
-
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("localhost", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        monkeypatch.setenv("no_proxy", "*")
-        monkeypatch.setattr("keras.src.backend.config.keras_home", lambda: str(tmp_path / "keras"))
-        (tmp_path / "keras").mkdir()
-        address = f"http://localhost:{running.server_port}/"
-        monkeypatch.setattr("keras.src.applications.mobilenet.BASE_WEIGHT_PATH", address)
+    with served_folder(served, tmp_path / "keras", monkeypatch) as address:
+        monkeypatch.setattr("keras.src.applications.mobilenet.BASE_WEIGHT_PATH", f"{address}/")
         yield served
-        running.shutdown()
 
 
 def test_imagenet_downloads_what_keras_applications_publishes(quarter: tuple[keras.Model, Path], server: Path) -> None:

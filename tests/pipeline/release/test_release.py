@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import shutil
 import subprocess
 import tarfile
-import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +24,7 @@ from components.training.config import TrainingConfig
 from pipeline.config.loading import load_config
 from pipeline.release.folder import write_release
 from pipeline.release.network import ReleaseError, restore_network
+from tests.served_folder import served_folder
 from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.record_config import RecordConfig
 
@@ -96,21 +95,8 @@ def server(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     """A release page on this machine: its address, and the folder that it serves."""
     served = tmp_path / "page"
     shutil.copytree(released, served)
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments: Any):
-            super().__init__(*arguments, directory=str(served))
-
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("localhost", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        monkeypatch.setenv("no_proxy", "*")
-        monkeypatch.setattr("keras.src.backend.config.keras_home", lambda: str(tmp_path / "keras"))
-        (tmp_path / "keras").mkdir()
-        yield f"http://localhost:{running.server_port}", served
-        running.shutdown()
+    with served_folder(served, tmp_path / "keras", monkeypatch) as address:
+        yield address, served
 
 
 def assert_equal_layers(one: keras.Model, other: keras.Model, *, except_for: str = "") -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from etils import epath
 
 from components.run_files import MANIFEST_FILE
-from tfds_voc_seg.storage import files_below, unfinished_path, write_text_whole
+from tfds_voc_seg.storage import file_sha256, files_below, unfinished_path, write_text_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +116,7 @@ def find_damage(folder: epath.PathLike, *, digests: Literal["none", "changed", "
                 return f"{path} has {size:,} bytes instead of {file.size:,}"
             changed = mtime_ns is None or mtime_ns != file.mtime_ns
             read = digests == "all" or (digests == "changed" and changed)
-            if read and _sha256(path) != file.sha256:
+            if read and file_sha256(path) != file.sha256:
                 return f"the content of {path} has changed"
     except (ArtifactError, OSError) as error:
         return str(error)
@@ -160,7 +160,7 @@ def _name(folder: epath.Path, path: epath.Path) -> str:
 def _describe(folder: epath.Path, path: epath.Path) -> ManifestFile:
     size, mtime_ns = _size_and_time(path)
     records = _count_records(path, size) if _RECORD_FILE in path.name else None
-    return ManifestFile(_name(folder, path), size, mtime_ns, _sha256(path), records)
+    return ManifestFile(_name(folder, path), size, mtime_ns, file_sha256(path), records)
 
 
 def _size_and_time(path: epath.Path) -> tuple[int, int | None]:
@@ -168,12 +168,6 @@ def _size_and_time(path: epath.Path) -> tuple[int, int | None]:
         return int(path.stat().length), None
     stat = Path(path).stat()
     return stat.st_size, stat.st_mtime_ns
-
-
-def _sha256(path: epath.Path) -> str:
-    with path.open("rb") as file:
-        digest: str = hashlib.file_digest(file, "sha256").hexdigest()
-    return digest
 
 
 def _text(entries: list[dict[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib.util
 from pathlib import Path
@@ -79,8 +80,14 @@ def imports_of(file: Path, module: str) -> list[str]:
         module: the name of its module, for relative imports.
     """
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    names = []
-    for node in ast.walk(ast.parse(file.read_text())):
+    return list(_imports_in(file.read_text(), package))
+
+
+@functools.cache
+def _imports_in(text: str, package: str) -> tuple[str, ...]:
+    """Finds the imports in a source text; cached, because the components have most of their modules in common."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -88,7 +95,7 @@ def imports_of(file: Path, module: str) -> list[str]:
             if node.level:
                 base = importlib.util.resolve_name("." * node.level + base, package)
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    return names
+    return tuple(names)
 
 
 def _source_file(module: str) -> Path | None:

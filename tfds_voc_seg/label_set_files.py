@@ -38,11 +38,14 @@ def find_label_set(devkit: str | Path) -> LabelSet:
     Raises:
         LabelSetError: the devkit's file is invalid or cannot be read.
     """
-    for name in (LABELS_FILE, LABEL_MAP_FILE):
-        file = storage_path(devkit) / name
-        if file.is_file():
-            return read_label_set(file)
-    return VOC_LABELS
+    file = label_set_file(devkit)
+    return VOC_LABELS if file is None else read_label_set(file)
+
+
+def label_set_file(devkit: str | Path) -> Path | None:
+    """Returns the file that describes a devkit's classes; `None` if there is none."""
+    files = (storage_path(devkit) / name for name in (LABELS_FILE, LABEL_MAP_FILE))
+    return next((file for file in files if file.is_file()), None)
 
 
 def read_label_set(file: str | Path) -> LabelSet:

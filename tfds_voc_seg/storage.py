@@ -104,6 +104,17 @@ def files_below(folder: epath.PathLike) -> Iterator[epath.Path]:
             yield path
 
 
+def file_sha256(file: epath.PathLike) -> str:
+    """Computes the SHA-256 hex digest of a file's content, without reading the whole file into memory.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with epath.Path(file).open("rb") as content:
+        digest: str = hashlib.file_digest(content, "sha256").hexdigest()
+    return digest
+
+
 def copy_folder(
     source: epath.PathLike, target: epath.PathLike, *, last: Callable[[epath.Path], bool] = lambda _: False
 ) -> None:

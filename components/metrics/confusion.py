@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfds_voc_seg.labels import VOID
-from tfds_voc_seg.pixel_tables import PIXELS_AT_ONCE
+from tfds_voc_seg.pixel_tables import parts_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,11 +35,10 @@ def confusion_matrix(truth: NDArray[np.uint8], predicted: NDArray[np.uint8], num
     if truth.shape != predicted.shape:
         raise ValueError(f"the truth has shape {truth.shape}, the prediction {predicted.shape}")
     counts = np.zeros(num_classes**2, np.int64)
-    for start in range(0, truth.size, PIXELS_AT_ONCE):
-        part = slice(start, start + PIXELS_AT_ONCE)
-        valid = truth.ravel()[part] != VOID
-        rows = truth.ravel()[part][valid].astype(np.int64)
-        columns = predicted.ravel()[part][valid].astype(np.int64)
+    for true_part, predicted_part in zip(parts_of(truth), parts_of(predicted), strict=True):
+        valid = true_part != VOID
+        rows = true_part[valid].astype(np.int64)
+        columns = predicted_part[valid].astype(np.int64)
         if rows.size and max(rows.max(), columns.max()) >= num_classes:
             raise ValueError(f"class id {max(rows.max(), columns.max())} is not below the {num_classes} classes")
         counts += np.bincount(rows * num_classes + columns, minlength=num_classes**2)

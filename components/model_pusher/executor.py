@@ -66,13 +66,11 @@ class Executor(tfx_pusher.Executor):
         model = self.GetModelPath(input_dict)
         withdrawn = withdrawn_version_of(model, folder)
         if withdrawn is not None:
-            self._MarkNotPushed(pushed_model)
             reason = (
                 f"a rollback took this same model out of service as version {withdrawn}; "
                 f"to put it back into service, run `vocseg rollback OUTPUT --to {withdrawn}`"
             )
-            pushed_model.set_string_custom_property(NOT_PUSHED_REASON_PROPERTY, reason)
-            logging.warning("Not pushed: %s", reason)
+            self._refuse(pushed_model, reason)
             return
         copy_folder(model, pushed_model.uri)  # before publishing, so that no step after publishing can fail
         blessing = artifact_utils.get_single_instance(input_dict[standard_component_specs.MODEL_BLESSING_KEY])
@@ -87,9 +85,12 @@ class Executor(tfx_pusher.Executor):
             )
         except OutdatedComparisonError as error:
             epath.Path(pushed_model.uri).rmtree()
-            self._MarkNotPushed(pushed_model)
-            pushed_model.set_string_custom_property(NOT_PUSHED_REASON_PROPERTY, str(error))
+            self._refuse(pushed_model, str(error))
             pushed_model.set_int_custom_property(OUTDATED_PROPERTY, 1)
-            logging.warning("Not pushed: %s", error)
             return
         self._MarkPushed(pushed_model, pushed_destination=str(version), pushed_version=version.name)
+
+    def _refuse(self, pushed_model: types.Artifact, reason: str) -> None:
+        self._MarkNotPushed(pushed_model)
+        pushed_model.set_string_custom_property(NOT_PUSHED_REASON_PROPERTY, reason)
+        logging.warning("Not pushed: %s", reason)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import http.client
 import re
 import tempfile
@@ -17,6 +16,7 @@ from etils import epath
 
 from components.networks.layer_weights import LoadReport, load_by_name, read_layer_weights
 from components.run_files import CHECKSUMS_FILE, LAYER_WEIGHTS_FILE
+from tfds_voc_seg.storage import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -72,8 +72,7 @@ def _local_file(weights: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as scratch:
         try:
             local = Path(file if "://" not in weights else file.copy(Path(scratch) / LAYER_WEIGHTS_FILE))
-            with local.open("rb") as opened:
-                found = hashlib.file_digest(opened, "sha256").hexdigest()
+            found = file_sha256(local)
         except OSError as error:
             raise ValueError(f"the weights {file} cannot be read ({error}): download the release again") from error
         if found != expected:

@@ -9,7 +9,7 @@ from pathlib import Path
 from etils import epath
 
 from components.run_files import EXTRA_ASSETS_FOLDER
-from tfds_voc_seg.storage import files_below
+from tfds_voc_seg.storage import file_sha256, files_below
 
 
 class ModelFilesError(ValueError):
@@ -30,7 +30,7 @@ def model_digest(model: epath.PathLike) -> str:
     for file in files_below(model):
         name = file.relative_to(model)
         if name.parts[0] != EXTRA_ASSETS_FOLDER:
-            digest.update(f"{name}\0".encode() + _sha256(file))
+            digest.update(f"{name}\0".encode() + bytes.fromhex(file_sha256(file)))
     return digest.hexdigest()
 
 
@@ -47,8 +47,3 @@ def refuse_links(model: epath.PathLike) -> None:
             path = Path(folder) / name
             if path.is_symlink():
                 raise ModelFilesError(f"{path} is a symbolic link; replace it by the file itself")
-
-
-def _sha256(path: epath.Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()

@@ -114,9 +114,14 @@ def _references(graph: MetaGraphDef) -> collections.Counter[str]:
     counted: collections.Counter[str] = collections.Counter()
     for _, node in _nodes(graph):
         counted[node.op] += 1
-        for value in node.attr.values():
-            counted.update(function.name for function in (value.func, *value.list.func) if function.name)
+        counted.update(_function_names(node))
     return counted
+
+
+def _function_names(node: NodeDef) -> Iterator[str]:
+    """Yields the names of the functions in the attributes of a node."""
+    for value in node.attr.values():
+        yield from (function.name for function in (value.func, *value.list.func) if function.name)
 
 
 def _vocabularies_from_assets(graph: MetaGraphDef) -> set[Place]:
@@ -127,11 +132,7 @@ def _vocabularies_from_assets(graph: MetaGraphDef) -> set[Place]:
     """
     objects = graph.object_graph_def
     called_in_functions = {
-        function.name
-        for place, node in _nodes(graph)
-        if place != _MAIN_GRAPH
-        for value in node.attr.values()
-        for function in (value.func, *value.list.func)
+        name for place, node in _nodes(graph) if place != _MAIN_GRAPH for name in _function_names(node)
     }
     found = set()
     for function in graph.graph_def.library.function:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tfds_voc_seg.labels import VOID
+from tfds_voc_seg.pixel_tables import value_counts
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from tfds_voc_seg.label_set import LabelSet
@@ -31,9 +31,12 @@ def foreground_share(classes: NDArray[np.uint8], channels: LabelSet) -> float:
         classes: uint8 [height, width], positions in the names of `channels`, and `VOID`.
         channels: the classes; without a background, all valid pixels are foreground.
     """
-    valid = np.count_nonzero(classes != VOID)
-    is_foreground = np.isin(classes, _foreground_positions(channels))
-    return np.count_nonzero(is_foreground) / valid if valid else 0.0
+    return _foreground_share(value_counts(classes), channels)
+
+
+def _foreground_share(counts: NDArray[np.int64], channels: LabelSet) -> float:
+    valid = int(counts.sum() - counts[VOID])
+    return int(counts[_foreground_positions(channels)].sum()) / valid if valid else 0.0
 
 
 def _foreground_positions(channels: LabelSet) -> list[int]:
@@ -53,9 +56,9 @@ def slice_features(classes: NDArray[np.uint8], height: int, width: int, channels
         Each feature of `SLICES` → its values: the foreground classes in the image, the range of the foreground share,
         and the range of the photo's longer side.
     """
-    found = set(np.unique(classes).tolist())
-    present = [channels.names[position] for position in _foreground_positions(channels) if position in found]
-    share = foreground_share(classes, channels)
+    counts = value_counts(classes)
+    present = [channels.names[position] for position in _foreground_positions(channels) if counts[position]]
+    share = _foreground_share(counts, channels)
     return {
         CLASS_PRESENT: present,
         FOREGROUND_SHARE: [next(name for end, name in _SHARES if share <= end)],

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 import tensorflow as tf
-from etils import epath
 
 from components.locks import locked
 from components.networks.pixel_stride import kept_pixels
@@ -21,6 +20,7 @@ from components.training.background_classes import learned_class_names
 from components.training.feature_files import CLASSES, FeatureFiles, row_type
 from components.training.input_pipeline import steps_per_epoch
 from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT
+from tfds_voc_seg.storage import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -233,6 +233,5 @@ def _digest(frozen: keras.Model, images: ImageBatches, code: str) -> str:
         digest.update(weights.tobytes())
     for split in (TRAIN_SPLIT, VAL_SPLIT):
         for file in records.files[split]:
-            with epath.Path(file).open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+            digest.update(bytes.fromhex(file_sha256(file)))
     return digest.hexdigest()[:16]

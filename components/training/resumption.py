@@ -23,7 +23,7 @@ from etils import epath
 from numpy.typing import NDArray
 
 from components.run_files import STATE_FILE
-from tfds_voc_seg.storage import write_text_whole, written_whole
+from tfds_voc_seg.storage import file_sha256, write_text_whole, written_whole
 
 if TYPE_CHECKING:
     from components.training.history import History
@@ -92,7 +92,7 @@ class TrainingFolder:
         state = self._read_unchecked()
         for name, digest in state.digests.items() if state else ():
             file = self._folder / name
-            if not file.exists() or _sha256(file) != digest:
+            if not file.exists() or file_sha256(file) != digest:
                 logging.warning("%s is missing or damaged; the training starts from the beginning", file)
                 return None
         return state
@@ -167,19 +167,13 @@ def _text(state: TrainingState) -> str:
     return json.dumps({"state": values, "sha256": hashlib.sha256(json.dumps(values).encode()).hexdigest()})
 
 
-def _sha256(file: epath.Path) -> str:
-    with file.open("rb") as content:
-        digest: str = hashlib.file_digest(content, "sha256").hexdigest()
-    return digest
-
-
 def _write(variables: Snapshot, file: epath.Path) -> str:
     """Writes the variables one after the other; returns the digest of the file."""
     with written_whole(file) as unfinished:
         with unfinished.open("wb") as opened:
             for values in variables:
                 np.save(opened, values, allow_pickle=False)
-        return _sha256(unfinished)
+        return file_sha256(unfinished)
 
 
 def _restore(network: keras.Model, file: epath.Path) -> None:

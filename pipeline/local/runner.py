@@ -114,14 +114,15 @@ def _run_and_summarize(config: RunConfig, display: Display) -> dict[str, Any]:
     completed = _complete_interrupted_pushes(config, display)
     versions_changed(config.serving_folder)
     run = run_nodes(config, display)
+    outputs = run.outputs()
     for _ in range(_MAX_COMPARISONS - 1):
-        if not _is_outdated(run):
+        if not _is_outdated(outputs):
             break
         display.print("[yellow]another model was put into service meanwhile; the models are compared with it[/]")
         run = run.followed_by(run_nodes(config, display))
+        outputs = run.outputs()
     record_facts(run.store, run.run_id, config.model_dump(mode="json"))
     record_run(config.output_folder, run.run_id)
-    outputs = run.outputs()
     histories = {name: read_history(outputs, name) for name in config.candidates}
     draw_curves(histories, epath.Path(config.output_folder / CURVES_FILE))
     report = _try_to_write_report(config, display)
@@ -202,9 +203,9 @@ def _complete_interrupted_pushes(config: RunConfig, display: Display) -> list[st
     return completed
 
 
-def _is_outdated(run: FinishedRun) -> bool:
+def _is_outdated(outputs: NodeOutputs) -> bool:
     """Returns whether a model was not published because it was compared with a model that is no longer in service."""
-    pushed = run.outputs()["Pusher"]["pushed_model"].custom_properties
+    pushed = outputs["Pusher"]["pushed_model"].custom_properties
     return OUTDATED_PROPERTY in pushed and bool(pushed[OUTDATED_PROPERTY].int_value)
 
 

@@ -135,10 +135,11 @@ def read_record(file: Path) -> tuple[int, Rows]:
         RecordError: the file is damaged or cannot be read.
     """
     try:
-        values = json.loads(file.read_bytes())
+        text = file.read_bytes().decode()
+        values = json.loads(text)
         version, tables = values["schema_version"], values["tables"]
         rows = {table: [_decoded(row) for row in tables[table]] for table in _CONDITIONS}
-        if file.read_text() != _text(version, rows):
+        if text != _text(version, rows):
             raise ValueError("its checksum is wrong")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordError(f"{file} is damaged ({error})") from error

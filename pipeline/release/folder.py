@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tarfile
@@ -26,7 +25,7 @@ from components.run_files import (
 )
 from components.saved_model.serving_folder import latest_version
 from pipeline.release.network import ReleaseError, restore_network
-from tfds_voc_seg.storage import written_whole
+from tfds_voc_seg.storage import file_sha256, written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +69,7 @@ def _write_files(version: Path, config: RunConfig, summary: Mapping[str, Any], f
     shutil.copyfile(version / MODEL_CARD_FILE, folder / RELEASED_CARD_FILE)
     (folder / RELEASED_PRESET_FILE).write_text(yaml.safe_dump(_preset(config), sort_keys=False))
     (folder / RELEASED_FIGURES_FILE).write_text(json.dumps(_figures(summary), indent=2) + "\n")
-    lines = [f"{_sha256(file)}  {file.name}\n" for file in sorted(folder.iterdir())]
+    lines = [f"{file_sha256(file)}  {file.name}\n" for file in sorted(folder.iterdir())]
     (folder / CHECKSUMS_FILE).write_text("".join(lines))
 
 
@@ -93,8 +92,3 @@ def _figures(summary: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the figures of the model in service: of the candidate that this run published, or of an earlier one."""
     figures = summary["candidates"][summary["selected"]] if summary["published"] else summary["baseline"]
     return {"split": summary["evaluation_split"], "void": summary["void"], **(figures or {})}
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

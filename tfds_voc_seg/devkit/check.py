@@ -14,6 +14,7 @@ from tfds_voc_seg.devkit.pairs import read_pair
 from tfds_voc_seg.devkit.splits import TEST_SPLIT, images_without_masks, read_splits
 from tfds_voc_seg.devkit.suspicions import suspicions
 from tfds_voc_seg.labels import VOID
+from tfds_voc_seg.pixel_tables import value_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -147,7 +148,7 @@ def check_devkit(
                 problems += error.problems
             else:
                 sizes.append(PhotoSize(width=mask.shape[1], height=mask.shape[0]))
-                counts.append(np.bincount(mask.ravel(), minlength=256))
+                counts.append(value_counts(mask))
                 if compare_photos:
                     hashes[split][pair.image_id] = photo_hash(photo)
             done += 1

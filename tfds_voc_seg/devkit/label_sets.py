@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.label_set import VOC_LABELS, LabelSet, LabelSetError
-from tfds_voc_seg.label_set_files import LABEL_MAP_FILE, LABELS_FILE, find_label_set
-from tfds_voc_seg.storage import storage_path
+from tfds_voc_seg.label_set_files import find_label_set, label_set_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,8 +41,7 @@ def check_labels(devkit: str | Path, labels: LabelSet) -> None:
     """
     if labels != VOC_LABELS or (found := devkit_labels(devkit)) == VOC_LABELS:
         return
-    files = [storage_path(devkit) / name for name in (LABELS_FILE, LABEL_MAP_FILE)]
-    file = next(file for file in files if file.is_file())
+    file = label_set_file(find_devkit(devkit))
     raise DevkitError(
         f"{file} describes the classes {', '.join(found.names[:5])} …, but the configuration has those of VOC: "
         f"set data.labels={file}, or VocSegConfig(labels={str(file)!r}) for TFDS"

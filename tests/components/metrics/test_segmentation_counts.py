@@ -14,6 +14,7 @@ from hypothesis import given
 from scipy import ndimage
 
 from components.metrics import METRIC_NAMES, bootstrap, boundary, confusion, counts
+from tfds_voc_seg import pixel_tables
 from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def mask_pairs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int]:
 def test_a_large_image_is_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     truth, predicted = np.random.default_rng(1).integers(0, 4, (2, 30, 40)).astype(np.uint8)
     at_once = confusion.confusion_matrix(truth, predicted, 4)
-    monkeypatch.setattr(confusion, "PIXELS_AT_ONCE", 77)
+    monkeypatch.setattr(pixel_tables, "PIXELS_AT_ONCE", 77)
     np.testing.assert_array_equal(confusion.confusion_matrix(truth, predicted, 4), at_once)
 
 

@@ -1,4 +1,4 @@
-"""What it brings, and costs, that a process keeps the memory that TensorFlow frees.
+"""The gain in time and the cost in memory if a process keeps the memory that TensorFlow frees.
 
     python -m benchmarks.allocator [VOCdevkit/VOC2012]
 

@@ -5,7 +5,7 @@
 #
 # Needs an NVIDIA GPU of its own with 24 GB or more, and 8 processors. FCN-8 starts from VGG-16's ImageNet weights, which
 # are downloaded (528 MB); without a network name their file: VGG16_WEIGHTS=vgg16_….h5 benchmarks/gpu.sh …
-# Has not been run as a whole: no GPU was to be had when it was written.
+# Has not been run as a whole: no GPU was available when it was written.
 set -eu
 devkit=$(realpath "${1:?name a devkit: the folder that holds JPEGImages}")
 output=$(realpath --canonicalize-missing "${2:-runs/gpu}")

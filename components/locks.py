@@ -85,7 +85,7 @@ def _acquire(descriptor: int, place: Path, *, wait: bool, on_wait: Callable[[str
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise
-        logging.warning("%s: this file system has no locks; do not run two commands on this folder at once", place)
+        logging.warning("%s: this file system has no locks; run only one command at a time on this folder", place)
         return False
     return True
 

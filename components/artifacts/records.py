@@ -46,7 +46,7 @@ def read_records(examples: types.Artifact) -> Records:
         ArtifactError: the artifact has no manifest, or a file is missing, has another size, or is not in the manifest.
     """
     if damage := find_damage(examples.uri, digests="none"):
-        raise ArtifactError(f"{damage}; run the same command again, which converts the devkit again")
+        raise ArtifactError(f"{damage}; run the same command again to convert the devkit again")
     features: Any = tfds.features.FeaturesDict.from_config(examples.uri)
     shards = [epath.Path(examples.uri) / file.name for file in read_manifest(examples.uri) if file.records is not None]
     files = {

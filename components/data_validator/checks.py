@@ -145,7 +145,7 @@ def void_findings(split: str, counts: PixelCounts, config: ValidationConfig) -> 
         return []
     what = (
         f"{share:.0%} of the pixels are void, above validation.max_void_share of {config.max_void_share:.0%}: most "
-        "likely a mask value is taken for void that means a class, such as 255 in masks of 0 and 255. Correct the void "
+        "likely the mask value of a class is taken for void, such as 255 in masks of 0 and 255. Correct the void "
         "ids or set `masks: binary` in labels.yaml. In a label set without a background, classes that are not selected "
         "are void."
     )

@@ -57,7 +57,7 @@ def split_network(network: keras.Model) -> SplitNetwork:
     stored = [min(chain, key=lambda tensor: math.prod(tensor.shape[1:])) for chain in chains]
     frozen = keras.Model(images, stored) if stored else None
     if frozen is None or not frozen.weights:
-        raise ValueError("no layer of the network is frozen, so it has no features that can be kept")
+        raise ValueError("no layer of the network is frozen, so there are no features to cache")
     return SplitNetwork(frozen, keras.Model([images, *stored], network.outputs[0]))
 
 

@@ -93,7 +93,7 @@ class TrainingConfig(StrictConfig):
     @classmethod
     def _something_is_frozen(cls, cached_images: int | None, info: pydantic.ValidationInfo) -> int | None:
         if cached_images is not None and info.data.get("frozen_blocks") == 0:
-            raise ValueError("only the features of frozen blocks can be kept: set training.frozen_blocks, too")
+            raise ValueError("only the features of frozen blocks can be cached: set training.frozen_blocks, too")
         return cached_images
 
     @pydantic.field_validator("warmup_epochs")

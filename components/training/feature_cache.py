@@ -113,7 +113,7 @@ class FeatureCache:
         if needed > free:
             raise ValueError(
                 f"training.cached_images: the features need {needed / _GIGABYTE:.1f} GB in {self.folder}, and "
-                f"{free / _GIGABYTE:.1f} GB are free: lower it, or make space"
+                f"{free / _GIGABYTE:.1f} GB are free: lower it, or free disk space"
             )
 
     def _remove_old_caches(self) -> None:

@@ -126,7 +126,7 @@ class FeatureFiles:
             rows[feature_field(index)] = values
             if not np.isfinite(rows[feature_field(index)]).all():
                 raise ValueError(
-                    "the features of the frozen blocks are not finite in float16, in which they would be kept: "
+                    "the features of the frozen blocks are not finite in float16, the format of the cache: "
                     "remove training.cached_images"
                 )
         return rows

@@ -36,7 +36,7 @@ def label_quality_text(ranked: Mapping[str, Sequence[DoubtedMask]]) -> str:
         return "the model doubts no mask"
     return "\n".join(
         [
-            "masks that the model doubts most, per class; a high share is a wrong mask or a mistake of the model:",
+            "masks that the model doubts most, per class; a high share means that the mask or the model is wrong:",
             text_table([heading, *rows]),
         ]
     )

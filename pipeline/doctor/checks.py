@@ -97,7 +97,7 @@ def _allocator() -> Finding:
         return Finding("allocator", "glibc keeps freed memory, as `vocseg` sets it")
     if is_configured(os.environ):
         return Finding("allocator", "as the environment variables MALLOC_… or GLIBC_TUNABLES configure it")
-    return Finding("allocator", "of another C library than glibc; it is left as it is")
+    return Finding("allocator", "the C library is not glibc, so its allocator is not configured")
 
 
 def package_findings() -> list[Finding]:

@@ -103,7 +103,7 @@ def gpu_problem(driver: Driver | None, gpus: TensorFlowGpus) -> str | None:
 
 def _cause(driver: Driver, gpus: TensorFlowGpus) -> str:
     if not gpus.cuda:
-        return "this build of it has no CUDA; install `tensorflow` in place of `tensorflow-cpu` (`make env`)"
+        return "this build of TensorFlow has no CUDA; install `tensorflow` in place of `tensorflow-cpu` (`make env`)"
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
     if hidden is not None and hidden.strip() in ("", "-1"):
         return f"the environment variable CUDA_VISIBLE_DEVICES={hidden} hides it; unset the variable"

@@ -70,4 +70,4 @@ def _compare_scores(folder: Path, exported: keras.Model, sides: tuple[int, int])
     expected = model.signatures[SCORE_IMAGES_SIGNATURE](images=tf.constant(photo))["scores"].numpy()
     found = np.asarray(exported(photo.astype(np.float32), training=False), np.float32)
     if np.abs(found - expected).max() > _TOLERANCE * max(1.0, float(np.abs(expected).max())):
-        raise ReleaseError(f"the code of the network has changed since {folder} was trained: its scores are others now")
+        raise ReleaseError(f"the code of the network has changed since {folder} was trained: its scores differ now")

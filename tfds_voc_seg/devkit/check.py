@@ -168,7 +168,7 @@ def _notes(devkit: str | Path) -> tuple[str, ...]:
         return ()
     return (
         f"none of the {count} images of {TEST_SPLIT}.txt has a mask: there is no test split, and models are compared "
-        f"and published by val; add the masks to compare them by {TEST_SPLIT}",
+        f"and published by their results on val; add the masks to compare them on {TEST_SPLIT}",
     )
 
 

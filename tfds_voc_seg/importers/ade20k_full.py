@@ -107,7 +107,7 @@ def _label_set(
     if chosen is None and len(numbers) > MAX_CLASSES:
         frequent = ", ".join(known[number] for number, _ in images_of.most_common(_LISTED))
         raise SourceError(
-            f"the source has {len(numbers):,} classes, and a label set at most {MAX_CLASSES}: name those to take with "
+            f"the source has {len(numbers):,} classes, and a label set at most {MAX_CLASSES}: select classes with "
             f"--classes; the most frequent are {frequent}"
         )
     names = chosen or tuple(known[number] for number in sorted(known))

@@ -107,7 +107,7 @@ def test_every_preset_is_valid_and_begins_with_its_command(name: str) -> None:
         ("training.seed=5000000000", "training.seed: input should be less than or equal to 4294967295"),
         ("training.learning_rate=.inf", "training.learning_rate: input should be a finite number"),
         ("training.warmup_epochs=99", "training.warmup_epochs: must be at most the 10 epochs of the training"),
-        ("training.cached_images=100", "training.cached_images: only the features of frozen blocks can be kept"),
+        ("training.cached_images=100", "training.cached_images: only the features of frozen blocks can be cached"),
         ("candidates.unet.options={image_size: 3}", "candidates.unet.options: image_size follows from the data"),
         ("training.optimizer=adam", "training.optimizer: input should be 'adamw' or 'sgd' (got 'adam')"),
         ("data.void=keep", "data.void: input should be 'ignore' or 'background' (got 'keep')"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tfx.utils import path_utils
 
 from components.artifacts.records import read_records
@@ -206,6 +208,21 @@ def test_a_damaged_model_in_service_is_reported_and_not_compared(
     _, result = evaluate({"ground": model_of(0)}, published(serving))
     assert result["baseline"] is None
     assert "the model in service cannot be evaluated" in result["baseline_problem"]
+
+
+def test_a_model_in_service_that_could_reach_files_is_reported_and_not_loaded(
+    evaluate: Callable[..., Any], published: Callable[[Path], Any], model_of: ModelOf, tmp_path: Path
+) -> None:
+    serving = tmp_path / "serving"
+    shutil.copytree(path_utils.serving_model_dir(model_of(0).uri), serving / "1")
+    file = serving / "1" / "saved_model.pb"
+    graph = SavedModel.FromString(file.read_bytes())
+    graph.meta_graphs[0].graph_def.node.add(name="steal", op="ReadFile")
+    file.write_bytes(graph.SerializeToString())
+    _, result = evaluate({"ground": model_of(0)}, published(serving), failed={"ground"})
+    assert result["baseline"] is None
+    expected = "the model in service cannot be evaluated (it holds operations that could reach files, .* ReadFile; use"
+    assert re.match(expected.replace("(", r"\("), result["baseline_problem"])
 
 
 @pytest.mark.slow

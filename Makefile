@@ -16,7 +16,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 # Any Python can install uv; uv then finds Python 3.11.
 PYTHON := $(shell command -v python3.11 || command -v python3 || command -v python)
 
-.PHONY: help env run test test-slow fuzz lint bench dist sbom clean
+.PHONY: help env run test test-slow fuzz lint bench docs dist sbom clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,11 @@ lint: $(ENVIRONMENT) ## check style, format, types, layers, dependencies and dea
 
 bench: $(ENVIRONMENT) ## measure; each benchmark prints a table; DEVKIT=DIR measures on a devkit of yours
 	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(VENV)/bin/python -m "benchmarks.$$(basename "$$script" .py)" $(DEVKIT); done
+
+docs: $(ENVIRONMENT) ## build the documentation as a site in build/site
+	$(UV) sync --quiet --locked --all-extras $(if $(GPU),,--no-extra gpu) --group docs --compile-bytecode --python 3.11
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --quiet
+	@echo "build/site/index.html"
 
 dist: | $(UV) ## build the source distribution and the wheel in dist/
 	rm -rf dist

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         configure_allocators()
         # Python processes that libraries start, such as Beam's workers, do not import from the current folder.
         os.environ.setdefault("PYTHONSAFEPATH", "1")
-    options = _parser().parse_args(arguments)
+    options = command_parser().parse_args(arguments)
     command = cast("Callable[[argparse.Namespace], int]", options.command)
     try:
         return command(options)
@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(options.interrupted, EXIT_INTERRUPTED)
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Returns the parser of all commands; the function that runs the parsed command is its attribute `command`."""
     parser = argparse.ArgumentParser(
         prog="vocseg", description="Semantic segmentation on PASCAL VOC: data, training, evaluation, publishing."
     )

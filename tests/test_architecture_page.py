@@ -20,7 +20,7 @@ PAGES = [
     "tfds_voc_seg/README.md",
     *(f"docs/{file.name}" for file in sorted((PROJECT / "docs").glob("*.md"))),
 ]
-PACKAGES = ("tfds_voc_seg", "components", "pipeline", "benchmarks", "tests")
+PACKAGES = ("tfds_voc_seg", "components", "pipeline", "benchmarks", "docs_generator", "tests")
 TOP_LEVEL = (*PACKAGES, "docs", "kubeflow", "pyproject.toml")
 
 

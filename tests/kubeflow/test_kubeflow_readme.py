@@ -32,7 +32,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_valid(command: str) -> None:
-    options = cli._parser().parse_args(shlex.split(command, comments=True)[1:])  # noqa: SLF001 (main would run it)
+    options = cli.command_parser().parse_args(shlex.split(command, comments=True)[1:])
     assert callable(options.command)
 
 

@@ -1,14 +1,15 @@
 """PASCAL VOC for semantic segmentation, as sharded records with one-hot masks. Needs TFDS and Beam, but not TFX.
 
-Importing this package registers the dataset `voc_seg` with TFDS. The builder is imported only when TFDS needs it, so
-that a tool that uses only the palette or the embedded sample does not import TensorFlow.
+Importing this package registers the dataset `voc_seg` with TFDS as soon as TFDS is imported, before or after this
+package: TFDS takes seconds to import, and most modules here do not need it. The builder is imported only when TFDS
+needs it, so that a tool that uses only the palette or the embedded sample does not import TensorFlow.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from tensorflow_datasets.core import registered
+import wrapt
 
 _DATASET = "voc_seg"
 
@@ -25,4 +26,8 @@ class _LazyBuilder:
         return Builder
 
 
-registered.add_dataset_builder_provider(_LazyBuilder(), index=0)
+def _register(registered: Any) -> None:
+    registered.add_dataset_builder_provider(_LazyBuilder(), index=0)
+
+
+wrapt.register_post_import_hook(_register, "tensorflow_datasets.core.registered")

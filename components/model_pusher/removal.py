@@ -12,6 +12,7 @@ from components.model_pusher.object_store import has_conditional_writes, is_remo
 from components.model_pusher.run_summary import version_leaves
 from components.run_files import SAVED_MODEL_FILE, WITHDRAWN_FOLDER
 from components.saved_model.serving_folder import version_entries, versions
+from tfds_voc_seg.storage import copy_folder, files_below
 
 if TYPE_CHECKING:
     from etils import epath
@@ -42,8 +43,6 @@ def move_version(version: epath.Path, target: epath.Path) -> None:
     """
     version_leaves(version, target)
     if is_remote(version):
-        from tfds_voc_seg.storage import copy_folder  # here, because it loads TFDS, which a local folder does not need
-
         copy_folder(version, target, last=lambda file: file.name == SAVED_MODEL_FILE)
         remove_version(version)
     elif _is_link(version):
@@ -97,8 +96,6 @@ def _age(path: epath.Path) -> float:
     """The time since the last change of a folder, in seconds; a store knows it only of files."""
     if not is_remote(path):
         return float(time.time() - path.stat().mtime)
-    from tfds_voc_seg.storage import files_below  # see `move_version`
-
     return float(time.time() - max((file.stat().mtime for file in files_below(path)), default=0))
 
 

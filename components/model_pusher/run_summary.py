@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from components.model_pusher.object_store import is_remote
 from components.run_files import SERVING_FOLDER, SUMMARY_FILE, WITHDRAWN_FOLDER
 from components.saved_model.serving_folder import versions, withdrawn_versions
+from tfds_voc_seg.storage import write_text_whole
 
 if TYPE_CHECKING:
     from etils import epath
@@ -80,6 +81,4 @@ def _is(named: Any, version: Path) -> bool:
 
 
 def _write(folder: Path, summary: dict[str, Any]) -> None:
-    from tfds_voc_seg.storage import write_text_whole  # here, because it loads TFDS, which a rollback need not wait for
-
     write_text_whole(folder.parent / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from etils import epath
 
 from components.run_files import SAVED_MODEL_FILE, SERVING_FOLDER, WITHDRAWN_FOLDER
+from tfds_voc_seg.storage import StorageError, files_below, local_path, require_no_pattern
 
 if TYPE_CHECKING:
     import os
@@ -60,8 +61,6 @@ def latest_version(folder: epath.PathLike) -> epath.Path | None:
 
 def serving_state(folder: epath.PathLike) -> str:
     """Computes a hash that changes when another model is in service, or any of its files; empty if no model is."""
-    from tfds_voc_seg.storage import files_below  # here, because it loads TFDS, for which a rollback should not wait
-
     latest = latest_version(folder)
     if latest is None:
         return ""
@@ -85,9 +84,6 @@ def find_saved_model(model: str | os.PathLike[str]) -> Path:
         ModelNotFoundError: the folder is none of these, cannot be opened, or has a path that TensorFlow takes for a
             pattern.
     """
-    # Here, because it loads TFDS, which the commands that only list versions do not need.
-    from tfds_voc_seg.storage import StorageError, local_path, require_no_pattern
-
     try:
         folder = local_path(Path(model)).resolve()
         if (folder / SAVED_MODEL_FILE).is_file():

@@ -140,7 +140,7 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _image_size(text: str) -> ImageSize:
-    from tfds_voc_seg.image_size import checked_image_size  # here, because it loads TFDS
+    from tfds_voc_seg.image_size import checked_image_size
 
     try:
         return checked_image_size([int(side) for side in text.lower().split("x")] if "x" in text.lower() else int(text))

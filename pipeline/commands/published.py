@@ -121,7 +121,7 @@ def _rollback(options: argparse.Namespace) -> int:
     except RollbackError as error:
         return fail(str(error), EXIT_USAGE)
     except OSError as error:
-        from tfds_voc_seg.disk_errors import write_problem  # here, because it loads TFDS
+        from tfds_voc_seg.disk_errors import write_problem
 
         return fail(write_problem(error, serving), EXIT_FAILED)
     for version in done.withdrawn:

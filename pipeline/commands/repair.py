@@ -41,7 +41,7 @@ def _repair(options: argparse.Namespace) -> int:
     except (LockedError, DatabaseError) as error:
         return fail(error_message(error, (LockedError, DatabaseError), options.output), EXIT_FAILED)
     except OSError as error:
-        from tfds_voc_seg.disk_errors import write_problem  # here, because it loads TFDS
+        from tfds_voc_seg.disk_errors import write_problem
 
         return fail(write_problem(error, options.output), EXIT_FAILED)
     for line in _lines(done):

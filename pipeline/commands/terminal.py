@@ -34,9 +34,7 @@ class CommandGroup(Protocol):
 def say(text: str, *, stream: IO[str] | None = None) -> None:
     """Prints a text, by default to standard output, without the control characters that names may contain."""
     if not text.replace("\n", "").isprintable():
-        from tfds_voc_seg.printable import (
-            printable,  # here, because it loads TFDS, for which a rollback should not wait
-        )
+        from tfds_voc_seg.printable import printable
 
         text = printable(text)
     print(text, file=stream or sys.stdout)
@@ -68,7 +66,7 @@ def local_path(text: str) -> Path:
     """Parses an option that is a path; a shell does not replace the `~` in `--output=~/folder`."""
     if not text.startswith("~"):
         return Path(text)
-    from tfds_voc_seg import storage  # here, because it loads TFDS
+    from tfds_voc_seg import storage
 
     return storage.local_path(text)
 

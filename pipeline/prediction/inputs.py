@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from pipeline.prediction.video.options import is_video
+from tfds_voc_seg.storage import is_link_out_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -102,8 +103,6 @@ def _files(
 
     Appends the folders without access, and the links that leave a folder, to `failures`.
     """
-    from tfds_voc_seg.storage import is_link_out_of  # here, because it loads TFDS
-
     if argument == STDIN:
         path = _saved_stdin(stdin, scratch)
         yield path, Path(path.name)

@@ -343,14 +343,22 @@ def test_tfds_build(devkit: Path, tmp_path: Path) -> None:
     assert built.info.splits["train"].num_examples == TRAIN_IMAGES
 
 
-def test_importing_the_package_registers_the_dataset_without_tensorflow() -> None:
+@pytest.mark.parametrize("order", ["tfds_voc_seg, tensorflow_datasets", "tensorflow_datasets, tfds_voc_seg"])
+def test_importing_the_package_registers_the_dataset_without_tensorflow(order: str) -> None:
     program = (
-        "import sys, tfds_voc_seg, tensorflow_datasets as tfds\n"
+        f"import sys, {order}\n"
+        "import tensorflow_datasets as tfds\n"
         "assert not {'tensorflow', 'apache_beam'} & set(sys.modules)\n"
         "print(tfds.builder_cls('voc_seg').__module__)\n"
     )
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert finished.stdout.strip() == "tfds_voc_seg.voc_seg_dataset_builder", finished.stderr
+
+
+def test_importing_the_package_does_not_import_tfds() -> None:
+    program = "import sys, tfds_voc_seg.storage\nassert 'tensorflow_datasets' not in sys.modules"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
 
 
 def test_citation_and_licence_exist() -> None:

@@ -73,14 +73,26 @@ def read_description(folder: epath.PathLike) -> ModelDescription:
     """
     path = epath.Path(folder) / ASSETS_FOLDER / DESCRIPTION_FILE
     try:
-        values = json.loads(path.read_text())
-        # Other keys are ignored: a later version of this project may add some.
+        return parse_description(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{folder} is not a model of this project: {path} cannot be read ({error})") from error
+
+
+def parse_description(text: str) -> ModelDescription:
+    """Parses the content of a description's file; keys that a later version of this project may add are ignored.
+
+    Raises:
+        ValueError: the text is not a valid description.
+    """
+    try:
+        values = json.loads(text)
         required = [field.name for field in dataclasses.fields(ModelDescription) if field.name != "records"]
         known = {name: values[name] for name in required}
         records = values.get("records")
         known["class_names"] = tuple(known["class_names"])
         known["image_size"] = checked_image_size(known["image_size"])
         return ModelDescription(**known, records=records and RecordConfig.from_json(records))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"{folder} is not a model of this project: {path} cannot be read ({reason})") from error
+    except KeyError as error:
+        raise ValueError(f"it lacks {error}") from error
+    except TypeError as error:
+        raise ValueError(str(error)) from error

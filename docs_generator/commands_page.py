@@ -24,13 +24,13 @@ def commands_page(parser: argparse.ArgumentParser) -> str:
     Args:
         parser: the parser of the whole program.
     """
-    sections = [_section(command) for command in commands_of(parser) if not _subparsers(command)]
+    sections = [_section(command) for command in commands_of(parser) if not subcommands_of(command)]
     return "\n".join([_INTRODUCTION, *sections])
 
 
 def commands_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
     """Yields the parsers of all commands and groups of commands below a parser, in the order of the help text."""
-    for command in _subparsers(parser).values():
+    for command in subcommands_of(parser).values():
         yield command
         yield from commands_of(command)
 
@@ -45,7 +45,8 @@ def options_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     ]
 
 
-def _subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+def subcommands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Returns name → parser of the commands directly below a parser."""
     choices: dict[str, argparse.ArgumentParser] = {}
     for action in parser._actions:  # noqa: SLF001
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001

@@ -64,6 +64,8 @@ def _names(statements: list[ast.stmt], prefix: str) -> list[str]:
                 names += [prefix + target.id for target in targets if isinstance(target, ast.Name)]
             case ast.AnnAssign(target=ast.Name(id=name)):
                 names.append(prefix + name)
+            case ast.ImportFrom(names=imported):
+                names += [prefix + alias.name for alias in imported]
             case _:
                 pass
     return names

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.docs.pages import PAGES, SHELLS, Block, blocks_of
+from tests.docs.pages import PAGES, PROJECT, SHELLS, Block, blocks_of
 from tests.docs.setting_keys import is_setting
 from tests.test_architecture_page import PACKAGES, exists
 
@@ -68,3 +68,7 @@ def test_wrong_names_and_keys_are_found() -> None:
     assert list(keys_of({"data": {"image_size": 3}, "name": "a"})) == ["data.image_size", "name"]
     assert is_setting("candidates.mine.training.augmentation.scale")
     assert not is_setting("candidates.mine.training.augmentation.scales")
+
+
+def test_the_readme_is_short() -> None:
+    assert len((PROJECT / "README.md").read_text().split()) <= 1200

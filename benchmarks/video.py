@@ -1,40 +1,45 @@
-"""Video prediction: frames per second and peak memory.
+"""Video prediction: the time per frame and the peak memory.
 
-    python -m benchmarks.video [MODEL]
+    python -m benchmarks.video [--model MODEL]
 
-MODEL is an optional published model, as `vocseg predict` takes it, that is measured in addition.
+MODEL is a published model, as `vocseg predict` takes it, that is measured in addition.
 
-Throughput, on a generated clip of 640 × 360 with sound: `predict_video` from file to file, with overlay and legend,
-compared with
+Time, on a generated clip of 640 × 360 with sound: `predict_video` from file to file, with overlay and legend, compared
+with
 
-- a usual notebook's frame loop on the same network and clip (`reference/frame_loop.py`), composed at the frames' own
-  size, as ours, and at the network's size;
 - bare prediction: the SavedModel's signature for decoded frames, in batches, on frames in memory;
-- the network alone on frames that are already resized.
+- a usual notebook's frame loop on the same network and clip (`reference/frame_loop.py`), composed at the frames' own
+  size, as ours;
+- and, unless the run is quick, the same loop that composes at the network's size, and the network alone on frames that
+  are already resized.
 
-They alternate, and the best round of each counts. The networks have random weights, also in the score layers: these are
-initialised with zeros, which would make every pixel a tie of all classes. The table shows the share of the pixels whose
-class is not background.
+All are measured in turns. The networks have random weights, also in the score layers: these are initialised with zeros,
+which would make every pixel a tie of all classes. The remark says which share of the pixels is not background.
 
-Memory: peak for clips of 100 and of 1,000 frames, each in a new process.
+Memory: peak for a long clip compared with a short one, each in a new process.
 """
 
 from __future__ import annotations
 
-import argparse
-import multiprocessing
+import functools
 import tempfile
-import time
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks._measuring import export_network, peak_memory_of_process
+from benchmarks.measuring.command import main
+from benchmarks.measuring.data import export_network
+from benchmarks.measuring.memory import flat_memory, peak_memory_of_process
+from benchmarks.measuring.row import Row, Target
+from benchmarks.measuring.timing import in_turns, paired, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.measuring.options import Options
+    from pipeline.prediction.segmenter import Segmenter
 
 NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fcn8", {"fully_connected_channels": 0}),
@@ -44,8 +49,9 @@ NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 """FCN-8 on VGG-16 without fc6 and fc7, as in the notebook; with half its width; and two lighter ones."""
 IMAGE_SIZE, FRAME_SIZE, RATE = 224, (640, 360), 25
-BATCH, FRAMES, ROUNDS = 8, 48, 2
-MEMORY_FRAMES = (100, 1_000)
+BATCH = 8
+LOOP = "a notebook's frame loop"
+TARGETS = {"bare prediction on frames in memory": Target(1.18), LOOP: Target(0.333)}
 
 
 def write_clip(path: Path, frames: int) -> None:
@@ -96,124 +102,93 @@ def export(name: str, options: dict[str, Any], folder: Path) -> None:
     export_network(network, name, options, VOC_CLASSES, folder)
 
 
-def keras_model(folder: Path, image_size: int) -> Any:
-    """Wraps the SavedModel as a Keras model, as in the notebook: float32 [batch, size, size, 3] → scores."""
-    import keras
-
-    images = keras.Input((image_size, image_size, 3))
-    scores = keras.layers.TFSMLayer(str(folder), call_endpoint="score_images")(keras.ops.cast(images, "uint8"))
-    return keras.Model(images, scores["scores"])
-
-
-def decoded_batches(clip: Path) -> list[Any]:
-    """Decodes the clip into batches in memory, each uint8 [batch, height, width, 3]."""
-    import tensorflow as tf
-
-    from pipeline.prediction.video.options import VideoOptions
-    from pipeline.prediction.video.reader import VideoReader
-
-    with VideoReader(clip, VideoOptions()) as reader:
-        frames = [frame.pixels for frame in reader]
-    return [tf.constant(np.stack(frames[begin : begin + BATCH])) for begin in range(0, len(frames), BATCH)]
+def rows(options: Options) -> Iterator[Row]:
+    """Yields the rows of each network, and that of the memory."""
+    with tempfile.TemporaryDirectory() as scratch:
+        clip, short = Path(scratch) / "clip.mp4", Path(scratch) / "short.mp4"
+        write_clip(clip, options.size(6, 2) * BATCH)
+        write_clip(short, BATCH)
+        models = []
+        for number, (name, settings) in enumerate(options.size(NETWORKS, NETWORKS[2:])):
+            shown = " ".join(str(value) for key, value in settings.items() if key != "batch_normalization")
+            models.append((f"{name} {shown}", Path(scratch) / f"model{number}"))
+            export(name, settings, models[-1][1])
+        if options.model:
+            models.append((options.model.name, options.model))
+        for shown, model in models:
+            yield from rows_of_model(shown, model, clip, short, options)
+    yield flat_memory("a video", "frames", peak_memory, options.size((100, 1_000), (50, 300)), options)
 
 
-def measure(model: Path, clip: Path, scratch: Path) -> dict[str, float]:
-    """Returns the frames per second of each way (best round), and the share of pixels that are not background."""
-    import tensorflow as tf
-
-    from benchmarks.reference import frame_loop
+def rows_of_model(shown: str, model: Path, clip: Path, short: Path, options: Options) -> Iterator[Row]:
+    """Yields the rows of a model on a clip, one per reference; each way runs once, on a short clip, before."""
+    from benchmarks.reference.bare_prediction import BarePrediction, decoded_batches, resized
     from components.saved_model.serving_folder import find_saved_model
     from pipeline.prediction.segmenter import load_segmenter
-    from pipeline.prediction.video.options import VideoOptions
-    from pipeline.prediction.video.predict_video import predict_video
-    from tfds_voc_seg.photos import resize_photo
+    from tfds_voc_seg.image_size import sides_of
 
     folder = find_saved_model(model)
-    segmenter = load_segmenter(folder)
-    signatures = tf.saved_model.load(str(folder)).signatures
-    network = keras_model(folder, IMAGE_SIZE)
-    batches = decoded_batches(clip)
-    small = [resize_photo(batch, segmenter.image_size) for batch in batches]
+    segmenter, bare, batches = load_segmenter(folder), BarePrediction(folder), decoded_batches(clip, BATCH)
+    small = resized(batches, sides_of(segmenter.image_size))
+    from_file_to_file = ways_from_file_to_file(segmenter, folder, clip.parent)
+    for way in from_file_to_file.values():
+        way(short)
+    coloured = np.mean([(maps > 0).mean() for maps in bare.class_maps(batches)])
+    bare.scores(small[:1])
 
-    def bare() -> None:
-        for batch in batches:
-            signatures["segment_images"](images=batch)["class_map"].numpy()
+    ways: dict[str, Callable[[], object]]
+    ways = {name: functools.partial(way, clip) for name, way in from_file_to_file.items()}
+    ways["bare prediction on frames in memory"] = functools.partial(bare.class_maps, batches)
+    ways["the network alone, on resized frames in memory"] = functools.partial(bare.scores, small)
+    names = [name for name in ways if name in ("ours", *TARGETS) or not options.quick]
+    frames = sum(len(batch) for batch in batches)
+    rounds = in_turns(
+        options.rounds_of(full=3, quick=2),
+        *(functools.partial(milliseconds_per_frame, ways[name], frames) for name in names),
+    )
+    for position, name in enumerate(names[1:], start=1):
+        remark = f"{coloured:.0%} of the pixels are not background"
+        yield Row(f"video, {shown}", name, "ms/frame", paired(rounds, position), TARGETS.get(name), remark)
 
-    def network_alone() -> None:
-        for batch in small:
-            signatures["score_images"](images=batch)["scores"].numpy()
 
-    def loop(*, compose_small: bool) -> None:
-        frame_loop.predict_video(
-            network, IMAGE_SIZE, segmenter.palette, clip, scratch / "loop.mp4", compose_small=compose_small
-        )
+def ways_from_file_to_file(segmenter: Segmenter, folder: Path, scratch: Path) -> dict[str, Callable[[Path], object]]:
+    """Returns ours and the frame loops: each takes a clip and writes another."""
+    from benchmarks.reference import frame_loop
+    from pipeline.prediction.video.options import VideoOptions
+    from pipeline.prediction.video.predict_video import predict_video
+    from tfds_voc_seg.image_size import sides_of
 
-    ways: dict[str, Callable[[], Any]] = {
-        "ours": lambda: predict_video(segmenter, clip, scratch / "ours.mp4", VideoOptions(batch_size=BATCH)),
-        "bare": bare,
-        "network alone": network_alone,
-        "loop": lambda: loop(compose_small=False),
-        "loop, small": lambda: loop(compose_small=True),
+    size = sides_of(segmenter.image_size)
+    network, target = frame_loop.load_network(folder, size), scratch / "result.mp4"
+    loop = functools.partial(frame_loop.predict_video, network, size, segmenter.palette, destination=target)
+    return {
+        "ours": lambda clip: predict_video(segmenter, clip, target, VideoOptions(batch_size=BATCH)),
+        LOOP: lambda clip: loop(source=clip),
+        f"{LOOP} that composes at the network's size": lambda clip: loop(source=clip, compose_small=True),
     }
-    best = dict.fromkeys(ways, 0.0)
-    for attempt in range(ROUNDS):
-        for way, work in ways.items():
-            if attempt and way.startswith("loop"):
-                continue  # one round is enough: it is slow, and it varies less than the others
-            begun = time.monotonic()
-            work()
-            best[way] = max(best[way], FRAMES / (time.monotonic() - begun))
-    coloured = np.mean([(segmenter.segment_batch(batch.numpy()) > 0).mean() for batch in batches])
-    return {**best, "coloured": float(coloured)}
 
 
-def peak_memory(frames: int) -> tuple[float, float]:
-    """Returns the peak memory in GB before the video, after a first batch, and at the end."""
+def milliseconds_per_frame(work: Callable[[], object], frames: int) -> float:
+    """Returns the wall time of a call per frame."""
+    return 1000 * seconds(work) / frames
+
+
+def peak_memory(frames: int) -> float:
+    """Returns this process's peak memory in GB after a video; called in a new process."""
     from pipeline.prediction.segmenter import load_segmenter
     from pipeline.prediction.video.options import VideoOptions
     from pipeline.prediction.video.predict_video import predict_video
 
     with tempfile.TemporaryDirectory() as scratch:
-        name, options = NETWORKS[-1]
-        export(name, options, Path(scratch) / "model")
+        name, settings = NETWORKS[-1]
+        export(name, settings, Path(scratch) / "model")
         clip = Path(scratch) / "clip.mp4"
         write_clip(clip, frames)
-        segmenter = load_segmenter(Path(scratch) / "model")
-        segmenter.segment_batch(np.zeros((BATCH, *FRAME_SIZE[::-1], 3), np.uint8))
-        before = peak_memory_of_process()
-        predict_video(segmenter, clip, Path(scratch) / "ours.mp4", VideoOptions(batch_size=BATCH))
-        return before, peak_memory_of_process()
-
-
-def main() -> None:
-    """Measures and prints the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", nargs="?", type=Path, metavar="MODEL", help="a published model to measure in addition")
-    published = parser.parse_args().model
-    columns = (("ours", 8), ("bare", 8), ("× bare", 8), ("network", 9), ("loop", 7), ("× loop", 8), ("small", 7))
-    heading = "".join(f"{name:>{width}}" for name, width in (*columns, ("×", 6), ("coloured", 10)))
-    print(f"{'frames per second':34}{heading}", flush=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        clip = Path(scratch) / "clip.mp4"
-        write_clip(clip, FRAMES)
-        models = []
-        for number, (name, options) in enumerate(NETWORKS):
-            shown = " ".join(str(value) for key, value in options.items() if key != "batch_normalization")
-            models.append((f"{name} {shown}", Path(scratch) / f"model{number}"))
-            export(name, options, models[-1][1])
-        for shown, model in [*models, *([(str(published)[-33:], published)] if published else [])]:
-            ours, bare, alone, loop, small, coloured = measure(model, clip, Path(scratch)).values()
-            print(
-                f"{shown:34}{ours:8.1f}{bare:8.1f}{ours / bare:8.2f}{alone:9.1f}{loop:7.2f}{ours / loop:8.1f}"
-                f"{small:7.2f}{ours / small:6.1f}{coloured:10.0%}",
-                flush=True,
-            )
-    print(f"\n{'frames':>8}{'GB before':>11}{'GB at the end':>15}")
-    for frames in MEMORY_FRAMES:
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            before, after = pool.apply(peak_memory, (frames,))
-        print(f"{frames:8,}{before:11.2f}{after:15.2f}", flush=True)
+        predict_video(
+            load_segmenter(Path(scratch) / "model"), clip, Path(scratch) / "ours.mp4", VideoOptions(batch_size=BATCH)
+        )
+    return peak_memory_of_process()
 
 
 if __name__ == "__main__":
-    main()
+    main(rows)

@@ -19,9 +19,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def load_network(folder: Path, image_size: tuple[int, int]) -> Any:
+    """Wraps a SavedModel as a Keras model, as in the notebook: float32 [batch, height, width, 3] → scores."""
+    import keras
+
+    images = keras.Input((*image_size, 3))
+    scores = keras.layers.TFSMLayer(str(folder), call_endpoint="score_images")(keras.ops.cast(images, "uint8"))
+    return keras.Model(images, scores["scores"])
+
+
 def predict_video(
     network: Any,
-    image_size: int,
+    image_size: tuple[int, int],
     palette: Sequence[tuple[int, int, int]],
     source: Path,
     destination: Path,
@@ -31,8 +40,8 @@ def predict_video(
     """Writes a video with the network's class maps laid over its frames.
 
     Args:
-        network: a Keras model, float32 [1, size, size, 3] → scores [1, size, size, classes].
-        image_size: the network's input, pixels.
+        network: a Keras model, float32 [1, height, width, 3] → scores [1, height, width, classes].
+        image_size: height and width of the network's input, pixels.
         palette: the colour of each class.
         source: the video.
         destination: the mp4 to write (MPEG-4 part 2, OpenCV's usual codec).
@@ -50,7 +59,7 @@ def predict_video(
         success, frame = capture.read()
         if not success:
             break
-        small = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), (image_size, image_size))
+        small = cv2.resize(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), image_size[::-1])
         scores = network.predict(small[np.newaxis].astype(np.float32), verbose=0)
         classes = Image.fromarray(np.argmax(scores[0], axis=-1).astype(np.uint8))
         classes.putpalette([value for colour in palette for value in colour])

@@ -79,7 +79,19 @@ lint: $(ENVIRONMENT) ## check style, format, types, layers, dependencies and dea
 bench: $(ENVIRONMENT) ## measure; each benchmark prints a table; DEVKIT=DIR measures on a devkit of yours
 	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(VENV)/bin/python -m "benchmarks.$$(basename "$$script" .py)" $(DEVKIT); done
 
-docs: $(ENVIRONMENT) ## build the documentation as a site in build/site
+# Draws the diagrams of the documentation. Without it, a page loads it from unpkg.com.
+MERMAID_VERSION := 11.17.2
+MERMAID_SHA256 := 581ed7d74bd9048d0e3a91363927d72ef22942d7722546b27f7cc29e35390eb8
+MERMAID := build/mermaid-$(MERMAID_VERSION)
+
+$(MERMAID).min.js:
+	@mkdir -p build
+	@npm pack --silent --pack-destination build mermaid@$(MERMAID_VERSION) >/dev/null && \
+		tar -xzOf $(MERMAID).tgz package/dist/mermaid.min.js >$(MERMAID).part && \
+		echo "$(MERMAID_SHA256)  $(MERMAID).part" | sha256sum --quiet --check && mv $(MERMAID).part $@ || \
+		echo "npm could not fetch mermaid $(MERMAID_VERSION): the site needs a network to draw its diagrams"
+
+docs: $(ENVIRONMENT) $(MERMAID).min.js ## build the documentation as a site in build/site
 	$(UV) sync --quiet --locked --all-extras $(if $(GPU),,--no-extra gpu) --group docs --compile-bytecode --python 3.11
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --quiet
 	@echo "build/site/index.html"

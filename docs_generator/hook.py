@@ -37,6 +37,19 @@ GENERATED: dict[str, Callable[[], str]] = {
 _LANGUAGES = {".py": "python", ".yaml": "yaml", ".cff": "yaml", ".toml": "toml", ".sh": "bash"}
 
 
+MERMAID = next((PROJECT / "build").glob("mermaid-*.min.js"), None)
+"""What draws the diagrams, if `make docs` could fetch it; without it, MkDocs Material loads it from unpkg.com."""
+
+_MERMAID_PLACE = "assets/mermaid.min.js"
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Makes the pages load mermaid from the site."""
+    if MERMAID:
+        config.extra_javascript.append(_MERMAID_PLACE)
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages that are not in `docs`, and a page for each source file that a page links to."""
     sources: set[str] = set()
@@ -52,6 +65,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source in sorted(sources):
         if site_path(source).startswith(SOURCES) and (PROJECT / source).is_file():
             files.append(File.generated(config, site_path(source), content=_source_page(source)))
+    if MERMAID:
+        files.append(File.generated(config, _MERMAID_PLACE, abs_src_path=str(MERMAID)))
     return files
 
 

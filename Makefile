@@ -35,7 +35,7 @@ SLOW_PARTS := networks components dataset pipeline runs data faults beam kubeflo
 slow-networks := tests/components/networks tests/components/training
 slow-components := tests/components/data_validator tests/components/detector_trainer tests/components/model_pusher \
 	tests/components/model_smoke_test tests/components/saved_model \
-	tests/components/segmentation_evaluator tests/components/segmentation_trainer
+	tests/components/segmentation_evaluator tests/components/segmentation_trainer tests/components/targets
 slow-dataset := tests/tfds_voc_seg tests/e2e/test_install.py
 slow-pipeline := tests/pipeline tests/kubeflow
 slow-runs := tests/e2e/test_pipeline.py tests/e2e/test_what_is_published.py tests/e2e/object_store

@@ -8,7 +8,19 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 from components.allocator import configure_allocators
-from pipeline.commands import data, demo, doctor, evaluate, experiment, kubeflow, predict, published, repair, run
+from pipeline.commands import (
+    data,
+    demo,
+    doctor,
+    evaluate,
+    experiment,
+    export,
+    kubeflow,
+    predict,
+    published,
+    repair,
+    run,
+)
 from pipeline.commands.terminal import EXIT_INTERRUPTED, fail
 
 if TYPE_CHECKING:
@@ -46,6 +58,7 @@ def command_parser() -> argparse.ArgumentParser:
     evaluate.add_parser(commands)
     predict.add_parser(commands)
     demo.add_parser(commands)
+    export.add_parser(commands)
     experiment.add_parser(commands)
     published.add_parsers(commands)
     repair.add_parser(commands)

@@ -62,7 +62,7 @@ def compare(before: Results, after: Results) -> list[Change]:
 
 
 def differences(before: Results, after: Results) -> list[str]:
-    """Describes in which respects, besides the rows, two results differ; a line each."""
+    """Describes in which respects, besides the rows, two results differ: one line per difference."""
     lines = []
     if not before.machine.same_hardware(after.machine):
         lines.append(f"the machines differ: {before.machine}; now {after.machine}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from components.allocator import configure_allocators
 from pipeline.commands import (
+    benchmark,
     data,
     demo,
     doctor,
@@ -59,6 +60,7 @@ def command_parser() -> argparse.ArgumentParser:
     predict.add_parser(commands)
     demo.add_parser(commands)
     export.add_parser(commands)
+    benchmark.add_parser(commands)
     experiment.add_parser(commands)
     published.add_parsers(commands)
     repair.add_parser(commands)

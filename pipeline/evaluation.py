@@ -17,11 +17,14 @@ from etils import epath
 from components.progress import Progress
 from components.run_files import EVALUATION_FILE, SERVING_FOLDER
 from components.saved_model.records_of_model import records_of_model
-from components.saved_model.serving_folder import ModelNotFoundError, find_saved_model
+from components.saved_model.serving_folder import ModelNotFoundError
 from components.saved_model.signatures import check_model
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate
 from components.segmentation_evaluator.summary import evaluation_summary
+from components.targets.target_folder import is_target, read_target
 from pipeline.config.schema import LOCAL_BEAM_ARGS
+from pipeline.engines.engine import ModelError
+from pipeline.engines.selection import ModelFiles, choose_engine, find_model
 from tfds_voc_seg.conversion.outcome import write_rejects
 from tfds_voc_seg.devkit.folders import PairError, find_devkit
 from tfds_voc_seg.devkit.label_sets import devkit_labels
@@ -55,6 +58,7 @@ def evaluate_models(
     on_bad_pair: OnBadPair = "fail",
     output: str = "",
     trust: bool = False,
+    engine: str = "tensorflow",
 ) -> list[dict[str, Any]]:
     """Evaluates SavedModels on a split of a devkit.
 
@@ -62,7 +66,7 @@ def evaluate_models(
     other.
 
     Args:
-        models: SavedModels, publishing folders (their latest version), or output folders of runs.
+        models: SavedModels, publishing folders (their latest version), output folders of runs, or export targets.
         devkit: a VOC devkit, or a folder above it; a path or a URI.
         display: shows the progress.
         split: `train`, `val` or `test`; by default the split that a run compares its candidates by, which is `test` if
@@ -72,6 +76,7 @@ def evaluate_models(
         output: gets `evaluation.json`, `images.jsonl` and example pictures, and `rejects.jsonl` if pairs were skipped,
             in one subfolder per group if there are several groups. An empty text: nothing is kept.
         trust: also load models whose graph could reach files, processes or the network.
+        engine: what runs the networks, see `pipeline.engines.selection.choose_engine`.
 
     Returns:
         The result of `evaluation_summary` for each group, and under `rejected` the problems of the skipped pairs.
@@ -84,10 +89,12 @@ def evaluate_models(
     devkit_folder = find_devkit(devkit)
     split = split or evaluation_split(split_names(devkit_folder))
     try:
-        folders = [find_saved_model(model) for model in models]
-    except ModelNotFoundError as error:
+        named = _name_models([find_model(model) for model in models])
+        engines = {name: choose_engine(files, engine, trust=trust) for name, files in named.items()}
+    except (ModelNotFoundError, ModelError) as error:
         raise EvaluateError(str(error)) from error
-    groups = _group_models(_name_models(folders), devkit_folder, trust)
+    folders = {name: str(files.folder_of(engines[name])) for name, files in named.items()}
+    groups = _group_models(folders, devkit_folder, trust)
     evaluations: list[dict[str, Any]] = []
     for number, (config, group_models) in enumerate(groups.items(), start=1):
         config = dataclasses.replace(config, drop_empty=drop_empty)
@@ -135,21 +142,22 @@ def run_evaluation(spec: EvaluationSpec, folder: epath.Path, split: str, beam_ar
     return evaluation
 
 
-def _name_models(folders: Sequence[Path]) -> dict[str, str]:
+def _name_models(models: Sequence[ModelFiles]) -> dict[str, ModelFiles]:
     """Gives each model a unique name.
 
     A model is named after its folder, and a published version after its run and its number. A repeated name gets a
     number.
 
     Returns:
-        Name → folder.
+        Name → model.
     """
-    named: dict[str, str] = {}
-    for folder in folders:
+    named: dict[str, ModelFiles] = {}
+    for model in models:
+        folder = model.folder
         run = folder.parent.parent.name if folder.parent.name == SERVING_FOLDER else folder.parent.name
         name = f"{run}-{folder.name}" if folder.name.isdigit() and run else folder.name
         candidates = itertools.chain([name], (f"{name} ({number})" for number in itertools.count(2)))
-        named[next(candidate for candidate in candidates if candidate not in named)] = str(folder)
+        named[next(candidate for candidate in candidates if candidate not in named)] = model
     return named
 
 
@@ -169,7 +177,8 @@ def _record_config(folder: str, devkit: Path, trust: bool) -> RecordConfig:
     """
     labels = devkit_labels(devkit)
     try:
-        return records_of_model(check_model(folder, trust=trust), labels)
+        description = read_target(folder).model if is_target(folder) else check_model(folder, trust=trust)
+        return records_of_model(description, labels)
     except ValueError as error:
         raise EvaluateError(f"{folder} cannot be evaluated: {error}") from error
 

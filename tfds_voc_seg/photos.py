@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,17 +14,7 @@ from tfds_voc_seg.photo_headers import photo_header
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_GRAPH_LOCATION = re.compile(
-    r"Graph execution error:\s+Detected at node.*?<stack traces unavailable>|\[\[.*?\]\]|\{\{.*?\}\}|\[Op:.*", re.DOTALL
-)
-"""Parts of TensorFlow's messages that name an operation in a graph."""
-
 _PIXELS_AT_ONCE = 1 << 22  # laid over white together, in 16 bits
-
-
-def message_of_tensorflow(error: BaseException, longest: int = 200) -> str:
-    """Returns the message of an error of TensorFlow or of the system as one line, without places in graphs."""
-    return " ".join(_GRAPH_LOCATION.sub("", str(error)).split())[:longest]
 
 
 def decode_photo(encoded: tf.Tensor) -> tf.Tensor:

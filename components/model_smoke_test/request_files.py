@@ -56,9 +56,9 @@ def _windows(image: NDArray[np.uint8], classes: NDArray[np.uint8], geometry: Geo
     """
     rows, columns = geometry.sides
     tops, lefts = window_offsets(classes.shape[0], rows), window_offsets(classes.shape[1], columns)
-    of_rows = window_weights(classes.shape[0], rows, tops).numpy()
-    of_columns = window_weights(classes.shape[1], columns, lefts).numpy()
-    places = [(top, left) for top in tops.numpy() for left in lefts.numpy()]
+    of_rows = window_weights(classes.shape[0], rows, tops)
+    of_columns = window_weights(classes.shape[1], columns, lefts)
+    places = [(top, left) for top in tops for left in lefts]
     return {
         "image": image,
         "label": resize_class_map(classes, geometry.image_size),

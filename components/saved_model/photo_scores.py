@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from tfds_voc_seg.graph_windows import blended, window_offsets
 from tfds_voc_seg.photos import fit_photo, resized_size
-from tfds_voc_seg.windows import blended, window_offsets
 
 if TYPE_CHECKING:
     from tfds_voc_seg.geometry import Geometry

@@ -1,8 +1,9 @@
 """Turns scores of the network's size into a class map of the photo's size, without storing all scores of that size.
 
-The class map equals `argmax(tf.image.resize(scores, size))`, as in the evaluation, bit for bit. Most pixels need no
-interpolation: if all four scores around a pixel have the same best class, ahead by more than rounding errors, the
-bilinearly interpolated scores have that best class too. Only the pixels between classes are interpolated.
+Needs numpy alone, so that all engines of `vocseg predict` share it. The class map equals
+`argmax(tf.image.resize(scores, size))`, as in the evaluation, bit for bit. Most pixels need no interpolation: if all
+four scores around a pixel have the same best class, ahead by more than rounding errors, the bilinearly interpolated
+scores have that best class too. Only the pixels between classes are interpolated.
 """
 
 from __future__ import annotations
@@ -11,13 +12,11 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
-from tfds_voc_seg.photos import as_array
 from tfds_voc_seg.pixel_tables import PIXELS_AT_ONCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -30,7 +29,9 @@ _ROUNDING = 2.0**-20
 _MAX_UNSURE_SHARE = 0.12  # share of unsure cells above which interpolating all pixels is faster
 _MIN_ENLARGEMENT = 2  # pixels per place below which interpolating all pixels is faster
 _MAX_SCORES = 1 << 26  # scores of the photo's size that may be in memory at once: 256 MB
-_SCORES_AT_ONCE = 1 << 22  # scores of the photo's size that are computed together, if all are wanted
+_SCORES_AT_ONCE = 1 << 22  # scores of the photo's size that are passed on together, if all are wanted
+_SCORES_PER_STEP = 1 << 17  # scores of the photo's size that are computed together: they fit into the processor's cache
+_PLACES_PER_STEP = 1 << 11  # places whose best class is searched together, for the same reason
 _PIXELS_PER_STEP = 1 << 13  # pixels interpolated together, so few that their scores fit into the processor's cache
 
 
@@ -63,56 +64,50 @@ class _Positions:
         return cls(size, lower, upper, place - floor, floor.astype(np.intp) + 1)
 
 
-@tf.function(input_signature=[tf.TensorSpec([None, None, None, None], tf.float32)], autograph=False)
-def best_classes(scores: tf.Tensor) -> tf.Tensor:
+def best_classes(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Returns the best class at each place, or `_UNSURE` where another class is within the rounding error.
 
     Args:
-        scores: float32 [batch, rows, columns, classes].
+        scores: float32 [rows, columns, classes].
 
     Returns:
-        uint8 [batch, rows, columns].
+        uint8 [rows, columns].
     """
-    by_class = tf.transpose(tf.reshape(scores, [-1, tf.shape(scores)[-1]]))  # reducing axis 0 is faster than axis 1
-    best = tf.reduce_max(by_class, axis=0)
-    largest = tf.maximum(tf.reduce_max(best), -tf.reduce_min(by_class))
-    near = tf.cast(by_class >= best - _ROUNDING * largest, tf.float32)
-    # Sums 256 + id over the classes near the best: with a single such class the sum is 256 to 511 and contains its id.
-    sums = tf.linalg.matvec(near, 256 + tf.range(tf.cast(tf.shape(scores)[-1], tf.float32)), transpose_a=True)
-    classes = tf.where((sums >= 256) & (sums < 512), sums - 256, _UNSURE)
-    return tf.cast(tf.reshape(classes, tf.shape(scores)[:-1]), tf.uint8)
+    places = scores.reshape(-1, scores.shape[-1])
+    largest = max(places.max(), -places.min())  # NaN if there is one: then all places are unsure
+    classes = np.empty(len(places), np.uint8)
+    for start in range(0, len(places), _PLACES_PER_STEP):
+        part = slice(start, start + _PLACES_PER_STEP)
+        by_class = np.ascontiguousarray(places[part].T)  # reducing axis 0 is much faster than axis 1
+        least = by_class.max(axis=0) - np.float32(_ROUNDING) * largest
+        near = np.zeros(by_class.shape[1], np.uint8)  # the number of classes near the best
+        ids = np.zeros_like(near)  # the sum of their ids
+        for class_id, of_class in enumerate(by_class):
+            is_near = (of_class >= least).view(np.uint8)
+            near += is_near
+            ids += is_near * np.uint8(class_id)
+        classes[part] = np.where(near == 1, ids, np.uint8(_UNSURE))
+    return classes.reshape(scores.shape[:-1])
 
 
-@tf.function(
-    input_signature=[tf.TensorSpec([None, None, None], tf.float32), tf.TensorSpec([2], tf.int32)], autograph=False
-)
-def _interpolated_class_map(scores: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    return tf.cast(tf.argmax(tf.image.resize(scores, size), axis=-1, output_type=tf.int32), tf.uint8)
-
-
-def resized_class_map(
-    scores: tf.Tensor | NDArray[np.float32], height: int, width: int, best: NDArray[np.uint8] | None = None
-) -> NDArray[np.uint8]:
+def resized_class_map(scores: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:
     """Resizes scores bilinearly and takes the best class of each pixel.
 
     Args:
         scores: float32 [rows, columns, classes], linear scores or probabilities; up to 254 classes.
         height: of the result, pixels.
         width: of the result, pixels.
-        best: the result of `best_classes` for these scores, if it is already known.
 
     Returns:
         uint8 [height, width].
     """
     fits_in_memory = height * width * scores.shape[-1] <= _MAX_SCORES
-    if fits_in_memory and not finds_sure_pixels_faster(scores.shape[:2], height, width):
+    if fits_in_memory and height * width < _MIN_ENLARGEMENT * scores.shape[0] * scores.shape[1]:
         return _fully_interpolated(scores, height, width)
-    if best is None:
-        best = best_classes(scores[np.newaxis]).numpy()[0]
-    cell_classes = _cell_classes(best)
+    cell_classes = _cell_classes(best_classes(scores))
     if fits_in_memory and (cell_classes == _UNSURE).mean() > _MAX_UNSURE_SHARE:
         return _fully_interpolated(scores, height, width)
-    places = as_array(scores).reshape(-1, scores.shape[-1])
+    places = scores.reshape(-1, scores.shape[-1])
     rows, columns = _Positions.of(scores.shape[0], height), _Positions.of(scores.shape[1], width)
     classes = cell_classes.take(columns.cell, axis=1).take(rows.cell, axis=0)
     flat = classes.reshape(-1)
@@ -134,23 +129,26 @@ def resized_rows(scores: NDArray[np.float32], height: int, width: int) -> Iterat
     Yields:
         The next rows of the result, float32 [rows, width, classes].
     """
-    classes = scores.shape[-1]
-    places = scores.reshape(-1, classes)
+    yield from _resized_parts(scores, height, width, _SCORES_AT_ONCE)
+
+
+def _resized_parts(scores: NDArray[np.float32], height: int, width: int, at_once: int) -> Iterator[NDArray[np.float32]]:
+    """Resizes scores, about `at_once` at a time: first along the rows, then along the columns, as TensorFlow does."""
     rows, columns = _Positions.of(scores.shape[0], height), _Positions.of(scores.shape[1], width)
-    step = max(1, _SCORES_AT_ONCE // (width * classes))
+    step = max(1, at_once // (width * scores.shape[-1]))
     for top in range(0, height, step):
-        pixels = np.arange(top * width, min(top + step, height) * width)
-        yield _interpolated_pixels(places, rows, columns, pixels).reshape(-1, width, classes)
+        lower, upper = rows.lower[top : top + step], rows.upper[top : top + step]
+        places = scores[lower[0] : upper[-1] + 1]
+        wide = _interpolated(
+            places.take(columns.lower, axis=1), places.take(columns.upper, axis=1), columns.weight[:, np.newaxis]
+        )
+        above, below = wide.take(lower - lower[0], axis=0), wide.take(upper - lower[0], axis=0)
+        yield _interpolated(above, below, rows.weight[top : top + step, np.newaxis, np.newaxis])
 
 
-def finds_sure_pixels_faster(shape: Sequence[int], height: int, width: int) -> bool:
-    """Returns whether there are enough pixels per place that computing `best_classes` first saves time."""
-    return height * width >= _MIN_ENLARGEMENT * shape[0] * shape[1]
-
-
-def _fully_interpolated(scores: tf.Tensor | NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:
-    class_map: NDArray[np.uint8] = _interpolated_class_map(scores, tf.constant((height, width))).numpy()
-    return class_map
+def _fully_interpolated(scores: NDArray[np.float32], height: int, width: int) -> NDArray[np.uint8]:
+    parts = _resized_parts(scores, height, width, _SCORES_PER_STEP)
+    return np.concatenate([best_class(part) for part in parts])
 
 
 def _cell_classes(best: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -190,5 +188,5 @@ def _interpolated(
 
 def best_class(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Returns the class with the highest score, the first one of equal scores: [..., classes] → uint8 [...]."""
-    classes: NDArray[np.int32] = tf.argmax(scores, axis=-1, output_type=tf.int32).numpy()
+    classes: NDArray[np.intp] = scores.argmax(axis=-1)
     return classes.astype(np.uint8)

@@ -49,7 +49,7 @@ class EvaluationSpec:
 
     Attributes:
         files: the split's shards.
-        models: name → folder of its SavedModel; all models have the classes of `channels`.
+        models: name → folder of its SavedModel or export target; all models have the classes of `channels`.
         channels: the masks' channels.
         geometry: how photos became the records' images.
         masks: the devkit that contains the original masks, and the configuration that the records were converted with;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -14,10 +13,12 @@ from components.saved_model.description import read_description
 from components.saved_model.photo_scores import scores_of_images, scores_of_photos, without_padding
 from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE
 from components.saved_model.upsampling import resized_class_map
+from components.targets.network import load_network
+from components.targets.target_folder import is_target, read_target
 from tfds_voc_seg.class_maps import class_map
 from tfds_voc_seg.devkit.image_files import ImageFiles
 from tfds_voc_seg.devkit.pairs import read_mask
-from tfds_voc_seg.photos import resize_photo
+from tfds_voc_seg.photos import as_array, resize_photo
 from tfds_voc_seg.records.decoding import image_and_class_map, parse_origin
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from components.saved_model.photo_scores import Score
     from tfds_voc_seg.geometry import Geometry
     from tfds_voc_seg.record_config import RecordConfig
 
@@ -65,6 +67,32 @@ class SegmentedImage:
         }
 
 
+@dataclasses.dataclass(frozen=True)
+class _LoadedModel:
+    """A SavedModel, or an export target in its own runtime.
+
+    Attributes:
+        score: the network.
+        geometry: how photos are resized for it.
+    """
+
+    score: Score
+    geometry: Geometry
+
+    @classmethod
+    def of(cls, folder: str) -> _LoadedModel:
+        if is_target(folder):
+            target = read_target(folder)
+            network = load_network(target)
+            return cls(lambda images: tf.constant(network.scores(images.numpy())), target.model.geometry)
+        model = tf.saved_model.load(folder)  # the function below keeps its variables alive
+
+        def score(images: tf.Tensor) -> tf.Tensor:
+            return model.signatures[SCORE_IMAGES_SIGNATURE](images=images)["scores"]
+
+        return cls(score, read_description(folder).geometry)
+
+
 class RecordSegmenter:
     """Runs models on batches of records."""
 
@@ -74,8 +102,8 @@ class RecordSegmenter:
         """Loads the models.
 
         Args:
-            models: name → folder of its SavedModel. A model with another geometry gets the records' images in its own,
-                and its scores are resized back.
+            models: name → folder of its SavedModel or export target. A model with another geometry gets the records'
+                images in its own, and its scores are resized back.
             geometry: how photos became the records' images.
             channels: number of the masks' channels, K.
             masks: the devkit that contains the original masks, and the configuration that the records were converted
@@ -83,9 +111,7 @@ class RecordSegmenter:
         """
         self._geometry, self._channels, self._masks = geometry, channels, masks
         self._files = ImageFiles(masks[0]) if masks else None
-        self._loaded = {name: tf.saved_model.load(folder) for name, folder in models.items()}
-        self._signatures = {name: model.signatures[SCORE_IMAGES_SIGNATURE] for name, model in self._loaded.items()}
-        self._model_geometries = {name: read_description(folder).geometry for name, folder in models.items()}
+        self._models = {name: _LoadedModel.of(folder) for name, folder in models.items()}
 
     def __call__(self, records: Sequence[bytes]) -> Iterator[SegmentedImage]:
         """Decodes a batch of serialized records and runs each model on it.
@@ -100,7 +126,7 @@ class RecordSegmenter:
     def _segment(self, records: Sequence[bytes]) -> Iterator[SegmentedImage]:
         images, truth, *origins = self._decode(tf.constant(records))
         sizes = tf.stack(origins[1:], axis=1)
-        scores = {name: self._scores(name, images, sizes) for name in self._signatures}
+        scores = {name: self._scores(model, images, sizes) for name, model in self._models.items()}
         class_maps = {name: _class_map(values).numpy() for name, values in scores.items()}
         ids, heights, widths = (origin.numpy().tolist() for origin in origins)
         images, truth = images.numpy(), truth.numpy()
@@ -113,29 +139,24 @@ class RecordSegmenter:
                 true_maps[ORIGINAL_SIZE] = class_map(mask, record_config)
                 for name, values in scores.items():
                     of_photo = without_padding(values[index], self._geometry, mask.shape)
-                    predicted[name][ORIGINAL_SIZE] = resized_class_map(of_photo, *mask.shape)
+                    predicted[name][ORIGINAL_SIZE] = resized_class_map(as_array(of_photo), *mask.shape)
             yield SegmentedImage(image_id.decode(), height, width, images[index], true_maps, predicted)
 
-    def _scores(self, name: str, images: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+    def _scores(self, model: _LoadedModel, images: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
         """Returns a model's scores of the records' images, float32 [batch, height, width, K]."""
-        geometry = self._model_geometries[name]
-        if geometry == self._geometry:
-            return scores_of_images(images, geometry, functools.partial(self._score, name))
-        if {geometry.resize, self._geometry.resize} == {"stretch"}:
-            return tf.image.resize(self._score(name, resize_photo(images, geometry.sides)), self._geometry.sides)
-        return tf.stack([self._other_scores(name, *image) for image in zip(images, sizes, strict=True)])
+        if model.geometry == self._geometry:
+            return scores_of_images(images, model.geometry, model.score)
+        if {model.geometry.resize, self._geometry.resize} == {"stretch"}:
+            return tf.image.resize(model.score(resize_photo(images, model.geometry.sides)), self._geometry.sides)
+        return tf.stack([self._other_scores(model, *image) for image in zip(images, sizes, strict=True)])
 
-    def _other_scores(self, name: str, image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    def _other_scores(self, model: _LoadedModel, image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
         """Returns a model's scores of a record's image [height, width, 3]; the model resizes photos in another way."""
         photo = without_padding(image, self._geometry, size)
-        score = functools.partial(self._score, name)
-        scores = scores_of_photos(photo[tf.newaxis], self._model_geometries[name], score, size)
+        scores = scores_of_photos(photo[tf.newaxis], model.geometry, model.score, size)
         rows, columns = photo.shape[:2]
         resized = tf.image.resize(scores, (rows, columns))
         return tf.image.pad_to_bounding_box(resized, *self._geometry.offset((rows, columns)), *image.shape[:2])[0]
-
-    def _score(self, name: str, images: tf.Tensor) -> tf.Tensor:
-        return self._signatures[name](images=images)["scores"]
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def _decode(self, serialized: tf.Tensor) -> Any:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from tfds_voc_seg.graph_windows import window_offsets
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.records.decoding import parse_origin
-from tfds_voc_seg.windows import window_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.commands.terminal import EXIT_USAGE, add_trust_option, fail, not_installed, place, positive
+from pipeline.commands.terminal import (
+    EXIT_USAGE,
+    add_engine_option,
+    add_trust_option,
+    fail,
+    not_installed,
+    place,
+    positive,
+)
 from pipeline.display.library_output import libraries_to_log
 
 DEFAULT_PORT, DEFAULT_UPLOAD_MB, DEFAULT_MEMORY_MB = 8640, 20.0, 1536
@@ -27,7 +35,8 @@ def add_parser(commands: Any) -> None:
         nargs="+",
         type=place,
         metavar="MODEL",
-        help="one or two: a SavedModel, a publishing folder (its latest version), or the output folder of a run",
+        help="one or two: a SavedModel, a publishing folder (its latest version), the output folder of a run, or a "
+        "folder that vocseg export wrote",
     )
     demo.add_argument("--host", default="127.0.0.1", metavar="H", help="address to serve on (default: this machine)")
     demo.add_argument(
@@ -55,6 +64,7 @@ def add_parser(commands: Any) -> None:
         metavar="NAME",
         help="also answer requests for this host name, such as the name of this machine; may be repeated",
     )
+    add_engine_option(demo)
     add_trust_option(demo)
     demo.set_defaults(command=_demo, interrupted="the demo has stopped")
 
@@ -74,14 +84,14 @@ def _megabytes(text: str) -> float:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from components.saved_model.serving_folder import find_saved_model
     from pipeline.demo.limits import MEBIBYTE, Limits
+    from pipeline.engines.selection import find_model
 
     if len(options.models) > 2:
         return fail("at most two models can be compared", EXIT_USAGE)
     try:
         for model in options.models:
-            find_saved_model(model)
+            find_model(model)
         limits = Limits(int(options.max_upload_mb * MEBIBYTE), options.memory_mb * MEBIBYTE)
     except ValueError as error:  # no model, or too little memory
         return fail(str(error), EXIT_USAGE)
@@ -91,7 +101,7 @@ def _demo(options: argparse.Namespace) -> int:
         def say(line: str) -> None:
             print(line, file=terminal, flush=True)
 
-        say("loading TensorFlow and the model …" if len(options.models) == 1 else "loading TensorFlow and the models …")
+        say("loading the model …" if len(options.models) == 1 else "loading the models …")
         try:
             from pipeline.demo.server import AddressError, is_this_machine_only, listen, serve
         except ModuleNotFoundError as error:
@@ -108,6 +118,7 @@ def _demo(options: argparse.Namespace) -> int:
                         limits=limits,
                         allowed_hosts=options.allow_host,
                         trust=options.trust_model,
+                        engine=options.engine,
                         on_ready=lambda address: say(f"open {address}  (Ctrl-C stops the demo)"),
                     )
                 return 0

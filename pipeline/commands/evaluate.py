@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.commands.terminal import (
     EXIT_FAILED,
     EXIT_USAGE,
+    add_engine_option,
     add_trust_option,
     fail,
     make_console,
@@ -35,7 +36,8 @@ def add_parser(commands: CommandGroup) -> None:
         nargs="+",
         type=place,
         metavar="MODEL",
-        help="a SavedModel, a publishing folder (its latest version), or the output folder of a run",
+        help="a SavedModel, a publishing folder (its latest version), the output folder of a run, or a folder that "
+        "vocseg export wrote",
     )
     evaluate.add_argument(
         "--devkit", type=place, required=True, metavar="DIR|URI", help="a VOC devkit: the folder that holds JPEGImages"
@@ -57,6 +59,7 @@ def add_parser(commands: CommandGroup) -> None:
         default="",
         help="write evaluation.json, images.jsonl and example pictures here",
     )
+    add_engine_option(evaluate)
     add_trust_option(evaluate)
     evaluate.set_defaults(command=_evaluate, interrupted="interrupted")
 
@@ -91,6 +94,7 @@ def _evaluate(options: argparse.Namespace) -> int:
                 on_bad_pair=options.on_bad_pair,
                 output=options.output,
                 trust=options.trust_model,
+                engine=options.engine,
             )
         except Exception as error:
             problem = full_disk_problem(error, options.output or scratch)

@@ -12,6 +12,7 @@ from components.run_files import LOGS_FOLDER
 from pipeline.commands.terminal import (
     EXIT_FAILED,
     EXIT_USAGE,
+    add_engine_option,
     add_trust_option,
     fail,
     local_path,
@@ -24,10 +25,11 @@ from pipeline.commands.terminal import (
 from pipeline.commands.video_arguments import add_video_arguments, video_options
 from pipeline.display.library_output import libraries_to_log
 from pipeline.prediction.inputs import Failure, Input, find_inputs
-from pipeline.prediction.video.options import VideoError, VideoOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pipeline.prediction.video.options import VideoOptions
 
 _DEFAULT_TILE = 500  # the longest side of VOC's photos: objects in a tile are as large as in training
 
@@ -46,7 +48,8 @@ def add_parser(commands: Any) -> None:
         "model",
         type=place,
         metavar="MODEL",
-        help="a SavedModel, a publishing folder (its latest version), or the output folder of a run",
+        help="a SavedModel, a publishing folder (its latest version), the output folder of a run, or a folder that "
+        "vocseg export wrote",
     )
     predict.add_argument(
         "inputs",
@@ -88,6 +91,7 @@ def _add_results(predict: argparse.ArgumentParser) -> None:
 
 def _add_computation(predict: argparse.ArgumentParser) -> None:
     computation = predict.add_argument_group("computation")
+    add_engine_option(computation)
     computation.add_argument(
         "--tta",
         action="store_true",
@@ -116,14 +120,14 @@ def _share(text: str) -> float:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from components.saved_model.serving_folder import ModelNotFoundError, find_saved_model
+    from pipeline.engines.selection import find_model
     from tfds_voc_seg.disk_errors import write_reason
 
     try:
-        find_saved_model(options.model)
+        find_model(options.model)
         videos = video_options(options)
         options.output.mkdir(parents=True, exist_ok=True)
-    except (ModelNotFoundError, VideoError) as error:
+    except ValueError as error:  # no model, or options for videos that contradict each other
         return fail(str(error), EXIT_USAGE)
     except OSError as error:
         return fail(f"--output {options.output} cannot be used: {write_reason(error)}", EXIT_USAGE)
@@ -148,7 +152,7 @@ def _work(options: argparse.Namespace, inputs: Sequence[Input], videos: VideoOpt
 
     with libraries_to_log(logs) as (terminal, _):
         display = Display(make_console(terminal))
-        with display.busy("loading TensorFlow"):
+        with display.busy("loading the program"):
             from pipeline.prediction.photos.results import PhotoResultOptions
             from pipeline.prediction.predict_inputs import predict_inputs
         results = PhotoResultOptions(
@@ -168,6 +172,7 @@ def _work(options: argparse.Namespace, inputs: Sequence[Input], videos: VideoOpt
             videos=videos,
             video_format=options.video_format,
             trust=options.trust_model,
+            engine=options.engine,
             batch=options.batch,
             tta=options.tta,
             tile=options.tile_size if options.tile else None,

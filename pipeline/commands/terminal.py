@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from components.run_files import METADATA_FILE
 from pipeline.commands.cures import with_cure
+from pipeline.engines.engine import AUTO, ENGINES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -103,6 +104,17 @@ def add_trust_option(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also load a model whose graph could reach files, processes or the network; it is a program, which runs "
         "with your rights",
+    )
+
+
+def add_engine_option(parser: Any) -> None:
+    """Adds `--engine` to a parser or to a group of its options."""
+    parser.add_argument(
+        "--engine",
+        choices=(AUTO, *ENGINES),
+        default=AUTO,
+        help="what runs the network; auto is the fastest one that the model and this machine have, by a short "
+        "measurement at the first use (default: auto)",
     )
 
 

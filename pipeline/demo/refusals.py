@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import tensorflow as tf
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -28,7 +27,7 @@ def refusal(error: Exception) -> JSONResponse:
         case PhotoError():
             message = str(error)
             return _answer(415, f"{message[:1].upper()}{message[1:]}.")
-        case TooExpensiveError() | MemoryError() | tf.errors.ResourceExhaustedError():
+        case TooExpensiveError() | MemoryError():
             return _answer(413, _TOO_LARGE)
         case BusyError():
             return _answer(503, "The server is busy with other images: try again.")

@@ -73,6 +73,7 @@ def serve(
     limits: Limits,
     allowed_hosts: Collection[str] = (),
     trust: bool = False,
+    engine: str = "tensorflow",
     on_ready: Callable[[str], None],
 ) -> None:
     """Serves the page until the process is interrupted.
@@ -84,12 +85,13 @@ def serve(
         limits: what clients may send and use.
         allowed_hosts: names by which clients may reach the page, beside `host` and the address that they connect to.
         trust: as for `load_segmenter`.
+        engine: as for `load_segmenter`.
         on_ready: called with the page's address when the server accepts requests.
 
     Raises:
         ModelError: a model cannot be used.
     """
-    loaded = [load_segmenter(model, trust=trust) for model in models]
+    loaded = [load_segmenter(model, trust=trust, engine=engine) for model in models]
     titled = dict(zip(model_titles(models), loaded, strict=True))
     names = frozenset(host_name(name) for name in (host, *allowed_hosts))
     server = make_server(titled, limits, names, lambda: on_ready(_address(host, listening)))
@@ -153,7 +155,7 @@ class _Server(uvicorn.Server):
 
 
 def _end_process() -> None:
-    """Ends the process at once: Python's own exit takes seconds, and would crash while a thread is in TensorFlow."""
+    """Ends the process at once: Python's own exit takes seconds, and would crash while a thread is in an engine."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(_EXIT_INTERRUPTED)

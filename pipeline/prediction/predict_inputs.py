@@ -36,6 +36,7 @@ def predict_inputs(
     videos: VideoOptions | None = None,
     video_format: str = "mp4",
     trust: bool = False,
+    engine: str = "tensorflow",
     **methods: Any,
 ) -> list[Failure]:
     """Loads a model and segments files.
@@ -49,6 +50,7 @@ def predict_inputs(
         videos: how to process videos.
         video_format: `mp4` or `gif`.
         trust: as for `load_segmenter`.
+        engine: as for `load_segmenter`.
         methods: `batch`, `tta` and `tile` of `predict_photos`.
 
     Returns:
@@ -58,7 +60,7 @@ def predict_inputs(
         ModelError: the model cannot be used.
     """
     with display.busy("loading the model"):
-        segmenter = load_segmenter(model, trust=trust)
+        segmenter = load_segmenter(model, trust=trust, engine=engine)
     photos = [each for each in inputs if not each.is_video]
     failures: list[Failure] = []
     done = 0

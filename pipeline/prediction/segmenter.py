@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import tensorflow as tf
 
-from components.saved_model.photo_scores import scores_of_photos, without_padding
 from components.saved_model.records_of_model import records_of_model
-from components.saved_model.serving_folder import find_saved_model
-from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE, check_model
-from components.saved_model.upsampling import (
-    best_class,
-    best_classes,
-    finds_sure_pixels_faster,
-    resized_class_map,
-    resized_rows,
-)
+from components.saved_model.upsampling import best_class, resized_class_map, resized_rows
+from components.targets.network import available_cores
+from pipeline.engines.selection import choose_engine, find_model, load_engine
 from pipeline.prediction.photos.flip_and_scale_averaging import averaged_probabilities
 from pipeline.prediction.photos.reading import PhotoError, PhotoSource, read_photo
 from pipeline.prediction.photos.tiles import blended_tiles
+from pipeline.prediction.probabilities import log_probabilities, softmax
 from pipeline.prediction.segmentation import Segmentation
 from tfds_voc_seg.image_limits.limits import MAX_SIDE, longest_side
-from tfds_voc_seg.photos import as_array, fit_photo, message_of_tensorflow
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from components.saved_model.description import ModelDescription
+    from pipeline.engines.engine import Engine, EngineName
     from tfds_voc_seg.geometry import Geometry
     from tfds_voc_seg.image_size import ImageSize
     from tfds_voc_seg.label_set import LabelSet
     from tfds_voc_seg.record_config import RecordConfig
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 _IMAGES_PER_RUN = 8  # tiles, or versions of a photo, per run of the network
 _MAX_ROW_BYTES = 1 << 29  # of the probabilities of a row of tiles
@@ -45,36 +41,36 @@ _MAX_KEPT_BYTES = 1 << 28
 """Size of a tiled photo's probabilities up to which they are kept; larger ones are recomputed on access."""
 
 
-class ModelError(ValueError):
-    """A model cannot be used; the message names the model and the reason."""
-
-
-def load_segmenter(model: str | os.PathLike[str], *, trust: bool = False) -> Segmenter:
+def load_segmenter(model: str | os.PathLike[str], *, trust: bool = False, engine: str = "tensorflow") -> Segmenter:
     """Loads a model.
 
     Args:
-        model: a SavedModel of this project, a publishing folder (its latest version is used), or a run's output folder.
+        model: a SavedModel of this project, a publishing folder (its latest version is used), a run's output folder, or
+            the folder of an export target.
         trust: also load a model whose graph could reach files, processes or the network.
+        engine: what runs the network: `tensorflow`, `litert`, `onnx`, or `auto` for the fastest one that the model and
+            this machine have, see `engines.selection`.
 
     Raises:
-        ModelError: the model cannot be used.
+        ModelError: the model cannot be used, or not with this engine.
         ModelNotFoundError: the folder contains no model.
     """
-    folder = find_saved_model(model)
-    try:
-        return Segmenter(folder, check_model(str(folder), load=False, trust=trust))
-    except (ValueError, OSError, tf.errors.OpError) as error:
-        raise ModelError(f"{model} cannot be used: {message_of_tensorflow(error, 500)}") from error
+    files = find_model(model)
+    return Segmenter(*load_engine(files, choose_engine(files, engine, trust=trust), trust=trust))
 
 
 class Segmenter:
     """A loaded model. Several threads may call its methods at the same time."""
 
-    def __init__(self, folder: Path, description: ModelDescription):
-        """Loads the SavedModel of a folder that `check_model` accepted."""
-        self._model = tf.saved_model.load(str(folder))  # the reference keeps the variables alive
-        self._signature = self._model.signatures[SCORE_IMAGES_SIGNATURE]
-        self._description = description
+    def __init__(self, engine: Engine, description: ModelDescription):
+        """Combines an engine, which has loaded a network, with the description of its model."""
+        self._engine, self._description = engine, description
+        self._workers = ThreadPoolExecutor(available_cores(), "segmenter")
+
+    @property
+    def engine(self) -> EngineName:
+        """The name of the engine that runs the network."""
+        return self._engine.name
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -121,15 +117,21 @@ class Segmenter:
         Raises:
             PhotoError: the image cannot be used.
         """
-        return self.segment_photos([read_photo(image, self.max_side(tile))], tta=tta, tile=tile)[0]
+        return self.segment_photos([self.read(image, tile)], tta=tta, tile=tile)[0]
 
-    def max_side(self, tile: int | None = None) -> int:
-        """Returns the pixels that a side of a photo may have; resizing a longer one takes too much memory.
+    def read(self, image: PhotoSource, tile: int | None = None) -> NDArray[np.uint8]:
+        """Reads a photo with the engine's decoder, uint8 [height, width, 3].
 
         Args:
-            tile: as for `__call__`; in tiles the photo is not resized as a whole.
+            image: as for `__call__`.
+            tile: as for `__call__`. In tiles the photo is not resized as a whole; otherwise a side that would take too
+                much memory is refused.
+
+        Raises:
+            PhotoError: the image cannot be used.
         """
-        return MAX_SIDE if tile is not None else longest_side(self.geometry.resizing_side)
+        max_side = MAX_SIDE if tile is not None else longest_side(self.geometry.resizing_side)
+        return read_photo(image, self._engine.decode, max_side)
 
     def segment_photos(
         self, photos: Sequence[NDArray[np.uint8]], *, tta: bool = False, tile: int | None = None
@@ -143,14 +145,13 @@ class Segmenter:
 
         Raises:
             PhotoError: a row of tiles needs too much memory.
+            EngineError: the network failed.
         """
         if tile is not None and tile < 1:
             raise ValueError(f"the side of a tile must be at least 1 pixel, not {tile}")
         whole = [photo for photo in photos if tile is None or max(photo.shape[:2]) <= tile]
-        segmented = {
-            id(photo): self._segmentation(photo, output)
-            for photo, output in zip(whole, self._outputs(whole, tta), strict=True)
-        }
+        results = self._map(self._segmentation, [*zip(whole, self._outputs(whole, tta), strict=True)])
+        segmented = {id(result.photo): result for result in results}
         return [segmented.get(id(photo)) or self._segment_tiled(photo, tta, tile or 0) for photo in photos]
 
     def segment_batch(self, images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -165,31 +166,45 @@ class Segmenter:
         frames = np.asarray(images)
         if frames.shape[0] == 0:
             return np.zeros(frames.shape[:3], np.uint8)
-        height, width = frames.shape[1:3]
-        scores = scores_of_photos(tf.constant(frames), self.geometry, self._network)
-        best: Sequence[NDArray[np.uint8] | None] = [None] * len(frames)
-        if finds_sure_pixels_faster(scores.shape[1:3], height, width):
-            best = best_classes(scores).numpy()
-        each = zip(as_array(scores), best, strict=True)
-        return np.stack([resized_class_map(frame, height, width, frame_best) for frame, frame_best in each])
+        return np.stack([result.class_map for result in self.segment_photos([*frames])])
+
+    def _map(self, function: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
+        """Calls a function of numpy's for each item, several at the same time: numpy itself uses one core."""
+        if len(items) == 1:
+            return [function(items[0])]
+        return [*self._workers.map(function, items)]
 
     def _outputs(self, photos: Sequence[NDArray[np.uint8]], tta: bool) -> list[_NetworkOutput]:
         if not photos:
             return []
+        geometry = self.geometry
         if tta:
-            averaged = (averaged_probabilities(photo, self.geometry, self._score) for photo in photos)
+            averaged = (averaged_probabilities(photo, geometry, self._engine, self._probabilities) for photo in photos)
             return [_NetworkOutput(probabilities, linear=False) for probabilities in averaged]
-        if self.geometry.resize == "crop":  # photos of different sizes have different numbers of windows
-            each = (scores_of_photos(tf.constant(photo[np.newaxis]), self.geometry, self._network) for photo in photos)
-            return [_NetworkOutput(scores[0], linear=True) for scores in each]
-        scores = self._network(tf.stack([fit_photo(tf.constant(photo), self.geometry) for photo in photos]))
-        of_photos = (
-            without_padding(of_photo, self.geometry, photo.shape[:2])
-            for of_photo, photo in zip(scores, photos, strict=True)
-        )
-        return [_NetworkOutput(of_photo, linear=True) for of_photo in of_photos]
+        images = self._map(lambda photo: self._engine.fit(photo, geometry), photos)
+        if geometry.resize == "crop":  # images of different sizes, with different numbers of windows
+            scores = [self._scores_of_windows(image) for image in images]
+        else:
+            scores = [*self._engine.scores(np.stack(images))]
+        outputs = []
+        for of_image, photo in zip(scores, photos, strict=True):
+            rows, columns = size = geometry.resized(*photo.shape[:2])
+            top, left = geometry.offset(size)
+            outputs.append(_NetworkOutput(of_image[top : top + rows, left : left + columns], linear=True))
+        return outputs
 
-    def _segmentation(self, photo: NDArray[np.uint8], output: _NetworkOutput) -> Segmentation:
+    def _scores_of_windows(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Runs the network on windows of an image, uint8 [rows, columns, 3] → float32 [rows, columns, classes]."""
+        windows = blended_tiles(image, self.geometry.image_size, self._probabilities)
+        return log_probabilities(np.concatenate([*windows]))
+
+    def _probabilities(self, images: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
+        """Yields the probabilities of images of the network's size, float32 [height, width, classes] each."""
+        for part in _parts(images):
+            yield from softmax(self._engine.scores(np.stack(part)))
+
+    def _segmentation(self, photo_and_output: tuple[NDArray[np.uint8], _NetworkOutput]) -> Segmentation:
+        photo, output = photo_and_output
         height, width = photo.shape[:2]
         class_map = resized_class_map(output.values, height, width)
         return Segmentation(photo, class_map, self.channels, lambda: output.probability_rows(height, width))
@@ -235,13 +250,6 @@ class Segmenter:
                 "choose smaller tiles with --tile-size, or make the photo smaller"
             )
 
-    def _score(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Returns the scores of images of the network's input size."""
-        return np.concatenate([self._network(tf.constant(np.stack(part))) for part in _parts(images)])
-
-    def _network(self, images: tf.Tensor) -> tf.Tensor:
-        return self._signature(images=images)["scores"]
-
 
 @dataclasses.dataclass(frozen=True)
 class _NetworkOutput:
@@ -252,13 +260,13 @@ class _NetworkOutput:
         linear: whether the values are linear scores; otherwise they are probabilities.
     """
 
-    values: Any
+    values: NDArray[np.float32]
     linear: bool
 
     def probability_rows(self, height: int, width: int) -> Iterator[NDArray[np.float32]]:
         """Resizes to the probabilities of each pixel; yields the next rows, float32 [rows, width, classes]."""
-        for rows in resized_rows(as_array(tf.convert_to_tensor(self.values)), height, width):
-            yield as_array(tf.nn.softmax(rows)) if self.linear else rows
+        for rows in resized_rows(self.values, height, width):
+            yield softmax(rows) if self.linear else rows
 
 
 def _turned(image: NDArray[Any]) -> NDArray[Any]:

@@ -33,10 +33,11 @@ def header_reading(content: bytes) -> None:
 
 def photo_reading(content: bytes) -> None:
     from pipeline.prediction.photos.reading import PhotoError, read_photo
+    from tfds_voc_seg.photos import decoded_photo
 
     if _is_small(content):
         with contextlib.suppress(PhotoError):
-            photo = read_photo(content)
+            photo = read_photo(content, decoded_photo)
             assert photo.dtype == np.uint8
             assert photo.ndim == 3
 

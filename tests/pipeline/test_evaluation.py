@@ -15,6 +15,8 @@ from rich.console import Console
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
+from tests.pipeline.engines.targets import add_target
+from tests.pipeline.random_model import export_random_model
 from tests.split_lists import move_to_test_split
 from tfds_voc_seg.class_maps import class_map, resize_class_map
 from tfds_voc_seg.devkit.pairs import read_pair
@@ -68,6 +70,16 @@ def test_models_are_measured_with_the_pipelines_metrics(
     (folder, _) = sorted((tmp_path / "figures").iterdir(), key=lambda path: path.name[-1])
     assert json.loads((folder / "evaluation.json").read_text())["candidates"] == together["candidates"]
     assert len(list((folder / "examples").iterdir())) == len(together["examples"])
+
+
+@pytest.mark.slow
+def test_litert_has_the_figures_of_tensorflow(evaluate: Evaluate, tmp_path: Path) -> None:
+    add_target(export_random_model(tmp_path / "run/serving/7"))
+    (by_tensorflow,), (by_litert,) = (evaluate(tmp_path / "run", engine=name) for name in ("tensorflow", "litert"))
+    assert [*by_tensorflow["candidates"]] == [*by_litert["candidates"]] == ["run-7"]
+    expected, found = (each["candidates"]["run-7"] for each in (by_tensorflow, by_litert))
+    assert found["mean_iou"] == pytest.approx(expected["mean_iou"], abs=1e-3)
+    assert found["original_size"]["mean_iou"] == pytest.approx(expected["original_size"]["mean_iou"], abs=1e-3)
 
 
 @pytest.mark.slow

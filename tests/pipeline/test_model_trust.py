@@ -12,7 +12,8 @@ from PIL import Image
 
 from pipeline import cli
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
-from pipeline.prediction.segmenter import ModelError, load_segmenter
+from pipeline.engines.engine import ModelError
+from pipeline.prediction.segmenter import load_segmenter
 from tests.pipeline.demo.models import CLASS_NAMES, IMAGE_SIZE, export_colour_model
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.geometry import Geometry
 from tfds_voc_seg.label_set import VOC_LABELS
-from tfds_voc_seg.photos import decode_photo, resize_photo
+from tfds_voc_seg.photos import decode_photo, decoded_photo, resize_photo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,7 +143,7 @@ def test_records_requests_and_predict_show_the_same_pixels(content: bytes, own_d
     (own_devkit / "JPEGImages" / f"{pair.image_id}.jpg").write_bytes(content)
     Image.fromarray(np.zeros(expected.shape[:2], np.uint8)).save(pair.mask)
     np.testing.assert_array_equal(read_pair(pair, VOC_LABELS)[0], expected)
-    np.testing.assert_array_equal(read_photo(content), expected)
+    np.testing.assert_array_equal(read_photo(content, decoded_photo), expected)
     request, sizes = decode_request(tf.constant([content]), Geometry(16))
     assert tuple(sizes[0].numpy()) == expected.shape[:2]
     np.testing.assert_array_equal(request[0], resize_photo(tf.constant(expected), 16))

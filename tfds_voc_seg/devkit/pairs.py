@@ -9,13 +9,14 @@ import tensorflow as tf
 
 from tfds_voc_seg.devkit.folders import Pair, PairError
 from tfds_voc_seg.devkit.mask_images import mask_values
+from tfds_voc_seg.error_messages import message_of_library
 from tfds_voc_seg.image_limits.header import ImageRefusedError, UnknownFormatError
 from tfds_voc_seg.image_limits.limits import MASK_FORMATS, check_image
 from tfds_voc_seg.image_limits.opening import open_image
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.mask_values import MaskError, class_map_of
 from tfds_voc_seg.photo_headers import photo_header
-from tfds_voc_seg.photos import decoded_photo, message_of_tensorflow
+from tfds_voc_seg.photos import decoded_photo
 from tfds_voc_seg.storage import storage_path
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _read_photo(pair: Pair) -> NDArray[np.uint8]:
         what = f"cannot be read ({error.strerror})"
         raise PairError(pair, pair.photo, what, "allow access to it") from error
     except (OSError, tf.errors.InvalidArgumentError) as error:
-        what = f"cannot be decoded as a photo ({message_of_tensorflow(error)})"
+        what = f"cannot be decoded as a photo ({message_of_library(error)})"
         raise PairError(pair, pair.photo, what, "restore the file") from error
 
 

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
+from components.saved_model.upsampling import resized_rows
 from pipeline.prediction.photos.tiles import blended_tiles
 from tfds_voc_seg.geometry import PADDING_COLOUR
-from tfds_voc_seg.photos import resize_photo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from numpy.typing import NDArray
 
+    from pipeline.engines.engine import Engine
+    from pipeline.prediction.photos.tiles import ProbabilitiesOf
     from tfds_voc_seg.geometry import Geometry
 
 SCALES = (0.75, 1.0, 1.5)
 """Sizes of the photo's versions, as factors of the network's input size."""
 
-Score: TypeAlias = "Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]"
-"""Images of the network's size, uint8 [height, width, 3] each → scores, float32 [images, height, width, classes]."""
 
-
-def averaged_probabilities(photo: NDArray[np.uint8], geometry: Geometry, score: Score) -> NDArray[np.float32]:
+def averaged_probabilities(
+    photo: NDArray[np.uint8], geometry: Geometry, engine: Engine, probabilities_of: ProbabilitiesOf
+) -> NDArray[np.float32]:
     """Averages the probabilities over versions of the photo: each of `SCALES`, mirrored and not.
 
     The network takes images of a single size. A larger version is split into overlapping tiles of that size. A smaller
@@ -34,28 +32,26 @@ def averaged_probabilities(photo: NDArray[np.uint8], geometry: Geometry, score: 
     Args:
         photo: uint8 [height, width, 3].
         geometry: how a photo becomes the network's image; the versions are that many times as large.
-        score: the network.
+        engine: resizes the photo.
+        probabilities_of: the network.
 
     Returns:
         float32 [rows, columns, classes], as many as the largest version has.
     """
-
-    def probabilities(images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        return [*tf.nn.softmax(score(images)).numpy()]
-
     resized = geometry.resized(*photo.shape[:2])
     largest = _scaled(resized, max(SCALES))
-    versions: list[Any] = []
+    versions: list[NDArray[np.float32]] = []
     for height, width in (_scaled(resized, scale) for scale in SCALES):
-        version = resize_photo(tf.constant(photo), (height, width)).numpy()
+        version = engine.resize(photo, (height, width))
         missing = [max(0, side - length) for side, length in zip(geometry.sides, (height, width), strict=True)]
         top, left = (pixels // 2 for pixels in missing)
         padded = _padded(version, (top, missing[0] - top), (left, missing[1] - left), geometry)
         for direction in (1, -1):
-            tiles = blended_tiles(padded[:, ::direction], geometry.image_size, probabilities)
+            tiles = blended_tiles(padded[:, ::direction], geometry.image_size, probabilities_of)
             whole = np.concatenate([*tiles])[:, ::direction]
-            versions.append(tf.image.resize(whole[top : top + height, left : left + width], largest))
-    averaged: NDArray[np.float32] = tf.reduce_mean(versions, axis=0).numpy()
+            of_photo = whole[top : top + height, left : left + width]
+            versions.append(np.concatenate([*resized_rows(of_photo, *largest)]))
+    averaged: NDArray[np.float32] = np.mean(versions, axis=0)
     return averaged
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeAlias
 
-import tensorflow as tf
-
+from pipeline.engines.engine import EngineError
 from pipeline.prediction.inputs import Input
 from pipeline.prediction.output_files import (
     OutputExistsError,
@@ -17,10 +16,10 @@ from pipeline.prediction.output_files import (
     refuse_input,
     write_files,
 )
-from pipeline.prediction.photos.reading import PhotoError, read_photo
+from pipeline.prediction.photos.reading import PhotoError
 from pipeline.prediction.prefetch import prefetched
 from tfds_voc_seg.disk_errors import write_reason
-from tfds_voc_seg.photos import message_of_tensorflow
+from tfds_voc_seg.error_messages import message_of_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,8 +74,7 @@ def predict_photos(
         error = writing.exception()
         on_done(photo, None if error is None else _reason(error, options.output))
 
-    max_side = segmenter.max_side(tile)
-    pictures = (_read(photo, options, max_side, replace) for photo in photos)
+    pictures = (_read(photo, options, lambda path: segmenter.read(path, tile), replace) for photo in photos)
     with prefetched(pictures, buffer_size=batch) as decoded, ThreadPoolExecutor(_WRITER_THREADS) as writers:
         being_written: list[tuple[Input, Future[None]]] = []
         while part := list(itertools.islice(decoded, batch)):
@@ -92,7 +90,7 @@ def predict_photos(
 
 
 def _read(
-    photo: Input, options: PhotoResultOptions, max_side: int, replace: bool
+    photo: Input, options: PhotoResultOptions, read: Callable[[Path], NDArray[np.uint8]], replace: bool
 ) -> tuple[Input, NDArray[np.uint8] | str]:
     """Returns a photo's pixels, or the reason why it cannot be read."""
     try:
@@ -100,7 +98,7 @@ def _read(
         refuse_input(photo.path, results)
         if not replace:
             refuse_existing(results)
-        return photo, read_photo(photo.path, max_side)
+        return photo, read(photo.path)
     except (PhotoError, OverwrittenInputError, OSError, MemoryError) as error:
         return photo, _reason(error, options.output)
 
@@ -116,7 +114,7 @@ def _segmented(
     pixels = [picture for _, picture in part if not isinstance(picture, str)]
     try:
         results: list[Segmentation | str] = [*segment(pixels)]
-    except (PhotoError, MemoryError, tf.errors.OpError) as error:
+    except (PhotoError, MemoryError, EngineError) as error:
         results = [_segmented_alone(segment, picture) for picture in pixels] if len(pixels) > 1 else [_reason(error)]
     remaining = iter(results)
     for photo, picture in part:
@@ -126,7 +124,7 @@ def _segmented(
 def _segmented_alone(segment: _Segment, picture: NDArray[np.uint8]) -> Segmentation | str:
     try:
         return segment([picture])[0]
-    except (PhotoError, MemoryError, tf.errors.OpError) as error:
+    except (PhotoError, MemoryError, EngineError) as error:
         return _reason(error)
 
 
@@ -139,10 +137,10 @@ def _reason(error: BaseException, output: Path | str = "the output folder") -> s
     """
     if isinstance(error, PhotoError):
         return error.reason
-    if isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)):
+    if isinstance(error, MemoryError):
         return "needs more memory than available: try --tile or a smaller --batch"
     if isinstance(error, (OutputExistsError, OverwrittenInputError)):
         return f"was skipped: {error}"
     if isinstance(error, OSError):
         return f"cannot be written to {error.filename or output}: {write_reason(error)}"
-    return f"cannot be segmented: {message_of_tensorflow(error, 300)}"
+    return f"cannot be segmented: {message_of_library(error, 300)}"

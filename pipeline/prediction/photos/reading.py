@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from PIL import Image, ImageOps
 
+from tfds_voc_seg.error_messages import message_of_library
 from tfds_voc_seg.image_limits.header import ImageRefusedError
 from tfds_voc_seg.image_limits.limits import (
     MAX_SIDE,
@@ -19,10 +20,14 @@ from tfds_voc_seg.image_limits.limits import (
     max_predicted_pixels,
 )
 from tfds_voc_seg.image_limits.opening import open_image
-from tfds_voc_seg.photos import decoded_photo, message_of_tensorflow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
+
+    Decode: TypeAlias = Callable[[bytes], NDArray[np.uint8]]
+    """The bytes of a JPEG, PNG, GIF or BMP file → uint8 [height, width, 3], see `Engine.decode`."""
 
 PhotoSource: TypeAlias = "NDArray[Any] | Image.Image | str | os.PathLike[str] | bytes"
 """A decoded image, or the path or the bytes of a file."""
@@ -43,18 +48,18 @@ class PhotoError(ValueError):
         self.reason = reason
 
 
-def read_photo(source: PhotoSource, max_side: int = MAX_SIDE) -> NDArray[np.uint8]:
+def read_photo(source: PhotoSource, decode: Decode, max_side: int = MAX_SIDE) -> NDArray[np.uint8]:
     """Reads an image as RGB.
 
     Applies the orientation in the EXIF data. Converts grey to three equal channels, keeps the upper 8 of 16 bits, and
-    lays transparent images over white. Decodes JPEG, PNG, GIF and BMP files with `decode_photo`, like the photos of
-    the records and of requests to a SavedModel: PIL's JPEG decoder rounds differently, which changes half of the
-    pixels.
+    lays transparent images over white. An engine decodes JPEG, PNG, GIF and BMP files as they are decoded for the
+    records and for requests to a SavedModel: PIL's JPEG decoder rounds differently, which changes half of the pixels.
 
     Args:
         source: an array uint8 or uint16, [height, width], [height, width, 1], [height, width, 3] (RGB) or
             [height, width, 4] (RGBA); a PIL image; the path or the bytes of a file in one of `PREDICTED_FORMATS`. Only
             the first frame or page is used.
+        decode: the decoder of an engine.
         max_side: pixels that a side of a file's image may have.
 
     Returns:
@@ -69,14 +74,14 @@ def read_photo(source: PhotoSource, max_side: int = MAX_SIDE) -> NDArray[np.uint
     if isinstance(source, Image.Image):
         return _converted(source, "the image")
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _decoded(bytes(source), "the image", max_side)
+        return _decoded(bytes(source), "the image", decode, max_side)
     if not isinstance(source, (str, os.PathLike)):
         raise PhotoError(f"must be an array, a PIL image, a path or bytes, not {type(source).__name__}")
     try:
         content = Path(source).read_bytes()
     except OSError as error:
         raise PhotoError(f"cannot be read: {error.strerror}", str(source)) from error
-    return _decoded(content, str(source), max_side)
+    return _decoded(content, str(source), decode, max_side)
 
 
 def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
@@ -93,13 +98,13 @@ def _from_array(array: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
 
 
-def _decoded(content: bytes, name: str, max_side: int) -> NDArray[np.uint8]:
+def _decoded(content: bytes, name: str, decode: Decode, max_side: int) -> NDArray[np.uint8]:
     if not content:
         raise PhotoError("is empty", name)
     try:
         header = check_predicted_image(content, max_side)
         if header.format in PHOTO_FORMATS:
-            return decoded_photo(header.first_image(content))
+            return decode(header.first_image(content))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about metadata that PIL cannot read
             with open_image(content, PREDICTED_FORMATS, max_predicted_pixels(content)) as image:
@@ -109,7 +114,7 @@ def _decoded(content: bytes, name: str, max_side: int) -> NDArray[np.uint8]:
     except ImageRefusedError as error:
         raise PhotoError(str(error), name) from error
     except Exception as error:  # decoders raise many types for damaged files
-        what = f"is damaged or truncated and cannot be decoded ({message_of_tensorflow(error)})"
+        what = f"is damaged or truncated and cannot be decoded ({message_of_library(error)})"
         raise PhotoError(what, name) from error
 
 

@@ -60,4 +60,4 @@ def blended_tiles(
 def _windows(length: int, side: int) -> tuple[list[int], NDArray[np.float32]]:
     """Returns where the tiles of an axis begin, and the weights of each, float32 [tiles, side]."""
     offsets = window_offsets(length, side)
-    return offsets.numpy().tolist(), window_weights(length, side, offsets).numpy()
+    return offsets, window_weights(length, side, offsets)

@@ -13,9 +13,10 @@ import tensorflow as tf
 from PIL import Image
 
 from components.saved_model.serving_folder import ModelNotFoundError
+from pipeline.engines.engine import ModelError
 from pipeline.prediction import segmenter as segmenter_module
 from pipeline.prediction.photos.reading import PhotoError
-from pipeline.prediction.segmenter import ModelError, Segmenter, load_segmenter
+from pipeline.prediction.segmenter import Segmenter, load_segmenter
 from tests.pipeline.prediction.conftest import SIZE
 from tests.pipeline.prediction.odd_images import encoded, pixels
 from tfds_voc_seg.label_set import VOC_LABELS

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
+from pipeline.engines.photos import PhotosWithoutTensorflow
 from pipeline.prediction.photos.reading import PhotoError, read_photo
 from tests.pipeline.prediction.odd_images import HEIGHT, WIDTH, encoded, pixels, png_header, rotated_jpeg
-from tfds_voc_seg.photos import decode_photo
+from tfds_voc_seg.photos import decode_photo, decoded_photo
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    Read: TypeAlias = Callable[[Any], NDArray[np.uint8]]
 
 PIXELS = pixels()
 GREY = PIXELS[..., 0]
@@ -26,27 +30,36 @@ ALPHA = np.linspace(0, 255, WIDTH).astype(np.uint8)[np.newaxis].repeat(HEIGHT, a
 OVER_WHITE = np.rint(PIXELS * (ALPHA[..., np.newaxis] / 255) + 255 - ALPHA[..., np.newaxis].astype(float))
 
 
+DECODERS = {"tensorflow": decoded_photo, "without tensorflow": PhotosWithoutTensorflow().decode}
+
+
+@pytest.fixture(params=DECODERS)
+def read(request: pytest.FixtureRequest) -> Read:
+    """`read_photo` with the decoder of an engine."""
+    return lambda source: read_photo(source, DECODERS[request.param])
+
+
 def _palette_image(transparent: int | None = None) -> bytes:
     picture = Image.fromarray((GREY // 32).astype(np.uint8))
     picture.putpalette([value for index in range(8) for value in (30 * index, 10, 200)])
     return encoded(picture, "PNG", **({} if transparent is None else {"transparency": transparent}))
 
 
-def test_a_jpeg_is_decoded_as_for_the_records() -> None:
+def test_a_jpeg_is_decoded_as_for_the_records(read: Read) -> None:
     for content in (JPEG, encoded(PIXELS, "JPEG", progressive=True), encoded(GREY, "JPEG")):
-        np.testing.assert_array_equal(read_photo(content), decode_photo(tf.constant(content)))
+        np.testing.assert_array_equal(read(content), decode_photo(tf.constant(content)))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_exif_orientation_is_applied(orientation: int) -> None:
+def test_the_exif_orientation_is_applied(read: Read, orientation: int) -> None:
     content = rotated_jpeg(orientation)
     with Image.open(io.BytesIO(content)) as image:
         upright = np.asarray(ImageOps.exif_transpose(image)).astype(int)
-    photo = read_photo(content)
+    photo = read(content)
     assert photo.shape == upright.shape == ((WIDTH, HEIGHT, 3) if orientation > 4 else (HEIGHT, WIDTH, 3))
     assert np.abs(photo - upright).mean() < 2  # of 255; the decoders of TensorFlow and PIL round differently
     with Image.open(io.BytesIO(content)) as image:
-        np.testing.assert_array_equal(read_photo(image), upright)
+        np.testing.assert_array_equal(read(image), upright)
 
 
 @pytest.mark.parametrize(
@@ -96,27 +109,29 @@ def test_the_exif_orientation_is_applied(orientation: int) -> None:
         ),
     ],
 )
-def test_every_kind_of_image_becomes_rgb(content: bytes, expected: NDArray[np.uint8], tmp_path: Path) -> None:
+def test_every_kind_of_image_becomes_rgb(
+    read: Read, content: bytes, expected: NDArray[np.uint8], tmp_path: Path
+) -> None:
     (tmp_path / "photo.wrong_suffix").write_bytes(content)
     for source in (content, tmp_path / "photo.wrong_suffix", str(tmp_path / "photo.wrong_suffix")):
-        photo = read_photo(source)
+        photo = read(source)
         assert photo.dtype == np.uint8
         np.testing.assert_allclose(photo, expected, atol=1)
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "YCbCr"])
-def test_cmyk_and_ycbcr_become_rgb(mode: str) -> None:
+def test_cmyk_and_ycbcr_become_rgb(read: Read, mode: str) -> None:
     content = encoded(Image.fromarray(PIXELS).convert(mode), "JPEG", quality=95)
-    assert np.abs(read_photo(content).astype(int) - PIXELS).mean() < 3
+    assert np.abs(read(content).astype(int) - PIXELS).mean() < 3
 
 
-def test_the_first_frame_of_an_animation_is_read() -> None:
+def test_the_first_frame_of_an_animation_is_read(read: Read) -> None:
     frames = [Image.fromarray(np.full((HEIGHT, WIDTH, 3), value, np.uint8)) for value in (10, 200)]
     content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert np.unique(read_photo(content)).tolist() == [10]
+    assert np.unique(read(content)).tolist() == [10]
 
 
-def test_arrays_become_rgb() -> None:
+def test_arrays_become_rgb(read: Read) -> None:
     for array, expected in (
         (PIXELS, PIXELS),
         (GREY, GREY[..., np.newaxis].repeat(3, -1)),
@@ -125,7 +140,7 @@ def test_arrays_become_rgb() -> None:
         (np.dstack([PIXELS, np.full_like(GREY, 255)]), PIXELS),
         (PIXELS[::-1, ::-1], PIXELS[::-1, ::-1]),
     ):
-        np.testing.assert_array_equal(read_photo(array), expected)
+        np.testing.assert_array_equal(read(array), expected)
 
 
 BAD = {
@@ -133,10 +148,7 @@ BAD = {
     "text": (b"hello, this is not an image", "is not an image in a supported format"),
     "page": (b"<html><body>404</body></html>", "is not an image in a supported format"),
     "program": (b"\x7fELF" + bytes(200), "is not an image in a supported format"),
-    "truncated_jpeg": (
-        JPEG[: len(JPEG) // 2],
-        "is damaged or truncated and cannot be decoded (jpeg::Uncompress failed",
-    ),
+    "truncated_jpeg": (JPEG[: len(JPEG) // 2], "is damaged or truncated and cannot be decoded ("),
     "jpeg_header": (JPEG[:20], "is not an image in a supported format"),
     "truncated_png": (PNG[: len(PNG) // 2], "is damaged or truncated and cannot be decoded"),
     "truncated_tiff": (encoded(PIXELS, "TIFF")[:3000], "is damaged or truncated"),
@@ -149,19 +161,19 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_files_that_are_not_usable_images_are_refused_by_name(name: str, tmp_path: Path) -> None:
+def test_files_that_are_not_usable_images_are_refused_by_name(read: Read, name: str, tmp_path: Path) -> None:
     content, sentence = BAD[name]
     file = tmp_path / f"{name}.jpg"
     file.write_bytes(content)
     for source, called in ((content, "the image"), (file, str(file))):
         with pytest.raises(PhotoError) as raised:
-            read_photo(source)
+            read(source)
         assert str(raised.value).startswith(f"{called} ")
         assert sentence in str(raised.value)
         assert "{{" not in str(raised.value)
 
 
-def test_unusable_sources_are_refused(tmp_path: Path) -> None:
+def test_unusable_sources_are_refused(read: Read, tmp_path: Path) -> None:
     for source, sentence in (
         (tmp_path / "missing.jpg", "missing.jpg cannot be read: No such file or directory"),
         (tmp_path, "cannot be read: Is a directory"),
@@ -172,4 +184,4 @@ def test_unusable_sources_are_refused(tmp_path: Path) -> None:
         (7, "must be an array, a PIL image, a path or bytes, not int"),
     ):
         with pytest.raises(PhotoError, match=sentence):
-            read_photo(source)  # type: ignore[arg-type]  # one of the sources has a wrong type
+            read(source)

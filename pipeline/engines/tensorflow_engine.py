@@ -1,0 +1,63 @@
+"""The engine TensorFlow: runs the published SavedModel itself."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+
+from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE
+from pipeline.engines.engine import EngineError, EngineName
+from tfds_voc_seg.error_messages import message_of_library
+from tfds_voc_seg.photos import as_array, decoded_photo, fit_photo, resize_photo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tfds_voc_seg.geometry import Geometry
+
+
+class TensorflowEngine:
+    """See `Engine`. Photos pass through the same functions as those of the records, and give the same bytes."""
+
+    name: EngineName = "tensorflow"
+
+    def __init__(self, folder: Path):
+        """Loads the SavedModel of a folder that `check_model` accepted."""
+        self._model = tf.saved_model.load(str(folder))  # the reference keeps the variables alive
+        self._signature = self._model.signatures[SCORE_IMAGES_SIGNATURE]
+
+    def decode(self, content: bytes) -> NDArray[np.uint8]:
+        """See `Engine.decode`."""
+        return decoded_photo(content)
+
+    def resize(self, photo: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+        """See `Engine.resize`."""
+        with _plain_errors():
+            return as_array(resize_photo(tf.constant(photo), size))
+
+    def fit(self, photo: NDArray[np.uint8], geometry: Geometry) -> NDArray[np.uint8]:
+        """See `Engine.fit`."""
+        with _plain_errors():
+            return as_array(fit_photo(tf.constant(photo), geometry))
+
+    def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """See `Engine.scores`."""
+        with _plain_errors():
+            return as_array(self._signature(images=tf.constant(images))["scores"])
+
+
+@contextlib.contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Raises TensorFlow's errors as `EngineError` and `MemoryError`."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise MemoryError(message_of_library(error)) from error
+    except tf.errors.OpError as error:
+        raise EngineError(message_of_library(error, 300)) from error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from tfds_voc_seg.array_files import save_array
 from tfds_voc_seg.class_maps import resize_class_map
 from tfds_voc_seg.records.decoding import image_and_class_map
 from tfds_voc_seg.records.files import VAL_SPLIT
@@ -44,7 +45,8 @@ def write_requests(records: Records, count: int, folder: Path) -> None:
             np.savez(folder / f"windows_{number:04d}.npz", **windows)
         return
     for name, arrays in zip(("images", "labels"), zip(*decoded, strict=True), strict=True):
-        np.save(folder / f"{name}.npy", np.stack([array.numpy() for array in arrays]))
+        with (folder / f"{name}.npy").open("wb") as file:
+            save_array(file, np.stack([array.numpy() for array in arrays]))
 
 
 def _windows(image: NDArray[np.uint8], classes: NDArray[np.uint8], geometry: Geometry) -> dict[str, Any]:

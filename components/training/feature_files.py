@@ -12,6 +12,7 @@ import numpy as np
 from etils import epath
 
 from components.manifest import find_damage, has_manifest, write_manifest
+from tfds_voc_seg.array_files import save_array
 from tfds_voc_seg.storage import written_whole
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class FeatureFiles:
             if number % self._batches_per_part == 0 or number == self.batches:
                 path = self._part((number - 1) // self._batches_per_part)
                 with written_whole(path) as unfinished, unfinished.open("wb") as stream:
-                    np.save(stream, np.concatenate(part))
+                    save_array(stream, np.concatenate(part))
                 part.clear()
         write_manifest(self._folder)
 

@@ -23,6 +23,7 @@ from etils import epath
 from numpy.typing import NDArray
 
 from components.run_files import STATE_FILE
+from tfds_voc_seg.array_files import save_array
 from tfds_voc_seg.storage import file_sha256, write_text_whole, written_whole
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def _write(variables: Snapshot, file: epath.Path) -> str:
     with written_whole(file) as unfinished:
         with unfinished.open("wb") as opened:
             for values in variables:
-                np.save(opened, values, allow_pickle=False)
+                save_array(opened, values)
         return file_sha256(unfinished)
 
 

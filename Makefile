@@ -44,7 +44,7 @@ slow-faults := tests/faults
 slow-fuzz := tests/fuzz
 slow-beam := tests/e2e/test_beam_engines.py
 slow-kubeflow := tests/e2e/test_kubeflow_emulated.py
-slow-project := tests/test_distributions.py tests/test_workflows.py
+slow-project := tests/test_distributions.py tests/test_workflows.py tests/docs
 
 .PHONY: $(SLOW_PARTS:%=test-slow-%)
 test-slow: $(SLOW_PARTS:%=test-slow-%) ## run the slow tests, part by part; test-slow-PART runs one part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from docs_generator.markdown import block, code, table
@@ -55,7 +56,12 @@ def subcommands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.Argume
 
 
 def _section(parser: argparse.ArgumentParser) -> str:
-    usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
+    usage = textwrap.fill(
+        " ".join(parser.format_usage().removeprefix("usage: ").split()),
+        width=80,
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+    )
     rows = [(_name(action), *_meaning_and_default(action, parser)) for action in options_of(parser)]
     parts = [f"## {parser.prog}\n", f"{parser.description or ''}\n", block(usage, "text")]
     if rows:

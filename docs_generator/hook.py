@@ -12,7 +12,7 @@ from mkdocs.structure.files import File
 from docs_generator.api_pages import PAGES as API_PAGES
 from docs_generator.api_pages import api_page
 from docs_generator.commands_page import commands_page
-from docs_generator.markdown import block
+from docs_generator.markdown import block, without_marks
 from docs_generator.presets_page import presets_page
 from docs_generator.settings_page import settings_page
 from docs_generator.site_paths import DOCS, PAGES, SOURCES, rewrite_links, site_path
@@ -59,7 +59,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         place = site_path(page)
         if existing := files.get_file_from_path(place):
             files.remove(existing)
-        files.append(File.generated(config, place, content=text))
+        files.append(File.generated(config, place, content=without_marks(text)))
     for place, write in GENERATED.items():
         files.append(File.generated(config, place, content=write()))
     for source in sorted(sources):

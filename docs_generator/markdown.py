@@ -28,6 +28,12 @@ def block(text: str, language: str = "") -> str:
     return f"{fence}{language}\n{text.rstrip()}\n{fence}\n"
 
 
+def without_marks(text: str) -> str:
+    """Returns a page without the marks for tests, `skip="…"`, in the first line of a block: MkDocs knows none."""
+    return re.sub(r"^( *(?:```|~~~)\w*) skip=\"[^\"\n]*\"$", r"\1", text, flags=re.MULTILINE)
+
+
 def _cell(text: str) -> str:
-    outside_of_code = re.sub(r"(`[^`]*`)|<", lambda found: found[1] or "&lt;", " ".join(text.split()))
-    return outside_of_code.replace("|", "\\|")
+    """Escapes what has a meaning in a table, outside of code spans, in which it has none."""
+    escaped = {"<": "&lt;", "|": "\\|"}
+    return re.sub(r"`[^`]*`|[<|]", lambda found: escaped.get(found[0], found[0]), " ".join(text.split()))

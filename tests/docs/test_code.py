@@ -20,6 +20,27 @@ LABEL_SET = {"classes", "background", "void", "masks"}
 """The keys of a `labels.yaml`."""
 
 
+RUN_BY = {
+    "README.md": "tests/docs/test_tutorial.py",
+    "docs/beam.md": "tests/tfds_voc_seg/conversion/test_beam_options.py",
+    "docs/predict.md": "tests/pipeline/prediction/test_predict_guide.py",
+    "docs/serving.md": "tests/components/saved_model/test_serving_guide.py",
+    "docs/tutorial.md": "tests/docs/test_tutorial.py",
+    "docs/video_and_demo.md": "tests/pipeline/prediction/video/test_video_guide.py",
+}
+"""Page → the test that runs its Python code."""
+
+REPEATED = ("docs/own_network.md", "docs/runs.md")
+"""Pages whose Python code is the README's."""
+
+NOT_RUN = {
+    "docs/publishing.md": "excerpts of docs/serving.md",
+    "docs/targets.md": "needs a file that `vocseg export` wrote",
+    "docs/transfer.md": "needs the run of a detector",
+    "tfds_voc_seg/README.md": "downloads VOC2012",
+}
+
+
 def of_language(language: str) -> list[Any]:
     return [pytest.param(block, id=str(block)) for block in BLOCKS if block.language == language]
 
@@ -72,3 +93,13 @@ def test_wrong_names_and_keys_are_found() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((PROJECT / "README.md").read_text().split()) <= 1200
+
+
+def test_python_code_is_run_by_a_test_or_there_is_a_reason() -> None:
+    pages = {block.page for block in BLOCKS if block.language == "python"}
+    assert pages == {*RUN_BY, *REPEATED, *NOT_RUN}
+    for page, test in RUN_BY.items():
+        assert page in (PROJECT / test).read_text(), f"{test} does not read {page}"
+    of_the_readme = {block.text for block in blocks_of("README.md")}
+    for page in REPEATED:
+        assert next(block.text for block in blocks_of(page) if block.language == "python") in of_the_readme, page

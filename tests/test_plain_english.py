@@ -27,6 +27,7 @@ TEXT_FILES = (
     ".github/*.md",
     ".github/**/*.yml",
     "docs/*.md",
+    "docs/*.css",
     "kubeflow/README.md",
     "kubeflow/Dockerfile",
     "kubeflow/*.sh",
@@ -38,6 +39,7 @@ TEXT_FILES = (
     "pipeline/**/*.js",
     "pipeline/**/*.css",
     "Makefile",
+    "mkdocs.yml",
     "pyproject.toml",
 )
 

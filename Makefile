@@ -16,10 +16,10 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 # Any Python can install uv; uv then finds Python 3.11.
 PYTHON := $(shell command -v python3.11 || command -v python3 || command -v python)
 
-.PHONY: help env run test test-slow fuzz lint bench docs dist sbom clean
+.PHONY: help env run test test-slow fuzz lint bench bench-quick bench-compare docs dist sbom clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(ENVIRONMENT) ## make the locked environment in .venv
 
@@ -76,8 +76,14 @@ lint: $(ENVIRONMENT) ## check style, format, types, layers, dependencies and dea
 	$(VENV)/bin/deptry .
 	$(VENV)/bin/vulture
 
-bench: $(ENVIRONMENT) ## measure; each benchmark prints a table; DEVKIT=DIR measures on a devkit of yours
-	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(VENV)/bin/python -m "benchmarks.$$(basename "$$script" .py)" $(DEVKIT); done
+bench: $(ENVIRONMENT) ## measure everything, in an hour; DEVKIT=DIR measures on a devkit of yours, ARGS="--only NAME" a part
+	@$(VENV)/bin/python -m benchmarks $(DEVKIT) $(ARGS)
+
+bench-quick: $(ENVIRONMENT) ## measure smaller sizes in minutes; results in build/bench.json
+	@$(VENV)/bin/python -m benchmarks --quick --json build/bench.json $(DEVKIT) $(ARGS)
+
+bench-compare: $(ENVIRONMENT) ## say what got slower: build/bench.json, or NEW=FILE, compared with the stored baseline
+	@$(VENV)/bin/python -m benchmarks.compare benchmarks/baseline.json $(or $(NEW),build/bench.json)
 
 # Draws the diagrams of the documentation. Without it, a page loads it from unpkg.com.
 MERMAID_VERSION := 11.17.2

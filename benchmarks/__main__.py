@@ -25,9 +25,20 @@ if TYPE_CHECKING:
     from benchmarks.measuring.row import Row
 
 BENCHMARKS = (
+    "conversion",
+    "conversion_memory",
+    "reading",
+    "input_pipeline",
+    "coco_import",
+    "training",
+    "gpu_rates",
+    "evaluation",
+    "allocator",
     "start_up",
     "prediction",
     "video",
+    "demo_run",
+    "kubeflow_compile",
 )
 """The modules, in the order of the table."""
 

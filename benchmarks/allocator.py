@@ -2,30 +2,100 @@
 
     python -m benchmarks.allocator [VOCdevkit/VOC2012]
 
-Each line is a new process: a bare Keras `fit` of a network, the trainer on the same network and batch size, bare
+Each measurement is a new process: a bare Keras `fit` of a network, the trainer on the same network and batch size, bare
 prediction of two models, and the evaluation of the same; with the C library's default settings and with those that
-`vocseg` sets. The lines of one job alternate. The rate is that of the median step or of the fastest pass; the kernel's
-share is that of the process's CPU time during the job.
+`vocseg` sets. The kernel's share is that of the process's CPU time during the work. A quick run measures one network's
+training with the settings of `vocseg`.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import functools
 import os
 import statistics
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import evaluation, training
-from benchmarks._measuring import devkit_and_scratch, peak_memory_of_process
+from benchmarks.measuring.command import main
+from benchmarks.measuring.data import devkit_and_scratch
+from benchmarks.measuring.memory import peak_memory_of_process
+from benchmarks.measuring.row import Row, Target
+from benchmarks.measuring.timing import in_new_process, milliseconds
 
-NETWORKS = (("fcn8", 96), ("unet", 128))
-TURNS = 3
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.measuring.options import Options
+
+NETWORKS, IMAGES = (("fcn8", 96), ("unet", 128)), 150
+DEFAULT, KEPT = "glibc's defaults", "as `vocseg` sets it"
+Measured = tuple[float, float, float]
+"""Milliseconds per image, the kernel's share, peak memory in GB."""
 
 
-def measure(job: str, keep: bool, network: str, data: Any) -> tuple[float, float, float]:
-    """Runs a job in this process; returns images per second, the kernel's share, and the peak memory in GB."""
+def rows(options: Options) -> Iterator[Row]:
+    """Yields rows of time and memory: of the training of each network, and of the evaluation."""
+    batch, steps = training.sizes(options)
+    with devkit_and_scratch(options, train_images=40, val_images=options.size(IMAGES, 4)) as (devkit, scratch):
+        for name, size in options.size(NETWORKS, NETWORKS[:1]):
+            records = training.prepare_records(devkit, scratch / name, size, batch * steps, batch)
+            shown = f"training step of {name} at {size} pixels, batch {batch}"
+            yield from rows_of_work(shown, "a bare Keras `fit`", train, fit, (name, records, batch), 0.909, options)
+        if not options.quick:
+            spec = evaluation.prepare(devkit, scratch, IMAGES)
+            reference = "bare prediction and counting"
+            yield from rows_of_work("evaluation", reference, evaluate, predict, (spec, IMAGES), 0.95, options)
+
+
+def rows_of_work(
+    shown: str,
+    reference: str,
+    ours: Callable[..., float],
+    bare: Callable[..., float],
+    arguments: tuple[object, ...],
+    limit: float,
+    options: Options,
+) -> Iterator[Row]:
+    """Yields the rows of a work and of its reference, which has the default settings.
+
+    Args:
+        shown: the work.
+        reference: what it is compared with.
+        ours: does the work; returns milliseconds per image.
+        bare: does the reference's.
+        arguments: of both.
+        limit: the highest allowed ratio with the settings of `vocseg`.
+        options: what is asked for.
+    """
+    ways: dict[str, tuple[Callable[..., float], bool]] = {KEPT: (ours, True), reference: (bare, False)}
+    if not options.quick:
+        ways[DEFAULT] = (ours, False)
+    rounds = [
+        {way: in_new_process(measure, work, keep, arguments) for way, (work, keep) in ways.items()}
+        for _ in range(options.rounds_of(full=3, quick=1))
+    ]
+    against = f"{reference}, {DEFAULT}"
+    for memory in (way for way in ways if way != reference):
+        pairs = [(results[memory], results[reference]) for results in rounds]
+        kernel = [
+            statistics.median(shares) for shares in zip(*[(own[1], other[1]) for own, other in pairs], strict=True)
+        ]
+        name = f"{shown}, memory {memory}"
+        yield Row(
+            name,
+            against,
+            "ms/image",
+            tuple((own[0], other[0]) for own, other in pairs),
+            Target(limit) if memory == KEPT else None,
+            f"kernel's share of the CPU time {kernel[0]:.1%}, reference {kernel[1]:.1%}",
+        )
+        yield Row(f"peak memory of {name}", against, "GB", tuple((own[2], other[2]) for own, other in pairs))
+
+
+def measure(work: Callable[..., float], keep: bool, arguments: tuple[Any, ...]) -> Measured:
+    """Does a work in this process, which keeps freed memory or not."""
     from components.allocator import keep_freed_memory
 
     if keep:
@@ -34,51 +104,36 @@ def measure(job: str, keep: bool, network: str, data: Any) -> tuple[float, float
 
     tf.constant(0)
     before = os.times()
-    rate = _rate(job, network, data)
+    taken = work(*arguments)
     after = os.times()
     user, kernel = after.user - before.user, after.system - before.system
-    return rate, kernel / (user + kernel), peak_memory_of_process()
+    return taken, kernel / (user + kernel), peak_memory_of_process()
 
 
-def _rate(job: str, network: str, data: Any) -> float:
-    if job == "bare fit":
-        return training.BATCH / statistics.median(training.steps_of_bare_fit(network, {}, data))
-    if job == "trainer":
-        with tempfile.TemporaryDirectory() as scratch:
-            return training.BATCH / statistics.median(training.steps_of_trainer(network, {}, data, Path(scratch)))
-    if job == "bare prediction":
-        return evaluation.IMAGES / evaluation.seconds_of_bare_prediction(data, data.masks)
-    return evaluation.IMAGES / evaluation.seconds_of_evaluation(data, data.masks)
+def train(name: str, records: Any, batch: int) -> float:
+    """Trains with the project's trainer; returns milliseconds per image."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return training.milliseconds_of_trainer(name, records, batch, Path(scratch))
 
 
-def print_table(what: str, jobs: tuple[tuple[str, bool], ...], network: str, data: Any) -> None:
-    """Measures each job several times, in turns; prints the medians, and the rate compared with the first job."""
-    results: dict[tuple[str, bool], list[tuple[float, float, float]]] = {job: [] for job in jobs}
-    for _ in range(TURNS):
-        for job, keep in jobs:
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                results[job, keep].append(pool.apply(measure, (job, keep, network, data)))
-    first = statistics.median(rate for rate, *_ in results[jobs[0]])
-    for (job, keep), measured in results.items():
-        rate, kernel, peak = (statistics.median(values) for values in zip(*measured, strict=True))
-        memory = "kept" if keep else "default"
-        print(f"{what:14}{job:17}{memory:9}{rate:10.2f}{rate / first:9.2f}{kernel:9.1%}{peak:9.2f}", flush=True)
+def fit(name: str, records: Any, batch: int) -> float:
+    """Trains with a bare Keras `fit`; returns milliseconds per image."""
+    return training.milliseconds_of_bare_fit(name, records, batch)
 
 
-def main() -> None:
-    """Measures and prints the table."""
-    with devkit_and_scratch(train_images=training.BATCH, val_images=evaluation.IMAGES) as (devkit, scratch):
-        print(f"{'':14}{'job':17}{'memory':9}{'images/s':>10}{'× first':>9}{'kernel':>9}{'peak GB':>9}")
-        for name, size in NETWORKS:
-            folder = scratch / name
-            folder.mkdir()
-            records = training.prepare_records(devkit, folder, size, training.BATCH * training.STEPS)
-            jobs = (("bare fit", False), ("trainer", False), ("trainer", True))
-            print_table(f"{name} at {size}", jobs, name, records)
-        spec = evaluation.prepare(devkit, scratch, evaluation.IMAGES)
-        jobs = (("bare prediction", False), ("evaluation", False), ("evaluation", True))
-        print_table("two models", jobs, "", spec)
+def evaluate(spec: Any, images: int) -> float:
+    """Evaluates two models; returns milliseconds per image."""
+    count = evaluation.counting_of_evaluation(spec, original=True)
+    count(evaluation.BATCH)  # traces the models
+    return milliseconds(functools.partial(count, images), images)
+
+
+def predict(spec: Any, images: int) -> float:
+    """Runs the two models and counts; returns milliseconds per image."""
+    count = evaluation.counting_of_reference(spec, original=True)
+    count(evaluation.BATCH)  # traces the models
+    return milliseconds(functools.partial(count, images), images)
 
 
 if __name__ == "__main__":
-    main()
+    main(rows)

@@ -2,23 +2,27 @@
 
     python -m benchmarks.coco_import
 
-1,000 images of 640 × 480 pixels with 8 random polygons each. The two alternate; each time is the best of two passes.
-The import also links the photos, checks their sizes and writes lists and report. Its masks must equal the reference's.
+Images of 640 × 480 pixels with 8 random polygons each. The import also links the photos, checks their sizes and writes
+lists and report. Its masks must equal the reference's.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 import os
-import sys
 import tempfile
-import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from benchmarks._measuring import peak_memory_of_process, print_peaks
+from benchmarks.measuring.command import main
+from benchmarks.measuring.memory import flat_memory, peak_memory_of_process
+from benchmarks.measuring.row import Row, Target
+from benchmarks.measuring.timing import in_turns, milliseconds, paired
 from tfds_voc_seg.importers.coco import read_coco
 from tfds_voc_seg.importers.devkit import write_devkit
 from tfds_voc_seg.importers.report import ImportReport
@@ -26,11 +30,17 @@ from tfds_voc_seg.importers.source import ReaderOptions
 from tfds_voc_seg.importers.splits import SplitOptions
 from tfds_voc_seg.labels import voc_palette
 
-IMAGES, OBJECTS, HEIGHT, WIDTH, CATEGORIES, PASSES = 1000, 8, 480, 640, 20, 2
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.measuring.options import Options
+
+OBJECTS, HEIGHT, WIDTH, CATEGORIES = 8, 480, 640, 20
 
 
 def write_source(folder: Path, images: int) -> None:
-    """Writes `annotations.json` and the photos, which are links to a single one."""
+    """Writes a new folder with `annotations.json` and the photos, which are links to a single one."""
+    folder.mkdir()
     rng = np.random.default_rng(0)
     photo = folder / "000000.jpg"
     Image.fromarray(rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)).save(photo)
@@ -76,9 +86,42 @@ def run_import(source: Path, devkit: Path) -> None:
     write_devkit(read_coco(source, ReaderOptions(), report), devkit, SplitOptions(), report, folders=[source], about={})
 
 
-def peak_memory(folder: Path, images: int) -> float:
+def rows(options: Options) -> Iterator[Row]:
+    """Yields the rows of the time and the memory.
+
+    Raises:
+        RuntimeError: the imported masks differ from those of the reference.
+    """
+    from benchmarks.reference.coco_masks import write_masks
+
+    few, many = options.size((250, 1_000), (40, 160))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        for images in (few, many):
+            write_source(folder / f"source_{images}", images)
+        source, numbers = folder / f"source_{many}", itertools.count()
+        write, palette = functools.partial(write_masks, source / "annotations.json"), voc_palette()
+        rounds = in_turns(
+            options.rounds_of(full=3, quick=3),
+            lambda: milliseconds(lambda: run_import(source, folder / f"devkit_{next(numbers)}"), many),
+            lambda: milliseconds(lambda: write(folder / f"reference_{next(numbers)}", palette), many),
+        )
+        if not _masks_are_equal(folder / "devkit_0", folder / "reference_1"):
+            raise RuntimeError("the imported masks differ from those of pycocotools")
+        yield Row(
+            f"import of {many:,} COCO images",
+            "pycocotools' decoding and PNG writing",
+            "ms/image",
+            paired(rounds),
+            Target(1.3),
+        )
+        yield flat_memory("COCO import", "images", peak_memory, (few, many), options, folder)
+
+
+def peak_memory(images: int, folder: Path) -> float:
     """Returns this process's peak memory in GB after an import; called in a new process."""
-    run_import(folder / f"source_{images}", folder / f"memory_{images}")
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:  # on the same disk, because photos are linked
+        run_import(folder / f"source_{images}", Path(scratch) / "devkit")
     return peak_memory_of_process()
 
 
@@ -94,33 +137,5 @@ def _indices(file: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         return np.asarray(image)
 
 
-def main() -> None:
-    """Measures and prints the table."""
-    from benchmarks.reference.coco_masks import write_masks
-
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        for images in (IMAGES // 4, IMAGES):
-            source = folder / f"source_{images}"
-            source.mkdir()
-            write_source(source, images)
-        times = {"pycocotools and PNG": np.inf, "import": np.inf}
-        for number in range(PASSES):
-            reference, devkit = folder / f"reference_{number}", folder / f"devkit_{number}"
-            reference.mkdir()
-            started = time.monotonic()
-            write_masks(source / "annotations.json", reference, voc_palette())
-            between = time.monotonic()
-            run_import(source, devkit)
-            times["import"] = min(times["import"], time.monotonic() - between)
-            times["pycocotools and PNG"] = min(times["pycocotools and PNG"], between - started)
-        if not _masks_are_equal(devkit, reference):
-            sys.exit("the masks differ from those of pycocotools")
-        print(f"{'':22}{'seconds':>9}{'× pycocotools':>15}")
-        for name, seconds in times.items():
-            print(f"{name:22}{seconds:9.2f}{seconds / times['pycocotools and PNG']:15.2f}")
-        print_peaks("images", peak_memory, folder, (IMAGES // 4, IMAGES))
-
-
 if __name__ == "__main__":
-    main()
+    main(rows)

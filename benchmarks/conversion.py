@@ -1,43 +1,87 @@
-"""Throughput of the conversion on two cores, compared with a usual in-memory preparation and with the codecs alone.
+"""The conversion compared with a usual in-memory preparation and with the codecs alone, and the size of its records.
 
     python -m benchmarks.conversion [VOCdevkit/VOC2012]
 
-Without an argument it measures on a sample devkit. All rates are measured in this run, at 300 × 300 pixels and 21
-classes. The start-up time of a job is excluded: the rate is computed from the difference in time between converting
-the list three times over and once.
+At 300 × 300 pixels and 21 classes, on two processes; a quick run converts in this process alone. The start-up time of a
+job is excluded: the time per pair is computed from the difference in time between converting the list three times over
+and once.
 """
 
 from __future__ import annotations
 
 import functools
+import io
+import itertools
 import multiprocessing
-import time
 import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from benchmarks._measuring import devkit_and_scratch
-from benchmarks.reference.in_memory_preparation import prepare
-from tfds_voc_seg.devkit.splits import read_splits
-from tfds_voc_seg.record_config import RecordConfig
+from benchmarks.measuring.command import main
+from benchmarks.measuring.data import devkit_and_scratch
+from benchmarks.measuring.row import Row, Target
+from benchmarks.measuring.timing import in_turns, milliseconds, paired, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from benchmarks.measuring.options import Options
     from tfds_voc_seg.devkit.folders import Pair
 
-IMAGE_SIZE = 300
-CONFIG = RecordConfig(IMAGE_SIZE)
-PROCESSES = 2
-REFERENCE_PAIRS = 60
-LONG, SHORT = 3, 1
+SIZE, LONG, SHORT = 300, 3, 1
+PAIRS_OF_A_SIZE = 30
 
 
-def convert(pairs: Sequence[Pair], folder: Path, *, processes: int | None = None) -> None:
-    """Converts with Beam, in this process or in several worker processes, and counts the records."""
+def rows(options: Options) -> Iterator[Row]:
+    """Yields the rows of the conversion's time, one per reference, and that of the records' size."""
+    from benchmarks.reference.codecs_alone import encode_all
+    from benchmarks.reference.in_memory_preparation import prepare
+    from tfds_voc_seg.devkit.splits import read_splits
+    from tfds_voc_seg.record_config import RecordConfig
+
+    config, processes = RecordConfig(SIZE), options.size(2, 1)
+    count = options.size(300, 60)
+    with (
+        devkit_and_scratch(options, train_images=count, val_images=1) as (devkit, scratch),
+        multiprocessing.get_context("spawn").Pool(processes) as pool,
+    ):
+        pairs = read_splits(devkit)["train"].pairs[:count]
+        files = [(pair.photo, pair.mask) for pair in pairs]
+        encode = functools.partial(
+            encode_all, size=SIZE, channels=len(config.class_names), level=config.mask_compression_level
+        )
+        folders = (scratch / f"records{number}" for number in itertools.count())
+
+        def convert_once(repeats: int) -> float:
+            return seconds(lambda: convert(list(pairs) * repeats, next(folders), processes))
+
+        def encode_in_pool() -> None:
+            pool.map(encode, [files[start::processes] for start in range(processes)], chunksize=1)
+
+        convert_once(SHORT)
+        encode_in_pool()
+        some = pairs[: count // 5]
+        rounds = in_turns(
+            options.rounds_of(full=3, quick=2),
+            lambda: 1000 * (convert_once(LONG) - convert_once(SHORT)) / (count * (LONG - SHORT)),
+            lambda: milliseconds(lambda: prepare([(pair.photo, pair.mask) for pair in some], SIZE), len(some)),
+            lambda: milliseconds(encode_in_pool, count),
+        )
+        shown = f"{processes} process{'es' if processes > 1 else ''}"
+        name = f"conversion at {SIZE} pixels, {shown}"
+        yield Row(name, "a notebook's in-memory preparation", "ms/pair", paired(rounds), Target(0.286))
+        yield Row(name, f"the codecs alone, {shown}", "ms/pair", paired(rounds, 2), Target(1.25))
+        groups = [pairs[start : start + PAIRS_OF_A_SIZE] for start in range(0, min(count, 150), PAIRS_OF_A_SIZE)]
+        sizes = tuple(record_sizes(group) for group in groups)
+        remark = f"a round is {PAIRS_OF_A_SIZE} pairs"
+        yield Row("size of a record", "the photo and an index PNG", "kB", sizes, Target(1.2), remark)
+
+
+def convert(pairs: Sequence[Pair], folder: Path, processes: int) -> None:
+    """Converts with Beam to a new folder, in this process or in several worker processes, and counts the records."""
     import apache_beam as beam
     import tensorflow_datasets as tfds
 
@@ -45,97 +89,40 @@ def convert(pairs: Sequence[Pair], folder: Path, *, processes: int | None = None
     from tfds_voc_seg.conversion.shards import plan_shards
     from tfds_voc_seg.conversion.write_shards import WriteShards
     from tfds_voc_seg.devkit.splits import Listing
-    from tfds_voc_seg.record_config import ConversionConfig
+    from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
 
-    config = ConversionConfig(num_shards=4 * PROCESSES)
+    folder.mkdir()
+    config = ConversionConfig(num_shards=8)
     template = tfds.core.ShardedFileTemplate(folder, dataset_name="voc_seg", split="train", filetype_suffix="tfrecord")
     shards = plan_shards(pairs, template, config)
     options = ["--runner=DirectRunner", "--allow_unsafe_triggers"]
-    if processes:
+    if processes > 1:
         options += ["--direct_running_mode=multi_processing", f"--direct_num_workers={processes}"]
     with beam.Pipeline(argv=options) as pipeline:
-        _ = pipeline | WriteShards(shards, CONFIG)
+        _ = pipeline | WriteShards(shards, RecordConfig(SIZE))
     finish_conversion({"train": Listing(tuple(pairs), ())}, {"train": shards}, folder, config)
 
 
-def _encode_alone(pairs: Sequence[Pair]) -> int:
-    """Decodes, resizes and encodes with the same codecs, without checks or writing; returns the bytes encoded."""
-    import tensorflow as tf
-    from zlib_ng import zlib_ng
-
-    from tfds_voc_seg.class_maps import class_map, one_hot_mask, resize_class_map
-    from tfds_voc_seg.photos import decode_photo, resize_photo
-
-    size, channels, encoded = IMAGE_SIZE, len(CONFIG.class_names), 0
-    for pair in pairs:
-        photo = resize_photo(decode_photo(tf.io.read_file(pair.photo)), size)
-        encoded += len(tf.io.encode_png(photo, compression=1).numpy())
-        with Image.open(pair.mask) as image:
-            classes = resize_class_map(class_map(np.asarray(image), CONFIG), size)
-        one_hot = one_hot_mask(classes, channels)
-        encoded += len(zlib_ng.compress(one_hot.tobytes(), CONFIG.mask_compression_level))
-    return encoded
-
-
-def codecs_alone(pool: multiprocessing.pool.Pool, pairs: Sequence[Pair]) -> None:
-    """Runs `_encode_alone` on the processes of a pool."""
-    pool.map(_encode_alone, [pairs[start::PROCESSES] for start in range(PROCESSES)], chunksize=1)
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Returns the wall time of a call."""
-    started = time.monotonic()
-    work()
-    return time.monotonic() - started
-
-
 def record_sizes(pairs: Sequence[Pair]) -> tuple[float, float]:
-    """Returns the mean size in bytes of a record, and of the same photo with an index PNG instead of the mask."""
-    import io
-
+    """Returns the mean size in kB of a record, and of the same photo with an index PNG instead of the mask."""
     import tensorflow as tf
 
+    from tfds_voc_seg.record_config import RecordConfig
     from tfds_voc_seg.records.encoding import PairEncoder
 
-    encoder, records, plain = PairEncoder(CONFIG), [], []
+    encoder, records, plain = PairEncoder(RecordConfig(SIZE)), [], []
     for pair in pairs:
         record = encoder(pair) or b""
         features = tf.train.Example.FromString(record).features.feature
         mask = zlib.decompress(features["segmentation_mask"].bytes_list.value[0])
-        one_hot = np.frombuffer(mask, np.uint8).reshape(IMAGE_SIZE, IMAGE_SIZE, -1)
+        one_hot = np.frombuffer(mask, np.uint8).reshape(SIZE, SIZE, -1)
         index = np.where(one_hot.any(axis=-1), one_hot.argmax(axis=-1), 255).astype(np.uint8)
         png = io.BytesIO()
         Image.fromarray(index).save(png, "PNG", optimize=True)
         records.append(len(record))
         plain.append(len(features["image"].bytes_list.value[0]) + len(png.getvalue()))
-    return float(np.mean(records)), float(np.mean(plain))
-
-
-def main() -> None:
-    """Measures and prints the table."""
-    with devkit_and_scratch(train_images=300, val_images=1) as (devkit, scratch):
-        pairs = read_splits(devkit)["train"].pairs
-
-        reference = REFERENCE_PAIRS / seconds(lambda: prepare(pairs[:REFERENCE_PAIRS], IMAGE_SIZE))
-        with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-            codecs_alone(pool, pairs[:16])
-            bare = len(pairs) / seconds(lambda: codecs_alone(pool, pairs))
-        times = {}
-        for repeats in (SHORT, LONG):
-            folder = scratch / f"records{repeats}"
-            folder.mkdir()
-            repeated = list(pairs) * repeats
-            work = functools.partial(convert, repeated, folder, processes=PROCESSES)
-            times[repeats] = seconds(work)
-        ours = (LONG - SHORT) * len(pairs) / (times[LONG] - times[SHORT])
-        record, plain = record_sizes(pairs[:150])
-
-    print(f"{len(pairs)} pairs, {PROCESSES} processes, 300 × 300 × {len(CONFIG.class_names)}")
-    print(f"{'':36}{'pairs/s':>9}{'ours / it':>11}")
-    for name, rate in (("conversion", ours), ("in-memory preparation, 1 process", reference), ("codecs alone", bare)):
-        print(f"{name:36}{rate:9.1f}{ours / rate:11.2f}")
-    print(f"\na record: {record / 1e3:.1f} kB, {record / plain:.3f} × photo and index PNG ({plain / 1e3:.1f} kB)")
+    return float(np.mean(records)) / 1e3, float(np.mean(plain)) / 1e3
 
 
 if __name__ == "__main__":
-    main()
+    main(rows)

@@ -2,8 +2,8 @@
 
     python -m benchmarks.conversion_memory [VOCdevkit/VOC2012]
 
-Converts a list of 600 pairs and one of 6,000 (the devkit's list repeated) at 300 × 300 pixels and 21 classes, each in a
-new process in which Beam runs too. Without an argument it measures on a sample devkit.
+Converts a short list of pairs and one ten times as long (the devkit's list repeated) at 300 × 300 pixels and 21
+classes, each in a new process in which Beam runs too.
 """
 
 from __future__ import annotations
@@ -11,27 +11,35 @@ from __future__ import annotations
 import itertools
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks._measuring import devkit_and_scratch, peak_memory_of_process, print_peaks
 from benchmarks.conversion import convert
-from tfds_voc_seg.devkit.splits import read_splits
+from benchmarks.measuring.command import main
+from benchmarks.measuring.data import devkit_and_scratch
+from benchmarks.measuring.memory import flat_memory, peak_memory_of_process
 
-SIZES = (600, 6_000)
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.measuring.options import Options
+    from benchmarks.measuring.row import Row
 
 
-def peak_memory(devkit: Path, count: int) -> float:
+def rows(options: Options) -> Iterator[Row]:
+    """Yields the row of the memory."""
+    with devkit_and_scratch(options, train_images=options.size(300, 40), val_images=1) as (devkit, _):
+        yield flat_memory("conversion", "pairs", peak_memory, options.size((600, 6_000), (40, 400)), options, devkit)
+
+
+def peak_memory(count: int, devkit: Path) -> float:
     """Converts `count` pairs in this process and returns its peak memory in GB."""
+    from tfds_voc_seg.devkit.splits import read_splits
+
     pairs = tuple(itertools.islice(itertools.cycle(read_splits(devkit)["train"].pairs), count))
     with tempfile.TemporaryDirectory() as folder:
-        convert(pairs, Path(folder))
+        convert(pairs, Path(folder) / "records", processes=1)
     return peak_memory_of_process()
 
 
-def main() -> None:
-    """Measures and prints the table."""
-    with devkit_and_scratch(train_images=300, val_images=1) as (devkit, _):
-        print_peaks("pairs", peak_memory, devkit, SIZES)
-
-
 if __name__ == "__main__":
-    main()
+    main(rows)

@@ -1,39 +1,68 @@
-"""Evaluation: its time compared with bare prediction and counting, and its memory by number of images.
+"""Evaluation: its time compared with bare prediction and counting, and its peak memory.
 
     python -m benchmarks.evaluation [VOCdevkit/VOC2012]
 
-Time: both candidates on the val images, without the start-up (loading the models, tracing, the first batch), compared
-with the same two SavedModels on batches that are already decoded, with the same counts in numpy. Measured twice: at the
-network's size alone (confusion matrix and boundary counts), and at the photos' own size too, which needs the devkit's
-masks.
+Time: two candidates on the val images, without the start-up (loading the models, tracing, the first batch), compared
+with the same two SavedModels on batches that are already decoded, with the same counts in numpy and OpenCV; the counts
+of both must be equal. Measured twice: at the network's size alone (confusion matrix and boundary counts), and at the
+photos' own size too, which needs the devkit's masks.
 
-Memory: peak of an evaluation of 150 images and of 1,500, each in a new process.
+Memory: peak of an evaluation of many images with Beam and TFMA compared with one of few, each in a new process.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks._measuring import (
-    devkit_and_scratch,
-    export_network,
-    peak_memory_of_process,
-    print_peaks,
-    write_records,
-)
+import numpy as np
+
+from benchmarks.measuring.command import main
+from benchmarks.measuring.data import devkit_and_scratch, export_network, write_records
+from benchmarks.measuring.memory import flat_memory, peak_memory_of_process
+from benchmarks.measuring.row import Row, Target
+from benchmarks.measuring.timing import in_turns, milliseconds, paired
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-IMAGES, MEMORY_IMAGES = 150, (150, 1_500)
-IMAGE_SIZE, CLASSES, ROUNDS = 224, ("person", "dog"), 3
+    from numpy.typing import NDArray
+
+    from benchmarks.measuring.options import Options
+
+    Counting = Callable[[int], NDArray[np.int64]]
+
+SIZE, CLASSES, BATCH = 224, ("person", "dog"), 16
 CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
     "fcn8": ("fcn8", {"width": 0.5, "fully_connected_channels": 0, "batch_normalization": True}),
     "unet": ("unet", {"width": 16, "batch_normalization": True}),
 }
+
+
+def rows(options: Options) -> Iterator[Row]:
+    """Yields a row per size at which the models are compared, and that of the memory.
+
+    Raises:
+        RuntimeError: the counts differ from those of the reference.
+    """
+    images = options.size(150, BATCH)
+    with devkit_and_scratch(options, train_images=1, val_images=images) as (devkit, scratch):
+        spec = prepare(devkit, scratch, images)
+        for name, original in (("the network's size", False), ("that and the photos' own size", True)):
+            works = (counting_of_evaluation(spec, original=original), counting_of_reference(spec, original=original))
+            first, second = (work(BATCH) for work in works)  # traces the models, too
+            if not np.array_equal(first, second):
+                raise RuntimeError(f"the counts of the evaluation at {name} differ from those of the reference")
+            rounds = in_turns(
+                options.rounds_of(full=3, quick=3),
+                *(functools.partial(milliseconds, functools.partial(work, images), images) for work in works),
+            )
+            reference = "the same two SavedModels in memory, and counting"
+            yield Row(f"evaluation at {name}", reference, "ms/image", paired(rounds), Target(1.15))
+        yield flat_memory("evaluation", "images", peak_memory, options.size((150, 1_500), (16, 160)), options, devkit)
 
 
 def prepare(devkit: Path, folder: Path, count: int) -> Any:
@@ -44,77 +73,59 @@ def prepare(devkit: Path, folder: Path, count: int) -> Any:
     from tfds_voc_seg.geometry import Geometry
     from tfds_voc_seg.record_config import RecordConfig
 
-    config = RecordConfig(IMAGE_SIZE, CLASSES)
+    config = RecordConfig(SIZE, CLASSES)
     models = {}
     for name, (network, options) in CANDIDATES.items():
-        created = create_network(network, image_size=IMAGE_SIZE, num_classes=len(CLASSES) + 1, **options)
+        created = create_network(network, image_size=SIZE, num_classes=len(CLASSES) + 1, **options)
         export_network(created, network, options, config.class_names, folder / name)
         models[name] = str(folder / name)
-    write_records(folder / "records", read_splits(devkit)["val"].pairs[:IMAGES], config, count)
-    return EvaluationSpec([f"{folder}/records"], models, config.channels, Geometry(IMAGE_SIZE), (str(devkit), config))
+    write_records(folder / "records", read_splits(devkit)["val"].pairs[:count], config, count)
+    return EvaluationSpec([f"{folder}/records"], models, config.channels, Geometry(SIZE), (str(devkit), config))
 
 
-def seconds_of_evaluation(spec: Any, masks: Any) -> float:
-    """Times the work inside the Beam job, from records to counts, after the models are loaded and have run once."""
+def counting_of_evaluation(spec: Any, *, original: bool) -> Counting:
+    """Returns the work inside the Beam job, from records to counts.
+
+    Args:
+        spec: of the evaluation.
+        original: compare at the photos' own size, too.
+
+    Returns:
+        A function of the number of images that returns the sum of the counts over images, models and sizes.
+    """
     import tensorflow as tf
 
-    from components.segmentation_evaluator.evaluation import BATCH_SIZE
     from components.segmentation_evaluator.segmentation import RecordSegmenter
 
-    segment = RecordSegmenter(spec.models, spec.geometry, len(spec.class_names), masks)
+    segment = RecordSegmenter(spec.models, spec.geometry, len(spec.class_names), spec.masks if original else None)
     records = [record.numpy() for record in tf.data.TFRecordDataset(spec.files)]
 
-    def run(some: list[bytes]) -> None:
-        for start in range(0, len(some), BATCH_SIZE):
-            for image in segment(some[start : start + BATCH_SIZE]):
-                image.counts(len(spec.class_names))
+    def count(images: int) -> NDArray[np.int64]:
+        total = np.zeros((len(spec.class_names), len(spec.class_names) + 3), np.int64)
+        for start in range(0, images, BATCH):
+            for image in segment(records[start : min(start + BATCH, images)]):
+                for by_size in image.counts(len(spec.class_names)).values():
+                    total += sum(by_size.values())
+        return total
 
-    return _timed(run, records)
-
-
-def seconds_of_bare_prediction(spec: Any, masks: Any) -> float:
-    """Times the same two models on decoded batches, with the same counts in numpy."""
-    import numpy as np
-    import tensorflow as tf
-
-    from components.metrics.counts import pixel_counts
-    from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE
-    from components.segmentation_evaluator.evaluation import BATCH_SIZE
-    from components.segmentation_evaluator.segmentation import RecordSegmenter
-
-    loaded = {name: tf.saved_model.load(folder) for name, folder in spec.models.items()}
-    signatures = [model.signatures[SCORE_IMAGES_SIGNATURE] for model in loaded.values()]
-    decode = RecordSegmenter({}, spec.geometry, len(spec.class_names), masks)
-    decoded = [image for record in tf.data.TFRecordDataset(spec.files) for image in decode([record.numpy()])]
-
-    def run(some: list[Any]) -> None:
-        for start in range(0, len(some), BATCH_SIZE):
-            batch = some[start : start + BATCH_SIZE]
-            images = tf.constant(np.stack([image.image for image in batch]))
-            for signature in signatures:
-                scores = signature(images=images)["scores"]
-                predicted = np.argmax(scores, axis=-1).astype(np.uint8)
-                for index, image in enumerate(batch):
-                    pixel_counts(image.truth["network"], predicted[index], len(spec.class_names))
-                    if masks is not None:
-                        truth = image.truth["original"]
-                        resized = np.argmax(tf.image.resize(scores[index], truth.shape), axis=-1).astype(np.uint8)
-                        pixel_counts(truth, resized, len(spec.class_names))
-
-    return _timed(run, decoded)
+    return count
 
 
-def _timed(run: Callable[[list[Any]], None], items: list[Any]) -> float:
-    run(items[:16])
-    best = float("inf")
-    for _ in range(ROUNDS):
-        started = time.monotonic()
-        run(items)
-        best = min(best, time.monotonic() - started)
-    return best
+def counting_of_reference(spec: Any, *, original: bool) -> Counting:
+    """Returns the reference's work on the same images, which are in memory. Arguments and result are the same."""
+    from benchmarks.reference.bare_evaluation import BareEvaluation, read_class_map
+    from benchmarks.reference.records import read_arrays
+    from tfds_voc_seg.devkit.splits import read_splits
+
+    classes, (devkit, _) = len(spec.class_names), spec.masks
+    images, truth = read_arrays(Path(spec.files[0]), SIZE, classes)
+    masks = itertools.cycle(pair.mask for pair in read_splits(Path(devkit))["val"].pairs[: len(images)])
+    originals = [read_class_map(mask, CLASSES) for mask in itertools.islice(masks, len(images))] if original else None
+    bare = BareEvaluation([Path(folder) for folder in spec.models.values()], images, truth, originals, BATCH)
+    return functools.partial(bare.counts, classes=classes)
 
 
-def peak_memory(devkit: Path, count: int) -> float:
+def peak_memory(count: int, devkit: Path) -> float:
     """Evaluates `count` images with Beam and TFMA in this process; returns its peak memory in GB."""
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -133,16 +144,5 @@ def peak_memory(devkit: Path, count: int) -> float:
     return peak_memory_of_process()
 
 
-def main() -> None:
-    """Measures and prints the tables."""
-    with devkit_and_scratch(train_images=1, val_images=IMAGES) as (devkit, scratch):
-        print_peaks("images", peak_memory, devkit, MEMORY_IMAGES)
-        print(f"\n{'compared at':28}{'images/s':>10}{'bare':>8}{'time × bare':>13}")
-        spec = prepare(devkit, scratch, IMAGES)
-        for name, masks in (("the network's size", None), ("and at the photos' own size", spec.masks)):
-            ours, bare = seconds_of_evaluation(spec, masks), seconds_of_bare_prediction(spec, masks)
-            print(f"{name:28}{IMAGES / ours:10.1f}{IMAGES / bare:8.1f}{ours / bare:13.2f}", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    main(rows)

@@ -1,26 +1,33 @@
-"""Train steps on a GPU: images per second of the trainer, compared with a bare Keras `fit`.
+"""Train steps on a GPU: the trainer compared with a bare Keras `fit`.
 
     python -m benchmarks.gpu_rates [VOCdevkit/VOC2012]
 
 Both train the same network in float32 and in bfloat16, the trainer from records and with metrics, the bare `fit` on one
-batch in memory with Keras' own optimiser and loss. The rate is that of the second epoch, without the time that XLA
-takes to compile the step; that time, to the end of the first epoch, is printed too. Does nothing without a GPU.
+batch in memory with Keras' own optimiser and loss. The time per image is that of the second epoch, without the time in
+which XLA compiles the step; the time to the end of the first epoch has a row of its own. No rows without a GPU.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks import training
-from benchmarks._measuring import devkit_and_scratch
+from benchmarks.measuring.command import main
+from benchmarks.measuring.data import devkit_and_scratch
+from benchmarks.measuring.row import Row, Target
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from benchmarks.measuring.options import Options
 
 NETWORKS = (("fcn8", 320, 60), ("unet", 128, 120))
 """Network, pixels, steps per epoch."""
+REFERENCE = "a bare Keras `fit` in memory"
 BATCH, EPOCHS = 16, 2
 Precision = Literal["float32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
@@ -96,31 +103,41 @@ def rate_of_bare_fit(name: str, precision: Precision, records: Any, steps: int) 
     return Rate(times[1] - started, BATCH * steps / (times[-1] - times[-2]))
 
 
-def main() -> None:
-    """Measures and prints the table."""
-    import keras
+def rows(options: Options) -> Iterator[Row]:
+    """Yields two rows per network and precision: of a step, and of the first epoch."""
     import tensorflow as tf
 
-    if not tf.config.list_physical_devices("GPU"):
-        print("TensorFlow finds no GPU: nothing is measured; `vocseg doctor` says why")
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        print("TensorFlow finds no GPU: nothing is measured; `vocseg doctor` says why", file=sys.stderr)
         return
-    with devkit_and_scratch(train_images=BATCH * 4, val_images=BATCH) as (devkit, scratch):
-        print(f"{'network':9}{'pixels':>7} {'precision':10}{'images/s':>9}{'bare':>7}{'× bare':>8}", end="")
-        print(f"{'1st epoch, s':>14}{'bare':>7}")
+    remark = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "")
+    with devkit_and_scratch(options, train_images=BATCH * 4, val_images=BATCH) as (devkit, scratch):
         for name, size, steps in NETWORKS:
-            folder = scratch / name
-            folder.mkdir()
-            records = training.prepare_records(devkit, folder, size, BATCH * steps)
-            for precision in PRECISIONS:
-                keras.backend.clear_session()
-                bare = rate_of_bare_fit(name, precision, records, steps)
-                keras.backend.clear_session()
-                ours = rate_of_trainer(name, precision, records, steps, folder / precision)
-                ratio = ours.images_per_second / bare.images_per_second
-                print(f"{name:9}{size:7} {precision:10}{ours.images_per_second:9.0f}", end="")
-                print(f"{bare.images_per_second:7.0f}{ratio:8.2f}{ours.first_epoch:14.1f}", end="")
-                print(f"{bare.first_epoch:7.1f}", flush=True)
+            records = training.prepare_records(devkit, scratch / name, size, BATCH * steps, BATCH)
+            for precision in options.size(PRECISIONS, PRECISIONS[:1]):
+                pairs = compared_rates(name, precision, records, steps, scratch / name, options)
+                shown = f"{name} at {size} pixels in {precision} on a GPU, batch {BATCH}"
+                times = tuple((1000 / ours.images_per_second, 1000 / bare.images_per_second) for ours, bare in pairs)
+                yield Row(f"training step of {shown}", REFERENCE, "ms/image", times, Target(1.031), remark)
+                first = tuple((ours.first_epoch, bare.first_epoch) for ours, bare in pairs)
+                yield Row(f"first epoch of {shown}", REFERENCE, "s", first, remark=remark)
+
+
+def compared_rates(
+    name: str, precision: Precision, records: Any, steps: int, folder: Path, options: Options
+) -> list[tuple[Rate, Rate]]:
+    """Measures the trainer and the bare `fit` in turns, each without what the other left in Keras."""
+    import keras
+
+    pairs = []
+    for number in range(options.rounds_of(full=1, quick=1)):
+        keras.backend.clear_session()
+        bare = rate_of_bare_fit(name, precision, records, steps)
+        keras.backend.clear_session()
+        pairs.append((rate_of_trainer(name, precision, records, steps, folder / f"{precision}{number}"), bare))
+    return pairs
 
 
 if __name__ == "__main__":
-    main()
+    main(rows)

@@ -1,51 +1,90 @@
-"""Training throughput and memory.
+"""Training: the time of a step compared with a bare Keras `fit`, and the peak memory.
 
     python -m benchmarks.training [VOCdevkit/VOC2012]
 
-Throughput: images per second of the trainer, which streams from records, flips images, computes metrics and excludes
-void; compared with a bare Keras `fit` of the same network and batch size on tensors in memory, with Keras' own loss and
-nothing else. Both alternate. The rate is that of the median step without the first few of each round, so that short
-disturbances of the machine matter little.
+Time: the trainer streams from records, flips images, computes metrics and excludes void; the bare `fit` trains the same
+network with the same batch size on tensors in memory, with Keras' own loss and nothing else. The value of a round is
+the median step without the first few, so that short disturbances of the machine matter little.
 
-Memory: peak of a training on 467 records and on 4,670, each in a new process.
+Memory: peak of a training on many records compared with one on few, each in a new process.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
 import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmarks._measuring import devkit_and_scratch, peak_memory_of_process, print_peaks, write_records
+from benchmarks.measuring.command import main
+from benchmarks.measuring.data import devkit_and_scratch, write_records
+from benchmarks.measuring.memory import flat_memory, peak_memory_of_process
+from benchmarks.measuring.row import Row, Target
+from benchmarks.measuring.timing import in_turns, paired
 
-NETWORKS = (("fcn8", 96), ("fcn8", 224), ("unet", 128))
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.measuring.options import Options
+
 CLASSES = ("person", "dog")
-BATCH, STEPS, SKIPPED, ROUNDS = 8, 10, 3, 3
-MEMORY_RECORDS, MEMORY_SIZE = (467, 4_670), 96
-MEMORY_OPTIONS = {"width": 0.25, "fully_connected_channels": 0, "batch_normalization": True}
+SKIPPED = 2
+"""Steps at the beginning that are not timed."""
+SMALL = {"width": 0.25, "fully_connected_channels": 0, "batch_normalization": True}
 
 
-def prepare_records(devkit: Path, folder: Path, image_size: int, count: int) -> Any:
-    """Writes `count` train records and one batch of val records; returns `Records`."""
+def rows(options: Options) -> Iterator[Row]:
+    """Yields a row per network, and that of the memory."""
+    batch, steps = sizes(options)
+    with devkit_and_scratch(options, train_images=options.size(467, 40), val_images=batch) as (devkit, scratch):
+        for name, size in options.size((("fcn8", 96), ("fcn8", 224), ("unet", 128)), (("fcn8", 96), ("unet", 128))):
+            folder = scratch / f"{name}{size}"
+            records = prepare_records(devkit, folder, size, batch * steps, batch)
+            yield row_of_network(name, records, batch, folder, options)
+        few_many = options.size((467, 4_670), (40, 400))
+        yield flat_memory("training", "records", peak_memory, few_many, options, devkit)
+
+
+def sizes(options: Options) -> tuple[int, int]:
+    """Returns the images per batch and the steps of a timed training."""
+    return options.size((8, 10), (4, 5))
+
+
+def row_of_network(name: str, records: Any, batch: int, folder: Path, options: Options) -> Row:
+    """Measures the trainer and the bare `fit` of a network."""
+    runs = (folder / f"run{number}" for number in itertools.count())
+    rounds = in_turns(
+        options.rounds_of(full=3, quick=2),
+        lambda: milliseconds_of_trainer(name, records, batch, next(runs)),
+        lambda: milliseconds_of_bare_fit(name, records, batch),
+    )
+    shown = f"training step of {name} at {records.image_size} pixels, batch {batch}"
+    return Row(shown, "a bare Keras `fit` in memory", "ms/image", paired(rounds), Target(1.053))
+
+
+def prepare_records(devkit: Path, folder: Path, image_size: int, count: int, batch: int) -> Any:
+    """Writes `count` train records and one batch of val records to a new folder; returns `Records`."""
     from tfds_voc_seg.devkit.splits import read_splits
     from tfds_voc_seg.record_config import RecordConfig
     from tfds_voc_seg.records.files import Records
 
+    folder.mkdir()
     config = RecordConfig(image_size, CLASSES)
     listings, files = read_splits(devkit), {}
-    for split, wanted in (("train", count), ("val", BATCH)):
-        file = folder / f"{split}-{count}"
+    for split, wanted in (("train", count), ("val", batch)):
+        file = folder / split
         write_records(file, listings[split].pairs[:467], config, wanted)
         files[split] = [str(file)]
     return Records(files, config.class_names, image_size, config=config)
 
 
-def steps_of_trainer(name: str, options: dict[str, Any], records: Any, folder: Path) -> list[float]:
-    """Trains one epoch with the project's own loop; returns the seconds of each step without the first few."""
+def milliseconds_of_trainer(
+    name: str, records: Any, batch: int, folder: Path, options: dict[str, Any] | None = None
+) -> float:
+    """Trains one epoch with the project's own loop; returns the time per image of the median step, in milliseconds."""
+    import keras
     import tensorflow as tf
     from etils import epath
 
@@ -54,74 +93,49 @@ def steps_of_trainer(name: str, options: dict[str, Any], records: Any, folder: P
     from components.training.loop import train
     from components.training.resumption import TrainingFolder
 
-    times: list[float] = []
+    keras.backend.clear_session()
+    ends: list[float] = []
     train(
-        lambda: create_network(name, image_size=records.image_size, num_classes=len(CLASSES) + 1, **options),
+        lambda: create_network(
+            name, image_size=records.image_size, num_classes=len(records.class_names), **(options or {})
+        ),
         records,
-        TrainingConfig(epochs=1, batch_size=BATCH, optimizer="sgd", learning_rate=1e-6),
+        TrainingConfig(epochs=1, batch_size=batch, optimizer="sgd", learning_rate=1e-6),
         tf.distribute.get_strategy(),
         epath.Path(folder / "run"),
         TrainingFolder(folder / "state"),
-        lambda *_: times.append(time.monotonic()),
+        lambda *_: ends.append(time.monotonic()),
     )
-    return seconds_of_steps(times)
+    return 1000 * median_step(ends) / batch
 
 
-def steps_of_bare_fit(name: str, options: dict[str, Any], records: Any) -> list[float]:
-    """Trains with Keras' `fit` on tensors in memory; returns the seconds of each step without the first few."""
+def milliseconds_of_bare_fit(name: str, records: Any, batch: int) -> float:
+    """Trains one epoch with Keras' `fit` on tensors in memory; returns the same."""
     import keras
-    import numpy as np
 
+    from benchmarks.reference.bare_fit import step_ends
+    from benchmarks.reference.records import read_arrays
     from components.networks import create_network
-    from components.training.input_pipeline import evaluation_batches
-    from tfds_voc_seg.records.decoding import image_and_class_map
 
-    decode = functools.partial(image_and_class_map, image_size=records.image_size, channels=len(CLASSES) + 1)
-    batches = evaluation_batches(records.files["train"], decode, batch_size=BATCH, records=BATCH * STEPS)
-    images, classes = (np.concatenate(arrays) for arrays in zip(*batches.as_numpy_iterator(), strict=True))
-    network = create_network(name, image_size=records.image_size, num_classes=len(CLASSES) + 1, **options)
-    network.compile(
-        keras.optimizers.SGD(1e-6, momentum=0.9, nesterov=True),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255),
-    )
-    times: list[float] = []
-    clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: times.append(time.monotonic()))
-    network.fit(images.astype(np.float32), classes, batch_size=BATCH, verbose=0, callbacks=[clock])
-    return seconds_of_steps(times)
+    keras.backend.clear_session()
+    size, channels = records.image_size, len(records.class_names)
+    images, classes = read_arrays(Path(records.files["train"][0]), size, channels)
+    network = create_network(name, image_size=size, num_classes=channels)
+    return 1000 * median_step(step_ends(network, images, classes, batch)) / batch
 
 
-def seconds_of_steps(ends: list[float]) -> list[float]:
-    """Computes the seconds of each step without the first few from the times at which the steps ended."""
-    return [end - start for start, end in itertools.pairwise(ends[SKIPPED - 1 : STEPS])]
+def median_step(ends: list[float]) -> float:
+    """Computes the seconds of the median step without the first few, from the times at which the steps ended."""
+    return statistics.median(end - start for start, end in itertools.pairwise(ends[SKIPPED - 1 :]))
 
 
-def peak_memory(devkit: Path, count: int) -> float:
+def peak_memory(count: int, devkit: Path) -> float:
     """Trains one epoch on `count` records in this process and returns its peak memory in GB."""
     with tempfile.TemporaryDirectory() as scratch:
-        records = prepare_records(devkit, Path(scratch), MEMORY_SIZE, count)
-        steps_of_trainer("fcn8", MEMORY_OPTIONS, records, Path(scratch))
+        records = prepare_records(devkit, Path(scratch) / "records", 96, count, batch=8)
+        milliseconds_of_trainer("fcn8", records, 8, Path(scratch), SMALL)
     return peak_memory_of_process()
 
 
-def main() -> None:
-    """Measures and prints the tables."""
-    import keras
-
-    with devkit_and_scratch(train_images=467, val_images=BATCH) as (devkit, scratch):
-        print_peaks("records", peak_memory, devkit, MEMORY_RECORDS)
-        print(f"\n{'network':10}{'pixels':>7}{'images/s':>10}{'bare fit':>10}{'× bare':>8}")
-        for name, size in NETWORKS:
-            records = prepare_records(devkit, scratch, size, BATCH * STEPS)
-            ours_steps: list[float] = []
-            bare_steps: list[float] = []
-            for attempt in range(ROUNDS):
-                keras.backend.clear_session()
-                bare_steps += steps_of_bare_fit(name, {}, records)
-                keras.backend.clear_session()
-                ours_steps += steps_of_trainer(name, {}, records, scratch / f"{name}{size}-{attempt}")
-            ours, bare = (BATCH / statistics.median(steps) for steps in (ours_steps, bare_steps))
-            print(f"{name:10}{size:7}{ours:10.2f}{bare:10.2f}{ours / bare:8.2f}", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    main(rows)

@@ -33,7 +33,7 @@ from benchmarks.measuring.command import main
 from benchmarks.measuring.data import export_network
 from benchmarks.measuring.memory import flat_memory, peak_memory_of_process
 from benchmarks.measuring.row import Row, Target
-from benchmarks.measuring.timing import in_turns, paired, seconds
+from benchmarks.measuring.timing import in_turns, milliseconds, paired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,7 +109,7 @@ def rows(options: Options) -> Iterator[Row]:
         write_clip(clip, options.size(6, 2) * BATCH)
         write_clip(short, BATCH)
         models = []
-        for number, (name, settings) in enumerate(options.size(NETWORKS, NETWORKS[2:])):
+        for number, (name, settings) in enumerate(options.size(NETWORKS, NETWORKS[-1:])):
             shown = " ".join(str(value) for key, value in settings.items() if key != "batch_normalization")
             models.append((f"{name} {shown}", Path(scratch) / f"model{number}"))
             export(name, settings, models[-1][1])
@@ -144,7 +144,7 @@ def rows_of_model(shown: str, model: Path, clip: Path, short: Path, options: Opt
     frames = sum(len(batch) for batch in batches)
     rounds = in_turns(
         options.rounds_of(full=3, quick=2),
-        *(functools.partial(milliseconds_per_frame, ways[name], frames) for name in names),
+        *(functools.partial(milliseconds, ways[name], frames) for name in names),
     )
     for position, name in enumerate(names[1:], start=1):
         remark = f"{coloured:.0%} of the pixels are not background"
@@ -166,11 +166,6 @@ def ways_from_file_to_file(segmenter: Segmenter, folder: Path, scratch: Path) ->
         LOOP: lambda clip: loop(source=clip),
         f"{LOOP} that composes at the network's size": lambda clip: loop(source=clip, compose_small=True),
     }
-
-
-def milliseconds_per_frame(work: Callable[[], object], frames: int) -> float:
-    """Returns the wall time of a call per frame."""
-    return 1000 * seconds(work) / frames
 
 
 def peak_memory(frames: int) -> float:

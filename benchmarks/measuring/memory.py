@@ -34,7 +34,7 @@ def flat_memory(
         more: further arguments of `peak_memory`.
     """
     few, many = counts
-    rounds = options.rounds_of(full=3, quick=2)
+    rounds = options.rounds_of(full=3, quick=1)
     with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=1) as pool:
         peaks = pool.starmap(peak_memory, [(count, *more) for count in (many, few) * rounds], chunksize=1)
     pairs = tuple(zip(peaks[::2], peaks[1::2], strict=True))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 import tempfile
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from benchmarks.measuring.memory import peak_memory_of_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+_T = TypeVar("_T")
 
 PYTHON = sys.executable
 VOCSEG = (PYTHON, "-m", "pipeline.cli")
@@ -48,6 +51,17 @@ def seconds(work: Callable[[], object]) -> float:
     started = time.monotonic()
     work()
     return time.monotonic() - started
+
+
+def milliseconds(work: Callable[[], object], items: int) -> float:
+    """Returns the wall time of a call in milliseconds per item."""
+    return 1000 * seconds(work) / items
+
+
+def in_new_process(function: Callable[..., _T], *arguments: object) -> _T:
+    """Calls a function of a module in a new process, without what this process has loaded, and returns its result."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
 
 
 def command_seconds(*command: str) -> float:

@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 
 
 def write_masks(annotations: Path, folder: Path, palette: Sequence[int]) -> int:
-    """Writes the mask of each image.
+    """Writes the mask of each image to a new folder.
 
     Args:
         annotations: the JSON file.
-        folder: where the masks are written.
+        folder: where the masks are written; it must not exist.
         palette: 768 values: red, green and blue of each index.
 
     Returns:
         The number of masks.
     """
+    folder.mkdir()
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(str(annotations))
     positions = {category: position for position, category in enumerate(sorted(coco.getCatIds()), start=1)}

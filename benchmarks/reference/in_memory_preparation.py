@@ -18,14 +18,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tfds_voc_seg.devkit.folders import Pair
 
-
-def prepare(pairs: Sequence[Pair], size: int) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
+def prepare(pairs: Sequence[tuple[str, str]], size: int) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
     """Reads all pairs into memory.
 
     Args:
-        pairs: photos and masks.
+        pairs: paths of photos and masks.
         size: height and width of the result, pixels.
 
     Returns:
@@ -33,8 +31,8 @@ def prepare(pairs: Sequence[Pair], size: int) -> tuple[NDArray[np.float32], NDAr
     """
     colours = np.array(voc_palette()).reshape(256, 3)[: len(VOC_CLASSES)]
     photos, masks = [], []
-    for pair in pairs:
-        with Image.open(pair.photo) as photo, Image.open(pair.mask) as mask:
+    for photo_file, mask_file in pairs:
+        with Image.open(photo_file) as photo, Image.open(mask_file) as mask:
             photos.append(np.asarray(photo.resize((size, size), Image.Resampling.NEAREST), np.float32) / 255)
             painted = np.asarray(mask.convert("RGB").resize((size, size), Image.Resampling.NEAREST))
         one_hot = np.zeros((size, size, len(colours)), np.int16)

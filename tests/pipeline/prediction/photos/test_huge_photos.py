@@ -17,7 +17,7 @@ WIDTH, HEIGHT, CLASSES, TILE = 3000, 4800, 21, 500
 
 _PROGRAM = """
 import sys
-from benchmarks._measuring import peak_memory_of_process
+from benchmarks.measuring.memory import peak_memory_of_process
 from pipeline.cli import main
 
 model, small, huge, output = sys.argv[1:]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
+from components.allocator import collect_garbage_rarely
 from tfds_voc_seg.sample.devkit import write_sample_devkit
 
 if TYPE_CHECKING:
@@ -55,11 +56,6 @@ LONG_FILES = (
 """The slowest test files: they run first, because a slow file at the end would leave the other core idle."""
 
 
-OBJECTS_BETWEEN_COLLECTIONS = 10_000
-"""Python's own threshold, 700, is for small programs: with the graphs that the tests trace, collections took a tenth of
-their CPU time. This one lets garbage live for half a minute of tests."""
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
     """Disables the garbage collection during imports: the libraries create a million objects, none of them garbage."""
@@ -70,7 +66,7 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
         gc.collect()
         gc.freeze()
-        gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+        collect_garbage_rarely()  # as in `vocseg run`
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.allocator import collect_garbage_rarely
 from components.locks import LockedError, locked
 from components.run_files import LOGS_FOLDER, SUMMARY_FILE
 from pipeline.commands.terminal import (
@@ -72,6 +73,7 @@ def _run(options: argparse.Namespace) -> int:
     except ConfigError as error:
         return fail(str(error), EXIT_USAGE)
     find_networks_of(config, options.preset)
+    collect_garbage_rarely()
     try:
         require_no_pattern(config.output_folder)
     except StorageError as error:

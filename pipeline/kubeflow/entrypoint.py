@@ -11,7 +11,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from components.allocator import configure_allocators
+from components.allocator import collect_garbage_rarely, configure_allocators
 from tfds_voc_seg.storage import use_fsspec_for_s3
 
 if TYPE_CHECKING:
@@ -37,4 +37,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 if __name__ == "__main__":
     configure_allocators()
+    collect_garbage_rarely()
     main(sys.argv[1:])

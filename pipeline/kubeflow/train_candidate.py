@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from etils import epath
 
-from components.allocator import configure_allocators
+from components.allocator import collect_garbage_rarely, configure_allocators
 from components.run_files import SAVED_MODEL_FILE
 from tfds_voc_seg.storage import use_fsspec_for_s3
 
@@ -109,4 +109,5 @@ def _parser() -> argparse.ArgumentParser:
 
 if __name__ == "__main__":
     configure_allocators()
+    collect_garbage_rarely()
     sys.exit(main())

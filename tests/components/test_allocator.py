@@ -1,7 +1,8 @@
-"""The memory that a process keeps after it was freed."""
+"""The memory that a process keeps after it was freed, and how often Python searches for garbage."""
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -79,6 +80,17 @@ def test_a_computing_process_takes_a_gpus_memory_as_it_needs_it(monkeypatch: pyt
     monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "false")
     allocator.configure_allocators()
     assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "false"
+
+
+def test_garbage_is_collected_rarely_but_collected() -> None:
+    before = gc.get_threshold()
+    try:
+        gc.set_threshold(700, 10, 10)
+        allocator.collect_garbage_rarely()
+        assert gc.get_threshold() == (10_000, 10, 10)
+        assert gc.isenabled()
+    finally:
+        gc.set_threshold(*before)
 
 
 @pytest.mark.parametrize("library", [("", ""), ("musl", "1.2")])

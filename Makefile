@@ -46,11 +46,15 @@ slow-beam := tests/e2e/test_beam_engines.py
 slow-kubeflow := tests/e2e/test_kubeflow_emulated.py
 slow-project := tests/test_distributions.py tests/test_workflows.py tests/docs
 
+# The commands with faults use one core each, so that two test files at once are quicker; training uses all cores.
+PROCESSES := 0
+test-slow-faults: PROCESSES := 2
+
 .PHONY: $(SLOW_PARTS:%=test-slow-%)
 test-slow: $(SLOW_PARTS:%=test-slow-%) ## run the slow tests, part by part; test-slow-PART runs one part
 
 $(SLOW_PARTS:%=test-slow-%): test-slow-%: $(ENVIRONMENT)
-	$(VENV)/bin/python -m pytest -m slow -n 0 --timeout 1200 $(slow-$*) $(ARGS)
+	$(VENV)/bin/python -m pytest -m slow -n $(PROCESSES) --timeout 1200 $(slow-$*) $(ARGS)
 
 test-slow-fuzz: atheris
 

@@ -14,6 +14,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.commands.terminal import EXIT_FAILED, error_message, fail
 from tests.faults.disk_faults import KINDS, NEVER, REPORT_ALL, arm
 
 if TYPE_CHECKING:
@@ -80,6 +81,21 @@ class Ended:
     status: int
     printed: str
     operations: list[str]
+
+
+def with_message(output: Path, step: Callable[[], object], own_errors: tuple[type[Exception], ...] = ()) -> int:
+    """Runs a step and prints its error as a command does; returns the exit status.
+
+    Args:
+        output: the output folder of the command.
+        step: the step.
+        own_errors: the types of error whose message says all.
+    """
+    try:
+        step()
+    except Exception as error:
+        return fail(error_message(error, own_errors, output), EXIT_FAILED)
+    return _SUCCESS
 
 
 def run_scenario(scenario: Scenario, count: int, chance: random.Random, result: Result) -> None:

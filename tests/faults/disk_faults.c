@@ -176,10 +176,16 @@ size_t fwrite(const void *data, size_t size, size_t items, FILE *stream) {
     return REAL(fwrite)(data, size, items, stream);
 }
 
-int fflush(FILE *stream) { return stream && ask_open("fflush", STREAM, fileno(stream)) ? EOF : REAL(fflush)(stream); }
+/* Torn: what is still in the buffer of the stream is lost. */
+int fflush(FILE *stream) {
+    enum answer answer = stream ? ask_open("fflush", STREAM, fileno(stream)) : GO;
+    if (answer == TEAR) die();
+    return answer == GO ? REAL(fflush)(stream) : EOF;
+}
 
 int fclose(FILE *stream) {
     enum answer answer = ask_open("fclose", STREAM, fileno(stream));
+    if (answer == TEAR) die();
     int error = errno, closed = REAL(fclose)(stream);
     if (answer == GO) return closed;
     errno = error;

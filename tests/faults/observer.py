@@ -1,7 +1,8 @@
 """Watches a publishing folder from outside, as TensorFlow Serving does.
 
 `python -m tests.faults.observer FOLDER REPORT` polls until its standard input is closed. The report has one JSON line
-per new state of a version: its digest, or what is wrong with it. The folder may come and go.
+per new state of a version: its digest, or what is wrong with it; and `after`, the digest of the version that was in
+service when it came. The folder may come and go.
 """
 
 from __future__ import annotations
@@ -79,6 +80,13 @@ def _look(version: Path, seen: set[object]) -> dict[str, str] | None:
     return found
 
 
+def _list_versions(folder: Path) -> list[str]:
+    """Returns the names of the versions, oldest first."""
+    with contextlib.suppress(FileNotFoundError):  # the folder comes and goes
+        return sorted((name for name in os.listdir(folder) if name.isdecimal()), key=int)  # noqa: PTH208 (names)
+    return []
+
+
 def _wait_for_end(closed: threading.Event) -> None:
     sys.stdin.read()
     closed.set()
@@ -89,15 +97,16 @@ def main(folder: Path, report: Path) -> None:
     closed = threading.Event()
     threading.Thread(target=_wait_for_end, args=(closed,), daemon=True).start()
     seen: set[object] = set()
+    digests: dict[str, str] = {}  # a folder that is put back has the same content under the same name
     with report.open("a", buffering=1) as lines:
         print("observing", flush=True)  # noqa: T201
         while not closed.wait(_POLL_SECONDS):
-            names: list[str] = []
-            with contextlib.suppress(FileNotFoundError):  # the folder comes and goes
-                names = os.listdir(folder)  # noqa: PTH208 (names, not paths)
-            for name in names:
-                if name.isdecimal() and (found := _look(folder / name, seen)):
-                    lines.write(json.dumps({"version": name, **found}) + "\n")
+            in_service = ""
+            for name in _list_versions(folder):
+                if found := _look(folder / name, seen):
+                    lines.write(json.dumps({"version": name, "after": in_service, **found}) + "\n")
+                    digests[name] = found.get("digest", "")
+                in_service = digests.get(name, "")
 
 
 if __name__ == "__main__":

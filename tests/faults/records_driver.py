@@ -16,11 +16,10 @@ import pipeline.report.page  # noqa: F401  (here, so that the child processes ne
 from components.manifest import find_damage
 from components.run_files import ARTIFACTS_FOLDER, PUBLICATION_FILE, REPORT_FILE, SERVING_FOLDER
 from pipeline.cli import main as vocseg
-from pipeline.commands.terminal import EXIT_FAILED, error_message, fail
 from pipeline.local.interrupted_push import complete_interrupted_pushes
 from tests.components.model_pusher.version_folders import write_model
 from tests.faults import run_checks
-from tests.faults.campaign import Scenario, run_scenarios
+from tests.faults.campaign import Scenario, run_scenarios, with_message
 from tests.pipeline.made_run import MadeRun, write_whole_run
 
 if TYPE_CHECKING:
@@ -42,15 +41,6 @@ def _publish_without_a_record(output: Path) -> Path:
     return pushed_model
 
 
-def _complete(output: Path) -> int:
-    """Completes the records of versions, as each run does first."""
-    try:
-        complete_interrupted_pushes(output)
-    except Exception as error:
-        return fail(error_message(error, (), output), EXIT_FAILED)
-    return 0
-
-
 def _wrong_records(output: Path, pushed_model: Path) -> Iterator[str]:
     recorded = run_checks.pushed_versions(output)
     if recorded != [_VERSION]:
@@ -67,7 +57,8 @@ def _incomplete_report(output: Path) -> Iterator[str]:
 def _scenarios(output: Path) -> Iterator[Scenario]:
     """Yields the steps; each one's state must be used before the next one is made."""
     wrong = partial(_wrong_records, output, _publish_without_a_record(output))
-    always, complete = partial(run_checks.always_true, output), partial(_complete, output)
+    always = partial(run_checks.always_true, output)
+    complete = partial(with_message, output, partial(complete_interrupted_pushes, output))
     yield Scenario("interrupted push", output, complete, always, wrong, complete)
     write_whole_run(output)
     report, incomplete = partial(vocseg, ["report", str(output)]), partial(_incomplete_report, output)

@@ -7,7 +7,8 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from components.manifest import find_damage, has_manifest, read_manifest
+from components.manifest import find_damage
+from tests.faults.run_artifacts import artifacts, wrong_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,8 +82,7 @@ def _wrong_results(output: Path, candidate: str, mean_iou: float) -> Iterator[st
     measured = _read(output / "summary.json")["candidates"][candidate]["mean_iou"]
     if measured != mean_iou:
         yield f"the mean IoU of {candidate} is {measured}, not {mean_iou}"
-    if len(set(val_images(output).values())) != 1:
-        yield f"the numbers of val images differ: {val_images(output)}"
+    yield from wrong_data(output)
 
 
 def pushed_versions(output: Path) -> list[str]:
@@ -95,39 +95,6 @@ def tables(output: Path) -> set[str]:
     """Returns the names of the tables of the database."""
     with contextlib.closing(sqlite3.connect(output / "metadata.sqlite")) as database:
         return {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-
-
-def artifacts(output: Path) -> list[Path]:
-    """Lists the folders of all artifacts."""
-    return sorted(path for path in output.glob("tfx/*/*/*/") if path.name.isdecimal())
-
-
-def newest_artifact(output: Path, node: str, key: str) -> Path:
-    """Returns the newest artifact of a node."""
-    complete = [path for path in artifacts(output) if path.parts[-3:-1] == (node, key) and has_manifest(path)]
-    return max(complete, key=lambda path: int(path.name))
-
-
-def tested_models(output: Path) -> set[str]:
-    """Returns the digests of the models that have passed the smoke test."""
-    digests = set()
-    for artifact in artifacts(output):
-        if artifact.parts[-2] == "smoke_test" and has_manifest(artifact):
-            results = _read(artifact / "smoke_test.json")["candidates"].values()
-            digests |= {result["digest"] for result in results if result["passed"]}
-    return digests
-
-
-def val_images(output: Path) -> dict[str, int]:
-    """Returns the number of val images according to the records, DataValidator and the evaluation."""
-    records = read_manifest(newest_artifact(output, "VocExampleGen", "examples"))
-    validated = _read(newest_artifact(output, "DataValidator", "validation") / "data_summary.json")
-    evaluated = _read(newest_artifact(output, "SegmentationEvaluator", "evaluation") / "evaluation.json")
-    return {
-        "records": sum(file.records or 0 for file in records if "Split-val" in file.name),
-        "validated": validated["val"]["images"],
-        "evaluated": evaluated["images"],
-    }
 
 
 def _read(file: Path) -> Any:

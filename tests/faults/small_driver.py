@@ -22,34 +22,24 @@ from rich.console import Console
 from components.manifest import find_damage, has_manifest, write_manifest
 from components.run_files import ARTIFACTS_FOLDER, METADATA_FILE, SAMPLE_DEVKIT_FOLDER, SUMMARY_FILE
 from pipeline.cli import main as vocseg
-from pipeline.commands.terminal import EXIT_FAILED, error_message, fail
 from pipeline.config.loading import load_config
 from pipeline.display.live import Display
 from pipeline.local.sample import prepare_sample
 from pipeline.metadata.database import DatabaseError, check_database, execution_ids, reserve_execution_ids
 from pipeline.metadata.execution_records import ExecutionRecorder
 from tests.faults import run_checks
-from tests.faults.campaign import Scenario, run_scenarios
+from tests.faults.campaign import Scenario, run_scenarios, with_message
 from tests.faults.disk_faults import KINDS
 from tests.pipeline.made_run import MadeRun
 from tfds_voc_seg.storage import write_text_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from pipeline.config.schema import RunConfig
 
 _SAMPLE_IMAGES = 3
 _TABLES = {"Artifact", "ArtifactProperty", "Context", "Event", "Execution", "MLMDEnv", "Type"}
-
-
-def _with_message(output: Path, step: Callable[[], None]) -> int:
-    """Runs a step and prints its error as `vocseg run` does."""
-    try:
-        step()
-    except Exception as error:
-        return fail(error_message(error, (DatabaseError,), output), EXIT_FAILED)
-    return 0
 
 
 def _open_database(output: Path) -> None:
@@ -132,10 +122,10 @@ def _scenarios(output: Path) -> Iterator[Scenario]:
     sizes = [f"sample.train_images={_SAMPLE_IMAGES - 1}", "sample.val_images=1"]
     config = load_config("demo", overrides=sizes, output=str(output))
     output.mkdir()
-    step = partial(_with_message, output, partial(_open_database, output))
+    step = partial(with_message, output, partial(_open_database, output), (DatabaseError,))
     yield Scenario("new database", output, step, tuple, partial(_missing_tables, output), step)
     output.mkdir()
-    step = partial(_with_message, output, partial(_draw_sample, config))
+    step = partial(with_message, output, partial(_draw_sample, config))
     sample = partial(_incomplete_sample, output)
     yield Scenario("sample", output, step, partial(sample, drawn=False), partial(sample, drawn=True), step)
     repaired = partial(_wrongly_repaired, output, _damaged_artifacts(output))
@@ -149,7 +139,7 @@ def _scenarios(output: Path) -> Iterator[Scenario]:
     output.mkdir()
     write = partial(write_text_whole, output / SUMMARY_FILE)
     write('{"value": 1}')
-    step = partial(_with_message, output, partial(write, '{"value": 2}'))
+    step = partial(with_message, output, partial(write, '{"value": 2}'))
     summary = partial(_wrong_summary, output)
     yield Scenario("summary", output, step, partial(summary, 1, 2), partial(summary, 2), step)
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.artifacts.records import read_records
-from components.manifest import find_damage, read_manifest
+from components.manifest import find_damage
 from pipeline.cli import main
 from pipeline.metadata.lineage import read_lineage
 from tests.components.test_locks import HOLDER
 from tests.e2e.known_networks import Workspace
+from tests.faults.damages import ADDED, DAMAGES
+from tests.faults.run_artifacts import artifacts, newest_artifact, wrong_data
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Iterator
 
 VAL_IMAGES = 6
@@ -52,26 +56,11 @@ def workspace(finished: Workspace) -> Iterator[Workspace]:
     saved.rename(finished.output)
 
 
-def _artifact(workspace: Workspace, node: str, key: str) -> Path:
-    """The newest artifact of a node."""
-    return max(
-        (path for path in (workspace.output / "tfx" / node / key).iterdir() if path.name.isdecimal()),
-        key=lambda path: int(path.name),
-    )
-
-
-def _images(workspace: Workspace) -> dict[str, int]:
-    """The number of val images according to the records, DataValidator and the evaluation."""
-    manifest = read_manifest(_artifact(workspace, "VocExampleGen", "examples"))
-    summary = json.loads((_artifact(workspace, "DataValidator", "validation") / "data_summary.json").read_text())
-    evaluation = json.loads(
-        (_artifact(workspace, "SegmentationEvaluator", "evaluation") / "evaluation.json").read_text()
-    )
-    return {
-        "records": sum(file.records or 0 for file in manifest if "Split-val" in file.name),
-        "validated": summary["val"]["images"],
-        "evaluated": evaluation["images"],
-    }
+def _check_data(workspace: Workspace) -> None:
+    """All records are read, validated and evaluated once."""
+    assert [*wrong_data(workspace.output)] == []
+    evaluation = newest_artifact(workspace.output, "SegmentationEvaluator", "evaluation") / "evaluation.json"
+    assert json.loads(evaluation.read_text())["images"] == VAL_IMAGES
 
 
 @pytest.mark.slow
@@ -79,7 +68,7 @@ def _images(workspace: Workspace) -> dict[str, int]:
 def test_a_damaged_model_is_trained_again(workspace: Workspace, fault: str) -> None:
     import tensorflow as tf
 
-    model = _artifact(workspace, "SegmentationTrainer.worse", "model") / "Format-Serving"
+    model = newest_artifact(workspace.output, "SegmentationTrainer.worse", "model") / "Format-Serving"
     if fault == "variables cut":
         (variables,) = model.glob("variables/variables.data-*")
         with variables.open("r+b") as file:
@@ -97,14 +86,14 @@ def test_a_damaged_model_is_trained_again(workspace: Workspace, fault: str) -> N
 
 @pytest.mark.slow  # what is read of such records: test_manifest.py
 def test_records_cut_at_a_record_are_converted_again(workspace: Workspace) -> None:
-    examples = _artifact(workspace, "VocExampleGen", "examples")
+    examples = newest_artifact(workspace.output, "VocExampleGen", "examples")
     (shard,) = (examples / "Split-val").iterdir()
     content = shard.read_bytes()
     shard.write_bytes(content[: int.from_bytes(content[:8], "little") + 16])
     summary, _ = workspace.run("worse")
     assert shard.name in summary["damaged"]["VocExampleGen"]
     assert summary["cached"] == ["CuratedSchema"]
-    assert set(_images(workspace).values()) == {VAL_IMAGES}
+    _check_data(workspace)
 
 
 def _execution_ids(workspace: Workspace) -> dict[int, str]:
@@ -122,7 +111,7 @@ def test_a_removed_database_is_restored_and_records_are_not_mixed(
     (workspace.output / "metadata.sqlite").unlink()
     summary, _ = workspace.run("worse", num_shards=2)
     assert summary["cached"] == ["CuratedSchema"]
-    assert set(_images(workspace).values()) == {VAL_IMAGES}
+    _check_data(workspace)
     assert {number: node for number, node in _execution_ids(workspace).items() if number in before} == before
     assert read_lineage(workspace.output, version) == lineage
     old, new = sorted((workspace.output / "tfx/VocExampleGen/examples").iterdir(), key=lambda path: int(path.name))
@@ -142,7 +131,7 @@ def test_a_database_without_records_does_not_mix_old_and_new_records(workspace: 
     shutil.rmtree(workspace.output / "tfx/.executions")
     (workspace.output / "metadata.sqlite").unlink()
     assert workspace.run("worse", num_shards=2).summary["cached"] == []
-    assert set(_images(workspace).values()) == {VAL_IMAGES}
+    _check_data(workspace)
     assert min({*_execution_ids(workspace)} - {*before}) > max(before)
 
 
@@ -279,30 +268,30 @@ def test_a_run_killed_before_any_commit_is_resumed(workspace: Workspace, monkeyp
 
 
 @pytest.mark.slow
-@given(data=st.data())
-@settings(max_examples=200)
-def test_every_change_of_a_file_of_the_run_is_found(finished: Workspace, data: st.DataObject) -> None:
-    """Truncate, flip, delete and add, for every file of every artifact."""
-    artifacts = [path for path in finished.output.glob("tfx/*/*/*/") if path.name.isdecimal()]
-    artifact = data.draw(st.sampled_from(sorted(artifacts)))
-    file = data.draw(st.sampled_from(sorted(path for path in artifact.rglob("*") if path.is_file())))
-    content, times = file.read_bytes(), file.stat()
-    fault = data.draw(st.sampled_from(["cut", "flip", "delete", "add"] if content else ["delete", "add"]))
-    added = file.with_name("added")
-    if fault == "delete":
-        file.unlink()
-    elif fault == "add":
-        added.write_bytes(b"")
-    else:
-        position = data.draw(st.integers(0, len(content) - 1))
-        flipped = bytes([content[position] ^ 1 << data.draw(st.integers(0, 7))])
-        file.write_bytes(content[:position] + (flipped + content[position + 1 :] if fault == "flip" else b""))
-    damage = find_damage(artifact)
-    added.unlink(missing_ok=True)
-    file.write_bytes(content)
-    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
-    assert damage is not None
-    assert find_damage(artifact) is None
+def test_every_change_of_a_file_of_the_run_is_found(
+    finished: Workspace, record_faults: Callable[[Counter[str]], None]
+) -> None:
+    """Cut, flip, delete and add, for every file of every artifact."""
+    files = [file for artifact in artifacts(finished.output) for file in artifact.rglob("*") if file.is_file()]
+    faults: Counter[str] = Counter()
+
+    @given(file=st.sampled_from(sorted(files)), fault=st.sampled_from([*DAMAGES]), chance=st.randoms())
+    @settings(max_examples=300)
+    def damage(file: Path, fault: str, chance: random.Random) -> None:
+        (artifact,) = {*file.parents} & {*artifacts(finished.output)}
+        content, times = file.read_bytes(), file.stat()
+        DAMAGES[fault](file, chance)
+        changed = fault == "add" or not file.exists() or file.read_bytes() != content
+        damage = find_damage(artifact)
+        file.with_name(ADDED).unlink(missing_ok=True)
+        file.write_bytes(content)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert (damage is not None) == changed
+        assert find_damage(artifact) is None
+        faults[f"damage, {fault}"] += changed
+
+    damage()
+    record_faults(faults)
 
 
 @pytest.mark.slow
@@ -312,7 +301,7 @@ def test_every_damaged_artifact_is_replaced(workspace: Workspace) -> None:
         node = folder.parent.name
         if node == "Pusher":  # it runs every time, so that nothing uses its artifacts
             continue
-        artifact = _artifact(workspace, node, folder.name)
+        artifact = newest_artifact(workspace.output, node, folder.name)
         file = max((path for path in artifact.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
         file.write_bytes(bytes(byte ^ 255 for byte in file.read_bytes()))
         summary, versions = workspace.run("worse")
@@ -320,7 +309,7 @@ def test_every_damaged_artifact_is_replaced(workspace: Workspace) -> None:
         assert file.name in summary["damaged"][node]
         assert node not in summary["cached"]
         assert (summary["published"], len(versions)) == (None, 1)
-        assert set(_images(workspace).values()) == {VAL_IMAGES}
+        _check_data(workspace)
 
 
 @pytest.mark.slow

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
 import json
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -28,6 +28,7 @@ from tests.faults.disk_kills import KilledError, killed_at
 from tests.faulty_store import BUCKET, FOREVER
 
 if TYPE_CHECKING:
+    import contextlib
     from collections.abc import Callable
 
     from tests.faulty_store import FaultyStore
@@ -41,10 +42,17 @@ class PublishingFolder(RuleBasedStateMachine):
 
     Serving: each version is whole, and its content is that of a model that was to be published. Order: the expected
     model is in service. Provenance: each version names the push that published it, and no two name the same.
+
+    Attributes:
+        killed: what a killed command raises.
+        faults: the number of faults by kind.
     """
+
+    killed: type[BaseException] = KilledError
 
     def __init__(self) -> None:
         super().__init__()
+        self.faults: Counter[str] = Counter()
         self.folder = Path(tempfile.mkdtemp())
         self.models = {letter: write_model(self.folder / letter, letter) for letter in "abc"}
         self.digests = {letter: model_digest(model) for letter, model in self.models.items()}
@@ -77,8 +85,11 @@ class PublishingFolder(RuleBasedStateMachine):
 
     def _killed(self, command: Callable[[], Any], number: int, expected: str) -> None:
         """Kills a command; then the model that was in service is still so, or the expected one is."""
-        with self.killed_at(number), contextlib.suppress(KilledError, Exception):
-            command()
+        try:
+            with self.killed_at(number):
+                command()
+        except self.killed:
+            self.faults["kill in a sequence"] += 1
         forget_listings(self.serving)
         latest = latest_version(self.serving)
         found = model_digest(latest) if latest else ""
@@ -129,6 +140,7 @@ class PublishingFolder(RuleBasedStateMachine):
     @rule(seconds=st.integers(-100_000, 100_000))
     def step_the_clock(self, seconds: int) -> None:
         self.clock += seconds
+        self.faults["clock step"] += 1
 
     @invariant()
     def serving_holds(self) -> None:
@@ -153,6 +165,8 @@ class PublishingFolder(RuleBasedStateMachine):
 class StoreFolder(PublishingFolder):
     """The same in an object store. After a kill, no request of the process reaches it any more."""
 
+    killed = Exception
+
     def __init__(self, store: FaultyStore) -> None:
         super().__init__()
         self._store = store
@@ -169,19 +183,35 @@ class StoreFolder(PublishingFolder):
 _steps = functools.partial(settings, stateful_step_count=15, suppress_health_check=[HealthCheck.too_slow])
 
 
-def test_any_sequence_of_commands_on_a_disk() -> None:
-    run_state_machine_as_test(PublishingFolder, settings=_steps(max_examples=10))
+@pytest.fixture
+def try_sequences(record_faults: Callable[[Counter[str]], None]) -> Callable[..., None]:
+    """Tries sequences of commands on a kind of folder, and counts the faults."""
+
+    def try_sequences(folder: type[PublishingFolder], count: int, *arguments: Any) -> None:
+        faults: Counter[str] = Counter()
+
+        class Folder(folder):  # type: ignore[misc, valid-type]
+            def __init__(self) -> None:
+                super().__init__(*arguments)
+                self.faults = faults
+
+        run_state_machine_as_test(Folder, settings=_steps(max_examples=count))
+        record_faults(faults)
+
+    return try_sequences
+
+
+def test_any_sequence_of_commands_on_a_disk(try_sequences: Callable[..., None]) -> None:
+    try_sequences(PublishingFolder, 10)
 
 
 @pytest.mark.slow
-def test_many_sequences_of_commands_on_a_disk() -> None:
-    run_state_machine_as_test(PublishingFolder, settings=_steps(max_examples=100))
+def test_many_sequences_of_commands_on_a_disk(try_sequences: Callable[..., None]) -> None:
+    try_sequences(PublishingFolder, 100)
 
 
 @pytest.mark.slow
-def test_any_sequence_of_commands_in_an_object_store(object_store: FaultyStore) -> None:
-    class Folder(StoreFolder):
-        def __init__(self) -> None:
-            super().__init__(object_store)
-
-    run_state_machine_as_test(Folder, settings=_steps(max_examples=15))
+def test_any_sequence_of_commands_in_an_object_store(
+    object_store: FaultyStore, try_sequences: Callable[..., None]
+) -> None:
+    try_sequences(StoreFolder, 15, object_store)

@@ -37,6 +37,7 @@ BENCHMARKS = (
     "start_up",
     "prediction",
     "video",
+    "engines",
     "demo_run",
     "kubeflow_compile",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 from pathlib import Path
@@ -11,7 +12,7 @@ from components.saved_model.serving_folder import ModelNotFoundError, find_saved
 from components.targets.target_folder import TargetError, is_target, published_targets, read_target
 from pipeline.engines.engine import AUTO, ENGINES, Engine, EngineName, ModelError
 from tfds_voc_seg.error_messages import message_of_library
-from tfds_voc_seg.storage import local_path
+from tfds_voc_seg.storage import StorageError, local_path
 
 if TYPE_CHECKING:
     import os
@@ -76,10 +77,11 @@ def find_model(model: str | os.PathLike[str]) -> ModelFiles:
     try:
         saved_model = find_saved_model(model)
     except ModelNotFoundError:
-        folder = local_path(Path(model)).resolve()
-        if not is_target(folder):
-            raise
-        return ModelFiles(str(model), None, {engine_of(_read_target(folder)): folder})
+        with contextlib.suppress(OSError, StorageError):  # the error above says what is wrong
+            folder = local_path(Path(model)).resolve()
+            if is_target(folder):
+                return ModelFiles(str(model), None, {engine_of(_read_target(folder)): folder})
+        raise
     published = published_targets(saved_model)
     targets = {name: Path(published[target]) for name, target in _PUBLISHED_TARGETS.items() if target in published}
     return ModelFiles(str(model), saved_model, targets)

@@ -75,18 +75,15 @@ def best_classes(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
     """
     places = scores.reshape(-1, scores.shape[-1])
     largest = max(places.max(), -places.min())  # NaN if there is one: then all places are unsure
+    class_ids = np.arange(places.shape[1], dtype=np.uint8)[:, np.newaxis]
     classes = np.empty(len(places), np.uint8)
     for start in range(0, len(places), _PLACES_PER_STEP):
         part = slice(start, start + _PLACES_PER_STEP)
         by_class = np.ascontiguousarray(places[part].T)  # reducing axis 0 is much faster than axis 1
         least = by_class.max(axis=0) - np.float32(_ROUNDING) * largest
-        near = np.zeros(by_class.shape[1], np.uint8)  # the number of classes near the best
-        ids = np.zeros_like(near)  # the sum of their ids
-        for class_id, of_class in enumerate(by_class):
-            is_near = (of_class >= least).view(np.uint8)
-            near += is_near
-            ids += is_near * np.uint8(class_id)
-        classes[part] = np.where(near == 1, ids, np.uint8(_UNSURE))
+        near = (by_class >= least).view(np.uint8)
+        ids = (near * class_ids).sum(axis=0, dtype=np.uint8)  # the sum of the ids of the classes near the best
+        classes[part] = np.where(near.sum(axis=0, dtype=np.uint8) == 1, ids, np.uint8(_UNSURE))
     return classes.reshape(scores.shape[:-1])
 
 

@@ -54,9 +54,9 @@ class PhotosWithoutTensorflow:
             begin, end = top * height / rows, bottom * height / rows
             first, last = max(0, int(begin - reach) - 1), min(height, int(end + reach) + 2)
             box = (0, begin - first, width, end - first)
-            for channel in range(3):
-                part = Image.fromarray(photo[first:last, :, channel].astype(np.float32))
-                values = part.resize((columns, bottom - top), Image.Resampling.BILINEAR, box)
+            # PIL splits and converts the channels faster than numpy.
+            for channel, band in enumerate(Image.fromarray(photo[first:last]).split()):
+                values = band.convert("F").resize((columns, bottom - top), Image.Resampling.BILINEAR, box)
                 resized[top:bottom, :, channel] = np.rint(np.asarray(values))
         return resized
 

@@ -128,6 +128,11 @@ BASELINE_MODEL = "in-service"
 PHOTO_FILE = "photo.png"
 TRUTH_FILE = "truth.png"
 
+# Model artifact of TargetExporter; also in the folder of a version's targets -----------------------------------------
+
+TARGETS_FILE = "targets.json"
+"""What was measured of each target, and which of them are published."""
+
 # ModelBlessing artifact of ModelSelector ------------------------------------------------------------------------------
 
 SELECTION_FILE = "selection.json"

@@ -26,6 +26,7 @@ from components.networks.names import network_path
 from components.published_model.component import PublishedModel
 from components.segmentation_evaluator.component import SegmentationEvaluator
 from components.segmentation_trainer.component import SegmentationTrainer
+from components.target_exporter.component import TargetExporter
 from components.voc_example_gen.component import VocExampleGen
 from pipeline.code_fingerprint import code_fingerprint
 from pipeline.config.problems import ConfigError
@@ -139,8 +140,9 @@ def create_pipeline(config: RunConfig, places: Places | None = None, *, without:
         config=config.selection,
         code_fingerprint=code_fingerprint("components.model_selector.executor"),
     )
+    exporter = _target_exporter(config, examples, selector)
     pusher = Pusher(
-        model=selector.outputs["model"],
+        model=(exporter or selector).outputs["model"],
         model_blessing=selector.outputs["blessing"],
         serving_folder=places.serving_folder,
         keep_versions=config.publishing.keep_versions,
@@ -158,6 +160,7 @@ def create_pipeline(config: RunConfig, places: Places | None = None, *, without:
         smoke_test,
         evaluator,
         selector,
+        *([exporter] if exporter else []),
         pusher,
     ]
     return Pipeline(
@@ -181,6 +184,18 @@ def _detector(config: RunConfig, places: Places, examples: BaseChannel) -> Detec
         config.detector,
         state_folder=places.training_folder and f"{places.training_folder}/detector",
         code_fingerprint=fingerprint + _content_hash(config.detector.weights),
+    )
+
+
+def _target_exporter(config: RunConfig, examples: BaseChannel, selector: ModelSelector) -> TargetExporter | None:
+    if config.publishing.exports is None:
+        return None
+    return TargetExporter(
+        examples,
+        selector.outputs["model"],
+        selector.outputs["blessing"],
+        config.publishing.exports,
+        code_fingerprint=code_fingerprint("components.target_exporter.executor"),
     )
 
 

@@ -23,6 +23,7 @@ from components.saved_model.serving_folder import (
     version_entries,
     withdrawn_versions,
 )
+from components.targets.published import check_targets
 from tfds_voc_seg.storage import copy_folder, files_below, flush, flush_entry
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def publish(
 
     Raises:
         OutdatedComparisonError: another version is in service than the condition names.
-        ModelFilesError: the model contains links or differs from the condition, or no higher version number exists.
+        ModelFilesError: the model contains links or differs from the condition, its targets are not those that were
+            measured, or no higher version number exists.
         LockedError: another process publishes to the folder in an object store, and does not finish.
     """
     folder = epath.Path(folder)
@@ -93,6 +95,7 @@ def publish(
                 raise ModelFilesError(
                     f"{model} has changed since its smoke test, so it is not published; run the same command again"
                 )
+            check_targets(incoming)
             if is_remote(folder):
                 claim = _write_publication(incoming, {**(publication or {}), "id": incoming.name})
                 names = [str(file.relative_to(epath.Path(model))) for file in files_below(model)]

@@ -151,7 +151,14 @@ def _publish_weights(config: RunConfig, folder: Path, display: Display, log_file
 def _show_results(summary: dict[str, Any], output: Path, display: Display, log_file: Path) -> None:
     from rich.markup import escape
 
-    from pipeline.display.tables import candidate_reasons, candidate_table, class_table, findings_table, problems_table
+    from pipeline.display.tables import (
+        candidate_reasons,
+        candidate_table,
+        class_table,
+        findings_table,
+        problems_table,
+        target_lines,
+    )
 
     if summary["rejected"]:
         display.print(problems_table(summary["rejected"]))
@@ -164,6 +171,8 @@ def _show_results(summary: dict[str, Any], output: Path, display: Display, log_f
     display.print(escape(summary["reason"]))
     if summary["published"]:
         display.print(f"published to {escape(short_path(Path(summary['published'])))}")
+    for line in target_lines(summary):
+        display.print(escape(line))
     if summary["report"]:
         display.print(escape(f"report: {short_path(Path(summary['report']))}"))
     display.print(escape(f"summary: {short_path(output / SUMMARY_FILE)}   logs: {short_path(log_file.parent)}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
 
@@ -13,6 +13,8 @@ from components.model_smoke_test.smoke_test_config import SmokeTestConfig
 from components.networks.names import CONTRACT_ARGUMENTS, network_path
 from components.run_files import ARTIFACTS_FOLDER, METADATA_FILE, SERVING_FOLDER, TRAINING_FOLDER
 from components.strict_config import StrictConfig
+from components.target_exporter.targets_config import TargetsConfig
+from components.targets.names import SAVED_MODEL_TARGET, TargetName
 from components.training.config import TrainingConfig
 from pipeline.config.data import DataConfig, SampleConfig
 from pipeline.config.kubeflow import KubeflowConfig
@@ -60,9 +62,30 @@ class PublishingConfig(StrictConfig):
     Attributes:
         keep_versions: how many of the newest versions are kept; `null` keeps all. The version in service is always
             kept. With 1, no rollback is possible.
+        targets: the formats of a published model: always `saved_model`, and any of `litert`, `litert_float16`,
+            `litert_int8` and `onnx`.
+        max_target_loss: a target whose mean IoU is more than this below that of the SavedModel is not published; the
+            others are.
     """
 
     keep_versions: int | None = pydantic.Field(default=5, ge=1)
+    targets: tuple[Literal["saved_model", TargetName], ...] = (SAVED_MODEL_TARGET,)
+    max_target_loss: float = pydantic.Field(default=0.01, ge=0, le=1)
+
+    @pydantic.field_validator("targets")
+    @classmethod
+    def _saved_model_and_others(cls, targets: tuple[str, ...]) -> tuple[str, ...]:
+        if SAVED_MODEL_TARGET not in targets:
+            raise ValueError(f"{SAVED_MODEL_TARGET} is missing: the other targets are made from it; add it")
+        if twice := next((target for target in targets if targets.count(target) > 1), None):
+            raise ValueError(f"{twice} occurs twice; remove one")
+        return targets
+
+    @property
+    def exports(self) -> TargetsConfig | None:
+        """The targets beside the SavedModel; `None` if there are none."""
+        others = tuple(target for target in self.targets if target != SAVED_MODEL_TARGET)
+        return TargetsConfig(targets=others, max_target_loss=self.max_target_loss) if others else None
 
 
 class BeamConfig(StrictConfig):

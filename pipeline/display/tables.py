@@ -56,6 +56,14 @@ def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
+def target_lines(summary: Mapping[str, Any]) -> list[str]:
+    """Returns a line per target beside the SavedModel: whether it was published, and otherwise why not."""
+    return [
+        f"target {name}: published" if target["published"] else f"target {name}: not published, {target['reason']}"
+        for name, target in summary["targets"].items()
+    ]
+
+
 def candidate_reasons(summary: dict[str, Any]) -> list[str]:
     """Returns one line per candidate that was not selected, with the reason.
 

@@ -39,7 +39,14 @@ if TYPE_CHECKING:
     from pipeline.display.live import Display
     from pipeline.metadata.runs import NodeOutputs
 
-NODES_AFTER_TRAINING = ("PublishedModel", "ModelSmokeTest", "SegmentationEvaluator", "ModelSelector", "Pusher")
+NODES_AFTER_TRAINING = (
+    "PublishedModel",
+    "ModelSmokeTest",
+    "SegmentationEvaluator",
+    "ModelSelector",
+    "TargetExporter",
+    "Pusher",
+)
 """Nodes that an experiment omits. It publishes nothing, and it evaluates all networks itself, without a smoke test."""
 
 SHOWN_CROPS = 4

@@ -24,6 +24,7 @@ from components.networks import create_network
 from components.networks.pixel_stride import with_pixel_stride
 from components.progress import listening
 from components.run_files import CURVES_FILE, HISTORY_JSON, METADATA_FILE
+from components.targets.libraries import missing_library
 from components.training.history import draw_curves
 from pipeline.config.problems import ConfigError
 from pipeline.local.interrupted_push import complete_interrupted_pushes
@@ -156,6 +157,7 @@ def _run_nodes(config: RunConfig, display: Display, without: Collection[str]) ->
     if config.data.train_masks != "voc":
         display.print(describe_train_split(devkit, config.data.train_masks))
     _check_networks(config)
+    _check_target_libraries(config)
     store = _open_metadata(config, display)
     pipeline_ir = compiler.Compiler().compile(create_pipeline(config, without=without))
     for node in pipeline_ir.nodes:
@@ -229,6 +231,15 @@ def _check_networks(config: RunConfig) -> None:
         except ValueError as error:
             raise ConfigError(f"candidates.{name}: {error}") from error
     keras.backend.clear_session()
+
+
+def _check_target_libraries(config: RunConfig) -> None:
+    """Checks that the libraries of the targets are installed, before the long work starts."""
+    for target in config.publishing.exports.targets if config.publishing.exports else ():
+        if missing := missing_library(target):
+            raise ConfigError(
+                f"publishing.targets: {target} needs {missing}, which is not installed: pip install 'voc-seg[export]'"
+            )
 
 
 def _try_to_write_report(config: RunConfig, display: Display) -> str | None:

@@ -17,6 +17,7 @@ from components.run_files import (
     SERVING_FOLDER,
     SMOKE_TEST_FILE,
     SUMMARY_FILE,
+    TARGETS_FILE,
     VALIDATION_FILE,
 )
 from tfds_voc_seg.records.files import REJECTS_FILE, VAL_SPLIT
@@ -67,6 +68,7 @@ def make_summary(outputs: NodeOutputs, seconds: Mapping[str, float], cached: lis
         PUBLISHED: published,
         WITHDRAWN: None,
         "reason": f"{verdict}: {selection['reason']}" + (f"; but {not_pushed}" if not_pushed else ""),
+        "targets": _targets(outputs) if published else {},
         "rejected": _rejected_images(outputs["VocExampleGen"]["examples"]),
         "anomalies": _read_json(outputs["DataValidator"]["validation"], VALIDATION_FILE),
         "seconds": {node: round(value, 3) for node, value in seconds.items()},
@@ -90,6 +92,14 @@ def write_summary(folder: epath.PathLike, summary: dict[str, Any]) -> dict[str, 
 def _main_figures(figures: dict[str, Any]) -> dict[str, Any]:
     """Selects the figures of the summary; `None` for each one that the evaluation does not have."""
     return {key: figures.get(key) for key in _EVALUATION_KEYS}
+
+
+def _targets(outputs: NodeOutputs) -> dict[str, Any]:
+    """Returns what was measured of each target of the published model; empty if the run exports none."""
+    if "TargetExporter" not in outputs:
+        return {}
+    results: dict[str, Any] = _read_json(outputs["TargetExporter"]["model"], TARGETS_FILE)["targets"]
+    return results
 
 
 def _rejected_images(examples: metadata_store_pb2.Artifact) -> list[dict[str, str]]:

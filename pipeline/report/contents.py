@@ -18,6 +18,7 @@ from components.run_files import (
     HISTORY_JSON,
     SELECTION_FILE,
     SMOKE_TEST_FILE,
+    TARGETS_FILE,
     VALIDATION_FILE,
 )
 from pipeline.metadata.runs import (
@@ -71,6 +72,7 @@ class RunContents:
         selection: the content of `selection.json`.
         smoke_test: the content of `smoke_test.json`.
         published: the folder of the published version; `None` if nothing was published.
+        targets: the content of `targets.json`; `None` if the run exports no targets beside the SavedModel.
         not_published_reason: why the selected model was not published; `None` if it was, or if none was selected.
         version_in_service: the published version that the candidates were compared with.
         trainings: candidate → its training.
@@ -92,6 +94,7 @@ class RunContents:
     selection: dict[str, Any] | None = None
     smoke_test: dict[str, Any] | None = None
     published: str | None = None
+    targets: dict[str, Any] | None = None
     not_published_reason: str | None = None
     version_in_service: str | None = None
     trainings: dict[str, Training] = dataclasses.field(default_factory=dict)
@@ -137,6 +140,7 @@ def read_contents(output: Path) -> RunContents:
         selection=_read_json(folders["blessing"], SELECTION_FILE),
         smoke_test=_read_json(folders["smoke_test"], SMOKE_TEST_FILE),
         published=pushed.get("pushed_destination") if pushed.get("pushed") else None,
+        targets=_targets(run, output),
         not_published_reason=pushed.get("not_pushed_reason"),
         version_in_service=_version_in_service(run),
         trainings=trainings,
@@ -162,6 +166,13 @@ def artifact_folder(artifact: metadata_store_pb2.Artifact, output: Path) -> epat
 def _folder(run: RecordedRun, key: str, output: Path) -> epath.Path | None:
     node = run.node_with_output(key)
     return artifact_folder(node.outputs[key], output) if node else None
+
+
+def _targets(run: RecordedRun, output: Path) -> dict[str, Any] | None:
+    exporter = next((node for node in run.nodes if node.id == "TargetExporter"), None)
+    folder = artifact_folder(exporter.outputs["model"], output) if exporter else None
+    results: dict[str, Any] | None = _read_json(folder, TARGETS_FILE)
+    return results
 
 
 def _training(node: RecordedNode, made: RecordedNode, output: Path) -> Training:

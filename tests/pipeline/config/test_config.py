@@ -143,6 +143,12 @@ def test_every_preset_is_valid_and_begins_with_its_command(name: str) -> None:
             "the configuration: candidates.unet.training.class_weights: unknown class 'persn'; the run has background",
         ),
         ("publishing.keep_versions=0", "publishing.keep_versions: input should be greater than or equal to 1 (got 0)"),
+        (
+            "publishing.targets=[litert]",
+            "publishing.targets: saved_model is missing: the other targets are made from it",
+        ),
+        ("publishing.targets=[saved_model, onnx, onnx]", "publishing.targets: onnx occurs twice; remove one"),
+        ("publishing.targets=[saved_model, coreml]", "publishing.targets.1"),
         ("smoke_test.timeout_seconds=0", "smoke_test.timeout_seconds: input should be greater than 0 (got 0)"),
         ("data.image_size.x=3", "data.image_size.x: data.image_size is a single value and has no keys"),
         ("training", "--set training: write key=value"),
@@ -212,3 +218,11 @@ def test_publishing_and_selection() -> None:
     config = load_config("demo", overrides=["publishing.keep_versions=null", "selection.min_class_iou={person: 0.2}"])
     assert config.publishing.keep_versions is None
     assert config.selection.min_class_iou == {"person": 0.2}
+
+
+def test_targets_beside_the_saved_model() -> None:
+    assert load_config("demo").publishing.exports is None
+    overrides = ["publishing.targets=[saved_model, litert_int8, onnx]", "publishing.max_target_loss=0.02"]
+    exports = load_config("demo", overrides=overrides).publishing.exports
+    assert exports is not None
+    assert (exports.targets, exports.max_target_loss) == (("litert_int8", "onnx"), 0.02)

@@ -106,12 +106,15 @@ def test_the_server_writes_only_to_its_temporary_folder_and_is_reached_only_from
     }
 
 
-def test_the_guide_pins_the_servers_image_and_opens_no_folder_to_everyone() -> None:
+def test_the_guide_pins_every_image_by_its_digest_and_opens_no_folder_to_everyone() -> None:
     guide = (PROJECT / "kubeflow/README.md").read_text()
-    image = re.search(r"image: (\S+)", (FOLDER / "tf-serving.yaml").read_text())
-    assert image
-    assert f"imagetools inspect {image[1]} --format" in guide
-    assert f"s|{image[1]}|&@$digest|" in guide
+    images = {}
+    for file in FOLDER.glob("*.yaml"):
+        images.update(dict.fromkeys(re.findall(r"image: (\S+)", file.read_text()), file.name))
+    assert sorted(images.values()) == ["copy-pod.yaml", "tf-serving.yaml"]
+    for image, name in images.items():
+        assert f"imagetools inspect {image} --format" in guide
+        assert f'sed "s|{image}|&@$digest|" kubeflow/manifests/{name} | kubectl apply' in guide
     assert not re.search(r"0?777", guide)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,7 +13,7 @@ from components.saved_model.records_of_model import records_of_model
 from components.saved_model.upsampling import best_class, resized_class_map, resized_rows
 from components.targets.network import available_cores
 from pipeline.engines.selection import choose_engine, find_model, load_engine
-from pipeline.prediction.photos.flip_and_scale_averaging import averaged_probabilities
+from pipeline.prediction.photos.flip_and_scale_averaging import SCALES, averaged_probabilities
 from pipeline.prediction.photos.reading import PhotoError, PhotoSource, read_photo
 from pipeline.prediction.photos.tiles import blended_tiles
 from pipeline.prediction.probabilities import log_probabilities, softmax
@@ -117,20 +118,22 @@ class Segmenter:
         Raises:
             PhotoError: the image cannot be used.
         """
-        return self.segment_photos([self.read(image, tile)], tta=tta, tile=tile)[0]
+        return self.segment_photos([self.read(image, tile, tta=tta)], tta=tta, tile=tile)[0]
 
-    def read(self, image: PhotoSource, tile: int | None = None) -> NDArray[np.uint8]:
+    def read(self, image: PhotoSource, tile: int | None = None, *, tta: bool = False) -> NDArray[np.uint8]:
         """Reads a photo with the engine's decoder, uint8 [height, width, 3].
 
         Args:
             image: as for `__call__`.
             tile: as for `__call__`. In tiles the photo is not resized as a whole; otherwise a side that would take too
                 much memory is refused.
+            tta: as for `__call__`. One of the versions is larger than the network's image.
 
         Raises:
             PhotoError: the image cannot be used.
         """
-        max_side = MAX_SIDE if tile is not None else longest_side(self.geometry.resizing_side)
+        side = math.ceil((max(SCALES) if tta else 1) * self.geometry.resizing_side)
+        max_side = MAX_SIDE if tile is not None else longest_side(side)
         return read_photo(image, self._engine.decode, max_side)
 
     def segment_photos(

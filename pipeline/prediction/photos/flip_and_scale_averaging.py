@@ -40,7 +40,7 @@ def averaged_probabilities(
     """
     resized = geometry.resized(*photo.shape[:2])
     largest = _scaled(resized, max(SCALES))
-    versions: list[NDArray[np.float32]] = []
+    total: NDArray[np.float32] | None = None  # together, the versions of a long photo would take gigabytes
     for height, width in (_scaled(resized, scale) for scale in SCALES):
         version = engine.resize(photo, (height, width))
         missing = [max(0, side - length) for side, length in zip(geometry.sides, (height, width), strict=True)]
@@ -50,9 +50,10 @@ def averaged_probabilities(
             tiles = blended_tiles(padded[:, ::direction], geometry.image_size, probabilities_of)
             whole = np.concatenate([*tiles])[:, ::direction]
             of_photo = whole[top : top + height, left : left + width]
-            versions.append(np.concatenate([*resized_rows(of_photo, *largest)]))
-    averaged: NDArray[np.float32] = np.mean(versions, axis=0)
-    return averaged
+            version_probabilities = np.concatenate([*resized_rows(of_photo, *largest)])
+            total = version_probabilities if total is None else np.add(total, version_probabilities, out=total)
+    assert total is not None  # there are several versions
+    return total / np.float32(2 * len(SCALES))
 
 
 def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:

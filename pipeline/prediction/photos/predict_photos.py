@@ -74,7 +74,7 @@ def predict_photos(
         error = writing.exception()
         on_done(photo, None if error is None else _reason(error, options.output))
 
-    pictures = (_read(photo, options, lambda path: segmenter.read(path, tile), replace) for photo in photos)
+    pictures = (_read(photo, options, lambda path: segmenter.read(path, tile, tta=tta), replace) for photo in photos)
     with prefetched(pictures, buffer_size=batch) as decoded, ThreadPoolExecutor(_WRITER_THREADS) as writers:
         being_written: list[tuple[Input, Future[None]]] = []
         while part := list(itertools.islice(decoded, batch)):

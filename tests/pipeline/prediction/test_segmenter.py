@@ -19,6 +19,7 @@ from pipeline.prediction.photos.reading import PhotoError
 from pipeline.prediction.segmenter import Segmenter, load_segmenter
 from tests.pipeline.prediction.conftest import SIZE
 from tests.pipeline.prediction.odd_images import encoded, pixels
+from tfds_voc_seg.geometry import Geometry
 from tfds_voc_seg.label_set import VOC_LABELS
 from tfds_voc_seg.labels import VOC_CLASSES, voc_palette
 from tfds_voc_seg.photos import resize_photo
@@ -102,6 +103,16 @@ def test_augmented_probabilities_are_averages_and_nearly_mirror_invariant(segmen
         return float(np.abs(mirrored - segmenter(PHOTO, **options).probabilities).max())
 
     assert difference(tta=True) < 0.05 * difference()
+
+
+def test_the_longest_side_depends_on_how_a_photo_is_resized(
+    segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = encoded(pixels(1, 25_000), "PNG")
+    monkeypatch.setattr(Segmenter, "geometry", Geometry(2_000))
+    assert segmenter.read(content).shape == segmenter.read(content, 500, tta=True).shape == (1, 25_000, 3)
+    with pytest.raises(PhotoError, match="is 25,000 × 1 pixels, and a side may have 22,369"):
+        segmenter.read(content, tta=True)
 
 
 def test_a_wide_photo_is_tiled_by_columns_if_its_rows_need_much_memory(

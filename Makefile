@@ -30,7 +30,8 @@ test: $(ENVIRONMENT) ## run the tests
 	$(VENV)/bin/python -m pytest $(ARGS)
 
 # Each part ends within 20 minutes on two quiet cores, `faults` within 30, `fuzz` in hours: a minute for each fuzz target,
-# and thousands of files at five doors; with BOMBS_EVERY=20 in the environment every twentieth.
+# and thousands of files at five doors; with BOMBS_EVERY=20 in the environment every twentieth, with BOMBS_MATCHING=gif
+# those alone whose name matches the regular expression.
 SLOW_PARTS := networks components dataset pipeline runs data faults beam kubeflow fuzz project
 slow-networks := tests/components/networks tests/components/training
 slow-components := tests/components/data_validator tests/components/detector_trainer tests/components/model_pusher \

@@ -9,12 +9,13 @@ import tensorflow as tf
 
 from tfds_voc_seg.geometry import PADDING_COLOUR, Geometry
 from tfds_voc_seg.image_size import ImageSize, sides_of
+from tfds_voc_seg.orientation import EXCHANGED, MIRRORED, UPSIDE_DOWN, upright
 from tfds_voc_seg.photo_headers import photo_header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_PIXELS_AT_ONCE = 1 << 22  # laid over white together, in 16 bits
+_PIXELS_AT_ONCE = 1 << 20  # laid over white together, in 16 bits
 
 
 def decode_photo(encoded: tf.Tensor) -> tf.Tensor:
@@ -45,15 +46,23 @@ def decode_photo(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def decoded_photo(content: bytes) -> NDArray[np.uint8]:
-    """Decodes a file that `check_image` accepted with `decode_photo`.
+    """Decodes a file that `check_image` accepted; the pixels are those of `decode_photo`.
+
+    Outside of a graph a photo need not be copied as often: a large one takes half the memory.
 
     Returns:
-        uint8 [height, width, 3], read-only: the tensor's own memory, because a copy of a large photo takes much.
+        uint8 [height, width, 3], not to be written to: it may be the tensor's own memory.
 
     Raises:
         tf.errors.InvalidArgumentError: as `decode_photo`.
     """
-    return as_array(decode_photo(tf.constant(content)))
+    encoded = tf.constant(content)
+    orientation, transparent = photo_header(encoded)
+    if transparent:
+        photo = _array_over_white(as_array(tf.io.decode_png(encoded, channels=4)))
+    else:
+        photo = as_array(tf.io.decode_image(encoded, channels=3, expand_animations=False))
+    return np.ascontiguousarray(upright(photo, int(orientation)))
 
 
 def as_array(tensor: Any) -> NDArray[Any]:
@@ -75,6 +84,16 @@ def _over_white(image: tf.Tensor) -> tf.Tensor:
     return tf.reshape(written.concat(), tf.concat([tf.shape(image)[:2], [3]], axis=0))
 
 
+def _array_over_white(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Does what `_over_white` does, and writes to memory that is allocated once."""
+    laid = np.empty((*image.shape[:2], 3), np.uint8)
+    pixels, flat = image.reshape(-1, 4), laid.reshape(-1, 3)
+    for start in range(0, len(flat), _PIXELS_AT_ONCE):
+        part = slice(start, start + _PIXELS_AT_ONCE)
+        flat[part] = _pixels_over_white(tf.constant(pixels[part]))
+    return laid
+
+
 def _pixels_over_white(pixels: tf.Tensor) -> tf.Tensor:
     """Lays pixels, uint8 [N, 4], over white, uint8 [N, 3]."""
     colours, alpha = tf.split(tf.cast(pixels, tf.uint16), [3, 1], axis=-1)
@@ -86,13 +105,13 @@ def _pixels_over_white(pixels: tf.Tensor) -> tf.Tensor:
 def _upright(photo: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """Turns and mirrors an image [height, width, 3] with an EXIF orientation of 2 to 8."""
 
-    def is_one_of(*orientations: int) -> tf.Tensor:
+    def is_one_of(orientations: tuple[int, ...]) -> tf.Tensor:
         return tf.reduce_any(tf.equal(orientation, orientations))
 
     for needed, change in (
-        (is_one_of(5, 6, 7, 8), lambda image: tf.transpose(image, [1, 0, 2])),
-        (is_one_of(2, 3, 6, 7), lambda image: image[:, ::-1]),
-        (is_one_of(3, 4, 7, 8), lambda image: image[::-1]),
+        (is_one_of(EXCHANGED), lambda image: tf.transpose(image, [1, 0, 2])),
+        (is_one_of(MIRRORED), lambda image: image[:, ::-1]),
+        (is_one_of(UPSIDE_DOWN), lambda image: image[::-1]),
     ):
         photo = tf.cond(needed, lambda image=photo, change=change: change(image), lambda image=photo: image)
     return photo

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import simplejpeg
 from PIL import Image
 
 from tfds_voc_seg.geometry import PADDING_COLOUR
+from tfds_voc_seg.orientation import upright
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _ORIENTATION_TAG = 0x0112
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP")
 _JPEG_COLOURS = ("Gray", "YCbCr", "RGB")
-_PIXELS_AT_ONCE = 1 << 22  # of the photo: a channel of them is held as float32
+_PIXELS_AT_ONCE = 1 << 22  # of the photo: a channel of them is held as float32, or their colours as bytes
 _TRANSPARENT_MODES = ("LA", "PA", "RGBA")
 _16_BIT_MODES = ("I;16", "I;16B", "I")
 
@@ -40,7 +41,7 @@ class PhotosWithoutTensorflow:
                 pixels = _decoded_jpeg(content) if image.format == "JPEG" else None
                 if pixels is None:
                     pixels = _decoded(image)
-                return np.ascontiguousarray(_upright(pixels, _orientation(image)))
+                return np.ascontiguousarray(upright(pixels, _orientation(image)))
 
     def resize(self, photo: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
         """See `Engine.resize`."""
@@ -87,12 +88,23 @@ def _decoded_jpeg(content: bytes) -> NDArray[np.uint8] | None:
 
 
 def _decoded(image: Image.Image) -> NDArray[np.uint8]:
+    """Converts an image part by part: PIL would hold the pixels of a transparent one six times."""
+    width, height = image.size
+    ground = "black" if image.format == "GIF" else "white"  # transparent pixels of a GIF are black, as in TensorFlow
+    pixels = np.empty((height, width, 3), np.uint8)
+    step = max(1, _PIXELS_AT_ONCE // width)
+    for top in range(0, height, step):
+        part = image.crop((0, top, width, min(top + step, height)))
+        pixels[top : top + step] = _as_rgb(part, ground)
+    return pixels
+
+
+def _as_rgb(image: Image.Image, ground: str) -> NDArray[np.uint8]:
+    """Returns the pixels of an image, uint8 [height, width, 3], or [height, width, 1] if it has 16 bits."""
     if image.mode in _16_BIT_MODES:
-        return (np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8)[..., np.newaxis].repeat(3, axis=-1)
+        return (np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8)[..., np.newaxis]
     if image.mode in _TRANSPARENT_MODES or "transparency" in image.info:
-        # Transparent pixels of a GIF are black, as in TensorFlow.
-        ground = Image.new("RGBA", image.size, "black" if image.format == "GIF" else "white")
-        image = Image.alpha_composite(ground, image.convert("RGBA"))
+        image = Image.alpha_composite(Image.new("RGBA", image.size, ground), image.convert("RGBA"))
     return np.asarray(image.convert("RGB"))
 
 
@@ -105,12 +117,3 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # damaged EXIF data: PIL raises many types
         return 1
     return orientation if orientation in range(1, 9) else 1
-
-
-def _upright(photo: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turns and mirrors an image [height, width, 3] as `tfds_voc_seg.photos` does."""
-    if orientation >= 5:
-        photo = photo.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        photo = photo[:, ::-1]
-    return photo[::-1] if orientation in (3, 4, 7, 8) else photo

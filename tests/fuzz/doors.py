@@ -1,35 +1,32 @@
-"""Sends generated files through one door of the project and measures each: `python -m tests.fuzz.doors DOOR FOLDER`.
+"""The doors through which files of others come: conversion, evaluation, `vocseg predict`, demo and SavedModel.
 
-Prints a line of JSON per file: its name, seconds of a core, the process's highest memory above that of an ordinary
-photo, and the outcome: `answered`, `refused: …` with the door's own sentence, or `error: …` for anything else.
+A door is a function of a scratch folder; it returns a function that takes a file and returns the outcome: `answered`,
+`refused: …` with the door's own sentence, or `error: …`. Other outcomes are exceptions.
 """
 
 from __future__ import annotations
 
-import io
+import functools
 import itertools
-import json
-import sys
-import time
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
-from tests.fuzz.bombs import Bomb, all_bombs, jpeg, png, zeros_deflated
+from tests.fuzz.bombs import Bomb, all_bombs
+from tests.fuzz.image_files import jpeg, png, zeros_deflated
+from tests.fuzz.measuring import ordinary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 SIZE, CLASSES = 300, 21
 _LARGEST_MASK = 51_000_000
 
-Door = "Callable[[Bomb], str]"
-
 
 def _saved_model(folder: Path) -> str:
     """Exports a model as large as VOC's whose network takes no time."""
+    if (folder / "model").exists():
+        return str(folder / "model")
     import keras
 
     from components.saved_model.description import ModelDescription
@@ -112,7 +109,7 @@ def evaluation(folder: Path) -> Callable[[Bomb], str]:
     return evaluate
 
 
-def predict(folder: Path) -> Callable[[Bomb], str]:
+def predict(folder: Path, *, tta: bool = False) -> Callable[[Bomb], str]:
     """Segments a photo file and writes class map and overlay."""
     from pipeline.prediction.inputs import Input
     from pipeline.prediction.photos.predict_photos import predict_photos
@@ -131,6 +128,7 @@ def predict(folder: Path) -> Callable[[Bomb], str]:
             PhotoResultOptions(folder / "out", contours=True),
             lambda _, reason: outcomes.append("answered" if reason is None else f"refused: {reason}"),
             replace=True,
+            tta=tta,
         )
         (outcome,) = outcomes
         return outcome.replace("refused: needs more memory than", "error: needs more memory than")
@@ -146,7 +144,7 @@ def demo(folder: Path) -> Callable[[Bomb], str]:
     from pipeline.demo.limits import Limits
     from pipeline.prediction.segmenter import load_segmenter
 
-    limits = Limits(20 << 20, 1536 << 20)
+    limits = Limits(20 << 20, 1536 << 20, answer_seconds=600)  # however busy the machine is
     models = {"model": load_segmenter(_saved_model(folder))}
     app = make_app(models, [], limits=limits, allowed_hosts=frozenset({"testserver"}))
     client = TestClient(app, raise_server_exceptions=False)
@@ -184,16 +182,12 @@ DOORS: dict[str, Callable[[Path], Callable[[Bomb], str]]] = {
     "conversion": conversion,
     "evaluation": evaluation,
     "predict": predict,
+    "predict_tta": functools.partial(predict, tta=True),
     "demo": demo,
     "saved_model": saved_model,
 }
-
-
-def ordinary() -> Bomb:
-    """A photo like those of VOC."""
-    written = io.BytesIO()
-    Image.effect_noise((500, 375), 60).convert("RGB").save(written, "JPEG", quality=90)
-    return Bomb("ordinary", written.getvalue(), (500, 375))
+SERVED = ("saved_model",)
+"""Doors of servers that are no command of this project."""
 
 
 def record_bombs() -> Iterator[Bomb]:
@@ -218,40 +212,8 @@ def record_bombs() -> Iterator[Bomb]:
     yield record("scans", jpeg((SIZE, SIZE), scans=20_000, progressive=True), fitting_mask)
 
 
-def _peak_bytes() -> int:
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) << 10
-
-
-def measured(process: Callable[[Bomb], str], bombs: Iterable[Bomb]) -> Iterator[dict[str, object]]:
-    """Yields the measurements of each file."""
-    ordinary_peak = 0
-    for number, bomb in enumerate(itertools.chain([ordinary()] * 3, bombs)):
-        Path("/proc/self/clear_refs").write_text("5")  # resets the highest memory
-        start = time.process_time()
-        try:
-            outcome = process(bomb)
-        except Exception as error:
-            outcome = f"error: {type(error).__name__}: {error}"
-        seconds, peak = time.process_time() - start, _peak_bytes()
-        if number < 3:
-            ordinary_peak = peak
-        more = (peak - ordinary_peak) >> 20
-        yield {"name": bomb.name, "seconds": round(seconds, 2), "mebibytes": more, "outcome": outcome[:300]}
-
-
-def main() -> None:
-    """Runs a door on every n-th bomb and record whose name contains a text: DOOR FOLDER [n [text]]."""
-    door, folder, *chosen = sys.argv[1:]
-    step, text = (*chosen, *("1", "")[len(chosen) :])
-    bombs: Iterator[Bomb] = all_bombs()
-    if door == "saved_model":
-        bombs = itertools.chain(record_bombs(), bombs)
-    bombs = itertools.islice((bomb for bomb in bombs if text in bomb.name), 0, None, int(step))
-    for line in measured(DOORS[door](Path(folder)), bombs):
-        sys.stdout.write(f"{json.dumps(line)}\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()
+def bombs_for(doors: Sequence[str]) -> Iterator[Bomb]:
+    """Yields every file for some doors."""
+    if set(doors) & set(SERVED):
+        yield from record_bombs()
+    yield from all_bombs()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.fuzz import bombs
+from tests.fuzz import image_files
 from tests.fuzz.target import Target
 from tests.fuzz.text_targets import TEXT_TARGETS
 from tests.pipeline.prediction.odd_images import encoded, pixels
@@ -116,20 +116,20 @@ def saved_inputs(name: str) -> list[bytes]:
 
 
 def _images() -> list[bytes]:
-    small = pixels(6, 9)
+    small, text = pixels(6, 9), image_files.png_chunk(b"zTXt", b"a\0\0" + zlib.compress(b"b"))
     return [
         *(encoded(small, name) for name in ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")),
         encoded(small, "JPEG", progressive=True),
         encoded(small, "TIFF", compression="tiff_lzw"),
-        bombs.jpeg((9, 9), scans=3, progressive=True),
-        bombs.png((9, 9), 16, 6, interlaced=True, before=bombs.png_chunk(b"zTXt", b"a\0\0" + zlib.compress(b"b"))),
-        bombs.png((9, 9), 1, 0),
-        bombs.png((9, 9), 8, 3, before=bombs.png_chunk(b"tRNS", b"\0")),
-        bombs.gif((9, 9), [(9, 9), (3, 3)]),
-        bombs.bmp((9, -9), 24),
-        bombs.webp((9, 9)),
-        bombs.tiff((9, 9), tile=16),
-        bombs.tiff((9, 9), order=">"),
+        image_files.jpeg((9, 9), scans=3, progressive=True),
+        image_files.png((9, 9), 16, 6, interlaced=True, before=text),
+        image_files.png((9, 9), 1, 0),
+        image_files.png((9, 9), 8, 3, before=image_files.png_chunk(b"tRNS", b"\0")),
+        image_files.gif((9, 9), [(9, 9), (3, 3)]),
+        image_files.bmp((9, -9), 24),
+        image_files.webp((9, 9)),
+        image_files.tiff((9, 9), tile=16),
+        image_files.tiff((9, 9), order=">"),
     ]
 
 

@@ -57,6 +57,7 @@ def test_a_jpeg_is_turned_upright(orientation: int, byte_order: str) -> None:
     content = _jpeg(orientation, byte_order)
     stored = tf.io.decode_jpeg(content).numpy()
     np.testing.assert_array_equal(decode_photo(tf.constant(content)), _turned(stored, orientation))
+    np.testing.assert_array_equal(decoded_photo(content), _turned(stored, orientation))
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
@@ -105,6 +106,7 @@ def test_a_large_transparent_image_is_laid_over_white_in_parts(monkeypatch: pyte
     at_once = decode_photo(content).numpy()
     monkeypatch.setattr(photos, "_PIXELS_AT_ONCE", 77)
     np.testing.assert_array_equal(decode_photo(content), at_once)
+    np.testing.assert_array_equal(decoded_photo(content.numpy()), at_once)
 
 
 def _over_white(content: bytes) -> NDArray[np.uint8]:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfds_voc_seg.mask_values import MaskError, MaskValues
+from tfds_voc_seg.pixel_tables import PIXELS_AT_ONCE
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL import Image
 
 _LARGEST_VALUE = 2**16 - 1
-_WITHOUT_ALPHA = {"PA": "P", "LA": "L", "RGBA": "RGB", "RGBX": "RGB"}
 
 
 def mask_values(image: Image.Image) -> MaskValues:
@@ -33,14 +34,12 @@ def mask_values(image: Image.Image) -> MaskValues:
     mode = image.mode
     if mode == "1":
         return MaskValues(np.asarray(image, np.uint8), one_bit=True)
-    if mode == "PA":  # PIL stores indices and alpha in two channels
-        return MaskValues(np.asarray(image)[..., 0], _palette(image))
-    if mode == "P":
-        return MaskValues(np.asarray(image), _palette(image))
-    if mode in ("LA", "RGBA", "RGBX"):
-        return MaskValues(np.asarray(image.convert(_WITHOUT_ALPHA[mode])))
-    if mode in ("L", "RGB"):
-        return MaskValues(np.asarray(image))
+    if mode in ("P", "PA"):  # PIL stores indices and alpha in two channels
+        return MaskValues(_pixels(image, 1)[..., 0], _palette(image))
+    if mode in ("L", "LA"):
+        return MaskValues(_pixels(image, 1)[..., 0])
+    if mode in ("RGB", "RGBA", "RGBX"):
+        return MaskValues(_pixels(image, 3))
     if mode.startswith("I"):  # 16 or 32 bits, in the byte order of the file
         values = np.asarray(image)
         if values.min() < 0 or values.max() > _LARGEST_VALUE:
@@ -49,6 +48,21 @@ def mask_values(image: Image.Image) -> MaskValues:
             )
         return MaskValues(values.astype(np.uint16))
     raise MaskError(f"is a mask in mode {mode}", "save it as a PNG with a palette, in grey (8 or 16 bits) or in RGB")
+
+
+def _pixels(image: Image.Image, channels: int) -> NDArray[np.uint8]:
+    """Copies the first channels of an image part by part, because PIL would hold all pixels three times.
+
+    Returns:
+        uint8 [height, width, channels].
+    """
+    width, height = image.size
+    pixels = np.empty((height, width, channels), np.uint8)
+    step = max(1, PIXELS_AT_ONCE // width)
+    for top in range(0, height, step):
+        part = image.crop((0, top, width, min(top + step, height)))
+        pixels[top : top + step] = np.asarray(part).reshape(part.height, width, -1)[..., :channels]
+    return pixels
 
 
 def _palette(image: Image.Image) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]] | None:

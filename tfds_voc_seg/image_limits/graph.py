@@ -1,8 +1,7 @@
 """The limits of an image in a TensorFlow graph: what `limits.check_image` decides, as far as operations can tell.
 
-Differences: blocks and chunks are counted in runs of equal length, so that a large file takes few steps; and how much
-the pixels of a PNG inflate to is not known before they are decoded, only that they are compressed to fewer bytes than
-they have.
+Differences: blocks and chunks are counted in runs of equal length, so that a large file takes few steps; and what the
+pixels of a PNG inflate to is checked except in the last bytes of a file, and beyond its first 17 MiB.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import tensorflow as tf
 
-from tfds_voc_seg.image_limits.graph_bytes import big_endian, bytes_at, little_endian, occurrences, starts_with, text_at
-from tfds_voc_seg.image_limits.headers import MAX_PNG_TEXTS
+from tfds_voc_seg.image_limits.graph_bytes import bytes_at, little_endian, occurrences, starts_with, text_at
+from tfds_voc_seg.image_limits.graph_png import png_problem, png_sides
 from tfds_voc_seg.image_limits.limits import MAX_PIXELS, MAX_SCANNED_PIXELS, MAX_SCANS, MAX_SIDE
 
 if TYPE_CHECKING:
@@ -25,9 +24,6 @@ JPEG, PNG, GIF, BMP = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM"
 
 _MAX_STEPS = 2_000
 _RECORD_PIXEL_BYTES, _RECORD_EXTRA_BYTES = 4, 1 << 16  # of the image of a record at most, and for its headers
-_PNG_EXTRA_BYTES = 1 << 22  # of texts, profiles and thumbnails
-_PNG_ROW_BYTES = 32  # beside the samples: the filter, the ends of interlaced rows, chunks and blocks
-_PNG_SAMPLES = (1, 4, 3, 1, 2, 4, 4, 4)  # per pixel, by colour type; 1, 5 and 7 do not exist
 _WINDOW = 1 << 16  # bytes that are read in a step
 _EXTENSION, _FRAME = ord("!"), ord(",")
 _UNKNOWN = (
@@ -117,7 +113,7 @@ def _checked_sides_of_record(
     expected = tf.cast(tf.stack([width, height]), tf.int64)
     sides, problem = tf.cond(
         starts_with(encoded, PNG),
-        lambda: (_png_sides(encoded), tf.constant("")),
+        lambda: (png_sides(encoded), tf.constant("")),
         lambda: tf.cond(
             starts_with(encoded, JPEG),
             lambda: _jpeg(encoded)[1:],
@@ -164,26 +160,8 @@ def _jpeg(encoded: tf.Tensor) -> Checked:
 
 
 def _png(encoded: tf.Tensor) -> Checked:
-    texts = sum(occurrences(encoded, kind, MAX_PNG_TEXTS + 1) for kind in (b"zTXt", b"iTXt"))
-    many_texts = f"contains more than {MAX_PNG_TEXTS} compressed texts: save it without them"
-    sides = _png_sides(encoded)
-    length = tf.cast(tf.strings.length(encoded), tf.int64)
-    surplus = (length > _png_data_bytes(encoded, sides) + _PNG_EXTRA_BYTES) & (tf.reduce_prod(sides) <= MAX_PIXELS)
-    problem = _refused_if(surplus, "contains more data than its size needs: save it again")
-    return encoded, sides, tf.where(texts > MAX_PNG_TEXTS, many_texts, problem)
-
-
-def _png_data_bytes(encoded: tf.Tensor, sides: tf.Tensor) -> tf.Tensor:
-    """Returns the bytes of a PNG's pixels before they are compressed, int64; compressing adds a thousandth at most."""
-    bits, colour = tf.unstack(bytes_at(encoded, tf.constant(24), 2))
-    samples = tf.gather(_PNG_SAMPLES, tf.minimum(colour, len(_PNG_SAMPLES) - 1))
-    width, height = tf.unstack(tf.clip_by_value(sides, 0, MAX_PIXELS))
-    return height * (_PNG_ROW_BYTES + width * tf.cast(bits * samples, tf.int64) // 8)
-
-
-def _png_sides(encoded: tf.Tensor) -> tf.Tensor:
-    header = bytes_at(encoded, tf.constant(16), 8)
-    return tf.cast(tf.stack([big_endian(header[:4]), big_endian(header[4:])]), tf.int64)
+    sides = png_sides(encoded)
+    return encoded, sides, png_problem(encoded, sides)
 
 
 def _bmp(encoded: tf.Tensor) -> Checked:

@@ -7,6 +7,9 @@ import tensorflow as tf
 _SURPLUS = 1 << 27
 """Bytes that a stream may inflate to beyond its size before this is noticed."""
 
+_INFLATED_AT_ONCE = 700 << 20
+"""Bytes that `inflates_beyond` holds at most; larger steps are fewer, and each begins at the start of the stream."""
+
 _LARGEST_RATIO = 1032  # of deflate; Gailly and Adler, "zlib Technical Details"
 _LARGEST_SIZE = 2**31 - 1  # of a string
 
@@ -55,3 +58,30 @@ def inflated(compressed: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
     fits = tf.equal(tf.cast(tf.strings.length(content, unit="BYTE"), tf.int64), size)
     return tf.cond(fits, lambda: tf.identity(content), refused)
+
+
+def inflates_beyond(compressed: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Returns whether a stream, or the beginning of one, inflates to more bytes than `size`, without inflating a bomb.
+
+    Args:
+        compressed: string scalar, a zlib stream or its beginning.
+        size: int64 scalar, less than 700 MiB.
+
+    Raises:
+        tf.errors.InvalidArgumentError: at run time: the stream is damaged.
+    """
+    length = tf.strings.length(compressed, unit="BYTE")
+
+    def inflate(taken: tf.Tensor, known: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        more = tf.maximum(_INFLATED_AT_ONCE - known, 0) // _LARGEST_RATIO
+        taken = tf.minimum(taken + 1 + tf.cast(more, tf.int32), length)
+        content = tf.io.decode_compressed(tf.strings.substr(compressed, 0, taken), "ZLIB")
+        return taken, tf.cast(tf.strings.length(content, unit="BYTE"), tf.int64)
+
+    _, known = tf.while_loop(
+        lambda taken, known: (taken < length) & (known <= size),
+        inflate,
+        (tf.constant(0), tf.constant(0, tf.int64)),
+        parallel_iterations=1,
+    )
+    return known > size

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.fuzz.bombs import Bomb, bmp, gif, jpeg, png, png_chunk, zeros_deflated
+from tests.fuzz.bombs import Bomb
+from tests.fuzz.image_files import bmp, deflated, gif, jpeg, png, png_chunk, zeros_deflated
 from tests.pipeline.prediction.odd_images import encoded, pixels
 from tfds_voc_seg.image_limits.graph import checked_photo, checked_record_image
 from tfds_voc_seg.image_limits.header import ImageRefusedError
@@ -57,6 +58,38 @@ def test_python_and_the_graph_agree(image: Bomb) -> None:
             _checked(image.content)
     else:
         assert _checked(image.content).numpy() == expected
+
+
+LARGE_PNG = (4_000, 3_000)
+NOISE = np.random.default_rng(0).integers(0, 256, 12_000_000, np.uint8)
+PHOTO = zlib.compress(NOISE.tobytes() + bytes(3 * 12_000_000 + 3_000 - len(NOISE)), 1)
+
+
+def _png_in_chunks(size: tuple[int, int], stream: bytes, length: int) -> bytes:
+    chunks = (png_chunk(b"IDAT", stream[start : start + length]) for start in range(0, len(stream), length))
+    return png(size, pixels=b"").replace(png_chunk(b"IDAT", b""), b"".join(chunks))
+
+
+@pytest.mark.parametrize("length", [1 << 13, 1 << 30])
+def test_a_large_png_is_accepted_whole(length: int) -> None:
+    content = _png_in_chunks(LARGE_PNG, PHOTO, length)
+    assert len(content) > 12_000_000
+    assert _checked(content).numpy() == content
+
+
+@pytest.mark.parametrize("length", [1 << 13, 1 << 30])
+def test_a_png_is_refused_whose_pixels_are_followed_by_more_data(length: int) -> None:
+    rows = NOISE.tobytes() + bytes(3 * 12_000_000 + 3_000 - len(NOISE))
+    content = _png_in_chunks(LARGE_PNG, deflated(rows, zeros=8 << 30), length)
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"image_bytes\[7\] contains more data than its size needs"
+    ):
+        _checked(content)
+
+
+def test_a_large_png_in_small_chunks_is_refused() -> None:
+    with pytest.raises(tf.errors.InvalidArgumentError, match="has more than 8192 chunks in its first 17 MiB"):
+        _checked(_png_in_chunks(LARGE_PNG, PHOTO, 1_000))
 
 
 def test_a_gif_whose_blocks_have_many_lengths_is_refused() -> None:

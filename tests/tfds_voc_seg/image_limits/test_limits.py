@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.fuzz.bombs import bmp, gif, jpeg, png, png_chunk, tiff, webp, zeros_deflated
+from tests.fuzz.image_files import bmp, gif, jpeg, png, png_chunk, tiff, webp, zeros_deflated
 from tests.pipeline.prediction.odd_images import encoded, pixels
 from tfds_voc_seg.image_limits.header import ImageRefusedError
 from tfds_voc_seg.image_limits.headers import read_header

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis.extra import numpy as st_numpy
 from PIL import Image
 
-from tests.fuzz.bombs import png
+from tests.fuzz.image_files import png
 from tfds_voc_seg.class_maps import resize_class_map
 from tfds_voc_seg.devkit.folders import Pair, PairError
 from tfds_voc_seg.devkit.pairs import read_pair

@@ -11,7 +11,7 @@ import pytest
 from pipeline.prediction.video.container import is_truncated
 from pipeline.prediction.video.options import VideoError, VideoOptions
 from pipeline.prediction.video.predict_video import predict_video
-from tests.fuzz.bombs import gif
+from tests.fuzz.image_files import gif
 from tests.pipeline.prediction.video.clips import CODECS, RedSegmenter, Video, write_clip
 
 if TYPE_CHECKING:

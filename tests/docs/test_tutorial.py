@@ -52,7 +52,7 @@ def test_the_tutorial_works(tmp_path: Path) -> None:
 def _prepared(folder: Path) -> None:
     """Writes what the README's commands presume: photos and masks, VOC's devkit, and a second run."""
     devkit = folder / "VOCdevkit/VOC2012"
-    command = [sys.executable, "-m", "pipeline.cli", "data", "sample", str(devkit), "--train", "12", "--val", "6"]
+    command = [sys.executable, "-m", "pipeline.cli", "data", "sample", str(devkit), "--train", "30", "--val", "10"]
     subprocess.run(command, check=True, capture_output=True)
     photos = sorted((devkit / "JPEGImages").iterdir())
     shutil.copy(photos[0], folder / "photo.jpg")
@@ -63,7 +63,8 @@ def _prepared(folder: Path) -> None:
         shutil.copy(photo, folder / f"photos_and_masks/{number}.jpg")
         with Image.open(photo) as image:
             mask = np.zeros((image.height, image.width), np.uint8)
-        mask[: mask.shape[0] // 2] = 1 + number % 2  # road or car
+        mask[mask.shape[0] // 2 :] = 1  # road
+        mask[: mask.shape[0] // 4] = 2  # car
         Image.fromarray(mask).save(folder / f"photos_and_masks/{number}.png")
 
 

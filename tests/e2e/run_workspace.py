@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,14 +48,6 @@ PRESET = {
     "candidates": CANDIDATES,
     "selection": {"publish_background_only": True},  # two epochs are too few for more
 }
-
-RUN_PROGRAM = """
-import json, sys
-from pipeline.cli import main
-for arguments in json.loads(sys.argv[1]):
-    print("status", main(["run", *arguments]), flush=True)
-"""
-"""Runs the command line several times in one process: importing TFX takes longer than these runs."""
 
 
 class Run(NamedTuple):
@@ -108,19 +99,7 @@ class Workspace:
 
     def command_line(self, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs `vocseg run` in a process."""
-        return self._finished([str(Path(sys.executable).with_name("vocseg")), "run", *self.arguments], variables)
-
-    def command_lines(self, *lines: list[str], **variables: str) -> list[tuple[int, str]]:
-        """Runs `vocseg run` several times in one process; returns the status and the output of each run."""
-        finished = self._finished([sys.executable, "-c", RUN_PROGRAM, json.dumps(lines)], variables)
-        assert finished.returncode == 0, finished.stdout + finished.stderr
-        assert "Traceback" not in finished.stderr
-        outputs = re.split(r"^status (\d+)\n", finished.stdout, flags=re.MULTILINE)
-        assert outputs.pop() == ""
-        return [(int(status), output) for output, status in zip(outputs[::2], outputs[1::2], strict=True)]
-
-    def _finished(self, command: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        """Runs a program in this folder, which contains the network."""
+        command = [str(Path(sys.executable).with_name("vocseg")), "run", *self.arguments]
         environment = {**os.environ, **variables}
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, env=environment)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
 import shutil
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 METRICS = ("mean_iou", "pixel_accuracy", "per_class_iou", "parameters", "train_seconds")
@@ -224,59 +225,55 @@ def test_a_changed_mask_is_converted_and_trained_again(workspace: Workspace) -> 
     assert "VocExampleGen" not in workspace.run().executed
 
 
-class FailedRuns(NamedTuple):
-    """Invalid runs from the command line.
+@pytest.fixture
+def failed_output(
+    workspace: Workspace,
+    history: History,  # noqa: ARG001 (runs first)
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[list[str]], str]:
+    """Runs `vocseg run` in this process, which has imported TFX; returns the output of the run, which must fail."""
+    from pipeline.cli import main
 
-    Attributes:
-        damaged_photos: status and output of a run whose devkit has two damaged photos.
-        by_setting: setting → status and output of a run with it.
-        summaries: the content of `summary.json` before and after the runs.
-    """
+    def run(arguments: list[str]) -> str:
+        monkeypatch.chdir(workspace.folder)
+        monkeypatch.setenv("COLUMNS", "200")
+        with os.fdopen(2, "w", buffering=1, closefd=False) as stderr:  # which the command redirects to its log
+            monkeypatch.setattr("sys.stderr", stderr)
+            assert main(["run", *arguments]) == 1
+        output, errors = capfd.readouterr()
+        assert "Traceback" not in output + errors
+        return output
 
-    damaged_photos: tuple[int, str]
-    by_setting: dict[str, tuple[int, str]]
-    summaries: tuple[str, str]
-
-
-@pytest.fixture(scope="module")
-def failed_runs(workspace: Workspace, history: History) -> FailedRuns:  # noqa: ARG001 (runs first)
-    summary_file = workspace.output / "summary.json"
-    summary_before = summary_file.read_text()
-    other_output = ["--preset", str(workspace.preset), "--output", str(workspace.folder / "other")]
-    devkit = ["--set", f"data.devkit={workspace.devkit}"]
-    lines = {setting: [*other_output, *devkit, "--set", setting] for setting in INVALID_RUNS}
-    with workspace.damaged_photos():
-        damaged, *others = workspace.command_lines(workspace.arguments, *lines.values(), COLUMNS="200")
-    by_setting = dict(zip(lines, others, strict=True))
-    return FailedRuns(damaged, by_setting, (summary_before, summary_file.read_text()))
+    return run
 
 
 @pytest.mark.parametrize("setting", INVALID_RUNS)
-def test_an_invalid_run_prints_the_reason(failed_runs: FailedRuns, setting: str) -> None:
-    status, output = failed_runs.by_setting[setting]
-    assert status == 1
+def test_an_invalid_run_prints_the_reason(
+    failed_output: Callable[[list[str]], str], workspace: Workspace, setting: str
+) -> None:
+    other_output = ["--preset", str(workspace.preset), "--output", str(workspace.folder / "other")]
+    output = failed_output([*other_output, "--set", f"data.devkit={workspace.devkit}", "--set", setting])
     assert f"error: {INVALID_RUNS[setting]}" in output
-    assert "Traceback" not in output
 
 
-def test_damaged_photos_are_named_and_the_last_summary_is_kept(failed_runs: FailedRuns) -> None:
-    status, output = failed_runs.damaged_photos
-    assert status == 1
+def test_damaged_photos_are_named_and_the_last_summary_is_kept(
+    failed_output: Callable[[list[str]], str], workspace: Workspace
+) -> None:
+    before = (workspace.output / "summary.json").read_bytes()
+    with workspace.damaged_photos() as damaged:
+        output = failed_output(workspace.arguments)
     assert "2 problem(s) with the devkit's pairs" in output
-    for shown in ("cannot be decoded as a photo", "restore the file", "what to do"):
+    for shown in ("cannot be decoded as a photo", "restore the file", "what to do", *(photo.stem for photo in damaged)):
         assert shown in output
-    assert "Traceback" not in output
-    before, after = failed_runs.summaries
-    assert before == after
+    assert (workspace.output / "summary.json").read_bytes() == before
 
 
 @pytest.mark.slow
-def test_damaged_photos_can_be_skipped(workspace: Workspace, failed_runs: FailedRuns) -> None:
+@pytest.mark.usefixtures("history")
+def test_damaged_photos_can_be_skipped(workspace: Workspace) -> None:
     with workspace.damaged_photos() as damaged:
         skipping = ("data.on_bad_pair=skip", "data.max_bad_fraction=0.5")
         executed, summary, _ = workspace.run(*skipping, preset=workspace.preset_of_one)
     assert "VocExampleGen" in executed
-    names = {photo.stem for photo in damaged}
-    assert {problem["image_id"] for problem in summary["rejected"]} == names
-    for name in names:
-        assert name in failed_runs.damaged_photos[1]
+    assert {problem["image_id"] for problem in summary["rejected"]} == {photo.stem for photo in damaged}

@@ -85,7 +85,7 @@ class Runs:
     def _succeed(self, network: str) -> None:
         ended = run_child(self.output, partial(self.run, network), "kill", NEVER)
         if ended.status:
-            raise RuntimeError(f"the run of {network} failed: {ended.printed}")
+            raise RuntimeError(f"the run of {network} ended with {ended.status}: {ended.printed}")
         self._note_mean_iou(network)
 
     def _note_mean_iou(self, network: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
 
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     import numpy as np
     from etils import epath
     from numpy.typing import NDArray
+
+
+_IN_FLOAT = ("BATCH_MATMUL",)
+"""Operations that an int8 model computes in float32. `BilinearUpsampling` multiplies with one matrix twice. The
+converter makes the first product a FULLY_CONNECTED and gives the matrix a scale per row for it; the int8 kernel of
+BATCH_MATMUL, which reads one scale only, then returns zeros (TensorFlow 2.21, LiteRT 2.3)."""
 
 
 def convert_to_litert(
@@ -42,13 +48,20 @@ def convert_to_litert(
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if target == "litert_float16":
         converter.target_spec.supported_types = [tf.float16]
-    if target == "litert_int8":
-
-        def batches() -> Iterator[list[NDArray[np.uint8]]]:
-            for image in representative:
-                yield [image[None].repeat(batch or 1, axis=0)]
-
-        converter.representative_dataset = batches
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.lite.OpsSet.TFLITE_BUILTINS]
-    content: bytes = converter.convert()
+    is_int8 = target == "litert_int8"
+    content: bytes = _convert_to_int8(converter, representative, batch) if is_int8 else converter.convert()
     return content
+
+
+def _convert_to_int8(converter: Any, representative: Sequence[NDArray[np.uint8]], batch: int | None) -> Any:
+    def batches() -> Iterator[list[NDArray[np.uint8]]]:
+        for image in representative:
+            yield [image[None].repeat(batch or 1, axis=0)]
+
+    converter.representative_dataset = batches
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.lite.OpsSet.TFLITE_BUILTINS]
+    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=[*_IN_FLOAT])
+    debugger = tf.lite.experimental.QuantizationDebugger(
+        converter=converter, debug_dataset=batches, debug_options=options
+    )
+    return debugger.get_nondebug_quantized_model()

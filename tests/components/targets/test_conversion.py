@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from components.networks import create_network
+from components.networks.alignment import BilinearUpsampling
 from components.saved_model.export import export_saved_model, with_flip_averaging
 from components.saved_model.model_digest import model_digest
 from components.targets.export import export_target
@@ -90,6 +91,16 @@ def test_a_target_computes_the_scores_of_its_saved_model(target: TargetName, sav
     expected = scores_of_saved_model(saved_model)
     tolerance = {"litert_float16": 1e-3, "litert_int8": 0.05}.get(target, 1e-5) * float(np.ptp(expected))
     np.testing.assert_allclose(scores_of_target(folder), expected, atol=tolerance)
+
+
+def test_int8_upsamples_bilinearly(tmp_path: Path) -> None:
+    images = keras.Input((SIZE, SIZE, 3))
+    features = keras.layers.Conv2D(len(NAMES), 4, strides=4, kernel_initializer=keras.initializers.RandomNormal(seed=1))
+    scores = BilinearUpsampling(4)(features(keras.layers.Rescaling(1 / 127.5, offset=-1)(images)))
+    export_saved_model(keras.Model(images, scores), DESCRIPTION, tmp_path / "model")
+    export_target(tmp_path / "model", "litert_int8", tmp_path / "target", representative=[*IMAGES])
+    expected = scores_of_saved_model(tmp_path / "model")
+    np.testing.assert_allclose(scores_of_target(tmp_path / "target"), expected, atol=0.05 * float(np.ptp(expected)))
 
 
 @pytest.mark.parametrize("target", ["litert", "onnx"])

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from benchmarks.measuring.options import Options
 
-NETWORKS, IMAGES = (("fcn8", 96), ("unet", 128)), 150
+IMAGES = 150
 DEFAULT, KEPT = "glibc's defaults", "as `vocseg` sets it"
 Measured = tuple[float, float, float]
 """Milliseconds per image, the kernel's share, peak memory in GB."""
@@ -39,10 +39,11 @@ def rows(options: Options) -> Iterator[Row]:
     """Yields rows of time and memory: of the training of each network, and of the evaluation."""
     batch, steps = training.sizes(options)
     with devkit_and_scratch(options, train_images=40, val_images=options.size(IMAGES, 4)) as (devkit, scratch):
-        for name, size in options.size(NETWORKS, NETWORKS[:1]):
+        for name, size, settings in options.size(training.NETWORKS[::2], training.QUICK_NETWORKS[:1]):
             records = training.prepare_records(devkit, scratch / name, size, batch * steps, batch)
-            shown = f"training step of {name} at {size} pixels, batch {batch}"
-            yield from rows_of_work(shown, "a bare Keras `fit`", train, fit, (name, records, batch), 0.909, options)
+            shown = f"training step of {training.shown_network(name, settings)} at {size} pixels, batch {batch}"
+            work = (name, settings, records, batch)
+            yield from rows_of_work(shown, "a bare Keras `fit`", train, fit, work, 0.909, options)
         if not options.quick:
             spec = evaluation.prepare(devkit, scratch, IMAGES)
             reference = "bare prediction and counting"
@@ -110,15 +111,15 @@ def measure(work: Callable[..., float], keep: bool, arguments: tuple[Any, ...]) 
     return taken, kernel / (user + kernel), peak_memory_of_process()
 
 
-def train(name: str, records: Any, batch: int) -> float:
+def train(name: str, settings: dict[str, Any], records: Any, batch: int) -> float:
     """Trains with the project's trainer; returns milliseconds per image."""
     with tempfile.TemporaryDirectory() as scratch:
-        return training.milliseconds_of_trainer(name, records, batch, Path(scratch))
+        return training.milliseconds_of_trainer(name, settings, records, batch, Path(scratch))
 
 
-def fit(name: str, records: Any, batch: int) -> float:
+def fit(name: str, settings: dict[str, Any], records: Any, batch: int) -> float:
     """Trains with a bare Keras `fit`; returns milliseconds per image."""
-    return training.milliseconds_of_bare_fit(name, records, batch)
+    return training.milliseconds_of_bare_fit(name, settings, records, batch)
 
 
 def evaluate(spec: Any, images: int) -> float:

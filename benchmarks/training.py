@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
     from benchmarks.measuring.options import Options
 
+NETWORKS: tuple[tuple[str, int, dict[str, Any]], ...] = (("fcn8", 96, {}), ("fcn8", 224, {}), ("unet", 128, {}))
+QUICK_NETWORKS: tuple[tuple[str, int, dict[str, Any]], ...] = (
+    ("fcn8", 96, {"fully_connected_channels": 0}),
+    ("unet", 128, {"width": 32}),
+)
 CLASSES = ("person", "dog")
 SKIPPED = 2
 """Steps at the beginning that are not timed."""
@@ -39,12 +44,17 @@ def rows(options: Options) -> Iterator[Row]:
     """Yields a row per network, and that of the memory."""
     batch, steps = sizes(options)
     with devkit_and_scratch(options, train_images=options.size(467, 40), val_images=batch) as (devkit, scratch):
-        for name, size in options.size((("fcn8", 96), ("fcn8", 224), ("unet", 128)), (("fcn8", 96), ("unet", 128))):
+        for name, size, settings in options.size(NETWORKS, QUICK_NETWORKS):
             folder = scratch / f"{name}{size}"
             records = prepare_records(devkit, folder, size, batch * steps, batch)
-            yield row_of_network(name, records, batch, folder, options)
+            yield row_of_network(name, settings, records, batch, folder, options)
         few_many = options.size((467, 4_670), (40, 400))
         yield flat_memory("training", "records", peak_memory, few_many, options, devkit)
+
+
+def shown_network(name: str, settings: dict[str, Any]) -> str:
+    """Names a network with its settings, which are few."""
+    return " ".join([name, *(f"{key}={value}" for key, value in settings.items())])
 
 
 def sizes(options: Options) -> tuple[int, int]:
@@ -52,15 +62,17 @@ def sizes(options: Options) -> tuple[int, int]:
     return options.size((8, 10), (4, 5))
 
 
-def row_of_network(name: str, records: Any, batch: int, folder: Path, options: Options) -> Row:
+def row_of_network(
+    name: str, settings: dict[str, Any], records: Any, batch: int, folder: Path, options: Options
+) -> Row:
     """Measures the trainer and the bare `fit` of a network."""
     runs = (folder / f"run{number}" for number in itertools.count())
     rounds = in_turns(
         options.rounds_of(full=3, quick=2),
-        lambda: milliseconds_of_trainer(name, records, batch, next(runs)),
-        lambda: milliseconds_of_bare_fit(name, records, batch),
+        lambda: milliseconds_of_trainer(name, settings, records, batch, next(runs)),
+        lambda: milliseconds_of_bare_fit(name, settings, records, batch),
     )
-    shown = f"training step of {name} at {records.image_size} pixels, batch {batch}"
+    shown = f"training step of {shown_network(name, settings)} at {records.image_size} pixels, batch {batch}"
     return Row(shown, "a bare Keras `fit` in memory", "ms/image", paired(rounds), Target(1.053))
 
 
@@ -80,9 +92,7 @@ def prepare_records(devkit: Path, folder: Path, image_size: int, count: int, bat
     return Records(files, config.class_names, image_size, config=config)
 
 
-def milliseconds_of_trainer(
-    name: str, records: Any, batch: int, folder: Path, options: dict[str, Any] | None = None
-) -> float:
+def milliseconds_of_trainer(name: str, settings: dict[str, Any], records: Any, batch: int, folder: Path) -> float:
     """Trains one epoch with the project's own loop; returns the time per image of the median step, in milliseconds."""
     import keras
     import tensorflow as tf
@@ -96,9 +106,7 @@ def milliseconds_of_trainer(
     keras.backend.clear_session()
     ends: list[float] = []
     train(
-        lambda: create_network(
-            name, image_size=records.image_size, num_classes=len(records.class_names), **(options or {})
-        ),
+        lambda: create_network(name, image_size=records.image_size, num_classes=len(records.class_names), **settings),
         records,
         TrainingConfig(epochs=1, batch_size=batch, optimizer="sgd", learning_rate=1e-6),
         tf.distribute.get_strategy(),
@@ -109,7 +117,7 @@ def milliseconds_of_trainer(
     return 1000 * median_step(ends) / batch
 
 
-def milliseconds_of_bare_fit(name: str, records: Any, batch: int) -> float:
+def milliseconds_of_bare_fit(name: str, settings: dict[str, Any], records: Any, batch: int) -> float:
     """Trains one epoch with Keras' `fit` on tensors in memory; returns the same."""
     import keras
 
@@ -120,7 +128,7 @@ def milliseconds_of_bare_fit(name: str, records: Any, batch: int) -> float:
     keras.backend.clear_session()
     size, channels = records.image_size, len(records.class_names)
     images, classes = read_arrays(Path(records.files["train"][0]), size, channels)
-    network = create_network(name, image_size=size, num_classes=channels)
+    network = create_network(name, image_size=size, num_classes=channels, **settings)
     return 1000 * median_step(step_ends(network, images, classes, batch)) / batch
 
 
@@ -133,7 +141,7 @@ def peak_memory(count: int, devkit: Path) -> float:
     """Trains one epoch on `count` records in this process and returns its peak memory in GB."""
     with tempfile.TemporaryDirectory() as scratch:
         records = prepare_records(devkit, Path(scratch) / "records", 96, count, batch=8)
-        milliseconds_of_trainer("fcn8", records, 8, Path(scratch), SMALL)
+        milliseconds_of_trainer("fcn8", SMALL, records, 8, Path(scratch))
     return peak_memory_of_process()
 
 

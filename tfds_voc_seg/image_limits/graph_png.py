@@ -13,7 +13,7 @@ _EXTRA_BYTES = 1 << 22  # of texts, profiles and thumbnails
 _ROW_BYTES = 32  # beside the samples: the filter, the ends of interlaced rows, chunks and blocks
 _SAMPLES = (1, 4, 3, 1, 2, 4, 4, 4)  # per pixel, by colour type; 1, 5 and 7 do not exist
 
-# libpng inflates what is left of the stream after the last row, 1.7 s of a core per MB of the file at worst.
+# libpng inflates the rest of the stream after the last row, 1.7 s of a core per MB of the file at worst.
 _UNCHECKED = 3 << 20  # bytes at the end of a file that may inflate to anything
 _CHECKED_AT_MOST = 17 << 20  # bytes at the beginning of a file; the time grows with their square
 _MAX_CHUNKS = 1 << 13  # in them; libpng writes chunks of 8 KiB

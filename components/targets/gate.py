@@ -73,7 +73,11 @@ def export_and_score(
         if not result["published"]:
             logging.warning("the target %s is not published: %s", target, result["reason"])
             (folder / target).rmtree(missing_ok=True)
-    without_targets = {"mean_iou": mean_iou, "digest": digest, **_measurements(epath.Path(saved_model), threads)}
+    without_targets: dict[str, Any] = {"mean_iou": mean_iou, "digest": digest}
+    try:
+        without_targets |= _measurements(epath.Path(saved_model), threads)
+    except MeasurementError as error:  # its time and memory are for comparison only
+        logging.warning("the SavedModel was not measured: %s", error)
     split = {"split": records.evaluation_split, "max_target_loss": max_loss, "threads": threads}
     return {**split, "saved_model": without_targets, "targets": results}
 

@@ -61,7 +61,9 @@ def measure(folder: epath.PathLike, threads: int) -> dict[str, float]:
     except subprocess.TimeoutExpired as error:
         raise MeasurementError(f"{folder} took more than {_TIMEOUT_SECONDS} s") from error
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+        lines = done.stderr.strip().splitlines()
+        if done.returncode < 0 or not lines:  # killed: the last line is not the reason
+            lines = [f"its process ended with status {done.returncode}"]
         raise MeasurementError(f"{folder} cannot be run: {lines[-1]}")
     measured: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return measured

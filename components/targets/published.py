@@ -37,12 +37,16 @@ def check_targets(model: epath.PathLike) -> None:
     """Checks that the targets in a model's folder are those that were measured and may be published.
 
     Raises:
-        ModelFilesError: a target is missing, has changed since it was measured, or was never measured.
+        ModelFilesError: a target is missing, has changed since it was measured, was never measured, or was made from
+            another model.
     """
     folder = epath.Path(model) / PUBLISHED_TARGETS_FOLDER
     if not folder.is_dir():
         return
-    results = (read_results(folder) or {"targets": {}})["targets"]
+    content = read_results(folder) or {"targets": {}}
+    results = content["targets"]
+    if content.get("saved_model", {}).get("digest") not in (None, model_digest(model)):
+        raise ModelFilesError(f"{folder} has the targets of another model; run the same command again")
     measured = {name: result.get("digest") for name, result in results.items() if result["published"]}
     found = {path.name: path for path in folder.iterdir() if path.is_dir()}
     for name in sorted(measured.keys() | found.keys()):

@@ -59,7 +59,7 @@ def add_parser(commands: CommandGroup) -> None:
         default="",
         help="write evaluation.json, images.jsonl and example pictures here",
     )
-    add_engine_option(evaluate)
+    add_engine_option(evaluate, "tensorflow")  # the figures of the SavedModel, whatever is faster
     add_trust_option(evaluate)
     evaluate.set_defaults(command=_evaluate, interrupted="interrupted")
 

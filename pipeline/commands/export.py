@@ -78,7 +78,11 @@ def _export(options: argparse.Namespace) -> int:
         needs = "needs --devkit, whose train split has the photos for measuring the ranges of the activations"
         message = f"--target {options.target} {needs}" if options.devkit is None else "--devkit: only for litert_int8"
         return fail(message, EXIT_USAGE)
-    if options.output.exists() and not (options.output.is_dir() and not any(options.output.iterdir())):
+    try:
+        usable = not options.output.exists() or (options.output.is_dir() and not any(options.output.iterdir()))
+    except OSError as error:
+        return fail(f"--output {options.output} cannot be used: {error.strerror}", EXIT_USAGE)
+    if not usable:
         return fail(f"{options.output} is not an empty folder: name one that does not exist", EXIT_USAGE)
     try:
         from pipeline.display.library_output import libraries_to_log
@@ -114,6 +118,10 @@ def _export_and_show(options: argparse.Namespace, display: Display) -> int:
             )
     except ModuleNotFoundError as error:
         problem, status = not_installed(error, "export", "export"), EXIT_USAGE
+    except ImportError as error:
+        problem, status = f"a library cannot be loaded: {error}", EXIT_USAGE
+    except MemoryError:
+        problem = "the conversion needs more memory than there is"
     except ModelNotFoundError as error:
         problem = str(error)
     except OSError as error:

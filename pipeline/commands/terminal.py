@@ -107,14 +107,14 @@ def add_trust_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_engine_option(parser: Any) -> None:
+def add_engine_option(parser: Any, default: str = AUTO) -> None:
     """Adds `--engine` to a parser or to a group of its options."""
     parser.add_argument(
         "--engine",
         choices=(AUTO, *ENGINES),
-        default=AUTO,
+        default=default,
         help="what runs the network; auto is the fastest one that the model and this machine have, by a short "
-        "measurement at the first use (default: auto)",
+        f"measurement at the first use (default: {default})",
     )
 
 

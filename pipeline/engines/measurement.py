@@ -6,9 +6,11 @@ acceleration: if it is lost or damaged, the engines are measured again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import time
@@ -17,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from components.manifest import has_manifest
 from components.saved_model.model_digest import model_digest
 from components.targets.network import available_cores
 from components.targets.target_folder import read_target
-from pipeline.engines.engine import ModelError
+from pipeline.engines.engine import EngineError, ModelError
 from pipeline.engines.selection import ModelFiles, load_engine
 from tfds_voc_seg.storage import write_text_whole
 
@@ -50,8 +53,10 @@ def fastest_engine(files: ModelFiles, engines: Sequence[EngineName], *, trust: b
     Raises:
         ModelError: no engine can use the model; the message is that of the first one.
     """
-    conditions = _conditions(files, engines)
-    known = _kept_times(files, conditions)
+    conditions: dict[str, Any] | None = None
+    with contextlib.suppress(OSError, ValueError):  # a damaged file: what can be measured is, and it is not kept
+        conditions = _conditions(files, engines)
+    known = None if conditions is None else _kept_times(files, conditions)
     if known is not None:
         return min(known, key=known.__getitem__)
     times: dict[EngineName, float] = {}
@@ -61,9 +66,11 @@ def fastest_engine(files: ModelFiles, engines: Sequence[EngineName], *, trust: b
             times[name] = milliseconds_per_image(*load_engine(files, name, trust=trust))
         except ModelError as error:
             problems.append(error)
+        except (EngineError, MemoryError):  # perhaps with fewer images at once it works
+            times[name] = math.inf
     if not times:
         raise problems[0]
-    if not problems:
+    if conditions is not None and not problems and math.inf not in times.values():
         _keep(files, {**conditions, "milliseconds_per_image": times})
     return min(times, key=times.__getitem__)
 
@@ -123,7 +130,9 @@ def _processor() -> str:
 def _places(files: ModelFiles) -> list[Path]:
     """Returns where the file can be, the preferred place first."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    return [files.folder.parent / TIMINGS_FILE, cache / "voc-seg" / TIMINGS_FILE.removeprefix(".")]
+    folder = files.folder.parent
+    beside = [] if has_manifest(folder) else [folder / TIMINGS_FILE]  # an artifact has no further files
+    return [*beside, cache / "voc-seg" / TIMINGS_FILE.removeprefix(".")]
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

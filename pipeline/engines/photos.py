@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _ORIENTATION_TAG = 0x0112
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP")
+_JPEGS = ("JPEG", "MPO")  # MPO: a JPEG with further images behind it, as phones write them
 _JPEG_COLOURS = ("Gray", "YCbCr", "RGB")
 _PIXELS_AT_ONCE = 1 << 22  # of the photo: a channel of them is held as float32, or their colours as bytes
 _TRANSPARENT_MODES = ("LA", "PA", "RGBA")
@@ -38,10 +39,11 @@ class PhotosWithoutTensorflow:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about metadata that PIL cannot read
             with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-                pixels = _decoded_jpeg(content) if image.format == "JPEG" else None
+                orientation = _orientation(image)  # here: EXIF data behind the pixels do not count
+                pixels = _decoded_jpeg(content) if image.format in _JPEGS else None
                 if pixels is None:
                     pixels = _decoded(image)
-                return np.ascontiguousarray(upright(pixels, _orientation(image)))
+                return np.ascontiguousarray(upright(pixels, orientation))
 
     def resize(self, photo: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
         """See `Engine.resize`."""

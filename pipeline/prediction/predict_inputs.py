@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from components.progress import Progress
+from pipeline.engines.engine import EngineError
 from pipeline.prediction.inputs import Failure, Input
 from pipeline.prediction.output_files import OutputExistsError, OverwrittenInputError, refuse_existing, refuse_input
 from pipeline.prediction.photos.predict_photos import predict_photos
@@ -110,4 +111,8 @@ def _predict_video(
         return f"was skipped: {error}"
     except OSError as error:
         return f"cannot be written to {destination}: {write_reason(error)}"
+    except MemoryError:
+        return "needs more memory than there is: try a smaller --batch"
+    except EngineError as error:
+        return f"cannot be segmented: {error}"
     return None

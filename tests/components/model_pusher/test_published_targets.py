@@ -56,6 +56,7 @@ def test_a_version_contains_the_targets_of_its_model(model: Path, tmp_path: Path
         ("refused", "litert_int8 was not measured, so it is not published; remove it"),
         ("unlisted", "litert was not measured, so it is not published; remove it"),
         ("unreadable", "targets.json is damaged"),
+        ("of another model", "has the targets of another model; run the same command again"),
     ],
 )
 def test_other_targets_are_not_published(change: str, message: str, model: Path, tmp_path: Path) -> None:
@@ -69,6 +70,9 @@ def test_other_targets_are_not_published(change: str, message: str, model: Path,
         made_target(targets / "litert_int8", "litert_int8")
     elif change == "unlisted":
         (targets / "targets.json").unlink()
+    elif change == "of another model":
+        results = json.loads((targets / "targets.json").read_text())
+        (targets / "targets.json").write_text(json.dumps({**results, "saved_model": {"digest": "0" * 64}}))
     else:
         (targets / "targets.json").write_text('{"targets": {"litert": {"published": 1}}}')
     with pytest.raises(ModelFilesError, match=message):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import zlib
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
+from PIL import Image
 
 from pipeline.engines import photos
 from pipeline.engines.photos import PhotosWithoutTensorflow
 from tfds_voc_seg.geometry import Geometry, Resize
-from tfds_voc_seg.photos import fit_photo, resize_photo
+from tfds_voc_seg.photos import decode_photo, fit_photo, resize_photo
 
 SIZES = st.tuples(st.integers(1, 90), st.integers(1, 90))
 
@@ -44,3 +49,25 @@ def test_photos_lie_at_the_same_place(resize: Resize, size: tuple[int, int]) -> 
     fitted = PhotosWithoutTensorflow().fit(photo, geometry)
     assert (str(fitted.dtype), fitted.shape) == ("uint8", expected.shape)
     assert np.abs(fitted - expected).max() <= 1  # see above
+
+
+def test_the_first_image_of_several_in_a_jpeg_has_the_same_pixels() -> None:
+    first, second = (np.random.default_rng(seed).integers(0, 256, (40, 56, 3), np.uint8) for seed in (0, 1))
+    content = io.BytesIO()
+    Image.fromarray(first).save(content, "MPO", save_all=True, append_images=[Image.fromarray(second)])
+    with Image.open(content) as image:
+        assert image.format == "MPO"
+    expected = decode_photo(tf.constant(content.getvalue())).numpy()
+    np.testing.assert_array_equal(PhotosWithoutTensorflow().decode(content.getvalue()), expected)
+
+
+def test_an_orientation_behind_the_pixels_of_a_png_does_not_count() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    body = b"eXIf" + exif.tobytes().removeprefix(b"Exif\0\0")
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    before, end = content.getvalue()[:-12], content.getvalue()[-12:]
+    np.testing.assert_array_equal(PhotosWithoutTensorflow().decode(before + chunk + end), pixels)

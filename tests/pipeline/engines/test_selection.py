@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from components.manifest import write_manifest
 from components.saved_model.serving_folder import ModelNotFoundError
 from pipeline.cli import main
 from pipeline.engines import measurement
-from pipeline.engines.engine import ModelError
+from pipeline.engines.engine import EngineError, ModelError
 from pipeline.engines.measurement import TIMINGS_FILE
 from pipeline.prediction.segmenter import load_segmenter
 from tests.pipeline.prediction.odd_images import encoded, pixels
@@ -132,6 +133,37 @@ def test_the_measurement_is_kept_in_the_cache_folder_if_the_models_cannot_be_wri
     for _ in range(2):
         assert load_segmenter(run_with_target, engine="auto").engine == "litert"
     assert len(measured) == 2
+    assert (tmp_path / "cache/voc-seg/vocseg_engines.json").is_file()
+
+
+def test_an_engine_that_cannot_be_measured_is_not_chosen(
+    run_with_target: Path, tmp_path: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(run_with_target, tmp_path / "run")
+
+    def fail(engine: Engine, *_: Any) -> float:
+        if engine.name == "litert":
+            raise EngineError("out of order")
+        return 3.0
+
+    with monkeypatch.context() as patch:
+        patch.setattr(measurement, "milliseconds_per_image", fail)
+        assert load_segmenter(tmp_path / "run", engine="auto").engine == "tensorflow"
+    (tmp_path / "run" / TARGET / "model.tflite").write_bytes(b"half")
+    assert load_segmenter(tmp_path / "run", engine="auto").engine == "tensorflow"
+    assert measured == ["tensorflow"]
+    assert not (tmp_path / "run/serving" / TIMINGS_FILE).exists()
+
+
+def test_no_measurement_is_written_into_an_artifact(
+    run_with_target: Path, tmp_path: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shutil.copytree(run_with_target, tmp_path / "run")
+    write_manifest(tmp_path / "run/serving")
+    assert load_segmenter(tmp_path / "run", engine="auto").engine == "litert"
+    assert measured
+    assert not (tmp_path / "run/serving" / TIMINGS_FILE).exists()
     assert (tmp_path / "cache/voc-seg/vocseg_engines.json").is_file()
 
 

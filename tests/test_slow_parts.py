@@ -1,7 +1,8 @@
-"""Every file with slow tests belongs to a part of `make test-slow`; otherwise nothing would run them."""
+"""Every test file is run: those with slow tests belong to a part of `make test-slow`, and no two have one name."""
 
 from __future__ import annotations
 
+import collections
 import re
 from pathlib import Path
 
@@ -25,3 +26,9 @@ def test_every_slow_test_belongs_to_one_part() -> None:
         for file in slow
     }
     assert {file: names for file, names in owners.items() if len(names) != 1} == {}
+
+
+def test_the_names_of_test_files_are_unique() -> None:
+    """pytest imports a test file by its name alone, and refuses a second one."""
+    names = collections.Counter(file.name for file in (PROJECT / "tests").rglob("test_*.py"))
+    assert [name for name, number in names.items() if number > 1] == []

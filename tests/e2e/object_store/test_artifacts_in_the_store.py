@@ -102,6 +102,7 @@ def test_models_in_the_store_are_tested_evaluated_selected_and_published(
     assert (epath.Path(pushed.uri) / "assets.extra/model_card.md").is_file()
 
 
+@pytest.mark.slow
 def test_a_training_reads_from_and_writes_to_the_store(examples: Any, make_artifact: Callable[..., Any]) -> None:
     from tfx import types
     from tfx.types import standard_artifacts

@@ -47,6 +47,7 @@ def test_litert_finds_each_pixel_at_its_place(shape: str, tmp_path: Path) -> Non
         np.testing.assert_array_equal(segmenter.segment_batch(np.stack([photo] * 3)), [mask] * 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", shapes("crop"))
 def test_the_evaluation_of_a_target_finds_each_pixel_at_its_place(shape: str, tmp_path: Path) -> None:
     devkit = write_devkit(tmp_path / "VOC2012")

@@ -7,7 +7,7 @@ import tensorflow as tf
 _SURPLUS = 1 << 27
 """Bytes that a stream may inflate to beyond its size before this is noticed."""
 
-_INFLATED_AT_ONCE = 700 << 20
+_INFLATED_AT_ONCE = 500 << 20
 """Bytes that `inflates_beyond` holds at most; larger steps are fewer, and each begins at the start of the stream."""
 
 _LARGEST_RATIO = 1032  # of deflate; Gailly and Adler, "zlib Technical Details"
@@ -65,7 +65,7 @@ def inflates_beyond(compressed: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
     Args:
         compressed: string scalar, a zlib stream or its beginning.
-        size: int64 scalar, less than 700 MiB.
+        size: int64 scalar, less than 500 MiB.
 
     Raises:
         tf.errors.InvalidArgumentError: at run time: the stream is damaged.

@@ -2,70 +2,132 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from docs_generator.commands_page import commands_of, subcommands_of
+from pipeline import cli
+from tests.pipeline.commands.hostile_folders import PROJECT, foreign, make_folders, observe
 from tests.pipeline.demo.models import export_colour_model
-from tfds_voc_seg.sample.devkit import write_sample_devkit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
 
-PROJECT = Path(__file__).parents[3]
+SERVER_COMMANDS = (
+    *("kubeflow submit", "kubeflow status", "kubeflow logs", "kubeflow list"),
+    *(f"kubeflow recurring {action}" for action in ("create", "list", "enable", "disable", "delete")),
+)
+ONLY_UNTIL_AN_ERROR = {
+    "experiment transfer": "trains for many minutes; its nodes are those of `run`",
+    "kubeflow emulate": "runs the nodes, those of `run`, in processes of their own; takes many minutes",
+    **dict.fromkeys(SERVER_COMMANDS, "needs a server: the connection is refused"),
+}
+"""The commands of which no test here sees the end, and why."""
 
-MODULES = (
-    "numpy", "PIL", "yaml", "json", "chardet", "simplejson", "cupy", "torch", "jax", "dask", "sitecustomize",
-    "usercustomize", "tensorflow", "keras", "h5py", "matplotlib", "lxml", "rich", "tqdm", "colorama", "brotli",
-    "cchardet", "ujson", "orjson", "winloop", "uvloop", "IPython", "ipywidgets", "psutil", "defusedexpat",
-)  # fmt: skip
-OTHERS = ("matplotlibrc", "setup.cfg", "pyproject.toml", ".env", ".netrc", "keras.json", "boto.cfg", "dask.yaml")
+UNREACHABLE = ["--host", "http://127.0.0.1:1"]
+
+Commands = list[tuple[list[str], int]]
+"""The words of commands, and their exit statuses."""
 
 
 @pytest.fixture
 def folders(tmp_path: Path) -> dict[str, Path]:
-    """A current folder, a preset's folder and a devkit, all with files that libraries may look for."""
-    made = {name: tmp_path / name for name in ("current", "presets", "devkit")}
-    write_sample_devkit(made["devkit"], train_images=2, val_images=1)
-    for folder in made.values():
-        folder.mkdir(exist_ok=True)
-        for name in MODULES:
-            (folder / f"{name}.py").write_text("raise SystemExit('a foreign module ran')\n")
-        for name in OTHERS:
-            (folder / name).write_text("[hostile]\n")
-    (made["presets"] / "mine.yaml").write_text("name: mine\ncandidates: {unet: {network: unet}}\n")
-    return made
+    """See `make_folders`."""
+    return make_folders(tmp_path)
 
 
-def observe(folders: dict[str, Path], commands: Sequence[Sequence[str]]) -> tuple[list[int], set[tuple[str, str]]]:
-    """Runs commands in the current folder; returns their exit statuses, and kind and path of the events."""
-    watched = [str(folder) for folder in folders.values()]
-    program = [sys.executable, "-P", "-m", "tests.pipeline.commands.audited_commands"]
-    finished = subprocess.run(
-        [*program, json.dumps(watched), json.dumps(commands)],
-        cwd=folders["current"],
-        env={**os.environ, "PYTHONPATH": str(PROJECT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr[-2000:]
-    observed: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
-    return observed["statuses"], {(event, path) for event, path in observed["seen"]}
+def light_commands(folders: dict[str, Path], output: Path) -> Commands:
+    """Commands that load no TensorFlow."""
+    preset = ["--preset", str(folders["presets"] / "mine.yaml")]
+    job = ["--image", "a:1", "--examples", "s3://a/b", "--model-to", "s3://a/c", "--output", str(output / "job.yaml")]
+    return [
+        (["--help"], 0),
+        (["run", *preset, "--set", "nothing=1"], 2),
+        (["experiment", "transfer", *preset, "--set", "nothing=1"], 2),
+        (["data", "check", "nowhere"], 2),
+        (["data", "sample", str(output / "sample"), "--train", "1", "--val", "1"], 0),
+        (["data", "import", "folders", str(folders["devkit"]), str(output / "imported"), "--copy"], 0),
+        (["kubeflow", "training-job", *preset, "--candidate", "unet", *job], 0),
+        (["kubeflow", "emulate", "nowhere.yaml", "--output", str(output / "emulated")], 2),
+        (["kubeflow", "status", "id", *UNREACHABLE], 1),
+        (["kubeflow", "logs", "id", *UNREACHABLE], 1),
+        (["kubeflow", "list", *UNREACHABLE], 1),
+        (["kubeflow", "recurring", "list", *UNREACHABLE], 1),
+        *((["kubeflow", "recurring", action, "id", *UNREACHABLE], 1) for action in ("enable", "disable", "delete")),
+    ]
 
 
-def test_commands_without_a_model_read_only_the_preset(folders: dict[str, Path]) -> None:
-    preset = str(folders["presets"] / "mine.yaml")
-    commands = [["--help"], ["run", "--preset", preset, "--set", "nothing=1"], ["data", "check", "nowhere"]]
-    statuses, seen = observe(folders, commands)
-    assert statuses == [0, 2, 2]
-    assert seen == {("open", preset)}
+def commands_with_a_model(folders: dict[str, Path], output: Path) -> Commands:
+    """Commands on the published model below `output`, which has two versions."""
+    model, devkit = str(output / "run"), str(folders["devkit"])
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = str(listening.getsockname()[1])
+    return [
+        (["data", "check", devkit], 0),
+        (["data", "show", devkit, "--output", str(output / "shown")], 0),
+        (["predict", model, str(output / "photo.jpg"), "--output", str(output / "predicted")], 0),
+        (["evaluate", model, "--devkit", devkit], 0),
+        (["export", model, "--target", "onnx", "--output", str(output / "onnx")], 0),
+        (["benchmark", model, "--seconds", "0.1"], 0),
+        (["benchmark", str(output / "onnx"), "--seconds", "0.1"], 0),
+        (["demo", model, "--port", port], 130),
+        (["rollback", model], 0),
+    ]
+
+
+def a_run_and_what_follows(folders: dict[str, Path], output: Path) -> Commands:
+    """A run that publishes its model, commands that need the libraries of a run, and those that read its output."""
+    preset, run = ["--preset", str(folders["presets"] / "mine.yaml")], str(output / "run")
+    settings = {
+        "training.epochs": 1,
+        "training.batch_size": 2,
+        "candidates.unet.options": "{width: 2, depth: 2}",
+        "selection.publish_background_only": "true",
+    }
+    chosen = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    specification = str(output / "pipeline.yaml")
+    cluster = ["--image", "a:1", "--pipeline-root", "s3://a/b", "--devkit", "s3://a/c", "--output", specification]
+    return [
+        (["doctor", "--output", run], 0),
+        (["kubeflow", "compile", *preset, *cluster], 0),
+        (["kubeflow", "check", specification], 0),
+        (["kubeflow", "submit", specification, *UNREACHABLE], 1),
+        (["kubeflow", "recurring", "create", specification, "--every", "1h", *UNREACHABLE], 1),
+        (["run", *preset, "--devkit", str(folders["devkit"]), "--output", run, *chosen], 0),
+        (["report", run], 0),
+        (["lineage", run], 0),
+        (["repair", run], 0),
+    ]
+
+
+def test_every_command_is_run_in_hostile_folders(tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ("current", "presets", "devkit")}
+    commands = [parser.prog for parser in commands_of(cli.command_parser()) if not subcommands_of(parser)]
+    names = {command.removeprefix("vocseg ") for command in commands}
+    finished: set[str] = set()
+    tried: set[str] = set()
+    for lists in (light_commands, commands_with_a_model, a_run_and_what_follows):
+        for words, status in lists(folders, tmp_path):
+            found = {name for name in names if words[: len(name.split())] == name.split()}
+            tried |= found
+            finished |= found if status == 0 or words[0] == "demo" else set()
+    assert tried == names
+    assert names - finished == set(ONLY_UNTIL_AN_ERROR)
+
+
+def test_light_commands_read_only_the_preset_and_the_devkit(folders: dict[str, Path], tmp_path: Path) -> None:
+    commands = light_commands(folders, tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    statuses, seen = observe(folders, [words for words, _ in commands])
+    assert statuses == [status for _, status in commands]
+    assert ("open", str(folders["presets"] / "mine.yaml")) in seen
+    assert foreign(folders, seen) == {("socket.connect", "127.0.0.1")}
 
 
 def test_processes_that_a_command_starts_do_not_import_from_the_current_folder(folders: dict[str, Path]) -> None:
@@ -87,22 +149,27 @@ def test_processes_that_a_command_starts_do_not_import_from_the_current_folder(f
 
 @pytest.mark.slow
 def test_commands_with_a_model_read_only_what_they_are_given(folders: dict[str, Path], tmp_path: Path) -> None:
-    model, photo = export_colour_model(tmp_path / "model"), tmp_path / "photo.jpg"
-    shutil.copy(next((folders["devkit"] / "JPEGImages").iterdir()), photo)
-    devkit, output = str(folders["devkit"]), str(tmp_path / "out")
-    commands = [
-        ["data", "check", devkit],
-        ["data", "show", devkit, "--output", f"{output}/shown"],
-        ["predict", str(model), str(photo), "--output", f"{output}/predicted"],
-        ["evaluate", str(model), "--devkit", devkit],
-    ]
-    statuses, seen = observe(folders, commands)
-    assert statuses == [0, 0, 0, 0]
-    parts = ("JPEGImages", "SegmentationClass", "ImageSets", "Annotations")
-    allowed = tuple(f"{devkit}/{part}" for part in parts)
-    names = (f"{devkit}/labels.yaml", f"{devkit}/labelmap.txt")
-    foreign = {(event, path) for event, path in seen if not path.startswith(allowed) and path not in names}
-    # matplotlib always reads its settings from the current folder; they hold no code. Python's platform starts uname.
-    expected = {("open", str(folders["current"] / "matplotlibrc")), ("subprocess.Popen", "uname")}
-    assert foreign - expected - {("os.listdir", devkit), ("os.scandir", devkit)} == set()
-    assert not [path for event, path in seen if event in ("exec", "import")]
+    output = tmp_path / "out"
+    model = export_colour_model(output / "run/serving/1")
+    shutil.copytree(model, output / "run/serving/2")
+    shutil.copy(next((folders["devkit"] / "JPEGImages").iterdir()), output / "photo.jpg")
+    commands = commands_with_a_model(folders, output)
+    statuses, seen = observe(folders, [words for words, _ in commands])
+    assert statuses == [status for _, status in commands]
+    assert ("demo", "answered") in seen
+    allowed = {("subprocess.Popen", "uname"), ("socket.connect", "127.0.0.1"), ("demo", "answered")}
+    assert foreign(folders, seen) - allowed == set()
+
+
+@pytest.mark.slow
+def test_a_run_and_what_follows_it_read_only_the_preset_and_the_devkit(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    commands = a_run_and_what_follows(folders, output)
+    statuses, seen = observe(folders, [words for words, _ in commands])
+    assert statuses == [status for _, status in commands]
+    programs = ("uname", "nvidia-smi", sys.executable)  # Python's platform; TensorFlow's device; the smoke test
+    allowed = {("socket.connect", "127.0.0.1"), *(("subprocess.Popen", program) for program in programs)}
+    assert foreign(folders, seen) - allowed == set()

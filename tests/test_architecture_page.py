@@ -5,21 +5,16 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-PROJECT = Path(__file__).parents[1]
+from tests.docs.pages import PAGES, PROJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PAGE = PROJECT / "docs/architecture.md"
-PAGES = [
-    "README.md",
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "SECURITY.md",
-    "kubeflow/README.md",
-    "tfds_voc_seg/README.md",
-    *(f"docs/{file.name}" for file in sorted((PROJECT / "docs").glob("*.md"))),
-]
 PACKAGES = ("tfds_voc_seg", "components", "pipeline", "benchmarks", "docs_generator", "tests")
 TOP_LEVEL = (*PACKAGES, "docs", "kubeflow", "pyproject.toml")
 

@@ -79,7 +79,7 @@ def _measured(folder: Path, threads: int) -> dict[str, float]:
         before = time.perf_counter()
         run()
         times.append(time.perf_counter() - before)
-    return {"latency_seconds": statistics.median(times), "peak_memory_bytes": _peak_memory(), "load_seconds": loaded}
+    return {"latency_seconds": statistics.median(times), "peak_memory_bytes": peak_memory(), "load_seconds": loaded}
 
 
 def _target(folder: Path, threads: int) -> Callable[[], Any]:
@@ -105,8 +105,11 @@ def _black(sides: Any) -> NDArray[np.uint8]:
     return np.zeros((1, *sides), np.uint8)
 
 
-def _peak_memory() -> int:
-    """Returns the largest resident memory of this process; that of `getrusage` includes the parent's before `exec`."""
+def peak_memory() -> int:
+    """Returns the largest resident memory of this process in bytes.
+
+    That of `getrusage` includes the parent's before `exec`.
+    """
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return 1024 * int(found[1]) if found else 0
 

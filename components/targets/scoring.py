@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
-from components.metrics.confusion import confusion_matrix
+from components.metrics.confusion import confusion_matrix, mean_iou
+from components.metrics.counts import json_number
 from components.saved_model.photo_scores import scores_of_images
 from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE
 from components.targets.comparison import Comparison, compare
@@ -70,7 +71,7 @@ def score_targets(
     counts = {name: np.stack(matrices) for name, matrices in confusions.items()}
     reference = counts.pop("")
     compared = {name: compare(reference, counts[name], equal[name] / pixels) for name in networks}
-    return compare(reference, reference, 1.0).mean_iou, compared
+    return json_number(mean_iou(reference.sum(axis=0))), compared
 
 
 def _scores_of_target(network: TargetNetwork, images: tf.Tensor) -> tf.Tensor:

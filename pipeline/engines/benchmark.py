@@ -10,7 +10,6 @@ import concurrent.futures
 import concurrent.futures.process
 import dataclasses
 import multiprocessing
-import re
 import statistics
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.run_files import EXTRA_ASSETS_FOLDER
+from components.targets.measurement import peak_memory
 from components.targets.names import SAVED_MODEL_TARGET
 from components.targets.network import available_cores
 from components.targets.target_folder import published_targets, read_target
@@ -163,10 +163,4 @@ def _measure(subject: Subject, threads: int, seconds: float, trust: bool, batche
             engine.scores(images)
             times.append(time.perf_counter() - begun)
         speeds.append(Speed(batch, 1000 * statistics.median(times) / batch))
-    return Measurement(subject, threads, loaded, _peak_bytes(), tuple(speeds))
-
-
-def _peak_bytes() -> int:
-    """Returns the peak memory of this process; `getrusage` would count that of the parent process too."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return 1024 * int(found[1]) if found else 0
+    return Measurement(subject, threads, loaded, peak_memory(), tuple(speeds))

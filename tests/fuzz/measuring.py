@@ -139,18 +139,17 @@ def _serve(doors: Sequence[str], folder: Path, limited: bool, connection: Connec
 
     if not set(doors) & set(SERVED):  # the commands configure their process like this
         configure_allocators()
-    opened = {}
-    for door in doors:
-        process = DOORS[door](folder)
-        opened[door] = process, [_measure(process, ordinary(), 0) for _ in range(_WARM_UP)][-1].mebibytes
+    processes = {door: DOORS[door](folder) for door in doors}  # all before the first ordinary photo: the models stay
+    for process, _ in itertools.product(processes.values(), range(_WARM_UP)):
+        _measure(process, ordinary(), 0)
+    ordinary_peaks = {door: _measure(process, ordinary(), 0).mebibytes for door, process in processes.items()}
     if limited:
         most = _status_bytes("VmSize") + (MOST_MEBIBYTES << 20)
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
     connection.send(True)
     while True:
         door, bomb = connection.recv()
-        process, ordinary_peak = opened[door]
-        connection.send(_measure(process, bomb, ordinary_peak))
+        connection.send(_measure(processes[door], bomb, ordinary_peaks[door]))
 
 
 def _measure(process: Any, bomb: Bomb, ordinary_peak: int) -> Measurement:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import tfx.v1  # noqa: F401  (before tensorflow_data_validation: it installs a stand-in that TFDV needs)
 
@@ -27,6 +28,7 @@ from components.published_model.component import PublishedModel
 from components.segmentation_evaluator.component import SegmentationEvaluator
 from components.segmentation_trainer.component import SegmentationTrainer
 from components.target_exporter.component import TargetExporter
+from components.targets.libraries import CONVERTER_DISTRIBUTIONS, installed_versions
 from components.voc_example_gen.component import VocExampleGen
 from pipeline.code_fingerprint import code_fingerprint
 from pipeline.config.problems import ConfigError
@@ -190,12 +192,13 @@ def _detector(config: RunConfig, places: Places, examples: BaseChannel) -> Detec
 def _target_exporter(config: RunConfig, examples: BaseChannel, selector: ModelSelector) -> TargetExporter | None:
     if config.publishing.exports is None:
         return None
+    converters = json.dumps(installed_versions(CONVERTER_DISTRIBUTIONS))
     return TargetExporter(
         examples,
         selector.outputs["model"],
         selector.outputs["blessing"],
         config.publishing.exports,
-        code_fingerprint=code_fingerprint("components.target_exporter.executor"),
+        code_fingerprint=f"{code_fingerprint('components.target_exporter.executor')}+{converters}",
     )
 
 

@@ -11,7 +11,7 @@ from etils import epath
 from components.saved_model.model_digest import model_digest
 from components.targets.comparison import refusal
 from components.targets.export import DEFAULT_BATCH, export_target
-from components.targets.measurement import MeasurementError, measure
+from components.targets.measurement import MeasurementError, MeasurementTimeoutError, measure
 from components.targets.names import PUBLISHED_TARGETS_FOLDER
 from components.targets.scoring import score_targets
 from components.targets.target_folder import TargetError
@@ -84,4 +84,9 @@ def export_and_score(
 
 def _measurements(folder: epath.Path, threads: int) -> dict[str, float]:
     files = [file for file in files_below(folder) if PUBLISHED_TARGETS_FOLDER not in str(file.relative_to(folder))]
-    return {"bytes": sum(int(file.stat().length) for file in files), **measure(folder, threads)}
+    size: dict[str, float] = {"bytes": sum(int(file.stat().length) for file in files)}
+    try:
+        return {**size, **measure(folder, threads)}
+    except MeasurementTimeoutError as error:  # the result is kept, and tried no second time
+        logging.warning("no time and memory are known: %s", error)
+        return size

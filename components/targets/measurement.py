@@ -37,6 +37,10 @@ class MeasurementError(RuntimeError):
     """A model cannot be measured; the message is the last line that its process printed."""
 
 
+class MeasurementTimeoutError(MeasurementError):
+    """A measurement took too long, perhaps because the machine is busy: it says nothing about the model."""
+
+
 def measure(folder: epath.PathLike, threads: int) -> dict[str, float]:
     """Measures a target or a SavedModel on a black image, on the CPU.
 
@@ -49,6 +53,7 @@ def measure(folder: epath.PathLike, threads: int) -> dict[str, float]:
         libraries included; `load_seconds`, from the import of the runtime until the first image is done.
 
     Raises:
+        MeasurementTimeoutError: it took more than ten minutes.
         MeasurementError: the model cannot be run.
     """
     path = os.pathsep.join(filter(None, [str(Path(components.__path__[0]).parent), os.environ.get("PYTHONPATH")]))
@@ -59,7 +64,7 @@ def measure(folder: epath.PathLike, threads: int) -> dict[str, float]:
             command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise MeasurementError(f"{folder} took more than {_TIMEOUT_SECONDS} s") from error
+        raise MeasurementTimeoutError(f"{folder} took more than {_TIMEOUT_SECONDS} s") from error
     if done.returncode:
         lines = done.stderr.strip().splitlines()
         if done.returncode < 0 or not lines:  # killed: the last line is not the reason

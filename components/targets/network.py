@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -64,10 +63,10 @@ class LitertNetwork:
     def __init__(self, target: TargetModel, threads: int):
         """See `load_network`."""
         self._target, self._threads = target, threads
-        self._idle: dict[int, list[Any]] = collections.defaultdict(list)  # number of threads → interpreters
+        self._idle: list[tuple[int, Any]] = []  # number of threads and interpreter, the one last used at the end
         self._lock = threading.Lock()
         self._workers = ThreadPoolExecutor(threads, "litert")
-        self._idle[threads].append(self._interpreter(threads))
+        self._idle.append((threads, self._interpreter(threads)))
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `TargetNetwork.scores`."""
@@ -80,17 +79,21 @@ class LitertNetwork:
         return np.concatenate(scores)[: len(images)]
 
     def _scores_of_part(self, images: NDArray[np.uint8], threads: int) -> NDArray[np.float32]:
-        with self._lock:
-            idle = self._idle[threads]
-            interpreter = idle.pop() if idle else None
-        if interpreter is None:
-            interpreter = self._interpreter(threads)
+        interpreter = self._idle_interpreter(threads) or self._interpreter(threads)
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
         interpreter.invoke()
         scores: NDArray[np.float32] = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
         with self._lock:
-            self._idle[threads].append(interpreter)
+            self._idle.append((threads, interpreter))
+            del self._idle[: -self._threads]  # each holds a copy of the weights
         return scores
+
+    def _idle_interpreter(self, threads: int) -> Any:
+        with self._lock:
+            found = next((each for each in reversed(self._idle) if each[0] == threads), None)
+            if found is not None:
+                self._idle.remove(found)
+        return found and found[1]
 
     def _interpreter(self, threads: int) -> Any:
         from ai_edge_litert.interpreter import Interpreter

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.metadata
 import json
 import math
 import os
@@ -21,6 +20,7 @@ import numpy as np
 
 from components.manifest import has_manifest
 from components.saved_model.model_digest import model_digest
+from components.targets.libraries import ENGINE_DISTRIBUTIONS, installed_versions
 from components.targets.network import available_cores
 from components.targets.target_folder import read_target
 from pipeline.engines.engine import EngineError, ModelError
@@ -39,7 +39,6 @@ TIMINGS_FILE = ".vocseg_engines.json"
 _IMAGES = 4  # per run, as `vocseg predict` does by default
 _SECONDS = 0.5  # per engine, after a first run
 _MAX_KEPT = 100  # measurements in a file
-_PACKAGES = ("tensorflow", "ai-edge-litert", "onnxruntime")
 
 
 def fastest_engine(files: ModelFiles, engines: Sequence[EngineName], *, trust: bool = False) -> EngineName:
@@ -102,21 +101,13 @@ def _conditions(files: ModelFiles, engines: Sequence[EngineName]) -> dict[str, A
     """Returns everything that a measurement depends on."""
     parts = [] if files.saved_model is None else [model_digest(files.saved_model)]
     parts += [read_target(folder, digest=False).target.sha256 for folder in files.targets.values()]
-    installed = {distribution: _version(distribution) for distribution in _PACKAGES}
     return {
         "model": hashlib.sha256("".join(parts).encode()).hexdigest(),
         "machine": f"{platform.node()}, {_processor()}",
         "threads": available_cores(),
         "engines": list(engines),
-        "versions": {name: version for name, version in installed.items() if version},
+        "versions": installed_versions(ENGINE_DISTRIBUTIONS),
     }
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _processor() -> str:

@@ -105,6 +105,17 @@ def test_a_target_that_loses_too_much_is_refused_and_the_others_are_published(
     assert model_digest(version) == model_digest(tmp_path / "Model/Format-Serving") == results["saved_model"]["digest"]
 
 
+def test_a_measurement_that_takes_too_long_refuses_no_target(
+    export: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.targets.measurement._TIMEOUT_SECONDS", 0.01)
+    results = json.loads((export(network_that_int8_ruins(), "litert") / TARGETS_FILE).read_text())
+    assert results["targets"]["litert"]["published"]
+    for measured in (results["saved_model"], results["targets"]["litert"]):
+        assert measured["bytes"] > 0
+        assert "latency_seconds" not in measured
+
+
 def test_without_a_blessing_nothing_is_exported(export: Callable[..., Path]) -> None:
     folder = export(None, "litert")
     assert json.loads((folder / TARGETS_FILE).read_text()) == {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from ai_edge_litert import interpreter
 
 from components.segmentation_evaluator.segmentation import ORIGINAL_SIZE, RecordSegmenter
 from components.targets.network import load_network
@@ -89,6 +91,21 @@ def test_the_number_of_images_and_threads_does_not_change_scores(run_with_target
     single = load_network(target, threads=1)
     for image, scores in zip(images, together, strict=True):
         np.testing.assert_allclose(single.scores(image[np.newaxis])[0], scores, atol=1e-4)
+
+
+def test_no_more_interpreters_are_kept_than_threads(run_with_target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: weakref.WeakSet[interpreter.Interpreter] = weakref.WeakSet()
+
+    class Counted(interpreter.Interpreter):
+        def __init__(self, **options: Any):
+            super().__init__(**options)
+            alive.add(self)
+
+    monkeypatch.setattr(interpreter, "Interpreter", Counted)
+    network, images = load_network(read_added(run_with_target / "serving/7"), threads=4), np.stack([pixels(32, 32)] * 4)
+    for count in (1, 4, 2, 3, 4, 1):
+        np.testing.assert_array_equal(network.scores(images[:count]), network.scores(images)[:count])
+        assert len(alive) <= 4
 
 
 def test_threads_can_share_a_segmenter(run_with_target: Path) -> None:

@@ -27,7 +27,8 @@ DetectBatch = Callable[[tf.Tensor], Any]
 def batch_detector(network: keras.Model, defaults: NDArray[np.float32]) -> DetectBatch:
     """Returns network and `detect` as one function, which is traced once and always uses the current weights."""
 
-    @tf.function(reduce_retracing=True)
+    # Batches of any size: a trace for the last one, which is smaller, would take longer than the detection.
+    @tf.function(input_signature=[tf.TensorSpec([None, *network.input_shape[1:]], tf.uint8)], autograph=False)
     def detect_batch(images: tf.Tensor) -> Any:
         return detect(network(tf.cast(images, tf.float32), training=False), defaults)
 

@@ -54,7 +54,7 @@ class _Detector(tf.Module):
         super().__init__()
         self._network, self._image_size, self._defaults = network, image_size, defaults
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")], autograph=False)
     def detect(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         images, _ = decode_request(image_bytes, Geometry(self._image_size))
         boxes, scores, labels, count = detect(

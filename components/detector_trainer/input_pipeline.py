@@ -11,6 +11,7 @@ from components.detector_trainer.average_precision import Objects
 from components.detector_trainer.matching import targets
 from components.training.input_pipeline import SHUFFLE_BUFFER
 from tfds_voc_seg.records.decoding import parse_image, parse_objects
+from tfds_voc_seg.tracing import without_autograph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from components.detector_trainer.detector_config import DetectorConfig
 
 
+@without_autograph
 def training_batches(
     files: Sequence[str], image_size: int, defaults: NDArray[np.float32], config: DetectorConfig, *, skip: int
 ) -> tf.data.Dataset:
@@ -51,6 +53,7 @@ def training_batches(
     return prepared.batch(config.batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
+@without_autograph
 def image_batches(files: Sequence[str], image_size: int, batch_size: int) -> tf.data.Dataset:
     """Returns the images in the order of the records: a dataset of uint8 [up to batch, image_size, image_size, 3]."""
     images = tf.data.TFRecordDataset(list(files)).map(
@@ -59,6 +62,7 @@ def image_batches(files: Sequence[str], image_size: int, batch_size: int) -> tf.
     return images.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
+@without_autograph
 def read_objects(files: Sequence[str]) -> list[Objects]:
     """Reads the objects of all images, in the order of the records."""
     dataset = tf.data.TFRecordDataset(list(files)).map(parse_objects)

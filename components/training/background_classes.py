@@ -20,6 +20,7 @@ from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.records.decoding import image_and_class_map, parse_background_classes
 from tfds_voc_seg.records.files import TRAIN_SPLIT, Records
 from tfds_voc_seg.records.pixel_counts import count_pixels
+from tfds_voc_seg.tracing import without_autograph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +89,7 @@ def image_and_learned_class_map(
     return image, tf.where(classes == 0, background, classes)
 
 
+@without_autograph
 def learned_class_pixels(records: Records, config: TrainingConfig) -> list[int]:
     """Counts the pixels of each learned class in the train split.
 

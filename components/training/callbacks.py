@@ -18,6 +18,7 @@ from components.training.resumption import snapshot
 from tfds_voc_seg.pictures import overlay
 from tfds_voc_seg.records.decoding import image_and_class_map
 from tfds_voc_seg.records.files import VAL_SPLIT, Records
+from tfds_voc_seg.tracing import without_autograph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,6 +168,7 @@ class SamplePredictions(keras.callbacks.Callback):
         self._writer.flush()
 
 
+@without_autograph
 def _first_images(records: Records) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Reads the first images of the val split and their class maps."""
     dataset = tf.data.TFRecordDataset(records.files[VAL_SPLIT]).take(SHOWN_IMAGES)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfds_voc_seg.graph_windows import window_offsets
 from tfds_voc_seg.labels import VOID
 from tfds_voc_seg.records.decoding import parse_origin
+from tfds_voc_seg.tracing import without_autograph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +113,7 @@ def _pixels_of_windows(length: tf.Tensor, side: int) -> tuple[tf.Tensor, tf.Tens
     return pixels, pixels >= ends_before[:, tf.newaxis]
 
 
+@without_autograph
 def count_windows(files: Sequence[str], geometry: Geometry) -> int:
     """Counts the windows of `covering_windows` over all records, from the sizes of their photos.
 

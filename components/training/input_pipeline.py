@@ -11,6 +11,7 @@ from components.networks.pixel_stride import first_pixel
 from components.training.augmentation import augment
 from components.training.cropping import covering_windows
 from tfds_voc_seg.labels import VOID
+from tfds_voc_seg.tracing import without_autograph
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,7 @@ def count_records(files: Sequence[str]) -> int:
     return int(tf.data.TFRecordDataset(list(files)).reduce(0, lambda count, _: count + 1))
 
 
+@without_autograph
 def training_batches(
     files: Sequence[str],
     decode: Decoder,
@@ -93,6 +95,7 @@ def training_batches(
     return _batched(prepared, batch_size, context)
 
 
+@without_autograph
 def evaluation_batches(
     files: Sequence[str],
     decode: Decoder,
@@ -122,6 +125,7 @@ def evaluation_batches(
     return _batched(prepared, batch_size, context)
 
 
+@without_autograph
 def every_nth_pixel(batches: tf.data.Dataset, pixel_stride: int) -> tf.data.Dataset:
     """Keeps only the pixels of the class maps at which `networks.pixel_stride.with_pixel_stride` computes scores."""
     if pixel_stride == 1:

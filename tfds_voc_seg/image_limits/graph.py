@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfds_voc_seg.image_limits.graph_bytes import bytes_at, little_endian, occurrences, starts_with, text_at
 from tfds_voc_seg.image_limits.graph_png import png_problem, png_sides
 from tfds_voc_seg.image_limits.limits import MAX_PIXELS, MAX_SCANNED_PIXELS, MAX_SCANS, MAX_SIDE
+from tfds_voc_seg.tracing import traced_once
 
 if TYPE_CHECKING:
     Checked: TypeAlias = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
@@ -32,6 +33,7 @@ _UNKNOWN = (
 )
 
 
+@traced_once
 def checked_photo(encoded: tf.Tensor, name: tf.Tensor, longest_side: int = MAX_SIDE) -> tf.Tensor:
     """Checks that a photo may be decoded.
 
@@ -94,23 +96,21 @@ def checked_record_image(encoded: tf.Tensor, height: int | tf.Tensor, width: int
     Raises:
         tf.errors.InvalidArgumentError: at run time: the image has another format or size, or exceeds a limit.
     """
-    pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
+    expected = tf.cast(tf.stack([width, height]), tf.int64)
+    pixels = tf.reduce_prod(expected)
     # Searching a PNG for texts would take a third of its decoding; they cannot be longer than the record's pixels.
     longest = _RECORD_PIXEL_BYTES * pixels + _RECORD_EXTRA_BYTES
     fits = (pixels <= MAX_PIXELS) & (tf.cast(tf.strings.length(encoded), tf.int64) <= longest)
     if isinstance(height, int) and isinstance(width, int):  # the usual case, in few operations
         usual = PNG + struct.pack(">I4sII", 13, b"IHDR", width, height)
         fast = tf.equal(tf.strings.substr(encoded, 0, len(usual)), usual) & fits
-        return tf.cond(
-            fast, lambda: tf.identity(encoded), lambda: _checked_sides_of_record(encoded, height, width, fits)
-        )
-    return _checked_sides_of_record(encoded, height, width, fits)
+        return tf.cond(fast, lambda: tf.identity(encoded), lambda: _checked_sides_of_record(encoded, expected, fits))
+    return _checked_sides_of_record(encoded, expected, fits)
 
 
-def _checked_sides_of_record(
-    encoded: tf.Tensor, height: int | tf.Tensor, width: int | tf.Tensor, fits: tf.Tensor
-) -> tf.Tensor:
-    expected = tf.cast(tf.stack([width, height]), tf.int64)
+@traced_once
+def _checked_sides_of_record(encoded: tf.Tensor, expected: tf.Tensor, fits: tf.Tensor) -> tf.Tensor:
+    """Does the same for any record; `expected` are width and height, `fits` says whether pixels and bytes do."""
     sides, problem = tf.cond(
         starts_with(encoded, PNG),
         lambda: (png_sides(encoded), tf.constant("")),

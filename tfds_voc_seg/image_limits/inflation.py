@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tfds_voc_seg.tracing import traced_once
+
 _SURPLUS = 1 << 27
 """Bytes that a stream may inflate to beyond its size before this is noticed."""
 
@@ -14,6 +16,7 @@ _LARGEST_RATIO = 1032  # of deflate; Gailly and Adler, "zlib Technical Details"
 _LARGEST_SIZE = 2**31 - 1  # of a string
 
 
+@traced_once
 def inflated(compressed: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """Inflates a stream.
 

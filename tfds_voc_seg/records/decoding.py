@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, TypeGuard
 
 import tensorflow as tf
@@ -11,9 +12,10 @@ from tfds_voc_seg.image_limits.graph import checked_record_image
 from tfds_voc_seg.image_limits.inflation import inflated
 from tfds_voc_seg.image_size import ImageSize, sides_of
 from tfds_voc_seg.photos import padded_size
+from tfds_voc_seg.tracing import traced_once
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 def parse_record(serialized: tf.Tensor, image_size: RecordSize, channels: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -173,5 +175,14 @@ def image_and_class_map(serialized: tf.Tensor, image_size: RecordSize, channels:
     Returns:
         image uint8 [height, width, 3] and class map uint8 [height, width] with `VOID`.
     """
-    image, mask = parse_record(serialized, image_size, channels)
-    return image, class_map_from_one_hot(mask)
+    return _decoder(image_size, channels)(serialized)
+
+
+@functools.cache  # by value: TensorFlow would distinguish equal geometries
+def _decoder(image_size: RecordSize, channels: int) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    @traced_once
+    def decode(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image, mask = parse_record(serialized, image_size, channels)
+        return image, class_map_from_one_hot(mask)
+
+    return decode

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
+from tfds_voc_seg.tracing import without_autograph
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -45,6 +47,7 @@ class PixelCounts:
         return self.void_pixels / pixels if pixels else 0.0
 
 
+@without_autograph
 def count_pixels(files: Sequence[str], channels: LabelSet) -> PixelCounts:
     """Counts the pixels of each class in a split.
 

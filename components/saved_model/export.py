@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import tempfile
 from pathlib import Path
@@ -32,8 +31,9 @@ if TYPE_CHECKING:
     from components.saved_model.description import ModelDescription
     from tfds_voc_seg.geometry import Geometry
 
-_graph_function = functools.partial(tf.function, autograph=False)
-"""Our own code needs no AutoGraph, which would take most of an export's time; a network may need it."""
+_ENCODED = tf.TensorSpec([None], tf.string, name="image_bytes")
+_EXAMPLES = tf.TensorSpec([None], tf.string, name="examples")
+_IMAGES = tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
 
 
 def export_saved_model(network: keras.Model, description: ModelDescription, folder: epath.PathLike) -> None:
@@ -69,7 +69,7 @@ def export_saved_model(network: keras.Model, description: ModelDescription, fold
         description_file = Path(scratch) / DESCRIPTION_FILE
         description_file.write_text(description.to_json())
         segmenter = _Segmenter(network, description.geometry, description_file)
-        tf.saved_model.save(segmenter, str(folder), signatures=segmenter.signatures())
+        tf.saved_model.save(segmenter, str(folder), signatures=segmenter.signatures)
 
 
 def with_flip_averaging(network: keras.Model) -> keras.Model:
@@ -98,43 +98,47 @@ def with_flip_averaging(network: keras.Model) -> keras.Model:
 
 
 class _Segmenter(tf.Module):
-    """The network with preprocessing and postprocessing, as TensorFlow functions."""
+    """The network with preprocessing and postprocessing, as TensorFlow functions.
+
+    Each has an input signature and is first traced by `tf.saved_model.save`: what was traced before, or for another
+    call, TensorFlow would trace again, and store a second time, the network included. None uses AutoGraph, which would
+    take most of the time of an export, except for the network.
+    """
 
     def __init__(self, network: keras.Model, geometry: Geometry, description_file: Path):
         super().__init__()
         self._network = network
         self._geometry = geometry
         self.description = tf.saved_model.Asset(str(description_file))
+        resized_images = tf.TensorSpec([None, *geometry.sides, 3], tf.uint8, name="images")
+        self.score_images = tf.function(self._score_images, input_signature=[resized_images])
 
+    @property
     def signatures(self) -> dict[str, Any]:
-        """Traces the functions; returns signature name → concrete function."""
-        encoded = tf.TensorSpec([None], tf.string, name="image_bytes")
-        examples = tf.TensorSpec([None], tf.string, name="examples")
-        images = tf.TensorSpec([None, None, None, 3], tf.uint8, name="images")
-        resized_images = tf.TensorSpec([None, *self._geometry.sides, 3], tf.uint8, name="images")
+        """Signature name → function."""
         return {
-            SERVING_SIGNATURE: self.segment_encoded.get_concrete_function(encoded),
-            CLASS_MAP_SIGNATURE: self.class_map_of_encoded.get_concrete_function(encoded),
-            PROBABILITIES_SIGNATURE: self.probabilities_of_encoded.get_concrete_function(encoded),
-            SEGMENT_EXAMPLES_SIGNATURE: self.segment_examples.get_concrete_function(examples),
-            SEGMENT_IMAGES_SIGNATURE: self.segment_images.get_concrete_function(images),
-            SCORE_IMAGES_SIGNATURE: self.score_images.get_concrete_function(resized_images),
+            SERVING_SIGNATURE: self.segment_encoded,
+            CLASS_MAP_SIGNATURE: self.class_map_of_encoded,
+            PROBABILITIES_SIGNATURE: self.probabilities_of_encoded,
+            SEGMENT_EXAMPLES_SIGNATURE: self.segment_examples,
+            SEGMENT_IMAGES_SIGNATURE: self.segment_images,
+            SCORE_IMAGES_SIGNATURE: self.score_images,
         }
 
-    @_graph_function
+    @tf.function(input_signature=[_ENCODED], autograph=False)
     def segment_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         scores = self._of_files(image_bytes)
         return {"class_map": _class_map(scores), "scores": scores}
 
-    @_graph_function
+    @tf.function(input_signature=[_ENCODED], autograph=False)
     def class_map_of_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"class_map": self.segment_encoded(image_bytes)["class_map"]}
 
-    @_graph_function
+    @tf.function(input_signature=[_ENCODED], autograph=False)
     def probabilities_of_encoded(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"probabilities": tf.nn.softmax(self.segment_encoded(image_bytes)["scores"])}
 
-    @_graph_function
+    @tf.function(input_signature=[_EXAMPLES], autograph=False)
     def segment_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         if self._geometry.resize == "crop":
             class_map, label = self._of_cropped_examples(examples)
@@ -142,7 +146,6 @@ class _Segmenter(tf.Module):
         images, label = self._of_examples(examples)
         return {"class_map": _class_map(self._scores(images)), "label": label}
 
-    @_graph_function
     def _of_examples(self, examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the images and class maps of records of the network's size."""
         sides, channels = self._geometry.sides, self._network.output_shape[-1]
@@ -153,7 +156,6 @@ class _Segmenter(tf.Module):
         )
         return images, label
 
-    @_graph_function
     def _of_cropped_examples(self, examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Segments records that have images of different sizes; the results are stretched to the network's input."""
         geometry, channels = self._geometry, self._network.output_shape[-1]
@@ -174,17 +176,12 @@ class _Segmenter(tf.Module):
         class_map, label = tf.map_fn(segment, examples, fn_output_signature=(spec, spec), parallel_iterations=1)
         return class_map, label
 
-    @_graph_function
+    @tf.function(input_signature=[_IMAGES], autograph=False)
     def segment_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         images = checked_sides(images, longest_side(self._geometry.resizing_side))
         scores = scores_of_photos(images, self._geometry, self._scores)
         return {"class_map": _class_map(tf.image.resize(scores, tf.shape(images)[1:3]))}
 
-    @_graph_function
-    def score_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"scores": self._scores(images)}
-
-    @_graph_function  # traced once, as the next two: functions that others call get the same trace from all of them
     def _of_files(self, image_bytes: tf.Tensor) -> tf.Tensor:
         """Returns the scores of image files, stretched to the size of the network's input, whatever a photo's shape."""
         geometry, sides = self._geometry, self._geometry.sides
@@ -206,11 +203,14 @@ class _Segmenter(tf.Module):
             fn_output_signature=of_photo,
         )
 
-    @tf.function  # traced once, called by all signatures
     def _scores(self, images: tf.Tensor) -> tf.Tensor:
+        scores: tf.Tensor = self.score_images(tf.ensure_shape(images, [None, *self._geometry.sides, 3]))["scores"]
+        return scores
+
+    def _score_images(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         scores = self._network(tf.cast(_pad_empty_batch(images), tf.float32), training=False)
         scores = scores[: tf.shape(images)[0]]
-        return tf.cast(scores, tf.float32)  # a network in mixed precision may return float16 or bfloat16
+        return {"scores": tf.cast(scores, tf.float32)}  # a network in mixed precision may return float16 or bfloat16
 
 
 def _pad_empty_batch(images: tf.Tensor) -> tf.Tensor:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import tensorflow as tf
 
-from components.saved_model.export import export_saved_model
-from tests.components.saved_model.small_model import DESCRIPTION, small_network
+from tests.components.saved_model.small_model import export_small_model, small_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,10 +21,8 @@ def network() -> keras.Model:
 
 
 @pytest.fixture(scope="session")
-def folder(network: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("exported") / "1"
-    export_saved_model(network, DESCRIPTION, folder)
-    return folder
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_small_model(tmp_path_factory.mktemp("exported") / "1")
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 from PIL import Image
 
 from components.saved_model.description import ModelDescription
+from components.saved_model.export import export_saved_model
 from tests.conftest import CLASSES
+from tests.made_once import copy_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SIZE = 32
 NAMES = ("background", *CLASSES)
@@ -26,6 +31,11 @@ def small_network(policy: str = "float32") -> keras.Model:
     features = keras.layers.BatchNormalization(dtype=policy)(features)
     scores = keras.layers.Conv2D(len(NAMES), 1, kernel_initializer=initializer, dtype=policy)(features)
     return keras.Model(images, scores)
+
+
+def export_small_model(folder: Path) -> Path:
+    """Exports the network; returns the folder."""
+    return copy_of("small", lambda model: export_saved_model(small_network(), DESCRIPTION, model), folder)
 
 
 def _file(file_format: str, mode: str, height: int, width: int, **options: Any) -> bytes:

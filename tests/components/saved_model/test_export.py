@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -94,7 +96,7 @@ def test_the_answer_to_an_empty_batch_is_empty(model: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("unet", {"width": 4, "depth": 2, "batch_normalization": True}),
+        ("unet", {"width": 4, "depth": 1, "batch_normalization": True}),
         pytest.param(
             "fcn8",
             {"width": 0.125, "fully_connected_channels": 0, "batch_normalization": True},
@@ -109,7 +111,7 @@ def test_the_networks_accept_an_empty_batch(name: str, options: dict[str, Any], 
     _check_empty_batches(tf.saved_model.load(str(tmp_path / "1")))
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", [pytest.param("mixed_float16", marks=pytest.mark.slow), "mixed_bfloat16"])
 def test_outputs_are_float32_under_mixed_precision(policy: str, tmp_path: Path) -> None:
     network = small_network(policy)
     assert network.output.dtype != "float32"
@@ -141,6 +143,16 @@ def test_the_functions_contain_no_device(network: keras.Model, tmp_path: Path) -
         assert {node.device for node in nodes if node.op == op} == {""}
 
 
+def test_each_function_is_stored_once(folder: Path) -> None:
+    """Loading takes as long as there are functions, and the network is in one of them."""
+    content = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    names = [function.signature.name for function in content.meta_graphs[0].graph_def.library.function]
+    counted = collections.Counter(re.findall(r"^__inference_(\w+)_\d+$", "\n".join(names), re.MULTILINE))
+    assert {"_score_images", "segment_encoded", "segment_images", "checked_photo", "decode"} <= set(counted)
+    assert set(counted.values()) == {1}
+
+
+@pytest.mark.slow  # test_model_smoke_test.py lists what a process loads that only runs a model
 def test_loading_needs_only_tensorflow(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(JPEG)
     program = f"""

@@ -6,13 +6,14 @@ import contextlib
 import errno
 import hashlib
 import os
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etils import epath
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 OBJECT_STORES = ("gs://", "s3://")
 """Prefixes of the URIs that TensorFlow or fsspec can open in every container."""
@@ -160,7 +161,7 @@ def short_name(name: str, longest: int = 180) -> str:
 
 
 @contextlib.contextmanager
-def written_whole(target: epath.PathLike, *, flushed: bool = True) -> Iterator[epath.Path]:
+def written_whole(target: epath.PathLike, *, flushed: bool = True, contested: bool = False) -> Iterator[epath.Path]:
     """Yields a temporary path to write a file or folder to, and renames it to `target` after the `with` block.
 
     A reader sees either the whole content or none of it. After an error the temporary file or folder is removed.
@@ -169,12 +170,14 @@ def written_whole(target: epath.PathLike, *, flushed: bool = True) -> Iterator[e
         target: the file, which is replaced if it exists, or the folder, which must not exist. Its parent folder must
             exist.
         flushed: wait until the disk holds the content, so that it survives a crash of the machine after the rename.
+        contested: other processes may write the same target at the same time: each gets a temporary path of its own,
+            and the last one to finish wins. What a killed process leaves is removed by `remove_unfinished`.
 
     Raises:
         OSError: the content cannot be written or renamed.
     """
     target = epath.Path(target)
-    unfinished = unfinished_path(target)
+    unfinished = unfinished_path(target, f".{uuid.uuid4().hex}" if contested else "")
     _remove(unfinished)  # left over from a process that was killed
     try:
         yield unfinished
@@ -188,10 +191,26 @@ def written_whole(target: epath.PathLike, *, flushed: bool = True) -> Iterator[e
         flush_entry(target.parent)
 
 
-def unfinished_path(target: epath.PathLike) -> epath.Path:
-    """Returns the temporary path that `written_whole` writes to; a process that was killed leaves it behind."""
+def unfinished_path(target: epath.PathLike, writer: str = "") -> epath.Path:
+    """Returns the temporary path that `written_whole` writes to; a process that was killed leaves it behind.
+
+    Args:
+        target: the file or folder.
+        writer: what distinguishes the process that writes it from others that write the same target.
+    """
     target = epath.Path(target)
-    return target.parent / f".{short_name(target.name)}.incomplete"
+    return target.parent / f".{short_name(target.name)}{writer}.incomplete"
+
+
+def remove_unfinished(targets: Iterable[epath.PathLike]) -> None:
+    """Removes the temporary files that killed processes left for contested targets, see `written_whole`."""
+    beginnings: dict[epath.Path, list[str]] = {}
+    for target in map(epath.Path, targets):
+        beginnings.setdefault(target.parent, []).append(f".{short_name(target.name)}.")
+    for folder, names in beginnings.items():
+        for file in folder.iterdir():
+            if file.name.endswith(".incomplete") and file.name.startswith(tuple(names)):
+                _remove(file)
 
 
 def _remove(path: epath.Path) -> None:
@@ -201,9 +220,9 @@ def _remove(path: epath.Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_text_whole(file: epath.PathLike, text: str, *, flushed: bool = True) -> None:
+def write_text_whole(file: epath.PathLike, text: str, *, flushed: bool = True, contested: bool = False) -> None:
     """Writes a text file as `written_whole` does."""
-    with written_whole(file, flushed=flushed) as unfinished:
+    with written_whole(file, flushed=flushed, contested=contested) as unfinished:
         unfinished.write_text(text)
 
 

@@ -15,10 +15,12 @@ from tfds_voc_seg.storage import (
     StorageError,
     absolute_place,
     local_path,
+    remove_unfinished,
     require_no_pattern,
     short_name,
     storage_path,
     write_text_whole,
+    written_whole,
 )
 
 
@@ -73,3 +75,22 @@ def test_short_names_are_short_and_stay_different(name: str, longest: int) -> No
     short = short_name(name, longest)
     assert len(short.encode(errors="surrogateescape")) <= longest
     assert short == name or short != short_name(f"{name}x", longest)
+
+
+def test_two_processes_may_write_a_contested_file_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    with written_whole(file, contested=True) as slow:
+        slow.write_text("slow")
+        with written_whole(file, contested=True) as quick:
+            quick.write_text("quick")
+        assert file.read_text() == "quick"
+    assert file.read_text() == "slow"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_killed_writers_of_a_contested_file_left_is_removed(tmp_path: Path) -> None:
+    for name in ("file", "other"):
+        unfinished = written_whole(tmp_path / name, contested=True).__enter__()
+        unfinished.write_text("incomplete")  # and the process is killed
+    remove_unfinished([tmp_path / "file"])
+    assert [path.name.partition(".")[2].partition(".")[0] for path in tmp_path.iterdir()] == ["other"]

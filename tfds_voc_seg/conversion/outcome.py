@@ -11,7 +11,7 @@ from etils import epath
 from tfds_voc_seg.conversion.write_shards import ConversionError
 from tfds_voc_seg.devkit.problems import DevkitError, Problem, problems_error
 from tfds_voc_seg.records.files import REJECTS_FILE
-from tfds_voc_seg.storage import write_text_whole
+from tfds_voc_seg.storage import remove_unfinished, write_text_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,4 +116,5 @@ def _finish_split(listing: Listing, shards: Sequence[Shard]) -> ConvertedSplit:
         dropped += len(shard.pairs) - count - len(report["rejected"])
         shard.report_file.unlink()
         shard.progress_file.unlink(missing_ok=True)
+    remove_unfinished(file for shard in shards for file in (shard.path, shard.report_file, shard.progress_file))
     return ConvertedSplit(tuple(lengths), num_bytes, tuple(rejected), dropped)

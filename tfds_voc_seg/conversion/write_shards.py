@@ -75,14 +75,15 @@ class _WriteShard(beam.DoFn):
         yield shard.path
 
     def _write(self, shard: Shard, sizes: list[int], problems: list[Problem]) -> None:
-        with written_whole(shard.path) as unfinished:
+        # An engine may start a shard again while a worker that it has lost still writes it.
+        with written_whole(shard.path, contested=True) as unfinished:
             shard.adapter.write_examples(str(unfinished), self._records(shard, sizes, problems))
             report = {
                 "records": len(sizes),
                 "num_bytes": sum(sizes),
                 "rejected": [dataclasses.asdict(problem) for problem in problems],
             }
-            write_text_whole(shard.report_file, json.dumps(report))
+            write_text_whole(shard.report_file, json.dumps(report), contested=True)
 
     def _records(self, shard: Shard, sizes: list[int], problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
         """Yields the id and the record of each valid pair; appends to `sizes` and `problems`."""
@@ -96,4 +97,4 @@ class _WriteShard(beam.DoFn):
                 sizes.append(len(record))
                 yield pair.image_id, record
             if done % _PROGRESS_INTERVAL == 0:
-                write_text_whole(shard.progress_file, str(done), flushed=False)
+                write_text_whole(shard.progress_file, str(done), flushed=False, contested=True)

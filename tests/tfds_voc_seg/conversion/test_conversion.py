@@ -16,6 +16,7 @@ from tfds_voc_seg.devkit.folders import Pair
 from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.record_config import ConversionConfig
+from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.records.files import REJECTS_FILE
 
 
@@ -116,3 +117,25 @@ def test_multi_threading_is_rejected(devkit: Path, tmp_path: Path) -> None:
     threads = (*BEAM_ARGS, "--direct_running_mode=multi_threading", "--direct_num_workers=2")
     with pytest.raises(ConversionError, match="multi_threading silently loses records; use multi_proc"):
         Job(devkit, tmp_path / "out", beam_args=threads)
+
+
+def test_two_workers_that_write_the_same_shards_at_once_write_the_same_bytes(
+    devkit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine starts a shard again if it has lost a worker, which may still be alive and write on."""
+    expected = Job(devkit, tmp_path / "undisturbed", num_shards=3)
+    others: list[Job] = []
+
+    class InterruptedEncoder(PairEncoder):
+        def __call__(self, pair: Pair) -> bytes | None:
+            if not others:
+                monkeypatch.undo()
+                others.append(Job(devkit, tmp_path / "out", num_shards=3))
+            return super().__call__(pair)
+
+    monkeypatch.setattr("tfds_voc_seg.conversion.write_shards.PairEncoder", InterruptedEncoder)
+    job = Job(devkit, tmp_path / "out", num_shards=3)
+    (job.folder / f".{Path(job.shards['val'][0].path).name}.killed.incomplete").touch()
+    assert others
+    assert (job.finish(), job.files()) == (expected.finish(), expected.files())
+    assert len(list(job.folder.iterdir())) == len(job.files())

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import os
-import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
 from components.allocator import collect_garbage_rarely
-from tfds_voc_seg.sample.devkit import write_sample_devkit
+from tests.exported_models import export_linear_model
+from tests.made_once import copy_of_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.faulty_store import FaultyStore
 
@@ -109,17 +108,13 @@ def object_store(store_server: FaultyStore) -> Iterator[FaultyStore]:
 @pytest.fixture(scope="session")
 def devkit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A devkit that tests only read, never change."""
-    folder = tmp_path_factory.mktemp("devkit") / "VOC2012"
-    write_sample_devkit(folder, train_images=TRAIN_IMAGES, val_images=VAL_IMAGES)
-    return folder
+    return copy_of_sample(tmp_path_factory.mktemp("devkit") / "VOC2012", TRAIN_IMAGES, VAL_IMAGES)
 
 
 @pytest.fixture
 def own_devkit(tmp_path: Path) -> Path:
     """A devkit that a test may change."""
-    folder = tmp_path / "VOC2012"
-    write_sample_devkit(folder, train_images=4, val_images=2)
-    return folder
+    return copy_of_sample(tmp_path / "VOC2012", train_images=4, val_images=2)
 
 
 @pytest.fixture(scope="session")
@@ -157,36 +152,22 @@ def model_of(
 ) -> Callable[[int, tuple[str, ...]], Any]:
     """Creates a Model artifact whose network always predicts the same class, so that its exact metrics are known."""
 
-    @functools.cache
-    def exported(always: int, class_names: tuple[str, ...], parameters: int, image_size: int) -> Path:
-        import keras
-        import numpy as np
-
-        from components.saved_model.description import ModelDescription
-        from components.saved_model.export import export_saved_model
-
-        images = keras.Input((image_size, image_size, 3))
-        scores = keras.layers.Conv2D(len(class_names), 1)
-        network = keras.Model(images, scores(images))
-        bias = np.zeros(len(class_names), np.float32)
-        bias[always] = 1.0
-        scores.set_weights([np.zeros((1, 1, 3, len(class_names)), np.float32), bias])
-        description = ModelDescription(class_names, image_size, "constant", {}, {}, parameters, 1.5)
-        folder = tmp_path_factory.mktemp("exported") / "model"
-        export_saved_model(network, description, folder)
-        return folder
-
     def make(
         always: int,
         class_names: tuple[str, ...] = ("background", *CLASSES),
         parameters: int = 100,
         image_size: int = IMAGE_SIZE,
     ) -> Any:
+        import numpy as np
         from tfx.utils import path_utils
 
+        from components.saved_model.description import ModelDescription
+
         model = make_artifact("Model", tmp_path_factory.mktemp("model"), artifact_id=10 + always)
-        folder = exported(always, class_names, parameters, image_size)
-        shutil.copytree(folder, path_utils.serving_model_dir(model.uri))  # a copy, because a test may damage it
+        description = ModelDescription(class_names, image_size, "constant", {}, {}, parameters, 1.5)
+        channels = len(class_names)
+        kernel, bias = np.zeros((3, channels), np.float32), np.eye(channels, dtype=np.float32)[always]
+        export_linear_model(description, kernel, bias, Path(path_utils.serving_model_dir(model.uri)))
         return model
 
     return make

@@ -18,6 +18,7 @@ from PIL import Image
 from components.networks import input_shape
 from components.saved_model.description import ModelDescription
 from components.saved_model.export import export_saved_model
+from tests.made_once import copy_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +76,6 @@ def build(image_size: ImageSize, num_classes: int) -> keras.Model:
 def export_exact_model(folder: Path, config: RecordConfig) -> Path:
     """Exports the network for records of a configuration."""
     assert config.image_size is not None
+    network = build(config.image_size, len(CLASSES))
     description = ModelDescription(config.class_names, config.image_size, "exact", {}, {}, 32, 0.0, config)
-    export_saved_model(build(config.image_size, len(CLASSES)), description, folder)
-    return folder
+    return copy_of(("exact", config), lambda model: export_saved_model(network, description, model), folder)

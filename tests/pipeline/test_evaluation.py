@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+from components.training.input_pipeline import count_records
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tests.pipeline.engines.targets import add_target
 from tests.pipeline.random_model import export_random_model
@@ -157,7 +158,11 @@ def test_an_unusable_devkit_is_an_error(
 
 
 def test_bad_pairs_can_be_skipped(
-    evaluate: Evaluate, serving_model_dir: Callable[..., Path], own_devkit: Path, tmp_path: Path
+    evaluate: Evaluate,
+    serving_model_dir: Callable[..., Path],
+    own_devkit: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bad = read_splits(own_devkit)["val"].pairs[0]
     Path(bad.mask).write_bytes(b"no mask")
@@ -170,5 +175,10 @@ def test_bad_pairs_can_be_skipped(
     assert evaluation["images"] == 1
     assert [problem["image_id"] for problem in evaluation["rejected"]] == [bad.image_id]
     assert (tmp_path / "out/rejects.jsonl").read_text().count("\n") == 1
+    # Another split has no bad pairs; its records are counted, not evaluated.
+    monkeypatch.setattr(
+        "pipeline.evaluation.run_evaluation",
+        lambda spec, _, split, __: {"split": split, "images": count_records(spec.files)},
+    )
     (evaluation,) = evaluate(serving_model_dir(0), devkit=str(own_devkit), on_bad_pair="skip", split="train")
-    assert (evaluation["images"], evaluation["rejected"]) == (4, [])
+    assert evaluation == {"split": "train", "images": 4, "rejected": []}

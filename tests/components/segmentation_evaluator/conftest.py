@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from tfx import types
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
+from components.manifest import write_manifest
 from components.run_files import EVALUATION_FILE, SMOKE_TEST_FILE
 from components.segmentation_evaluator import executor
 from components.segmentation_evaluator.component import SegmentationEvaluator
@@ -20,7 +22,6 @@ from tfds_voc_seg.record_config import RecordConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from pathlib import Path
 
 BEAM_ARGS = ["--runner=DirectRunner", "--allow_unsafe_triggers"]
 
@@ -83,3 +84,29 @@ def evaluated(
     shutil.copytree(path_utils.serving_model_dir(model_of(3).uri), folder / "serving" / "17")
     models = {"ground": model_of(0), "cars": model_of(3), "baseline": model_of(1)}
     return evaluate_in(folder, models, model_in_service(folder / "published", folder / "serving"))
+
+
+@pytest.fixture(scope="module")
+def partly_evaluated(
+    evaluate_in: Callable[..., tuple[Any, dict[str, Any]]],
+    model_in_service: Callable[[Path, Path], Any],
+    model_of: Callable[..., Any],
+    make_artifact: Callable[..., Any],
+    examples: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Any]:
+    """Evaluates one of three candidates on a test split, without devkit and without the damaged model in service."""
+    folder = tmp_path_factory.mktemp("partly_evaluated")
+    shutil.copytree(examples.uri, folder / "examples")
+    shutil.copytree(folder / "examples/Split-train", folder / "examples/Split-test")
+    write_manifest(folder / "examples")
+    records = make_artifact("Examples", folder / "examples")
+    records.split_names = json.dumps(["train", "val", "test"])
+    damaged = model_of(0)
+    Path(path_utils.serving_model_dir(damaged.uri), "saved_model.pb").write_bytes(b"damaged")
+    models = {"ground": damaged, "cars": model_of(3), "broken": model_of(0)}
+    version = shutil.copytree(path_utils.serving_model_dir(model_of(0).uri), folder / "serving" / "1")
+    (version / "assets/segmentation.json").unlink()
+    in_service = model_in_service(folder / "published", folder / "serving")
+    _, result = evaluate_in(folder, models, in_service, None, {"broken"}, records)
+    return result

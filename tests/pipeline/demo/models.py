@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tests.exported_models import export_linear_model
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -17,20 +19,13 @@ IMAGE_SIZE = 32
 
 def export_colour_model(folder: Path, *, blind: bool = False) -> Path:
     """Exports a model that predicts person for red and car for blue; with `blind`, background everywhere."""
-    import keras
-
     from components.saved_model.description import ModelDescription
-    from components.saved_model.export import export_saved_model
 
-    images = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3))
-    scores = keras.layers.Conv2D(len(CLASS_NAMES), 1)
-    network = keras.Model(images, scores(keras.layers.Rescaling(1 / 255)(images)))
-    weights = np.zeros((1, 1, 3, len(CLASS_NAMES)), np.float32)
-    weights[0, 0, 0, 1] = weights[0, 0, 2, 3] = 1
+    kernel = np.zeros((3, len(CLASS_NAMES)), np.float32)
+    kernel[0, 1] = kernel[2, 3] = 1 / 255
     bias = np.array([9 if blind else 0.5, 0, 0, 0], np.float32)
-    scores.set_weights([weights, bias])
-    export_saved_model(network, ModelDescription(CLASS_NAMES, IMAGE_SIZE, "colours", {}, {}, 16, 0.0), folder)
-    return folder
+    description = ModelDescription(CLASS_NAMES, IMAGE_SIZE, "colours", {}, {}, 16, 0.0)
+    return export_linear_model(description, kernel, bias, folder)
 
 
 def picture() -> NDArray[np.uint8]:

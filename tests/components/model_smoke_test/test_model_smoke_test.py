@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +22,7 @@ from components.model_smoke_test.request_files import write_requests
 from components.model_smoke_test.smoke_test_config import SmokeTestConfig
 from components.saved_model.description import ModelDescription
 from components.saved_model.export import export_saved_model
+from tests.components.model_smoke_test.checks_here import run_checks_in_this_process
 from tests.conftest import CLASSES, IMAGE_SIZE
 
 if TYPE_CHECKING:
@@ -84,16 +81,7 @@ def requests(examples: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs the checks in this process, where TensorFlow is already loaded; their results are the same."""
-
-    def run(command: list[str], folder: str, _: float) -> str | None:
-        assert command[:4] == [sys.executable, "-P", "-m", checks.__name__]
-        with monkeypatch.context() as patch:
-            patch.setattr(sys, "argv", command[3:])
-            patch.chdir(folder)
-            return None if checks.main() == 0 else "the checks failed"
-
-    monkeypatch.setattr("components.model_smoke_test.process.run_process", run)
+    run_checks_in_this_process(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +89,21 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(tmp_path_factory.mktemp("good") / "1")
 
 
-def test_a_good_model_passes(good: Path, requests: Path) -> None:
+@pytest.fixture
+def loaded_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file in which a Python process that this test starts lists its modules when it ends."""
+    file = tmp_path / "modules.txt"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, pathlib, sys\n"
+        f"atexit.register(lambda: pathlib.Path({str(file)!r}).write_text(' '.join(sys.modules)))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return file
+
+
+def test_a_good_model_passes_in_a_process_that_loads_nothing_else_of_this_project(
+    good: Path, requests: Path, loaded_modules: Path
+) -> None:
     memory_of_this_process = bytearray(1_500_000_000)  # the checks run in another process and must not count it
     memory_of_this_process[::4096] = b"x" * len(memory_of_this_process[::4096])
     result = smoke_test(str(good), requests, CONFIG)
@@ -119,26 +121,11 @@ def test_a_good_model_passes(good: Path, requests: Path) -> None:
         "peak_memory_bytes",
         "load_seconds",
     }
-
-
-def test_the_checks_load_tensorflow_and_nothing_of_this_project(good: Path, requests: Path, tmp_path: Path) -> None:
-    program = f"""
-import runpy, sys
-sys.argv = ["checks", {str(good)!r}, {str(requests)!r}, "journal.jsonl", "--latency-requests", "1"]
-try:
-    runpy.run_module("components.model_smoke_test.checks", run_name="__main__")
-except SystemExit as end:
-    assert end.code == 0
-loaded = {{name for name in sys.modules if name.split(".")[0] in ("components", "pipeline", "tfds_voc_seg", "tfx")}}
-print(sorted(loaded))
-"""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    finished = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True, env=environment
-    )
-    loaded = set(ast.literal_eval(finished.stdout.splitlines()[-1]))
+    modules = set(loaded_modules.read_text().split())
+    assert "tensorflow" in modules
+    ours = {name for name in modules if name.split(".")[0] in ("components", "pipeline", "tfds_voc_seg", "tfx")}
     package = "components.model_smoke_test"
-    assert loaded - {f"{package}.checks"} == {"components", package, f"{package}.expectations"}
+    assert ours - {checks.__name__} == {"components", package, f"{package}.expectations"}
 
 
 @pytest.mark.parametrize(
@@ -236,6 +223,7 @@ def test_a_process_that_dies_or_hangs_is_a_failed_test(
     assert result["peak_memory_bytes"] is None
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_the_component_tests_every_candidate(
     good: Path, examples: Any, make_artifact: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from etils import epath
 
+from tests.components.model_smoke_test.checks_here import run_checks_in_this_process
 from tests.conftest import CLASSES, IMAGE_SIZE, VAL_IMAGES
 from tests.faulty_store import BUCKET
 from tfds_voc_seg.storage import copy_folder
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 
 def test_models_in_the_store_are_tested_evaluated_selected_and_published(
-    remote_devkit: str, model_of: Callable[..., Any], make_artifact: Callable[..., Any], tmp_path: Path
+    remote_devkit: str,
+    model_of: Callable[..., Any],
+    make_artifact: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No artifact is on the local disk: the nodes copy what TensorFlow cannot open to the disk and back."""
     from tfx import types
@@ -66,6 +71,7 @@ def test_models_in_the_store_are_tested_evaluated_selected_and_published(
     )
     test = ModelSmokeTest(records, candidates, SmokeTestConfig(records=2, latency_requests=1))
     inputs = {"examples": [examples], "model_ground": [ground]}
+    run_checks_in_this_process(monkeypatch)
     smoke_test.Executor().Do(inputs, {"smoke_test": [tested]}, test.exec_properties)
     evaluate = SegmentationEvaluator(
         records, candidates, evaluations, channel, devkit=remote_devkit, record_config=record_config

@@ -26,7 +26,7 @@ def version_leaves(version: epath.PathLike, target: epath.PathLike | None = None
     """Changes the summary before a version is removed, or withdrawn to the folder `target`.
 
     Raises:
-        OSError: the summary cannot be written; the version must stay.
+        OSError: the summary cannot be read or written; the version must stay.
     """
     summary = None if is_remote(version) else _summary_beside(Path(version).parent)
     if summary and _is(summary.get(PUBLISHED), Path(version)):
@@ -37,7 +37,7 @@ def versions_changed(folder: epath.PathLike) -> None:
     """Changes the summary after versions of a publishing folder were restored, or a process was killed meanwhile.
 
     Raises:
-        OSError: the summary cannot be written.
+        OSError: the summary cannot be read or written.
     """
     summary = None if is_remote(folder) else _summary_beside(Path(folder))
     if summary and (current := named_versions(summary, folder)) != summary:
@@ -66,12 +66,12 @@ def named_versions(summary: dict[str, Any], folder: epath.PathLike) -> dict[str,
 
 
 def _summary_beside(folder: Path) -> dict[str, Any] | None:
-    """Reads the summary of the run that publishes to a folder; `None` if there is none that can be read."""
+    """Reads the summary of the run that publishes to a folder; `None` if there is none, or no JSON in it."""
     if folder.name != SERVING_FOLDER:
         return None
     try:
         summary = json.loads((folder.parent / SUMMARY_FILE).read_bytes())
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError):
         return None
     return summary if isinstance(summary, dict) else None
 

@@ -18,12 +18,15 @@ def own_versions(output: Path) -> Iterator[tuple[Path, Path]]:
 
     Yields:
         The version's folder, and the folder of its PushedModel artifact, whose name is the id of the execution.
+
+    Raises:
+        OSError: a file cannot be read; it may name such an artifact.
     """
     serving = output / SERVING_FOLDER
     for version in (*versions(serving), *withdrawn_versions(serving)):
         try:
             artifact = Path(json.loads((Path(version) / PUBLICATION_FILE).read_text())["pushed_model"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
             continue  # an earlier version of this project published it, or a person copied it
         if artifact.is_relative_to(output / ARTIFACTS_FOLDER) and artifact.name.isdecimal():
             yield Path(version), artifact

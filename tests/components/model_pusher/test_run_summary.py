@@ -106,3 +106,15 @@ def test_a_summary_that_cannot_be_used_is_left_alone(output: Path) -> None:
         rollback(output / "serving", "3")
         assert (output / "summary.json").read_text() == content
     assert named_versions({"published": None}, output / "serving") == {"published": None}
+
+
+def test_no_version_leaves_while_the_summary_cannot_be_read(output: Path) -> None:
+    (output / "summary.json").rename(output / "kept.json")
+    (output / "summary.json").mkdir()  # any error of the disk but a missing file
+    with pytest.raises(IsADirectoryError):
+        rollback(output / "serving", "2")
+    assert version_names(output / "serving") == ["1", "2", "3"]
+    (output / "summary.json").rmdir()
+    (output / "kept.json").rename(output / "summary.json")
+    rollback(output / "serving", "2")
+    assert _named(output) == (None, str(output / "serving/withdrawn/3"))

@@ -48,10 +48,11 @@ def decode_photo(encoded: tf.Tensor) -> tf.Tensor:
 def decoded_photo(content: bytes) -> NDArray[np.uint8]:
     """Decodes a file that `check_image` accepted; the pixels are those of `decode_photo`.
 
-    Outside of a graph a photo need not be copied as often: a large one takes half the memory.
+    Outside of a graph a photo need not be copied as often: a large one takes half the memory. The pixels are copied
+    once, out of TensorFlow's own pool: it never shrinks, and would grow by a second photo when this one is resized.
 
     Returns:
-        uint8 [height, width, 3], not to be written to: it may be the tensor's own memory.
+        uint8 [height, width, 3].
 
     Raises:
         tf.errors.InvalidArgumentError: as `decode_photo`.
@@ -61,7 +62,7 @@ def decoded_photo(content: bytes) -> NDArray[np.uint8]:
     if transparent:
         photo = _array_over_white(as_array(tf.io.decode_png(encoded, channels=4)))
     else:
-        photo = as_array(tf.io.decode_image(encoded, channels=3, expand_animations=False))
+        photo = tf.io.decode_image(encoded, channels=3, expand_animations=False).numpy()
     return np.ascontiguousarray(upright(photo, int(orientation)))
 
 

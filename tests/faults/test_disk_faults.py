@@ -27,11 +27,16 @@ def test_some_faults_lose_nothing(run_campaign: Campaign, driver: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("driver", "least"),
-    [("publishing_driver", 500), ("small_driver", 2000), ("records_driver", 100), ("files_driver", 200)],
+    ("driver", "count", "least"),
+    [
+        ("publishing_driver", "0", 500),
+        ("small_driver", "0", 2000),
+        ("records_driver", "30", 150),  # the database's journal alone has hundreds of writes
+        ("files_driver", "0", 200),
+    ],
 )
-def test_every_fault_loses_nothing(run_campaign: Campaign, driver: str, least: int) -> None:
-    assert run_campaign(driver, "0").total() > least
+def test_every_fault_loses_nothing(run_campaign: Campaign, driver: str, count: str, least: int) -> None:
+    assert run_campaign(driver, count).total() > least
 
 
 def _fill_disks(folder: Path, sizes: range) -> int:

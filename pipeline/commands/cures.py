@@ -11,6 +11,10 @@ _CURES = {  # full disks: tfds_voc_seg.disk_errors
     r"input/output error|disk i/o error": (
         "the disk or the network storage reports an error; check it, then run the same command again"
     ),
+    r"cannot commit - no transaction is active": (  # SQLite undid the change itself: a page could not be written
+        "the database could not be written, and the change was undone; check the disk and its free space, then run the "
+        "same command again"
+    ),
     r"unable to open database file": (
         "the database or its journal cannot be opened; free some space and make its folder writable, then run the same "
         "command again"

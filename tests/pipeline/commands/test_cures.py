@@ -18,6 +18,7 @@ from pipeline.commands.terminal import error_message
         ("InternalError: database disk image is malformed query: SELECT", "run `vocseg repair OUTPUT`"),
         ("RuntimeError: Cannot connect sqlite3 database: unable to open database file", "free some space and make its"),
         ("InternalError: disk I/O error query: SELECT", "the disk or the network storage reports an error; check it"),
+        ("InternalError: cannot commit - no transaction is active query: COMMIT;", "check the disk and its free space"),
         ("DataLossError: corrupted record at 12", "a file of records is damaged; run `vocseg repair OUTPUT`"),
     ],
 )

@@ -1,12 +1,15 @@
-"""Records for tests of the training, written without TFX."""
+"""Records for tests of the training, written without TFX, and a process with two devices."""
 
 from __future__ import annotations
 
+import concurrent.futures
+import multiprocessing
 from typing import TYPE_CHECKING
 
 import pytest
 import tensorflow as tf
 
+from tests.components.training.training_process import split_cpu
 from tests.conftest import CLASSES, IMAGE_SIZE
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.record_config import RecordConfig
@@ -14,6 +17,7 @@ from tfds_voc_seg.records.encoding import PairEncoder
 from tfds_voc_seg.records.files import TRAIN_SPLIT, VAL_SPLIT, Records
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SHARDS = 2
@@ -44,3 +48,11 @@ def background_records(devkit: Path, tmp_path_factory: pytest.TempPathFactory) -
     """Records of persons that store the classes of their background."""
     config = RecordConfig(IMAGE_SIZE, ("person",), background_classes=True)
     return write_records(devkit, config, tmp_path_factory.mktemp("background_records"))
+
+
+@pytest.fixture(scope="session")
+def two_devices() -> Iterator[concurrent.futures.Executor]:
+    """A process of its own, because a CPU can be split into two devices only before TensorFlow starts."""
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, context, initializer=split_cpu, initargs=(2,)) as process:
+        yield process

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import multiprocessing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
@@ -12,7 +10,9 @@ import tensorflow as tf
 
 from components.training.config import TrainingConfig
 from components.training.distribution import make_strategy
-from tests.components.training.training_process import split_cpu
+
+if TYPE_CHECKING:
+    import concurrent.futures
 
 
 def strategy_on_two_devices(settings: dict[str, Any]) -> tuple[str, int]:
@@ -23,17 +23,14 @@ def strategy_on_two_devices(settings: dict[str, Any]) -> tuple[str, int]:
     return type(strategy).__name__, strategy.num_replicas_in_sync
 
 
-def test_several_gpus_are_used_if_the_settings_allow_it() -> None:
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, context, initializer=split_cpu, initargs=(2,)) as process:
+def test_several_gpus_are_used_if_the_settings_allow_it(two_devices: concurrent.futures.Executor) -> None:
+    def strategy(**settings: Any) -> tuple[str, int]:
+        return two_devices.submit(strategy_on_two_devices, {"epochs": 1, **settings}).result()
 
-        def strategy(**settings: Any) -> tuple[str, int]:
-            return process.submit(strategy_on_two_devices, {"epochs": 1, **settings}).result()
-
-        assert strategy(batch_size=4) == ("MirroredStrategy", 2)
-        assert strategy(batch_size=3, distribute="none")[1] == 1
-        assert strategy(batch_size=3, distribute="none", xla=True)[1] == 1
-        with pytest.raises(ValueError, match=r"a batch of 3 cannot be split over 2 devices: set training\.batch_size"):
-            strategy(batch_size=3)
-        with pytest.raises(ValueError, match=r"training\.xla does not work on 2 devices: set it to null, or trai"):
-            strategy(batch_size=4, xla=True)
+    assert strategy(batch_size=4) == ("MirroredStrategy", 2)
+    assert strategy(batch_size=3, distribute="none")[1] == 1
+    assert strategy(batch_size=3, distribute="none", xla=True)[1] == 1
+    with pytest.raises(ValueError, match=r"a batch of 3 cannot be split over 2 devices: set training\.batch_size"):
+        strategy(batch_size=3)
+    with pytest.raises(ValueError, match=r"training\.xla does not work on 2 devices: set it to null, or trai"):
+        strategy(batch_size=4, xla=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import functools
-import multiprocessing
 from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
@@ -18,11 +16,11 @@ from components.training.loss_config import LOSSES
 from components.training.losses import cross_entropy, dice, focal, make_loss
 from components.training.lovasz import lovasz_softmax
 from components.training.metrics import TrainingMetrics
-from tests.components.training.training_process import split_cpu
 from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    import concurrent.futures
+    from collections.abc import Callable, Sequence
 
 CLASSES = 4
 CLASS_WEIGHTS = (0.5, 1.0, 2.0, 7.0)
@@ -226,15 +224,9 @@ def trained_on_replicas(replicas: int, losses: dict[str, float]) -> tuple[list[n
     return network.get_weights(), history
 
 
-@pytest.fixture(scope="module")
-def two_devices() -> Iterator[concurrent.futures.Executor]:
-    """A process of its own, because a CPU can be split into two devices only before TensorFlow starts."""
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, context, initializer=split_cpu, initargs=(2,)) as process:
-        yield process
-
-
-@pytest.mark.parametrize("losses", [*({name: 1.0} for name in LOSSES), dict.fromkeys(LOSSES, 2.0)])
+@pytest.mark.parametrize(
+    "losses", [*(pytest.param({name: 1.0}, marks=pytest.mark.slow) for name in LOSSES), dict.fromkeys(LOSSES, 2.0)]
+)
 def test_two_replicas_train_like_one(losses: dict[str, float], two_devices: concurrent.futures.Executor) -> None:
     """12 steps; the images of each batch of 4 are split between the devices."""
     runs = [two_devices.submit(trained_on_replicas, replicas, losses).result() for replicas in (1, 2)]

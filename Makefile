@@ -16,7 +16,8 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 # Any Python can install uv; uv then finds Python 3.11.
 PYTHON := $(shell command -v python3.11 || command -v python3 || command -v python)
 
-.PHONY: help env run test test-slow fuzz lint bench bench-quick bench-compare docs dist sbom clean
+.PHONY: help env run test test-slow fuzz lint bench bench-quick bench-compare docs dist sbom clean \
+	flink-start flink-stop
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +44,7 @@ slow-runs := tests/e2e/test_pipeline.py tests/e2e/test_what_is_published.py test
 slow-data := tests/e2e/test_own_label_set.py tests/e2e/test_imported_data.py tests/e2e/test_full_disk.py tests/e2e/test_shapes.py
 slow-faults := tests/faults
 slow-fuzz := tests/fuzz
-slow-beam := tests/e2e/test_beam_engines.py
+slow-beam := tests/e2e/test_beam_engines.py tests/e2e/test_clusters.py
 slow-kubeflow := tests/e2e/test_kubeflow_emulated.py
 slow-project := tests/test_distributions.py tests/test_workflows.py tests/docs
 
@@ -89,6 +90,13 @@ bench-quick: $(ENVIRONMENT) ## measure smaller sizes in minutes; results in buil
 
 bench-compare: $(ENVIRONMENT) ## say what got slower: build/bench.json, or NEW=FILE, compared with the stored baseline
 	@$(VENV)/bin/python -m benchmarks.compare benchmarks/baseline.json $(or $(NEW),build/bench.json)
+
+# The first start downloads the engine from PyPI, and Beam's job server from Maven Central; they stay in build/clusters.
+flink-start: $(ENVIRONMENT) | $(UV) ## start a Flink cluster on this machine and say how to use it; flink-stop ends it
+	@$(VENV)/bin/python -m clusters flink start
+
+flink-stop: $(ENVIRONMENT)
+	@$(VENV)/bin/python -m clusters flink stop
 
 # Draws the diagrams of the documentation. Without it, a page loads it from unpkg.com.
 MERMAID_VERSION := 11.17.2

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE = PROJECT / "docs/architecture.md"
-PACKAGES = ("tfds_voc_seg", "components", "pipeline", "benchmarks", "docs_generator", "tests")
+PACKAGES = ("tfds_voc_seg", "components", "pipeline", "benchmarks", "clusters", "docs_generator", "tests")
 TOP_LEVEL = (*PACKAGES, "docs", "kubeflow", "pyproject.toml")
 
 

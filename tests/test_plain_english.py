@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     import pytest
 
 PROJECT = Path(__file__).parents[1]
-PYTHON_FOLDERS = ("tfds_voc_seg", "components", "pipeline", "benchmarks", "docs_generator", "kubeflow", "tests")
+PYTHON_FOLDERS = (
+    "tfds_voc_seg",
+    "components",
+    "pipeline",
+    "benchmarks",
+    "clusters",
+    "docs_generator",
+    "kubeflow",
+    "tests",
+)
 TEXT_FILES = (
     "README.md",
     "CHANGELOG.md",

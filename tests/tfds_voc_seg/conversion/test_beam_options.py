@@ -1,4 +1,4 @@
-"""Beam's own parser accepts the options that docs/beam.md lists."""
+"""Beam's own parser accepts the options that the pages on engines list."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ import pytest
 from apache_beam.options import pipeline_options as beam_options
 from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
 
+from pipeline.cli import command_parser
 from pipeline.config.loading import load_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGE = Path(__file__).parents[3] / "docs/beam.md"
+DOCS = Path(__file__).parents[3] / "docs"
+PAGES = ("beam.md", "clusters.md")
 DASK = "Dask"
+WORKER = '{"command": "/opt/voc-seg/.venv/bin/vocseg-beam-worker"}'
 REMOTE: dict[str, dict[str, object]] = {
     "Dataflow": {
         "runner": "DataflowRunner",
@@ -34,24 +37,23 @@ REMOTE: dict[str, dict[str, object]] = {
         "flink_master": "http://flink.example:8081",
         "flink_version": "1.20",
         "parallelism": 8,
-        "environment_type": "EXTERNAL",
-        "environment_config": "localhost:50000",
-        "setup_file": "./setup.py",
+        "environment_type": "PROCESS",
+        "environment_config": WORKER,
     },
     "Spark": {
         "runner": "SparkRunner",
         "spark_master_url": "spark://spark.example:7077",
         "spark_version": "3",
-        "environment_type": "EXTERNAL",
-        "environment_config": "localhost:50000",
-        "setup_file": "./setup.py",
+        "environment_type": "PROCESS",
+        "environment_config": WORKER,
     },
 }
 
 
 def blocks() -> Iterator[tuple[str, str, str]]:
     """Yields section, language and text of each fenced block."""
-    for section in PAGE.read_text().split("\n## ")[1:]:
+    sections = [section for page in PAGES for section in (DOCS / page).read_text().split("\n## ")[1:]]
+    for section in sections:
         title = section.partition("\n")[0]
         for language, text in re.findall(r"^```(\w+)\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL):
             yield title, language, text
@@ -60,9 +62,8 @@ def blocks() -> Iterator[tuple[str, str, str]]:
 def beam_args(language: str, text: str) -> list[str]:
     """Returns the Beam options of a documented command or call."""
     if language == "bash":
-        command = shlex.split(text)
-        assert command[:3] == ["vocseg", "run", "--set"]
-        return load_config("demo", overrides=command[3:]).beam.args
+        run = command_parser().parse_args(shlex.split(text.replace("\\\n", ""))[1:])
+        return load_config(run.preset, overrides=run.overrides).beam.args
     calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
     (options,) = [call for call in calls if getattr(call.func, "id", "") == "PipelineOptions"]
     args: list[str] = ast.literal_eval(options.args[0])

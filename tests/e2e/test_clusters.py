@@ -1,0 +1,183 @@
+"""A real cluster of Flink on this machine gives the same results as jobs in one process.
+
+The clusters need Java 17 and, once, Maven Central and PyPI; without these the tests are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import apache_beam as beam
+import pytest
+import tensorflow_datasets as tfds
+from apache_beam.options.pipeline_options import PipelineOptions
+from google.protobuf import json_format
+
+from clusters.downloads import DownloadError
+from clusters.flink import flink_cluster
+from clusters.running import kill, start, stop
+from components.run_files import EVALUATION_FILE
+from tests.e2e.run_workspace import Workspace
+from tests.tfds_voc_seg.conversion.conversion_job import BEAM_ARGS, CONFIG, Job, shard_template
+from tfds_voc_seg.conversion.outcome import finish_conversion
+from tfds_voc_seg.conversion.shards import plan_shards
+from tfds_voc_seg.conversion.write_shards import WriteShards
+from tfds_voc_seg.devkit.splits import Listing, read_splits
+from tfds_voc_seg.record_config import ConversionConfig
+from tfds_voc_seg.voc_seg_config import VocSegConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from clusters.cluster import Cluster
+
+pytestmark = pytest.mark.slow
+
+DOWNLOADS = Path(__file__).parents[2] / "build/clusters"
+ENGINES = {"flink": flink_cluster}
+HOSTS = {"flink": "task-manager-1"}
+"""The process that is killed: with it, one of two machines is lost."""
+
+NUM_SHARDS = 4
+MANY_SHARDS, REPEATS = 12, 40
+TOLERANCE = 1e-12
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster with two workers; the folder's name begins with that of the engine."""
+    if shutil.which("java") is None:
+        pytest.skip("Java is not installed")
+    DOWNLOADS.mkdir(parents=True, exist_ok=True)
+    folder = tmp_path_factory.mktemp(request.param)
+    try:
+        prepared = ENGINES[request.param](folder, DOWNLOADS)
+    except DownloadError as error:
+        pytest.skip(f"no {request.param}: {error}")
+    start(prepared)
+    yield prepared
+    stop(folder)
+
+
+def python_workers(cluster: Cluster) -> int:
+    """The number of Python processes that the engine has started so far."""
+    return len(list(cluster.folder.glob("python-*.log")))
+
+
+def test_the_conversion_writes_the_same_bytes(devkit: Path, tmp_path: Path, cluster: Cluster) -> None:
+    expected = Job(devkit, tmp_path / "in_process", num_shards=NUM_SHARDS)
+    before = python_workers(cluster)
+    job = Job(devkit, tmp_path / "out", tuple(cluster.beam_args), num_shards=NUM_SHARDS)
+    assert (job.finish(), job.files()) == (expected.finish(), expected.files())
+    assert python_workers(cluster) - before >= cluster.workers
+
+
+def test_tfds_writes_the_same_files(devkit: Path, tmp_path: Path, cluster: Cluster) -> None:
+    def prepare(name: str, beam_args: Sequence[str]) -> dict[str, bytes]:
+        config = VocSegConfig(image_size=32, num_shards=NUM_SHARDS, devkit=devkit)
+        builder = tfds.builder("voc_seg", data_dir=tmp_path / name, config=config)
+        options = tfds.download.DownloadConfig(beam_options=PipelineOptions(list(beam_args)))
+        builder.download_and_prepare(download_config=options)
+        return {file.name: file.read_bytes() for file in Path(builder.data_dir).iterdir()}
+
+    expected, found = prepare("in_process", BEAM_ARGS), prepare("out", cluster.beam_args)
+    assert len([name for name in expected if "tfrecord" in name]) == 2 * NUM_SHARDS
+    assert found == expected
+
+
+def close(left: Any, right: Any) -> bool:
+    """Returns whether two JSON values are the same, numbers to 1e-12."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(close(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(close(*pair) for pair in zip(left, right, strict=True))
+    if isinstance(left, float) and isinstance(right, float):
+        return math.isclose(left, right, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return bool(left == right)
+
+
+def the_file(output: Path, name: str) -> Path:
+    (file,) = output.rglob(name)
+    return file
+
+
+def records(output: Path) -> dict[str, bytes]:
+    """The content of each shard."""
+    return {f"{file.parent.name}/{file.name}": file.read_bytes() for file in output.rglob("*tfrecord*-of-*")}
+
+
+def statistics(output: Path) -> list[Any]:
+    """The statistics of each split, from StatisticsGen."""
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    found = []
+    for file in sorted(output.rglob("FeatureStats.pb")):
+        message = statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read_bytes())
+        found.append((file.parent.name, json_format.MessageToDict(message)))
+    return found
+
+
+def test_a_whole_run_gives_the_same_records_statistics_and_metrics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    workspace = Workspace(tmp_path)
+    outputs = [tmp_path / "in_process", tmp_path / "out"]
+    before = python_workers(cluster)
+    for output, overrides in zip(outputs, [[], [f"beam.args={json.dumps(list(cluster.beam_args))}"]], strict=True):
+        workspace.output = output
+        workspace.run(*overrides, preset=workspace.preset_of_one)
+    assert python_workers(cluster) - before >= 3 * cluster.workers  # conversion, StatisticsGen and evaluation
+    expected, found = map(records, outputs)
+    assert len(expected) == 4
+    assert found == expected
+    expected_statistics, found_statistics = map(statistics, outputs)
+    assert [split for split, _ in expected_statistics] == ["Split-train", "Split-val"]
+    assert close(found_statistics, expected_statistics)
+    expected_metrics, found_metrics = (json.loads(the_file(output, EVALUATION_FILE).read_text()) for output in outputs)
+    assert close(found_metrics, expected_metrics)
+
+
+def kill_in_the_middle(cluster: Cluster, folder: Path) -> tuple[threading.Thread, list[int]]:
+    """Starts a thread that kills one of two machines once there are shards; the list gets their number at that time."""
+    written: list[int] = []
+
+    def wait_and_kill() -> None:
+        while not (count := len(list(folder.glob("voc_seg-*-of-*[0-9]")))):
+            time.sleep(0.05)
+        engine = cluster.folder.name.rstrip("0123456789")
+        kill(cluster.folder, HOSTS[engine])
+        written.append(count)
+
+    thread = threading.Thread(target=wait_and_kill, daemon=True)
+    thread.start()
+    return thread, written
+
+
+def test_a_machine_that_is_lost_in_the_middle_loses_no_record(devkit: Path, tmp_path: Path, cluster: Cluster) -> None:
+    """The last test of a cluster, which has one worker less afterwards."""
+    pairs = read_splits(devkit)["train"].pairs * REPEATS
+    config = ConversionConfig(num_shards=MANY_SHARDS)
+
+    def convert(folder: Path, beam_args: Sequence[str]) -> tuple[object, dict[str, bytes]]:
+        shards = plan_shards(pairs, shard_template(folder, "train"), config)
+        with beam.Pipeline(argv=list(beam_args)) as pipeline:
+            _ = pipeline | WriteShards(shards, CONFIG)
+        report = finish_conversion({"train": Listing(tuple(pairs), ())}, {"train": shards}, folder, config)
+        return report, {file.name: file.read_bytes() for file in folder.iterdir()}
+
+    folders = [tmp_path / "in_process", tmp_path / "out"]
+    for folder in folders:
+        folder.mkdir()
+    expected = convert(folders[0], BEAM_ARGS)
+    thread, written = kill_in_the_middle(cluster, folders[1])
+    found = convert(folders[1], cluster.beam_args)
+    thread.join()
+    assert 0 < written[0] < MANY_SHARDS
+    assert found == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -10,7 +11,7 @@ import pytest
 
 from components.networks import backbone_blocks, create_network
 from components.networks.atrous import with_output_stride
-from components.networks.backbones import BACKBONES, STRIDES, make_backbone
+from components.networks.backbones import BACKBONES, STRIDES, Backbone, make_backbone
 from components.networks.contract import check_network
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -19,6 +20,12 @@ SMALL: dict[str, dict[str, Any]] = {
     "mobilenet_v2": {"alpha": 0.35},
 }
 QUARTER: dict[str, Any] = {"backbone": "mobilenet", "alpha": 0.25, "channels": 8, "decoder_channels": 4}
+
+
+@functools.cache
+def small(name: str) -> tuple[Any, Backbone]:
+    images = keras.Input((None, None, 3))
+    return images, make_backbone(name, images, **SMALL.get(name, {}))
 
 
 @pytest.mark.slow
@@ -36,16 +43,14 @@ def test_contract_with_every_backbone(backbone: str) -> None:
 @pytest.mark.parametrize("output_stride", [8, 16, 32])
 @pytest.mark.parametrize("name", BACKBONES)
 def test_a_backbone_keeps_its_layers_and_their_weights(name: str, output_stride: int) -> None:
-    images = keras.Input((None, None, 3))
-    backbone = make_backbone(name, images, **SMALL.get(name, {}))
+    images, backbone = small(name)
     finer = with_output_stride(backbone, images, output_stride)
     assert (finer.blocks, finer.shift) == (backbone.blocks, backbone.shift)
-    for stride in STRIDES:
-        shape = keras.Model(images, finer.features[stride]).compute_output_shape((1, 64, 96, 3))
+    before, after = (keras.Model(images, [each.features[s] for s in STRIDES]) for each in (backbone, finer))
+    assert [w.shape for w in before.weights] == [w.shape for w in after.weights]
+    for stride, shape in zip(STRIDES, after.compute_output_shape((1, 64, 96, 3)), strict=True):
         height, width = (side // min(stride, output_stride) for side in (64, 96))
         assert shape == (1, height, width, backbone.features[stride].shape[-1])
-    before, after = (keras.Model(images, list(each.features.values())) for each in (backbone, finer))
-    assert [w.shape for w in before.get_weights()] == [w.shape for w in after.get_weights()]
 
 
 @pytest.mark.parametrize(
@@ -56,8 +61,7 @@ def test_dilated_layers_see_the_same_positions_as_before(name: str, output_strid
 
     VGG-16's features are compared up to the first pooling that changes: it covers 3×3 instead of 2×2.
     """
-    images = keras.Input((None, None, 3))
-    backbone = make_backbone(name, images, **SMALL.get(name, {}))
+    images, backbone = small(name)
     finer = with_output_stride(backbone, images, output_stride)
     coarse, fine = (keras.Model(images, [each.features[s] for s in STRIDES]) for each in (backbone, finer))
     fine.set_weights(coarse.get_weights())

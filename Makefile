@@ -40,7 +40,7 @@ slow-components := tests/components/data_validator tests/components/detector_tra
 	tests/components/segmentation_evaluator tests/components/segmentation_trainer tests/components/targets
 slow-dataset := tests/tfds_voc_seg tests/e2e/test_install.py
 slow-pipeline := tests/pipeline tests/kubeflow
-slow-runs := tests/e2e/test_pipeline.py tests/e2e/test_what_is_published.py tests/e2e/object_store tests/e2e/test_published_with_targets.py
+slow-runs := tests/e2e/test_pipeline.py tests/e2e/test_what_is_published.py tests/e2e/object_store tests/e2e/test_published_with_targets.py tests/e2e/test_tracking.py
 slow-data := tests/e2e/test_own_label_set.py tests/e2e/test_imported_data.py tests/e2e/test_full_disk.py tests/e2e/test_shapes.py
 slow-faults := tests/faults
 slow-fuzz := tests/fuzz

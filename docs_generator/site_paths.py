@@ -30,6 +30,7 @@ PAGES = {
 REFERENCE = {
     "components/training/config.py": "reference/settings.md#training",
     "pipeline/config/kubeflow.py": "reference/settings.md#kubeflow",
+    "pipeline/config/tracking.py": "reference/settings.md#tracking",
     "pipeline/config/schema.py": "reference/settings.md",
     "pipeline/presets": "reference/presets.md",
     "tfds_voc_seg/record_config.py": "reference/settings.md#data",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from components.allocator import configure_allocators
 from pipeline.commands import (
@@ -49,9 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(options.interrupted, EXIT_INTERRUPTED)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Parses a command; its errors repeat the arguments, but not the logins in their URIs."""
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the error and ends the process."""
+        from tfds_voc_seg.printable import without_logins
+
+        super().error(without_logins(message))
+
+
 def command_parser() -> argparse.ArgumentParser:
     """Returns the parser of all commands; the function that runs the parsed command is its attribute `command`."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="vocseg", description="Semantic segmentation on PASCAL VOC: data, training, evaluation, publishing."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

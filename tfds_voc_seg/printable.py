@@ -1,4 +1,4 @@
-"""Makes text that comes from files, file names or servers safe to print on a terminal."""
+"""Makes text that comes from files, file names, servers or settings safe to print on a terminal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 import unicodedata
 
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
+_LOGIN = re.compile(r"(?<=://)(?:[^/\s@]*:\S*|[^/\s@]+)@")
+"""`user:password@` or `token@` in a URI. A password may contain slashes and further @."""
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _KEPT = "\n\t"
 _DIRECTIONS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
@@ -26,6 +28,11 @@ def printable(text: str) -> str:
 def printable_line(text: str) -> str:
     """Returns a text as `printable` does, in one line: line breaks become U+FFFD, too."""
     return re.sub(r"[\n\u2028\u2029]", _REPLACEMENT, printable(text))
+
+
+def without_logins(text: str) -> str:
+    """Removes users, passwords and tokens from the URIs in a text: `https://user:password@host` → `https://host`."""
+    return _LOGIN.sub("", text)
 
 
 def _safe(character: str) -> str:

@@ -74,7 +74,7 @@ def _seeds(text: str) -> list[int]:
 def _transfer(options: argparse.Namespace) -> int:
     try:
         from pipeline.config.loading import load_config
-        from pipeline.config.problems import ConfigError
+        from pipeline.config.problems import ConfigError, refuse_tracking
         from pipeline.display.library_output import libraries_to_log
         from pipeline.display.live import Display
         from tfds_voc_seg.disk_errors import write_problem
@@ -90,6 +90,8 @@ def _transfer(options: argparse.Namespace) -> int:
             )
             for preset in presets
         ]
+        for config in configs:
+            refuse_tracking(config)
         require_no_pattern(output)
     except ConfigError as error:
         return fail(str(error), EXIT_USAGE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,8 @@ def _run(options: argparse.Namespace) -> int:
         config = load_config(options.preset, overrides=options.overrides, devkit=options.devkit, output=options.output)
     except ConfigError as error:
         return fail(str(error), EXIT_USAGE)
+    if package := config.tracking.missing_package:
+        return fail(f"tracking.mlflow: MLflow's client is not installed: pip install {package}", EXIT_USAGE)
     find_networks_of(config, options.preset)
     collect_garbage_rarely()
     try:
@@ -86,7 +89,7 @@ def _run(options: argparse.Namespace) -> int:
             libraries_to_log(config.output_folder / LOGS_FOLDER) as (terminal, log_file),
         ):
             display = Display(make_console(terminal))
-            status = _run_pipeline(config, display, log_file)
+            status = _run_pipeline(config, options.preset, display, log_file)
             if status == 0 and options.publish_weights is not None:
                 return _publish_weights(config, options.publish_weights, display, log_file)
             return status
@@ -96,7 +99,7 @@ def _run(options: argparse.Namespace) -> int:
         return fail(write_problem(error, config.output_folder), EXIT_FAILED)
 
 
-def _run_pipeline(config: RunConfig, display: Display, log_file: Path) -> int:
+def _run_pipeline(config: RunConfig, preset: str, display: Display, log_file: Path) -> int:
     from rich.markup import escape
 
     from pipeline.config.problems import ConfigError
@@ -127,7 +130,26 @@ def _run_pipeline(config: RunConfig, display: Display, log_file: Path) -> int:
             display.print(problems_table([dataclasses.asdict(problem) for problem in problems]))
         return show_failure(display, message, log_file)
     _show_results(summary, config.output_folder, display, log_file)
+    if config.tracking.mlflow is not None:
+        _log_run(config, preset, display)
+    display.save_picture(str(log_file.with_suffix(".svg")))
     return 0
+
+
+def _log_run(config: RunConfig, preset: str, display: Display) -> None:
+    """Logs the run to MLflow. An error is shown and logged; the run has finished and stays a success."""
+    from rich.markup import escape
+
+    from pipeline.tracking.log_run import TrackingError, log_run
+
+    try:
+        with display.busy(f"logging to MLflow at {escape(config.tracking.shown_uri)}"):
+            page = log_run(config, preset)
+    except TrackingError as error:
+        display.print(f"[bold yellow]{escape(str(error))}[/]")
+        traceback.print_exc()  # standard error is the log file
+    else:
+        display.print(escape(f"MLflow: {page}"))
 
 
 def _publish_weights(config: RunConfig, folder: Path, display: Display, log_file: Path) -> int:
@@ -176,4 +198,3 @@ def _show_results(summary: dict[str, Any], output: Path, display: Display, log_f
     if summary["report"]:
         display.print(escape(f"report: {short_path(Path(summary['report']))}"))
     display.print(escape(f"summary: {short_path(output / SUMMARY_FILE)}   logs: {short_path(log_file.parent)}"))
-    display.save_picture(str(log_file.with_suffix(".svg")))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pydantic
 
 from pipeline.config.schema import RunConfig
+from tfds_voc_seg.printable import without_logins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class ConfigError(ValueError):
-    """The configuration is invalid; the message has one line per problem."""
+    """The configuration is invalid; the message has one line per problem, without the logins in its URIs."""
+
+    def __init__(self, message: str):
+        super().__init__(without_logins(message))
 
 
 def config_problems(errors: Sequence[ErrorDetails]) -> list[str]:
@@ -27,6 +31,16 @@ def config_problems(errors: Sequence[ErrorDetails]) -> list[str]:
     """
     shared = {error["loc"][1:] for error in errors if error["loc"][:1] == ("training",)}
     return [_problem(error) for error in errors if not _repeats_shared_error(error, shared)]
+
+
+def refuse_tracking(config: RunConfig) -> None:
+    """Refuses a configuration that logs to MLflow, for what does not do so.
+
+    Raises:
+        ConfigError: `tracking.mlflow` is set.
+    """
+    if config.tracking.mlflow is not None:
+        raise ConfigError("tracking.mlflow: only `vocseg run` logs to MLflow; add --set tracking.mlflow=null")
 
 
 def _repeats_shared_error(error: ErrorDetails, shared: set[tuple[int | str, ...]]) -> bool:

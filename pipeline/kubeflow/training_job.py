@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from pipeline.config.problems import ConfigError
+from pipeline.config.problems import ConfigError, refuse_tracking
 from tfds_voc_seg.storage import OBJECT_STORES
 
 if TYPE_CHECKING:
@@ -64,8 +64,10 @@ def training_job(
         The documents to apply: one for a TFJob, two for a TrainJob.
 
     Raises:
-        ConfigError: an unknown candidate, a location that workers cannot reach, or a batch that cannot be split evenly.
+        ConfigError: an unknown candidate, a location that workers cannot reach, a batch that cannot be split evenly, or
+            `tracking.mlflow`.
     """
+    refuse_tracking(config)
     if candidate not in config.candidates:
         raise ConfigError(
             f"candidate {candidate!r} is not in {config.name}; the candidates are {', '.join(config.candidates)}"

@@ -82,7 +82,7 @@ def _without_origin(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 def _preset(config: RunConfig) -> dict[str, Any]:
     """Returns the settings that differ from the defaults, without places and clusters, which others do not have."""
-    settings = config.model_dump(mode="json", exclude_defaults=True, exclude={"output", "kubeflow", "beam"})
+    settings = config.model_dump(mode="json", exclude_defaults=True, exclude={"output", "kubeflow", "beam", "tracking"})
     if settings["data"].get("devkit") != "sample":
         settings["data"].pop("devkit", None)
     return settings

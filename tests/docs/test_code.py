@@ -25,6 +25,7 @@ RUN_BY = {
     "docs/beam.md": "tests/tfds_voc_seg/conversion/test_beam_options.py",
     "docs/predict.md": "tests/pipeline/prediction/test_predict_guide.py",
     "docs/serving.md": "tests/components/saved_model/test_serving_guide.py",
+    "docs/tracking.md": "tests/e2e/test_tracking.py",
     "docs/tutorial.md": "tests/docs/test_tutorial.py",
     "docs/video_and_demo.md": "tests/pipeline/prediction/video/test_video_guide.py",
 }

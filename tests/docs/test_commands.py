@@ -20,7 +20,20 @@ if TYPE_CHECKING:
 
 MAKEFILE = (PROJECT / "Makefile").read_text()
 EXTRAS = set(tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
-PROGRAMS_OF_OTHERS = {"cd", "curl", "dask", "docker", "export", "git", "kind", "kubectl", "minikube", "mkdir", "sed"}
+PROGRAMS_OF_OTHERS = {
+    "cd",
+    "curl",
+    "dask",
+    "docker",
+    "export",
+    "git",
+    "kind",
+    "kubectl",
+    "minikube",
+    "mkdir",
+    "mlflow",
+    "sed",
+}
 """Their options are not checked here."""
 
 DRAWINGS = {"docs/data.md": 1}

@@ -97,9 +97,9 @@ class Workspace:
         """The arguments of `vocseg run`."""
         return ["--preset", str(self.preset), "--devkit", str(self.devkit), "--output", str(self.output)]
 
-    def command_line(self, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Runs `vocseg run` in a process."""
-        command = [str(Path(sys.executable).with_name("vocseg")), "run", *self.arguments]
+    def command_line(self, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs `vocseg run` in a process, with further options and variables."""
+        command = [str(Path(sys.executable).with_name("vocseg")), "run", *self.arguments, *options]
         environment = {**os.environ, **variables}
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, env=environment)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfds_voc_seg.printable import printable, printable_line
+from tfds_voc_seg.printable import printable, printable_line, without_logins
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,17 @@ def test_every_text_can_be_printed_and_stays_what_it_is(text: str) -> None:
     assert printable(shown) == shown
     assert not any(character < " " or "\x7f" <= character < "\xa0" for character in shown if character not in "\n\t")
     assert len(printable_line(text).splitlines()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://host:5000/a", "http://host:5000/a"),
+        ("at http://ann:secret@host:5000, twice", "at http://host:5000, twice"),
+        ("http://token@host", "http://host"),
+        ("http://ann:a/b@c@host/x", "http://host/x"),
+        ("s3://bucket/a@b and ann@example.org", "s3://bucket/a@b and ann@example.org"),
+    ],
+)
+def test_logins_are_removed_from_uris(text: str, shown: str) -> None:
+    assert without_logins(text) == shown

@@ -12,7 +12,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
-from pipeline.config.problems import ConfigError
+from pipeline.config.problems import ConfigError, refuse_tracking
 from pipeline.kubeflow.compile.cluster_places import DESCRIPTIONS, cluster_places, parameter_defaults
 from pipeline.kubeflow.compile.specification import PLATFORM, with_valid_names
 from pipeline.pipeline import create_pipeline
@@ -55,8 +55,9 @@ def compile_spec(
         publish_to: default value of the parameter `publish_to`.
 
     Raises:
-        ConfigError: a location that containers cannot reach, or settings for an unknown node.
+        ConfigError: a location that containers cannot reach, settings for an unknown node, or `tracking.mlflow`.
     """
+    refuse_tracking(config)
     places = cluster_places(config, pipeline_root, devkit=devkit, publish_to=publish_to)
     pipeline = create_pipeline(config, places)
     node_ids = [component.id for component in pipeline.components]

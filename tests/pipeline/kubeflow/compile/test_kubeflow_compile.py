@@ -182,6 +182,7 @@ def test_every_node_refuses_root_on_request() -> None:
         ([], {"publish_to": "file:///serving"}, "publish-to: file:///serving is a path on this machine"),
         (["kubeflow.training_state=/state"], {}, "training state: /state is a path on this machine"),
         (["kubeflow.volumes={/data: voc}"], {"target": "vertex"}, "Vertex AI supports neither"),
+        (["tracking.mlflow=http://localhost:5000"], {}, "tracking.mlflow: only `vocseg run` logs to MLflow; add --set"),
     ],
 )
 def test_invalid_settings_are_refused(overrides: list[str], settings: dict[str, Any], message: str) -> None:

@@ -1,0 +1,1 @@
+"""Logs finished runs to MLflow."""

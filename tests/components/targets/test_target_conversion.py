@@ -128,14 +128,24 @@ def test_int8_needs_representative_images(saved_model: Path, tmp_path: Path) -> 
     assert not (tmp_path / "target").exists()
 
 
-def test_what_a_runtime_cannot_compute_is_refused_with_the_operation(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["litert", "onnx"])
+def test_what_a_runtime_cannot_compute_is_refused_with_the_operation(target: TargetName, tmp_path: Path) -> None:
     images = keras.Input((SIZE, SIZE, 3))
     scores = keras.layers.Lambda(lambda pixels: tf.math.digamma(pixels + 1))(images)
     description = dataclasses.replace(DESCRIPTION, class_names=("a", "b", "c"))
     export_saved_model(keras.Model(images, scores), description, tmp_path / "model")
-    with pytest.raises(TargetError, match=r"cannot be converted to litert: .*Digamma") as caught:
-        export_target(tmp_path / "model", "litert", tmp_path / "target")
+    with pytest.raises(TargetError, match=rf"cannot be converted to {target}: .*Digamma") as caught:
+        export_target(tmp_path / "model", target, tmp_path / "target")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("target", ["litert", "onnx"])
+def test_a_model_that_averages_with_the_mirrored_photo_becomes_a_target(target: TargetName, tmp_path: Path) -> None:
+    export_saved_model(with_flip_averaging(small_network()), DESCRIPTION, tmp_path / "model")
+    export_target(tmp_path / "model", target, tmp_path / "target")
+    np.testing.assert_allclose(
+        scores_of_target(tmp_path / "target"), scores_of_saved_model(tmp_path / "model"), atol=1e-4
+    )
 
 
 @pytest.mark.slow

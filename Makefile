@@ -6,15 +6,26 @@ VENV := .venv
 # The extra `gpu`, CUDA's libraries, only where there is an NVIDIA driver (WSL has only the command); GPU= leaves it out.
 NVIDIA_DRIVER := /proc/driver/nvidia/version
 GPU := $(firstword $(wildcard $(NVIDIA_DRIVER)) $(shell command -v nvidia-smi 2>/dev/null))
-ENVIRONMENT := $(VENV)/.synced$(if $(GPU),-gpu)
+# A Python that the user selects, such as UV_PYTHON=3.12, gets a stamp of its own, so that `make` notices a new choice.
+ENVIRONMENT := $(VENV)/.synced$(if $(GPU),-gpu)$(if $(UV_PYTHON),-$(subst /,_,$(UV_PYTHON)))
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(VENV)
+
+# For Python 3.12 and 3.13, ML Metadata and TFDV have wheels for glibc >= 2.39 only: see docs/install.md. There uv selects
+# any Python that `requires-python` allows, elsewhere 3.11.
+GLIBC := $(lastword $(shell getconf GNU_LIBC_VERSION 2>/dev/null))
+OLD_GLIBC := $(filter-out 2.39,$(firstword $(shell printf '%s\n' 2.39 $(GLIBC) | sort --version-sort)))
+PYTHONS := Python 3.11$(if $(OLD_GLIBC),,, 3.12 or 3.13)
+ifneq ($(OLD_GLIBC),)
+export UV_PYTHON ?= 3.11
+endif
 
 # uv from PATH; otherwise it is installed from the package registry into a folder of the project.
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
-# Any Python can install uv; uv then finds Python 3.11.
+# Any Python can install uv; uv then finds one that the project supports.
 PYTHON := $(shell command -v python3.11 || command -v python3 || command -v python)
+SYNC = $(UV) sync --quiet --locked --all-extras $(if $(GPU),,--no-extra gpu) --compile-bytecode
 
 .PHONY: help env run test test-slow fuzz lint bench bench-quick bench-compare docs dist sbom clean \
 	flink-start flink-stop
@@ -67,7 +78,7 @@ FUZZ_SECONDS := 60
 
 .PHONY: atheris
 atheris: $(ENVIRONMENT)
-	$(UV) sync --quiet --locked --all-extras $(if $(GPU),,--no-extra gpu) --group fuzz --compile-bytecode --python 3.11
+	$(SYNC) --group fuzz
 
 fuzz: atheris ## fuzz each target with atheris for a minute; FUZZ_SECONDS=3600 for an hour, FUZZ_TARGETS="..." for some
 	@set -e; for target in $(FUZZ_TARGETS); do echo "== $$target"; mkdir -p build; \
@@ -111,7 +122,7 @@ $(MERMAID).min.js:
 		echo "npm could not fetch mermaid $(MERMAID_VERSION): the site needs a network to draw its diagrams"
 
 docs: $(ENVIRONMENT) $(MERMAID).min.js ## build the documentation as a site in build/site
-	$(UV) sync --quiet --locked --all-extras $(if $(GPU),,--no-extra gpu) --group docs --compile-bytecode --python 3.11
+	$(SYNC) --group docs
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --quiet
 	@echo "build/site/index.html"
 
@@ -128,10 +139,12 @@ clean: ## remove the environment, the runs and everything built
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(ENVIRONMENT): pyproject.toml uv.lock setup.py | $(UV)
-	$(UV) sync --quiet --locked --all-extras $(if $(GPU),,--no-extra gpu) --compile-bytecode --python 3.11
+	@echo "$(SYNC)"
+	@$(SYNC) || { echo "The environment cannot be created. On this machine, with glibc $(GLIBC), it needs $(PYTHONS)," \
+		"the headers of that Python and a C++ compiler: see docs/install.md"; exit 1; }
 	@touch $@
 
 .uv/bin/uv:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed: install it and run make again"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "$(PYTHONS) is needed: install it and run make again"; exit 1; }
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "$(PYTHON) has no pip: install pip or uv and run make again"; exit 1; }
 	$(PYTHON) -m pip install --quiet --root-user-action ignore --disable-pip-version-check --target .uv uv==$(UV_VERSION)

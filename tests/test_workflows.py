@@ -105,11 +105,17 @@ def test_every_slow_part_runs_at_night() -> None:
     assert job["strategy"]["matrix"]["part"] == listed[1].split()
 
 
-def test_only_supported_versions_of_python_are_tested() -> None:
+def test_every_supported_version_of_python_is_tested() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    assert project["requires-python"] == ">=3.11,<3.12", "add the new versions to the workflows, and to this test"
-    tested = re.findall(r"python(?:-version)?: \[?\"([\d.]+)\"", "".join(file.read_text() for file in WORKFLOWS))
-    assert set(tested) == {"3.11"}
+    jobs = _jobs(GITHUB / "workflows/checks.yml")
+    tested = jobs["ubuntu-24-04"]["strategy"]["matrix"]["python"]
+    first, last = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", project["requires-python"]).groups()  # type: ignore[union-attr]
+    assert tested == [f"3.{minor}" for minor in range(int(first), int(last))]
+    kind = "Programming Language :: Python :: "
+    assert [text.removeprefix(kind) for text in project["classifiers"] if text.startswith(kind)] == tested
+    assert jobs["ubuntu-24-04"]["env"]["UV_PYTHON"] == "${{ matrix.python }}"
+    single = re.findall(r"python-version: \"([\d.]+)\"", "".join(file.read_text() for file in WORKFLOWS))
+    assert set(single) == {"3.11"}, "the jobs that need one Python all use the oldest"
 
 
 def _tool(package: str, *command: str) -> list[str]:

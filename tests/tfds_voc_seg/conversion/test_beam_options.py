@@ -18,8 +18,8 @@ from pipeline.config.loading import load_config
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DOCS = Path(__file__).parents[3] / "docs"
-PAGES = ("beam.md", "clusters.md")
+PROJECT = Path(__file__).parents[3]
+PAGES = ("docs/beam.md", "docs/clusters.md")
 DASK = "Dask"
 WORKER = '{"command": "/opt/voc-seg/.venv/bin/vocseg-beam-worker"}'
 REMOTE: dict[str, dict[str, object]] = {
@@ -52,7 +52,7 @@ REMOTE: dict[str, dict[str, object]] = {
 
 def blocks() -> Iterator[tuple[str, str, str]]:
     """Yields section, language and text of each fenced block."""
-    sections = [section for page in PAGES for section in (DOCS / page).read_text().split("\n## ")[1:]]
+    sections = [section for page in PAGES for section in (PROJECT / page).read_text().split("\n## ")[1:]]
     for section in sections:
         title = section.partition("\n")[0]
         for language, text in re.findall(r"^```(\w+)\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL):

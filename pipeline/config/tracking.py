@@ -43,7 +43,8 @@ class TrackingConfig(StrictConfig):
             `sqlite:///FILE`. By default nothing is logged. A login in the URI (`https://user:password@HOST`) is never
             printed, logged or stored.
         experiment: the experiment of MLflow; by default the run's `name`.
-        timeout_seconds: how long the logging may take, uploads included. After that it is stopped; the run stands.
+        timeout_seconds: how long the logging may take, uploads included. After that it is stopped, which does not fail
+            the run.
     """
 
     mlflow: Annotated[str, pydantic.AfterValidator(_mlflow_uri)] | None = pydantic.Field(default=None, repr=False)

@@ -139,6 +139,7 @@ def tf_config_of(runtime: dict[str, Any], index: int) -> str:
         ),
         (("--model-to", "/home/me"), "give gs://…, s3://…, or a path below one of kubeflow.volumes (/data)"),
         (("--set", "training.epochs=0"), "training.epochs: input should be greater than or equal to 1 (got 0)"),
+        (("--set", "tracking.mlflow=http://localhost"), "tracking.mlflow: only `vocseg run` logs to MLflow"),
     ],
 )
 def test_a_job_that_cannot_train_is_refused(

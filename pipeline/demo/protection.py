@@ -87,7 +87,12 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def host_name(host: str) -> str:
-    """Returns the host of a `Host` header in lower case, without its port; an IPv6 address without its brackets."""
+    """Returns the host of a `Host` header in lower case, without its port; an IPv6 address without its brackets.
+
+    An IPv6 address that has no brackets, as in `--host ::1`, has no port either.
+    """
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
+    if host.count(":") > 1:
+        return host.lower()
     return host.partition(":")[0].lower().rstrip(".")

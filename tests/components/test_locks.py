@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -47,7 +50,8 @@ def hold(tmp_path: Path) -> Iterator[Callable[[float], subprocess.Popen[str]]]:
 
 def test_the_holder_is_named(hold: Callable[[float], subprocess.Popen[str]], tmp_path: Path) -> None:
     process = hold(60)
-    sentence = rf"output is in use by `vocseg run`, process {process.pid} on .*, started at .*; .* with --wait, or name"
+    place = rf"process {process.pid} on {re.escape(socket.gethostname())}, started at {datetime.date.today():%Y}-"
+    sentence = rf"output is in use by `vocseg run`, {place}.*; .* with --wait, or name"
     with pytest.raises(LockedError, match=sentence), locked(tmp_path / "output", "vocseg run", wait=False):
         pass
 

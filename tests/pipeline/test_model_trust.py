@@ -61,6 +61,9 @@ def test_python_code_must_trust_the_model(foreign: tuple[Path, Path]) -> None:
     [
         (lambda model, folder: ["predict", model, f"{folder}/a.png", "--output", f"{folder}/out"], EXIT_USAGE),
         (lambda model, _: ["demo", model, "--port", "0"], EXIT_USAGE),
+        (lambda model, folder: ["evaluate", model, "--devkit", f"{folder}/VOC2012"], EXIT_FAILED),
+        (lambda model, folder: ["export", model, "--target", "onnx", "--output", f"{folder}/out"], EXIT_FAILED),
+        (lambda model, _: ["benchmark", model], EXIT_FAILED),
         (lambda model, folder: ["data", "check", f"{folder}/VOC2012", "--model", model], EXIT_FAILED),
     ],
 )

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from pipeline.demo.app import LONGEST_SIDE, make_app
 from pipeline.demo.limits import MEBIBYTE, Limits
-from pipeline.demo.protection import CONTENT_POLICY
+from pipeline.demo.protection import CONTENT_POLICY, host_name
 from pipeline.demo.samples import sample_images
 from pipeline.demo.server import AddressError, is_this_machine_only, listen, model_titles
 from pipeline.prediction.segmenter import load_segmenter
@@ -143,6 +143,20 @@ def test_other_hosts_and_pages_are_refused(
         assert "allow this one with --allow-host" in answer.json()["error"]
     if status == 403:
         assert answer.json()["error"] == "The demo does not accept requests from other pages."
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("Demo.LAN.:8640", "demo.lan"),
+        ("127.0.0.1:8640", "127.0.0.1"),
+        ("[::1]:8640", "::1"),
+        ("::1", "::1"),  # as in `--host`: an empty name would allow requests without a host
+        ("FE80::1", "fe80::1"),
+    ],
+)
+def test_the_name_of_a_host(host: str, name: str) -> None:
+    assert host_name(host) == name
 
 
 def test_unknown_addresses_are_answered_with_a_sentence(client: TestClient) -> None:

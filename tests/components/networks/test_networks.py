@@ -138,6 +138,15 @@ def test_an_fcn_starts_with_equal_scores_and_its_last_upsampling_is_not_trained(
     assert learned == {"upsample_to_stride16", "upsample_to_stride8", "upsample_to_stride4"}
 
 
+@pytest.fixture
+def zero_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fills kernels with zeros: drawing a hundred million random numbers takes seconds."""
+    monkeypatch.setattr(
+        keras.initializers.VarianceScaling, "__call__", lambda _, shape, dtype: keras.ops.zeros(shape, dtype)
+    )
+
+
+@pytest.mark.usefixtures("zero_weights")
 def test_fcn_has_as_many_parameters_as_in_the_paper() -> None:
     """Long et al. 2015, table 1: FCN-VGG16 has 134 M parameters; 14,714,688 of them are VGG-16's convolutions."""
     network = create_network("fcn32", image_size=32, num_classes=21)
@@ -183,6 +192,7 @@ def test_image_pooling_needs_fc6() -> None:
         create_network("fcn32", image_size=32, num_classes=2, **QUARTER, image_pooling=True)
 
 
+@pytest.mark.usefixtures("zero_weights")
 def test_unet_has_the_channels_of_the_paper() -> None:
     """Ronneberger et al. 2015, figure 1: 64 channels at the top, 1,024 at the bottom.
 

@@ -127,7 +127,7 @@ def test_the_same_seed_trains_the_same_network(train: Callable[..., tuple[Any, P
 
 def test_a_loss_that_is_not_finite_stops_the_training_with_advice(train: Callable[..., tuple[Any, Path]]) -> None:
     with pytest.raises(TrainingError, match=r"the loss is (nan|inf) at step \d+ of epoch \d+: try a lower training"):
-        train(epochs=50, optimizer="sgd", learning_rate=1e12, schedule="constant")
+        train(TINY, {}, epochs=50, optimizer="sgd", learning_rate=1e30, schedule="constant")
 
 
 @pytest.mark.parametrize(

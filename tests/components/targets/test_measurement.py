@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from components.saved_model.export import export_saved_model
 from components.targets.export import export_target
 from components.targets.measurement import MeasurementError, measure
-from tests.components.saved_model.small_model import DESCRIPTION, small_network
+from tests.components.saved_model.small_model import export_small_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_target_needs_less_memory_than_its_saved_model(tmp_path: Path) -> None:
-    export_saved_model(small_network(), DESCRIPTION, tmp_path / "model")
+    export_small_model(tmp_path / "model")
     export_target(tmp_path / "model", "litert", tmp_path / "target")
     saved_model, target = (measure(tmp_path / name, 1) for name in ("model", "target"))
     assert saved_model.keys() == target.keys() == {"latency_seconds", "peak_memory_bytes", "load_seconds"}

@@ -18,7 +18,7 @@ from components.saved_model.model_digest import model_digest
 from components.targets.export import export_target
 from components.targets.names import TARGETS, TargetName
 from components.targets.target_folder import TargetError, read_target
-from tests.components.saved_model.small_model import DESCRIPTION, NAMES, SIZE, small_network
+from tests.components.saved_model.small_model import DESCRIPTION, NAMES, SIZE, export_small_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,9 +43,7 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def saved_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("small") / "model"
-    export_saved_model(small_network(), DESCRIPTION, folder)
-    return folder
+    return export_small_model(tmp_path_factory.mktemp("small") / "model")
 
 
 def scores_of_saved_model(folder: Path) -> NDArray[np.float32]:

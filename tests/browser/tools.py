@@ -20,7 +20,7 @@ class Browser:
     """Runs the scripts of this folder."""
 
     def __init__(self, config: pytest.Config):
-        """Installs the scripts' packages into pytest's cache, or skips the calling test."""
+        """Installs the scripts' packages into pytest's cache if they are not there, or skips the calling test."""
         self._chromium = _program("chromium", "chromium-browser")
         self._node, npm = _program("nodejs", "node"), _program("npm")
         assert config.cache is not None
@@ -28,16 +28,10 @@ class Browser:
         for file in _HERE.iterdir():
             if file.is_file():
                 shutil.copy(file, self._cache)
-        # `npm ci` installs the versions of package-lock.json and checks their hashes; npm reuses cached downloads.
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-        try:
-            installed = subprocess.run(
-                command, cwd=self._cache, capture_output=True, text=True, check=False, timeout=180
-            )
-        except subprocess.TimeoutExpired:
-            pytest.skip("axe-core and playwright-core could not be installed: npm timed out")
-        if installed.returncode:
-            pytest.skip(f"axe-core and playwright-core could not be installed: {installed.stderr.strip()[-300:]}")
+        wanted, installed = (_HERE / "package-lock.json").read_text(), self._cache / "installed.json"
+        if not installed.is_file() or installed.read_text() != wanted:
+            _install(npm, self._cache)
+            installed.write_text(wanted)
 
     def run(self, script: str, *arguments: str) -> Any:
         """Runs a script with Chromium's path and the arguments; returns the JSON that it prints."""
@@ -45,6 +39,17 @@ class Browser:
         finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         assert finished.returncode == 0, finished.stderr
         return json.loads(finished.stdout)
+
+
+def _install(npm: str, folder: Path) -> None:
+    """Installs the versions of package-lock.json and checks their hashes; npm reuses cached downloads."""
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=180)
+    except subprocess.TimeoutExpired:
+        pytest.skip("axe-core and playwright-core could not be installed: npm timed out")
+    if done.returncode:
+        pytest.skip(f"axe-core and playwright-core could not be installed: {done.stderr.strip()[-300:]}")
 
 
 def _program(*names: str) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from components.metrics import confusion
+from tests.made_once import copy_of_sample
 from tfds_voc_seg.labels import VOC_CLASSES, VOID, voc_palette
-from tfds_voc_seg.sample.devkit import write_sample_devkit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,8 +92,7 @@ def write_evaluation(folder: Path, class_names: Sequence[str], *, baseline: bool
 
     The predictions are the masks of drawn scenes, shifted by `ERRORS`; the figures are computed from them.
     """
-    devkit = folder / "devkit"
-    write_sample_devkit(devkit, train_images=1, val_images=IMAGES)
+    devkit = copy_of_sample(folder / "devkit", train_images=1, val_images=IMAGES)
     ids = (devkit / "ImageSets/Segmentation/val.txt").read_text().split()
     names = [name for name in ERRORS if baseline or name != "in-service"]
     matrices: dict[str, list[np.ndarray]] = {name: [] for name in names}

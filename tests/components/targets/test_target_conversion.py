@@ -18,7 +18,7 @@ from components.saved_model.model_digest import model_digest
 from components.targets.export import export_target
 from components.targets.names import TARGETS, TargetName
 from components.targets.target_folder import TargetError, read_target
-from tests.components.saved_model.small_model import DESCRIPTION, NAMES, SIZE, export_small_model
+from tests.components.saved_model.small_model import DESCRIPTION, NAMES, SIZE, export_small_model, small_network
 
 if TYPE_CHECKING:
     from pathlib import Path

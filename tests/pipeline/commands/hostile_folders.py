@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfds_voc_seg.sample.devkit import write_sample_devkit
+from tests.made_once import copy_of_sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ _DEVKIT_DATA = ("JPEGImages", "SegmentationClass", "SegmentationObject", "ImageS
 def make_folders(parent: Path) -> dict[str, Path]:
     """Makes the folders `current`, `presets`, with the preset `mine.yaml`, and `devkit`."""
     made = {name: parent / name for name in ("current", "presets", "devkit")}
-    write_sample_devkit(made["devkit"], train_images=2, val_images=1)
+    copy_of_sample(made["devkit"], train_images=2, val_images=1)
     for folder in made.values():
         folder.mkdir(exist_ok=True)
         for name in _MODULES:

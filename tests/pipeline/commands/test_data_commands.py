@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -111,12 +109,6 @@ def test_an_unusable_list_fails(
     assert check(own_devkit) == EXIT_FAILED
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
-
-
-def test_libraries_print_nothing(devkit: Path) -> None:
-    command = [sys.executable, "-m", "pipeline.cli", "data", "check", str(devkit)]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (finished.returncode, finished.stderr) == (0, "")
 
 
 # -------------------------------------------------------------------------------------------------------------- show

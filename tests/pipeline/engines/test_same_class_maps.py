@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("shape", shapes("stretch", "pad", "crop"))
+@pytest.mark.parametrize("shape", shapes("pad", "crop"))  # `run_with_target` stretches photos
 def test_litert_finds_each_pixel_at_its_place(shape: str, tmp_path: Path) -> None:
     config = RecordConfig(**SHAPES[shape], labels=devkit_labels(write_devkit(tmp_path / "VOC2012")))
     add_target(export_exact_model(tmp_path / "1", config))

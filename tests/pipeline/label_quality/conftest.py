@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from tests.conftest import CLASSES
+from tests.made_once import copy_of, copy_of_sample
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.labels import VOC_CLASSES
 from tfds_voc_seg.record_config import RecordConfig
-from tfds_voc_seg.sample.devkit import write_sample_devkit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +27,11 @@ SIZE = 64
 
 @pytest.fixture
 def painted_devkit(tmp_path: Path) -> Path:
-    folder = tmp_path / "painted"
-    write_sample_devkit(folder, train_images=10, val_images=5)
+    return copy_of("painted", _paint, tmp_path / "painted")
+
+
+def _paint(folder: Path) -> None:
+    copy_of_sample(folder, train_images=10, val_images=5)
     colours = np.full((256, 3), COLOURS[0], np.uint8)
     for number, name in enumerate(CLASSES, start=1):
         colours[VOC_CLASSES.index(name)] = COLOURS[number]
@@ -36,7 +39,6 @@ def painted_devkit(tmp_path: Path) -> Path:
         for pair in listing.pairs:
             with Image.open(pair.mask) as mask:
                 Image.fromarray(colours[np.asarray(mask)]).save(pair.photo, quality=95)
-    return folder
 
 
 def export_oracle(folder: Path, records: RecordConfig, colours: NDArray[np.uint8]) -> Path:

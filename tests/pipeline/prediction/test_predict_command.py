@@ -217,16 +217,20 @@ def test_a_result_never_replaces_its_input(predict: Predict, tmp_path: Path) -> 
     assert overlay.read_bytes() == PNG
 
 
-def test_predict_imports_neither_tfx_nor_beam(run_folder: Path, tmp_path: Path) -> None:
+def test_predict_and_data_check_import_neither_tfx_nor_beam_and_libraries_print_nothing(
+    run_folder: Path, devkit: Path, tmp_path: Path
+) -> None:
     photo = _file(tmp_path / "photo.png")
     program = (
         "import sys; from pipeline.cli import main\n"
+        f"checked = main(['data', 'check', {str(devkit)!r}])\n"
         f"status = main(['predict', {str(run_folder)!r}, {str(photo)!r}, '--output', {str(tmp_path / 'out')!r}])\n"
         "heavy = {'tfx', 'apache_beam', 'tensorflow_model_analysis', 'av', 'pipeline.config.schema', 'kfp'}\n"
-        "print(status, sorted(heavy & set(sys.modules)))"
+        "print(checked, status, sorted(heavy & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert run.stdout.splitlines()[-1] == "0 []"
+    assert run.stdout.splitlines()[-1] == "0 0 []"
+    assert run.stderr == ""
 
 
 def test_the_help_does_not_import_tensorflow() -> None:

@@ -45,7 +45,13 @@ def _task(file: SpecFile, task: str) -> dict[str, Any]:
     return values
 
 
-@pytest.mark.parametrize("preset", preset_names())
+QUICK_PRESETS = ("demo", "transfer_person_dog", "cpu_animals")
+"""The presets with all kinds of nodes and settings; the other presets have other values."""
+
+
+@pytest.mark.parametrize(
+    "preset", [pytest.param(name, marks=() if name in QUICK_PRESETS else pytest.mark.slow) for name in preset_names()]
+)
 def test_every_preset_compiles_and_passes_the_checker(preset: str) -> None:
     file = _spec(preset=preset)
     assert check_spec(file) == []

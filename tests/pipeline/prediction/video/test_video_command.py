@@ -8,20 +8,31 @@ import pty
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.cli import main
 from tests.pipeline.demo.models import export_colour_model
 from tests.pipeline.prediction.video.clips import Video, write_clip
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+Predict = Callable[..., tuple[int, str, str]]
 
-def predict(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipeline.cli", "predict", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+@pytest.fixture
+def predict(capfd: pytest.CaptureFixture[str]) -> Predict:
+    """Calls the command; returns the exit status and what it printed to standard output and standard error."""
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        capfd.readouterr()
+        status = main(["predict", *map(str, arguments)])
+        return status, *capfd.readouterr()
+
+    return call
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +40,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export_colour_model(tmp_path_factory.mktemp("model") / "1")
 
 
-def test_the_videos_of_a_folder_are_processed_and_a_truncated_one_is_reported(model: Path, tmp_path: Path) -> None:
+def test_the_videos_of_a_folder_are_processed_and_a_truncated_one_is_reported(
+    predict: Predict, model: Path, tmp_path: Path
+) -> None:
     clips = tmp_path / "clips"
     clips.mkdir()
     write_clip(clips / "good.mp4")
@@ -48,11 +61,11 @@ def test_the_videos_of_a_folder_are_processed_and_a_truncated_one_is_reported(mo
         "--alpha",
         "1",
     ]
-    finished = predict(*arguments)
-    assert finished.returncode == 1, finished.stderr
-    assert "2 of 3 done" in finished.stdout
-    assert "cut.webm is truncated: copy it again, or give --end" in finished.stderr
-    assert "Traceback" not in finished.stderr
+    status, printed, errors = predict(*arguments)
+    assert status == 1, errors
+    assert "2 of 3 done" in printed
+    assert "cut.webm is truncated: copy it again, or give --end" in errors
+    assert "Traceback" not in errors
     videos = tmp_path / "out" / "videos"
     assert sorted(path.name for path in videos.iterdir()) == ["good.mp4", "moving.mp4"]
     good = Video(videos / "good.mp4")
@@ -61,9 +74,9 @@ def test_the_videos_of_a_folder_are_processed_and_a_truncated_one_is_reported(mo
     assert good.pitch == pytest.approx(440, abs=5)
     assert abs(good.frames[0][12, 16].astype(int) - (192, 128, 128)).max() < 12, "the person does not have VOC's colour"
 
-    again = predict(*arguments)
-    assert again.returncode == 1
-    assert "--force" in again.stderr
+    status, _, errors = predict(*arguments)
+    assert status == 1
+    assert "--force" in errors
 
 
 @pytest.mark.slow
@@ -98,7 +111,8 @@ def test_a_terminal_shows_frames_per_second_and_the_remaining_time(model: Path, 
     assert "1 of 1 done" in text
 
 
-def test_contradicting_options_are_refused_before_the_model_is_loaded(model: Path, tmp_path: Path) -> None:
-    finished = predict(model, "x.mp4", "--output", tmp_path / "out", "--start", "5", "--end", "2")
-    assert finished.returncode == 2
-    assert finished.stderr == "vocseg: --end 2 s is not after --start 5 s\n"
+def test_contradicting_options_are_refused_before_the_model_is_loaded(
+    predict: Predict, model: Path, tmp_path: Path
+) -> None:
+    status, _, errors = predict(model, "x.mp4", "--output", tmp_path / "out", "--start", "5", "--end", "2")
+    assert (status, errors) == (2, "vocseg: --end 2 s is not after --start 5 s\n")

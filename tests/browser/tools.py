@@ -20,7 +20,7 @@ class Browser:
     """Runs the scripts of this folder."""
 
     def __init__(self, config: pytest.Config):
-        """Installs the scripts' packages into pytest's cache if they are not there, or skips the calling test."""
+        """Installs the scripts' packages into pytest's cache once, or skips the calling test."""
         self._chromium = _program("chromium", "chromium-browser")
         self._node, npm = _program("nodejs", "node"), _program("npm")
         assert config.cache is not None

@@ -27,7 +27,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON := $(shell command -v python3.11 || command -v python3 || command -v python)
 SYNC = $(UV) sync --quiet --locked --all-extras $(if $(GPU),,--no-extra gpu) --compile-bytecode
 
-.PHONY: help env run test test-slow fuzz lint bench bench-quick bench-compare docs dist sbom clean \
+.PHONY: help env run test test-slow fuzz lint bench bench-quick bench-compare docs dist sbom audit clean \
 	flink-start flink-stop
 
 help: ## list the targets
@@ -133,6 +133,9 @@ dist: | $(UV) ## build the source distribution and the wheel in dist/
 sbom: | $(UV) ## list all locked dependencies in build/sbom.cdx.json (CycloneDX)
 	@mkdir -p build
 	$(UV) export --quiet --locked --all-extras --format cyclonedx1.5 --output-file build/sbom.cdx.json
+
+audit: | $(UV) ## compare all locked dependencies with the vulnerabilities in the OSV database (api.osv.dev)
+	$(UV) audit --quiet --locked --preview-features audit-command --python-version 3.11
 
 clean: ## remove the environment, the runs and everything built
 	rm -rf $(VENV) .uv runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -138,12 +138,12 @@ def copy_file(source: epath.Path, target: epath.Path) -> None:
 
     At `s3://` the store itself copies it; epath would read and write it.
     """
-    scheme = source.as_uri().partition("://")[0]
-    if scheme == target.as_uri().partition("://")[0] == "s3":
+    scheme, target_scheme = (str(path).rpartition("://")[0] for path in (source, target))  # empty: of this machine
+    if scheme == target_scheme == "s3":
         from fsspec.core import url_to_fs  # here, because it imports numpy and a local file does not need it
 
         url_to_fs(str(source))[0].cp_file(str(source), str(target))
-    elif scheme == target.as_uri().partition("://")[0]:
+    elif scheme == target_scheme:
         source.copy(target)
     else:
         target.write_bytes(source.read_bytes())

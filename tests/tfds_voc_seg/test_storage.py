@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tfds_voc_seg.storage import (
     StorageError,
     absolute_place,
+    copy_folder,
     local_path,
     remove_unfinished,
     require_no_pattern,
@@ -94,3 +95,13 @@ def test_what_killed_writers_of_a_contested_file_left_is_removed(tmp_path: Path)
         unfinished.write_text("incomplete")  # and the process is killed
     remove_unfinished([tmp_path / "file"])
     assert [path.name.partition(".")[2].partition(".")[0] for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_files_are_copied_by_relative_and_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "source/inner").mkdir(parents=True)
+    (tmp_path / "source/inner/file").write_bytes(b"content")
+    for source, target in (("source", "first"), (tmp_path / "source", "second"), ("source", tmp_path / "third")):
+        copy_folder(source, target)
+    for copy in ("first", "second", "third"):
+        assert (tmp_path / copy / "inner/file").read_bytes() == b"content"

@@ -28,7 +28,7 @@ PYTHON := $(shell command -v python3.11 || command -v python3 || command -v pyth
 SYNC = $(UV) sync --quiet --locked --all-extras $(if $(GPU),,--no-extra gpu) --compile-bytecode
 
 .PHONY: help env run test test-slow fuzz lint bench bench-quick bench-compare docs dist sbom audit clean \
-	flink-start flink-stop
+	flink-start flink-stop spark-start spark-stop
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +108,12 @@ flink-start: $(ENVIRONMENT) | $(UV) ## start a Flink cluster on this machine and
 
 flink-stop: $(ENVIRONMENT)
 	@$(VENV)/bin/python -m clusters flink stop
+
+spark-start: $(ENVIRONMENT) | $(UV) ## the same for Spark; spark-stop ends it
+	@$(VENV)/bin/python -m clusters spark start
+
+spark-stop: $(ENVIRONMENT)
+	@$(VENV)/bin/python -m clusters spark stop
 
 # Draws the diagrams of the documentation. Without it, a page loads it from unpkg.com.
 MERMAID_VERSION := 11.17.2

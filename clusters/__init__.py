@@ -1,1 +1,1 @@
-"""A cluster of Flink on this machine, to try the Beam jobs of the project on it; see docs/clusters.md."""
+"""Clusters of Flink and of Spark on this machine, to try the Beam jobs of the project on them; see docs/clusters.md."""

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from clusters.cluster import Cluster, Process, free_ports
+from clusters.cluster import Process, free_ports
 from clusters.running import ClusterError, kill, start, stop
+from tests.clusters.small_cluster import small_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-SERVER = """\
-import socket, subprocess, sys, time
-listener = socket.create_server(("localhost", int(sys.argv[1])))
-child = subprocess.Popen(["sleep", "600"])
-print(child.pid, flush=True)
-time.sleep(600)
-"""
-
-
-def cluster(folder: Path, *others: Process, count_workers: Callable[[], int] = lambda: 2) -> Cluster:
-    """A cluster with a process that answers and has a child, as task managers have Python processes."""
-    (port,) = free_ports(1)
-    server = Process("server", [sys.executable, "-c", SERVER, str(port)])
-    return Cluster(folder, [server, *others], count_workers, 2, port, ["--runner=Some"])
 
 
 def exists(pid: int) -> bool:
@@ -49,7 +32,7 @@ def wait_for(done: Callable[[], bool]) -> None:
 
 def test_a_started_cluster_is_complete_and_a_stopped_one_leaves_no_process(tmp_path: Path) -> None:
     answers = iter([1, 1, 2])
-    started = cluster(tmp_path, Process("other", ["sleep", "600"]), count_workers=lambda: next(answers))
+    started = small_cluster(tmp_path, Process("other", ["sleep", "600"]), count_workers=lambda: next(answers))
     start(started)
     assert next(answers, None) is None  # it waited for both workers
     child = int((tmp_path / "server.log").read_text())
@@ -63,7 +46,7 @@ def test_a_started_cluster_is_complete_and_a_stopped_one_leaves_no_process(tmp_p
 
 
 def test_a_killed_process_is_gone_and_the_others_are_stopped_later(tmp_path: Path) -> None:
-    start(cluster(tmp_path, Process("other", ["sleep", "600"])))
+    start(small_cluster(tmp_path, Process("other", ["sleep", "600"])))
     child = int((tmp_path / "server.log").read_text())
     kill(tmp_path, "server")
     wait_for(lambda: not exists(child))
@@ -77,7 +60,7 @@ def test_a_killed_process_is_gone_and_the_others_are_stopped_later(tmp_path: Pat
 def test_a_cluster_that_does_not_start_leaves_nothing(
     tmp_path: Path, command: list[str], seconds: float, reason: str
 ) -> None:
-    never = cluster(tmp_path, Process("bad", command), count_workers=lambda: 1)
+    never = small_cluster(tmp_path, Process("bad", command), count_workers=lambda: 1)
     with pytest.raises(ClusterError, match=f"{reason}; read the log files in {tmp_path}"):
         start(never, seconds)
     assert not (tmp_path / "running.json").exists()
@@ -88,12 +71,3 @@ def test_ports_are_free_and_different() -> None:
     assert len(set(ports)) == 5
     with socket.create_server(("localhost", ports[0])):
         pass
-
-
-def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "clusters", "flink"]
-    environment = {**os.environ, "PATH": str(tmp_path)}  # without Maven and uv
-    ended = subprocess.run(
-        [*command, "stop", "--folder", str(tmp_path)], capture_output=True, text=True, check=False, env=environment
-    )
-    assert (ended.returncode, ended.stderr) == (1, f"no cluster runs in {tmp_path / 'flink'}\n")

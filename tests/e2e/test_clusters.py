@@ -1,4 +1,4 @@
-"""A real cluster of Flink on this machine gives the same results as jobs in one process.
+"""Real clusters of Flink and Spark on this machine give the same results as jobs in one process.
 
 The clusters need Java 17 and, once, Maven Central and PyPI; without these the tests are skipped.
 """
@@ -22,6 +22,7 @@ from google.protobuf import json_format
 from clusters.downloads import DownloadError
 from clusters.flink import flink_cluster
 from clusters.running import kill, start, stop
+from clusters.spark import spark_cluster
 from components.run_files import EVALUATION_FILE
 from tests.e2e.run_workspace import Workspace
 from tests.tfds_voc_seg.conversion.conversion_job import BEAM_ARGS, CONFIG, Job, shard_template
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 DOWNLOADS = Path(__file__).parents[2] / "build/clusters"
-ENGINES = {"flink": flink_cluster}
-HOSTS = {"flink": "task-manager-1"}
+ENGINES = {"flink": flink_cluster, "spark": spark_cluster}
+HOSTS = {"flink": "task-manager-1", "spark": "worker-1"}
 """The process that is killed: with it, one of two machines is lost."""
 
 NUM_SHARDS = 4
@@ -123,16 +124,24 @@ def statistics(output: Path) -> list[Any]:
     return found
 
 
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A devkit and a preset, with a finished run in one process in `output`."""
+    folder = tmp_path_factory.mktemp("workspace")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        workspace = Workspace(folder)
+        workspace.run(preset=workspace.preset_of_one)
+        yield workspace
+
+
 def test_a_whole_run_gives_the_same_records_statistics_and_metrics(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
 ) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-    workspace = Workspace(tmp_path)
-    outputs = [tmp_path / "in_process", tmp_path / "out"]
+    outputs = [workspace.output, tmp_path / "out"]
     before = python_workers(cluster)
-    for output, overrides in zip(outputs, [[], [f"beam.args={json.dumps(list(cluster.beam_args))}"]], strict=True):
-        workspace.output = output
-        workspace.run(*overrides, preset=workspace.preset_of_one)
+    monkeypatch.setattr(workspace, "output", outputs[1])
+    workspace.run(f"beam.args={json.dumps(list(cluster.beam_args))}", preset=workspace.preset_of_one)
     assert python_workers(cluster) - before >= 3 * cluster.workers  # conversion, StatisticsGen and evaluation
     expected, found = map(records, outputs)
     assert len(expected) == 4

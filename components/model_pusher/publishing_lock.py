@@ -41,8 +41,14 @@ _held: set[str] = set()
 
 
 @contextlib.contextmanager
-def publishing_lock(folder: epath.PathLike) -> Iterator[Callable[[], None]]:
+def publishing_lock(
+    folder: epath.PathLike, on_wait: Callable[[str], None] = logging.warning
+) -> Iterator[Callable[[], None]]:
     """Locks a publishing folder inside the `with` block; waits while another process holds the lock.
+
+    Args:
+        folder: the publishing folder.
+        on_wait: receives a sentence before a wait, which names the other process.
 
     Yields:
         A function that raises LockedError if the lock has been lost, because another process took it for stale.
@@ -51,10 +57,10 @@ def publishing_lock(folder: epath.PathLike) -> Iterator[Callable[[], None]]:
         LockedError: another process holds the lock in an object store for a quarter of an hour.
     """
     if not is_remote(folder):
-        with locked(folder, "publishing", wait=True):
+        with locked(folder, "publishing", wait=True, on_wait=on_wait):
             yield _always_held
     elif has_conditional_writes(folder):
-        with _object_lock(f"{os.fspath(folder)}/{LOCK_FILE}") as still_held:
+        with _object_lock(f"{os.fspath(folder)}/{LOCK_FILE}", on_wait) as still_held:
             yield still_held
     else:
         logging.warning("%s cannot be locked: let only one pipeline at a time publish to it", folder)
@@ -66,12 +72,12 @@ def _always_held() -> None:
 
 
 @contextlib.contextmanager
-def _object_lock(uri: str) -> Iterator[Callable[[], None]]:
+def _object_lock(uri: str, on_wait: Callable[[str], None]) -> Iterator[Callable[[], None]]:
     token = uuid.uuid4().hex
     mine = json.dumps({**json.loads(holder_text("publishing")), "token": token}).encode()
     _held.add(token)
     try:
-        _acquire(uri, mine)
+        _acquire(uri, mine, on_wait)
 
         def still_held() -> None:
             if read_object(uri) != mine:
@@ -86,8 +92,8 @@ def _object_lock(uri: str) -> Iterator[Callable[[], None]]:
         _held.discard(token)
 
 
-def _acquire(uri: str, mine: bytes) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+def _acquire(uri: str, mine: bytes, on_wait: Callable[[str], None]) -> None:
+    deadline, waits = time.monotonic() + _PATIENCE_SECONDS, False
     while not create_object(uri, mine):
         content = read_object(uri)
         if content is not None and _is_stale(content):
@@ -100,6 +106,9 @@ def _acquire(uri: str, mine: bytes) -> None:
                 "and run the same command again"
             )
         else:
+            if not waits:
+                on_wait(f"waiting for {describe_holder(content or b'')}, which holds {uri}")
+                waits = True
             time.sleep(_POLL_SECONDS)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+from typing import TYPE_CHECKING
 
 from etils import epath
 
@@ -11,6 +13,9 @@ from components.model_pusher.removal import move_version
 from components.model_pusher.run_summary import versions_changed
 from components.run_files import WITHDRAWN_FOLDER
 from components.saved_model.serving_folder import latest_version, versions, withdrawn_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class RollbackError(ValueError):
@@ -32,7 +37,9 @@ class Rollback:
     restored: bool
 
 
-def rollback(folder: epath.PathLike, to: str | None = None) -> Rollback:
+def rollback(
+    folder: epath.PathLike, to: str | None = None, on_wait: Callable[[str], None] = logging.warning
+) -> Rollback:
     """Takes versions out of service by moving them to `withdrawn/`, which TensorFlow Serving skips.
 
     Each move is one rename; for an object store see `move_version`. The order of the moves ensures that TensorFlow
@@ -41,11 +48,12 @@ def rollback(folder: epath.PathLike, to: str | None = None) -> Rollback:
     Args:
         folder: the folder of versions.
         to: the version to serve, which may be a withdrawn one; by default the version before the newest.
+        on_wait: receives a sentence before it waits for a process that publishes.
 
     Raises:
         RollbackError: the version does not exist, or there is no earlier version.
     """
-    with publishing_lock(folder):
+    with publishing_lock(folder, on_wait):
         return _rollback(epath.Path(folder), to)
 
 

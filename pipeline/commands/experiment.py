@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.locks import LockedError
+from components.locks import LockedError, locked
 from components.run_files import LOGS_FOLDER
 from pipeline.commands.terminal import (
     EXIT_FAILED,
     EXIT_USAGE,
     add_override_option,
+    add_wait_option,
     error_message,
     fail,
     local_path,
@@ -20,6 +21,7 @@ from pipeline.commands.terminal import (
     place,
     short_path,
     show_failure,
+    warn,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ def add_parser(commands: CommandGroup) -> None:
         "--output", type=local_path, metavar="DIR", help="where all results are written (default: runs/<preset>)"
     )
     transfer.add_argument("--seeds", type=_seeds, default=[0, 1, 2], metavar="N,N", help="the seeds (default: 0,1,2)")
+    add_wait_option(transfer)
     add_override_option(transfer, "override a setting of every preset, such as training.epochs=3")
     transfer.set_defaults(
         command=_transfer, interrupted="interrupted; the same command resumes after the last finished node"
@@ -101,8 +104,13 @@ def _transfer(options: argparse.Namespace) -> int:
     if len(set(names)) < len(names):
         return fail("two presets have a candidate of the same name; rename one of them", EXIT_USAGE)
     try:
-        with libraries_to_log(output / LOGS_FOLDER) as (terminal, log_file):
+        with (
+            locked(output, "vocseg experiment transfer", wait=options.wait, on_wait=warn),
+            libraries_to_log(output / LOGS_FOLDER) as (terminal, log_file),
+        ):
             return _run_experiment(configs, options.seeds, output, Display(make_console(terminal)), log_file)
+    except LockedError as error:
+        return fail(str(error), EXIT_FAILED)
     except OSError as error:
         return fail(write_problem(error, output), EXIT_FAILED)
 

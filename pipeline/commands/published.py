@@ -17,6 +17,7 @@ from pipeline.commands.terminal import (
     not_installed,
     say,
     short_path,
+    warn,
 )
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _rollback(options: argparse.Namespace) -> int:
     if not serving.is_dir():
         return fail(f"{options.output} is not the output of a run that published: it has no folder serving", EXIT_USAGE)
     try:
-        done = rollback(serving, options.to)
+        done = rollback(serving, options.to, warn)
     except RollbackError as error:
         return fail(str(error), EXIT_USAGE)
     except OSError as error:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE, error_message, fail, say, short_path
+from pipeline.commands.terminal import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    add_wait_option,
+    error_message,
+    fail,
+    say,
+    short_path,
+    warn,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -26,18 +35,20 @@ def add_parser(commands: CommandGroup) -> None:
         "published versions are not changed.",
     )
     parser.add_argument("output", type=Path, metavar="OUTPUT", help="the output folder of `vocseg run`")
+    add_wait_option(parser)
     parser.set_defaults(command=_repair, interrupted="interrupted; run the command again to complete it")
 
 
 def _repair(options: argparse.Namespace) -> int:
-    from components.locks import LockedError
+    from components.locks import LockedError, locked
     from pipeline.metadata.database import DatabaseError
     from pipeline.metadata.repair import repair
 
     if not options.output.is_dir():
         return fail(f"{options.output} is not a folder; name the output folder of a run", EXIT_USAGE)
     try:
-        done = repair(options.output.resolve())
+        with locked(options.output, "vocseg repair", wait=options.wait, on_wait=warn):
+            done = repair(options.output.resolve())
     except (LockedError, DatabaseError) as error:
         return fail(error_message(error, (LockedError, DatabaseError), options.output), EXIT_FAILED)
     except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from pipeline.commands.terminal import (
     EXIT_FAILED,
     EXIT_USAGE,
     add_override_option,
+    add_wait_option,
     error_message,
     fail,
     local_path,
@@ -24,6 +24,7 @@ from pipeline.commands.terminal import (
     place,
     short_path,
     show_failure,
+    warn,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def add_parser(commands: CommandGroup) -> None:
         metavar="DIR",
         help="after the run, write the model in service to a new folder, with its weights, card, preset and figures",
     )
-    run.add_argument("--wait", action="store_true", help="wait while another command uses the output folder")
+    add_wait_option(run)
     add_override_option(run, "override a setting, such as training.epochs=3")
     run.set_defaults(command=_run, interrupted="interrupted; the same command resumes after the last finished node")
 
@@ -85,7 +86,7 @@ def _run(options: argparse.Namespace) -> int:
         return fail(f"--publish-weights {options.publish_weights}: it exists already; name a new folder", EXIT_USAGE)
     try:
         with (
-            locked(config.output_folder, "vocseg run", wait=options.wait, on_wait=make_console(sys.stderr).print),
+            locked(config.output_folder, "vocseg run", wait=options.wait, on_wait=warn),
             libraries_to_log(config.output_folder / LOGS_FOLDER) as (terminal, log_file),
         ):
             display = Display(make_console(terminal))

@@ -97,6 +97,11 @@ def add_override_option(parser: argparse.ArgumentParser, help_text: str) -> None
     )
 
 
+def add_wait_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--wait`, for commands that lock an output folder."""
+    parser.add_argument("--wait", action="store_true", help="wait while another command uses the output folder")
+
+
 def add_trust_option(parser: argparse.ArgumentParser) -> None:
     """Adds `--trust-model`."""
     parser.add_argument(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import datetime
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from etils import epath
 
 from components.model_pusher import publishing
 from components.model_pusher.publishing import publish
+from components.model_pusher.publishing_lock import publishing_lock
 from components.saved_model.serving_folder import version_entries, versions
 from tests.components.model_pusher.version_folders import FILES, write_model
 from tests.faulty_store import BUCKET
@@ -71,3 +73,23 @@ def test_what_a_killed_process_left_is_removed(age: datetime.timedelta, serving:
     version = publish(write_model(tmp_path / "model"), serving)
     assert version_entries(serving) == versions(serving) == [version]
     assert not (epath.Path(serving) / ".lock").exists()
+
+
+def test_the_lock_of_a_live_process_is_waited_for(serving: str) -> None:
+    lock = epath.Path(serving) / ".lock"
+    started = datetime.datetime.now(datetime.UTC).isoformat()
+    holder = {"purpose": "publishing", "host": socket.gethostname(), "process": os.getppid(), "started": started}
+    lock.write_text(json.dumps(holder))
+    sentences: list[str] = []
+
+    def end_the_other_one(sentence: str) -> None:
+        sentences.append(sentence)
+        assert json.loads(lock.read_text()) == holder
+        lock.unlink()
+
+    with publishing_lock(serving, end_the_other_one):
+        assert json.loads(lock.read_text())["process"] == os.getpid()
+    assert sentences == [
+        f"waiting for `publishing`, process {os.getppid()} on {socket.gethostname()}, started at {started}, "
+        f"which holds {serving}/.lock"
+    ]

@@ -1,7 +1,7 @@
 """The rules of the "restricted" Pod Security Standard, for pods inside any kind of manifest.
 
-Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/, of Kubernetes 1.32, for Linux. Rules about
-fields that a pod must not have are checked by the names of all fields that the pods here may have.
+Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/, of Kubernetes 1.32. AppArmor is
+checked by its field, not by the annotation of older versions.
 """
 
 from __future__ import annotations
@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 _ALLOWED_VOLUMES = {
     *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret")
 }
+_SELINUX_TYPES = ("", "container_t", "container_init_t", "container_kvm_t", "container_engine_t")
+_SYSCTLS = {
+    "kernel.shm_rmid_forced",
+    *(f"net.ipv4.ip_{name}" for name in ("local_port_range", "unprivileged_port_start", "local_reserved_ports")),
+    *(f"net.ipv4.tcp_{name}" for name in ("syncookies", "keepalive_time", "fin_timeout")),
+    *(f"net.ipv4.tcp_keepalive_{name}" for name in ("intvl", "probes")),
+    "net.ipv4.ping_group_range",
+}
+_CONFINED = ("RuntimeDefault", "Localhost")
 _HOST_FIELDS = ("hostNetwork", "hostPID", "hostIPC", "hostUsers")
 
 
@@ -41,10 +50,11 @@ def violations(pod: dict[str, Any]) -> Iterator[str]:
         (kind,) = set(volume) - {"name"}
         if kind not in _ALLOWED_VOLUMES:
             yield f"volume {volume['name']}: {kind} is not allowed"
-    for container in (*pod["containers"], *pod.get("initContainers", [])):
-        for rule, is_kept in _rules(container, pod.get("securityContext", {})):
-            if not is_kept:
-                yield f"{container['name']}: {rule}"
+    shared = pod.get("securityContext", {})
+    yield from (f"the pod: {rule}" for rule, is_kept in _context_rules(shared) if not is_kept)
+    for container in (*pod["containers"], *pod.get("initContainers", []), *pod.get("ephemeralContainers", [])):
+        rules = (*_rules(container, shared), *_context_rules(container.get("securityContext", {})))
+        yield from (f"{container['name']}: {rule}" for rule, is_kept in rules if not is_kept)
 
 
 def _rules(container: dict[str, Any], shared: dict[str, Any]) -> Iterator[tuple[str, bool]]:
@@ -53,8 +63,20 @@ def _rules(container: dict[str, Any], shared: dict[str, Any]) -> Iterator[tuple[
     both, capabilities = {**shared, **own}, own.get("capabilities", {})
     yield "privileged", not own.get("privileged") and own.get("procMount", "Default") == "Default"
     yield "allowPrivilegeEscalation must be false", own.get("allowPrivilegeEscalation") is False
-    yield "runAsNonRoot must be true", both.get("runAsNonRoot") is True and both.get("runAsUser") != 0
-    yield "seccompProfile is missing", both.get("seccompProfile", {}).get("type") in ("RuntimeDefault", "Localhost")
+    yield "runAsNonRoot must be true", both.get("runAsNonRoot") is True
+    yield "seccompProfile is missing", both.get("seccompProfile", {}).get("type") in _CONFINED
     yield "capabilities must drop ALL", "ALL" in capabilities.get("drop", [])
     yield "capabilities are added", set(capabilities.get("add", [])) <= {"NET_BIND_SERVICE"}
     yield "hostPort is set", not any("hostPort" in port for port in container.get("ports", []))
+
+
+def _context_rules(context: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Yields the rules for the security context of a pod or a container, whatever the other one says."""
+    linux = context.get("seLinuxOptions", {})
+    is_usual = linux.get("type", "") in _SELINUX_TYPES and not (linux.get("user") or linux.get("role"))
+    yield "seLinuxOptions are not allowed", is_usual
+    for profile in ("appArmorProfile", "seccompProfile"):
+        yield f"{profile} must confine", context.get(profile, {}).get("type", _CONFINED[0]) in _CONFINED
+    yield "windowsOptions.hostProcess is set", not context.get("windowsOptions", {}).get("hostProcess")
+    yield "sysctls are not safe", {sysctl["name"] for sysctl in context.get("sysctls", [])} <= _SYSCTLS
+    yield "runAsNonRoot must be true", context.get("runAsNonRoot", True) is True and context.get("runAsUser") != 0

@@ -70,12 +70,25 @@ def _container(change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, 
     return lambda pod: change(pod["containers"][0])
 
 
+def _of_pod(**fields: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda pod: pod["securityContext"].update(fields)
+
+
 @pytest.mark.parametrize(
     ("change", "violation"),
     [
         (lambda pod: pod["securityContext"].pop("runAsNonRoot"), "runAsNonRoot"),
         (lambda pod: pod["securityContext"].update(runAsUser=0), "runAsNonRoot"),
         (lambda pod: pod["securityContext"].pop("seccompProfile"), "seccompProfile"),
+        (_of_pod(seccompProfile={"type": "Unconfined"}), "the pod: seccompProfile must confine"),
+        (_of_pod(appArmorProfile={"type": "Unconfined"}), "appArmorProfile"),
+        (_of_pod(seLinuxOptions={"type": "spc_t"}), "seLinuxOptions"),
+        (_of_pod(seLinuxOptions={"role": "sysadm_r"}), "seLinuxOptions"),
+        (_of_pod(sysctls=[{"name": "kernel.msgmax", "value": "1"}]), "sysctls"),
+        (_of_pod(windowsOptions={"hostProcess": True}), "hostProcess"),
+        (_container(lambda one: one["securityContext"].update(runAsUser=0)), "tensorflow-serving: runAsNonRoot"),
+        (_container(lambda one: one["securityContext"].update(procMount="Unmasked")), "privileged"),
+        (lambda pod: pod.update(ephemeralContainers=[{"name": "debug"}]), "debug: allowPrivilegeEscalation"),
         (lambda pod: pod.update(hostNetwork=True), "hostNetwork"),
         (lambda pod: pod["volumes"].append({"name": "x", "hostPath": {"path": "/"}}), "hostPath"),
         (_container(lambda one: one.pop("securityContext")), "allowPrivilegeEscalation"),

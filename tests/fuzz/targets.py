@@ -17,6 +17,8 @@ from tests.fuzz.target import Target
 from tests.fuzz.text_targets import TEXT_TARGETS
 from tests.pipeline.prediction.odd_images import encoded, pixels
 
+_CORPUS = Path(__file__).parent / "corpus"
+_IMAGE_TARGETS = ("header_reading", "photo_reading", "request_decoding", "mask_reading")
 _SIZE, _CHANNELS = 16, 3
 _LARGEST_PHOTO = 1 << 20  # pixels; larger images only take time
 
@@ -110,9 +112,16 @@ def _record_parser() -> Any:
 
 
 def saved_inputs(name: str) -> list[bytes]:
-    """Returns the saved inputs of a target: one per line of its file in `corpus`, in base64."""
-    file = Path(__file__).parent / "corpus" / f"{name}.txt"
-    return [base64.b64decode(line) for line in file.read_text().split()] if file.exists() else []
+    """Returns the saved inputs of a target.
+
+    Those of a text target are the files of its folder in `corpus`. The targets of images share one file, because each
+    of them reads the header first; it has one input per line, in base64.
+    """
+    if name in TEXT_TARGETS:
+        return [file.read_bytes() for file in sorted((_CORPUS / name).iterdir())]
+    if name in _IMAGE_TARGETS:
+        return [base64.b64decode(line) for line in (_CORPUS / "header_reading.txt").read_text().split()]
+    return []
 
 
 def _images() -> list[bytes]:

@@ -10,20 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import TARGETS, saved_inputs
 from tests.fuzz.text_targets import TEXT_TARGETS
 
 PROJECT = Path(__file__).parents[2]
-CORPUS = Path(__file__).parent / "corpus"
 SECONDS = 60
 
 
 @pytest.mark.parametrize("name", TEXT_TARGETS)
 def test_saved_inputs_are_read_or_refused(name: str) -> None:
     target = TEXT_TARGETS[name]
-    saved = [file.read_bytes() for file in sorted((CORPUS / name).iterdir())]
-    assert saved
-    for content in (b"", *target.seeds(), *saved):
+    for content in (b"", *target.seeds(), *saved_inputs(name)):
         target.run(content)
 
 

@@ -43,14 +43,14 @@ TRAIN_IMAGES, VAL_IMAGES, IMAGE_SIZE = 10, 5, 32
 
 LONG_FILES = (
     "test_pipeline.py",
-    "test_segmentation_evaluator.py",
-    "test_what_is_published.py",
-    "test_report_in_browser.py",
-    "test_demo_in_browser.py",
     "test_training.py",
     "test_detector_trainer.py",
-    "test_networks.py",
+    "test_segmentation_evaluator.py",
     "test_model_smoke_test.py",
+    "test_networks.py",
+    "test_evaluation.py",
+    "test_demo_in_browser.py",
+    "test_report_in_browser.py",
 )
 """The slowest test files: they run first, because a slow file at the end would leave the other core idle."""
 

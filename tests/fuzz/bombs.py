@@ -7,6 +7,7 @@ import functools
 import io
 import itertools
 import struct
+import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +53,9 @@ LARGEST = ((8_688, 5_792), (30_000, 1_700))
 LARGEST_TIFFS = (((6_000, 6_000), 3, 8), ((30_000, 1_150), 3, 8), ((5_460, 5_460), 4, 16), ((6_300, 6_300), 1, 8))
 """The same for TIFF, with samples per pixel and bits per sample."""
 
+PNG_SAMPLES = {2: 3, 6: 4}
+"""Samples per pixel of a colour type."""
+
 PNG_KINDS = ((8, 0), (8, 2), (8, 3), (8, 6), (16, 2), (16, 6), (1, 0), (8, 4))
 """Bits per sample and colour type."""
 
@@ -93,6 +97,11 @@ def png_bombs() -> Iterator[Bomb]:
         pixels = deflated(block_rows(size, noisy_rows), 20 * 2**30, length - 100)
         yield Bomb(
             f"png {size} of blocks, {noisy_rows} rows of noise, surplus to {length}", png(size, pixels=pixels), size
+        )
+    for size, bits, colour in itertools.product(LARGEST[:1], (8, 16), (2, 6)):
+        pixels = empty_blocks(size, bits * PNG_SAMPLES[colour] // 8, LARGEST_FILE - 100)
+        yield Bomb(
+            f"png {size} bits {bits} colour {colour} and empty blocks", png(size, bits, colour, pixels=pixels), size
         )
     empty = png_chunk(b"tEXt", b"") * 1_700_000
     yield Bomb("png of empty chunks", png((8, 8), before=empty), (8, 8))
@@ -187,6 +196,15 @@ def block_bombs() -> Iterator[Bomb]:
         if "progressive" in options:
             content = with_more_scans(written.getvalue(), size, 9)
             yield Bomb(f"{format_} of blocks {size} {options}, 9 more scans", content, size)
+
+
+def empty_blocks(size: tuple[int, int], pixel_bytes: int, length: int) -> bytes:
+    """Returns a deflated stream that has nearly all pixels, and then empty blocks until it is `length` bytes long."""
+    width, height = size
+    compressor = zlib.compressobj(9)
+    rows = b"".join(compressor.compress(bytes(1 + width * pixel_bytes)) for _ in range(height - 9))
+    start = rows + compressor.flush(zlib.Z_FULL_FLUSH)
+    return start + b"\0\0\0\xff\xff" * ((length - len(start)) // 5)
 
 
 def truncated(bomb: Bomb, share: float) -> Bomb:

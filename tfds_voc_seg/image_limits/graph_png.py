@@ -18,6 +18,7 @@ _UNCHECKED = 3 << 20  # bytes at the end of a file that may inflate to anything
 _CHECKED_AT_MOST = 17 << 20  # bytes at the beginning of a file; the time grows with their square
 _MAX_CHUNKS = 1 << 13  # in them; libpng writes chunks of 8 KiB
 _SURPLUS = "contains more data than its size needs: save it again"
+_UNKNOWN_SURPLUS = "takes too long to check for more data than its size needs: save it as a JPEG or make it smaller"
 _MANY_TEXTS = f"contains more than {MAX_PNG_TEXTS} compressed texts: save it without them"
 _MANY_CHUNKS = f"has more than {_MAX_CHUNKS} chunks in its first {_CHECKED_AT_MOST >> 20} MiB: save it again"
 
@@ -65,11 +66,12 @@ def _problem_of_stream(encoded: tf.Tensor, needed: tf.Tensor) -> tf.Tensor:
     """Inflates the beginning of the pixels, as far as it cannot be left unchecked."""
     end = tf.minimum(tf.strings.length(encoded) - _UNCHECKED, _CHECKED_AT_MOST)
     stream, reached = _pixel_stream(encoded, end)
-    return tf.cond(
-        reached < end,
-        lambda: tf.constant(_MANY_CHUNKS),
-        lambda: tf.where(inflates_beyond(stream, needed + MAX_SURPLUS), _SURPLUS, ""),
-    )
+
+    def surplus() -> tf.Tensor:
+        beyond, known = inflates_beyond(stream, needed + MAX_SURPLUS)
+        return tf.where(beyond, _SURPLUS, tf.where(known, "", _UNKNOWN_SURPLUS))
+
+    return tf.cond(reached < end, lambda: tf.constant(_MANY_CHUNKS), surplus)
 
 
 def _pixel_stream(encoded: tf.Tensor, end: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -9,8 +9,11 @@ from tfds_voc_seg.tracing import traced_once
 _SURPLUS = 1 << 27
 """Bytes that a stream may inflate to beyond its size before this is noticed."""
 
-_INFLATED_AT_ONCE = 500 << 20
+_INFLATED_AT_ONCE = 450 << 20
 """Bytes that `inflates_beyond` holds at most; larger steps are fewer, and each begins at the start of the stream."""
+
+_INFLATED_IN_ALL = 3 << 30
+"""Bytes of all steps together. A stream can hold millions of empty blocks, over which no step gets far."""
 
 _LARGEST_RATIO = 1032  # of deflate; Gailly and Adler, "zlib Technical Details"
 _LARGEST_SIZE = 2**31 - 1  # of a string
@@ -39,20 +42,24 @@ def inflated(compressed: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
         more = (size + _SURPLUS - known) // _LARGEST_RATIO
         return tf.cast(tf.clip_by_value(more, 0, _LARGEST_SIZE), tf.int32)
 
-    def inflate(taken: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def inflate(taken: tf.Tensor, _: tf.Tensor, in_all: tf.Tensor) -> tuple[tf.Tensor, ...]:
         taken = tf.minimum(taken, length)
         content = tf.io.decode_compressed(tf.strings.substr(compressed, 0, taken), "ZLIB")
-        known = tf.strings.length(content, unit="BYTE")
-        # A stream that is too large or complete ends the loop.
-        done = (tf.cast(known, tf.int64) > size) | (taken >= length)
-        return tf.where(done, -1, taken + next_length(tf.cast(known, tf.int64))), content
+        known = tf.cast(tf.strings.length(content, unit="BYTE"), tf.int64)
+        done = (known > size) | (taken >= length)  # a stream that is too large or complete ends the loop
+        return tf.where(done, -1, taken + next_length(known)), content, in_all + known
 
     first = next_length(tf.constant(0, tf.int64))
-    content = tf.cond(
-        length <= first,
-        lambda: tf.io.decode_compressed(compressed, "ZLIB"),
-        lambda: tf.while_loop(lambda taken, _: taken >= 0, inflate, (first, tf.constant(b"")))[1],
-    )
+
+    def inflate_in_steps() -> tf.Tensor:
+        taken, content, _ = tf.while_loop(
+            lambda taken, _, in_all: (taken >= 0) & (in_all <= _INFLATED_IN_ALL),
+            inflate,
+            (first, tf.constant(b""), tf.constant(0, tf.int64)),
+        )
+        return tf.where(taken < 0, content, "")
+
+    content = tf.cond(length <= first, lambda: tf.io.decode_compressed(compressed, "ZLIB"), inflate_in_steps)
 
     def refused() -> tf.Tensor:
         message = tf.strings.join(["the mask of a record does not unpack to ", tf.strings.as_string(size), " bytes"])
@@ -63,28 +70,33 @@ def inflated(compressed: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     return tf.cond(fits, lambda: tf.identity(content), refused)
 
 
-def inflates_beyond(compressed: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Returns whether a stream, or the beginning of one, inflates to more bytes than `size`, without inflating a bomb.
+def inflates_beyond(compressed: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Finds out whether a stream, or the beginning of one, inflates to more bytes than `size`; never inflates a bomb.
 
     Args:
         compressed: string scalar, a zlib stream or its beginning.
-        size: int64 scalar, less than 500 MiB.
+        size: int64 scalar, less than 450 MiB.
+
+    Returns:
+        Whether it inflates to more, as far as it was inflated; whether it was inflated to its end or beyond the size,
+        which takes too long for a large stream that inflates to hundreds of MiB.
 
     Raises:
         tf.errors.InvalidArgumentError: at run time: the stream is damaged.
     """
     length = tf.strings.length(compressed, unit="BYTE")
 
-    def inflate(taken: tf.Tensor, known: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def inflate(taken: tf.Tensor, known: tf.Tensor, in_all: tf.Tensor) -> tuple[tf.Tensor, ...]:
         more = tf.maximum(_INFLATED_AT_ONCE - known, 0) // _LARGEST_RATIO
         taken = tf.minimum(taken + 1 + tf.cast(more, tf.int32), length)
         content = tf.io.decode_compressed(tf.strings.substr(compressed, 0, taken), "ZLIB")
-        return taken, tf.cast(tf.strings.length(content, unit="BYTE"), tf.int64)
+        known = tf.cast(tf.strings.length(content, unit="BYTE"), tf.int64)
+        return taken, known, in_all + known
 
-    _, known = tf.while_loop(
-        lambda taken, known: (taken < length) & (known <= size),
+    taken, known, _ = tf.while_loop(
+        lambda taken, known, in_all: (taken < length) & (known <= size) & (in_all <= _INFLATED_IN_ALL),
         inflate,
-        (tf.constant(0), tf.constant(0, tf.int64)),
+        (tf.constant(0), tf.constant(0, tf.int64), tf.constant(0, tf.int64)),
         parallel_iterations=1,
     )
-    return known > size
+    return known > size, (known > size) | (taken >= length)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.fuzz.bombs import Bomb
+from tests.fuzz.bombs import Bomb, empty_blocks
 from tests.fuzz.image_files import bmp, deflated, gif, jpeg, png, png_chunk, zeros_deflated
 from tests.pipeline.prediction.odd_images import encoded, pixels
 from tfds_voc_seg.image_limits.graph import checked_photo, checked_record_image
 from tfds_voc_seg.image_limits.header import ImageRefusedError
-from tfds_voc_seg.image_limits.inflation import inflated
+from tfds_voc_seg.image_limits.inflation import inflated, inflates_beyond
 from tfds_voc_seg.image_limits.limits import check_image, longest_side
 
 
@@ -85,6 +85,16 @@ def test_a_png_is_refused_whose_pixels_are_followed_by_more_data(length: int) ->
         tf.errors.InvalidArgumentError, match=r"image_bytes\[7\] contains more data than its size needs"
     ):
         _checked(content)
+
+
+def test_empty_blocks_are_not_inflated_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = empty_blocks((1_000, 1_000), 1, 9_000_000)
+    size = tf.constant(991 * 1_001, tf.int64)
+    assert [value.numpy() for value in inflates_beyond(tf.constant(stream), size)] == [False, True]
+    monkeypatch.setattr("tfds_voc_seg.image_limits.inflation._INFLATED_IN_ALL", 10 * size)
+    assert [value.numpy() for value in inflates_beyond(tf.constant(stream), size)] == [False, False]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"does not unpack to {size} bytes"):
+        inflated(tf.constant(stream), size)  # the same outside of a graph
 
 
 def test_a_large_png_in_small_chunks_is_refused() -> None:

@@ -129,6 +129,8 @@ def _run_and_summarize(config: RunConfig, display: Display) -> dict[str, Any]:
     report = _try_to_write_report(config, display)
     repaired = {"damaged": dict(run.damaged), "completed": completed}
     summary = {**make_summary(outputs, run.seconds, run.cached), **repaired, "report": report}
+    if completed:
+        summary["reason"] = f"an interrupted run published {', '.join(completed)}; {summary['reason']}"
     return write_summary(config.output_folder, summary)
 
 

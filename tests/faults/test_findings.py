@@ -226,6 +226,7 @@ def test_a_run_killed_between_rename_and_commit_keeps_the_origin_of_its_version(
     summary, versions = workspace.run("good")
     assert versions[-1] == version
     assert summary["completed"] == [version]
+    assert summary["reason"].startswith(f"an interrupted run published {version}; ")
     origin = read_lineage(workspace.output, version)
     assert origin.properties["pushed_destination"] == str(workspace.serving / version)
     assert origin.node == "Pusher"

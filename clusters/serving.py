@@ -46,7 +46,6 @@ def worker_args(folder: Path) -> list[str]:
     return [
         "--environment_type=PROCESS",
         f"--environment_config={json.dumps({'command': str(script)})}",
-        "--environment_cache_millis=300000",  # otherwise each stage of a job starts new processes, which import TFX
         "--beam_plugin=tfx",
         "--sdk_container_image=unused",
     ]

@@ -5,26 +5,21 @@ The clusters need Java 17 and, once, Maven Central and PyPI; without these the t
 
 from __future__ import annotations
 
-import json
-import math
 import shutil
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import apache_beam as beam
 import pytest
 import tensorflow_datasets as tfds
 from apache_beam.options.pipeline_options import PipelineOptions
-from google.protobuf import json_format
 
 from clusters.downloads import DownloadError
 from clusters.flink import flink_cluster
 from clusters.running import kill, start, stop
 from clusters.spark import spark_cluster
-from components.run_files import EVALUATION_FILE
-from tests.e2e.run_workspace import Workspace
 from tests.tfds_voc_seg.conversion.conversion_job import BEAM_ARGS, CONFIG, Job, shard_template
 from tfds_voc_seg.conversion.outcome import finish_conversion
 from tfds_voc_seg.conversion.shards import plan_shards
@@ -47,7 +42,6 @@ HOSTS = {"flink": "task-manager-1", "spark": "worker-1"}
 
 NUM_SHARDS = 4
 MANY_SHARDS, REPEATS = 12, 40
-TOLERANCE = 1e-12
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -90,67 +84,6 @@ def test_tfds_writes_the_same_files(devkit: Path, tmp_path: Path, cluster: Clust
     expected, found = prepare("in_process", BEAM_ARGS), prepare("out", cluster.beam_args)
     assert len([name for name in expected if "tfrecord" in name]) == 2 * NUM_SHARDS
     assert found == expected
-
-
-def close(left: Any, right: Any) -> bool:
-    """Returns whether two JSON values are the same, numbers to 1e-12."""
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(close(left[key], right[key]) for key in left)
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(close(*pair) for pair in zip(left, right, strict=True))
-    if isinstance(left, float) and isinstance(right, float):
-        return math.isclose(left, right, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    return bool(left == right)
-
-
-def the_file(output: Path, name: str) -> Path:
-    (file,) = output.rglob(name)
-    return file
-
-
-def records(output: Path) -> dict[str, bytes]:
-    """The content of each shard."""
-    return {f"{file.parent.name}/{file.name}": file.read_bytes() for file in output.rglob("*tfrecord*-of-*")}
-
-
-def statistics(output: Path) -> list[Any]:
-    """The statistics of each split, from StatisticsGen."""
-    from tensorflow_metadata.proto.v0 import statistics_pb2
-
-    found = []
-    for file in sorted(output.rglob("FeatureStats.pb")):
-        message = statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read_bytes())
-        found.append((file.parent.name, json_format.MessageToDict(message)))
-    return found
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """A devkit and a preset, with a finished run in one process in `output`."""
-    folder = tmp_path_factory.mktemp("workspace")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        workspace = Workspace(folder)
-        workspace.run(preset=workspace.preset_of_one)
-        yield workspace
-
-
-def test_a_whole_run_gives_the_same_records_statistics_and_metrics(
-    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: Cluster
-) -> None:
-    outputs = [workspace.output, tmp_path / "out"]
-    before = python_workers(cluster)
-    monkeypatch.setattr(workspace, "output", outputs[1])
-    workspace.run(f"beam.args={json.dumps(list(cluster.beam_args))}", preset=workspace.preset_of_one)
-    assert python_workers(cluster) - before >= 3 * cluster.workers  # conversion, StatisticsGen and evaluation
-    expected, found = map(records, outputs)
-    assert len(expected) == 4
-    assert found == expected
-    expected_statistics, found_statistics = map(statistics, outputs)
-    assert [split for split, _ in expected_statistics] == ["Split-train", "Split-val"]
-    assert close(found_statistics, expected_statistics)
-    expected_metrics, found_metrics = (json.loads(the_file(output, EVALUATION_FILE).read_text()) for output in outputs)
-    assert close(found_metrics, expected_metrics)
 
 
 def kill_in_the_middle(cluster: Cluster, folder: Path) -> tuple[threading.Thread, list[int]]:

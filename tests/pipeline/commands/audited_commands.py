@@ -32,7 +32,7 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
     if not _watched:
         return
     if event == "exec" and isinstance(arguments[0], CodeType):
-        path: Any = arguments[0].co_filename
+        path: Any = arguments[0].co_filename or "<generated>"  # some generated code has no name at all
     elif event in ("open", "os.listdir", "os.scandir", "ctypes.dlopen"):
         path = arguments[0]
     elif event == "import":

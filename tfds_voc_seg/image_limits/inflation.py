@@ -9,8 +9,11 @@ from tfds_voc_seg.tracing import traced_once
 _SURPLUS = 1 << 27
 """Bytes that a stream may inflate to beyond its size before this is noticed."""
 
-_INFLATED_AT_ONCE = 450 << 20
+_INFLATED_AT_ONCE = 330 << 20
 """Bytes that `inflates_beyond` holds at most; larger steps are fewer, and each begins at the start of the stream."""
+
+_LEAST_STEP = 20 << 20
+"""Bytes beside the size of what is inflated to the size, without which a step takes less than 20 KB of the stream."""
 
 _INFLATED_IN_ALL = 3 << 30
 """Bytes of all steps together. A stream can hold millions of empty blocks, over which no step gets far."""
@@ -75,11 +78,12 @@ def inflates_beyond(compressed: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, 
 
     Args:
         compressed: string scalar, a zlib stream or its beginning.
-        size: int64 scalar, less than 450 MiB.
+        size: int64 scalar.
 
     Returns:
         Whether it inflates to more, as far as it was inflated; whether it was inflated to its end or beyond the size,
-        which takes too long for a large stream that inflates to hundreds of MiB.
+        which takes too long for a large stream that inflates to hundreds of MiB, and too much memory for a size above
+        310 MiB.
 
     Raises:
         tf.errors.InvalidArgumentError: at run time: the stream is damaged.
@@ -93,8 +97,9 @@ def inflates_beyond(compressed: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, 
         known = tf.cast(tf.strings.length(content, unit="BYTE"), tf.int64)
         return taken, known, in_all + known
 
+    is_small = size <= _INFLATED_AT_ONCE - _LEAST_STEP
     taken, known, _ = tf.while_loop(
-        lambda taken, known, in_all: (taken < length) & (known <= size) & (in_all <= _INFLATED_IN_ALL),
+        lambda taken, known, in_all: is_small & (taken < length) & (known <= size) & (in_all <= _INFLATED_IN_ALL),
         inflate,
         (tf.constant(0), tf.constant(0, tf.int64), tf.constant(0, tf.int64)),
         parallel_iterations=1,

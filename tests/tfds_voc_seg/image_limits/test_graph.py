@@ -93,6 +93,8 @@ def test_empty_blocks_are_not_inflated_for_ever(monkeypatch: pytest.MonkeyPatch)
     assert [value.numpy() for value in inflates_beyond(tf.constant(stream), size)] == [False, True]
     monkeypatch.setattr("tfds_voc_seg.image_limits.inflation._INFLATED_IN_ALL", 10 * size)
     assert [value.numpy() for value in inflates_beyond(tf.constant(stream), size)] == [False, False]
+    large = tf.constant(320 << 20, tf.int64)
+    assert [value.numpy() for value in inflates_beyond(tf.constant(stream), large)] == [False, False]
     with pytest.raises(tf.errors.InvalidArgumentError, match=f"does not unpack to {size} bytes"):
         inflated(tf.constant(stream), size)  # the same outside of a graph
 

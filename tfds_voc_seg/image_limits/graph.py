@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfds_voc_seg.image_limits.graph_bytes import bytes_at, little_endian, occurrences, starts_with, text_at
 from tfds_voc_seg.image_limits.graph_png import png_problem, png_sides
-from tfds_voc_seg.image_limits.limits import MAX_PIXELS, MAX_SCANNED_PIXELS, MAX_SCANS, MAX_SIDE
+from tfds_voc_seg.image_limits.limits import MAX_COEFFICIENTS, MAX_PIXELS, MAX_SCANNED_PIXELS, MAX_SCANS, MAX_SIDE
 from tfds_voc_seg.tracing import traced_once
 
 if TYPE_CHECKING:
@@ -152,11 +152,15 @@ def _refused_if(condition: tf.Tensor, problem: str) -> tf.Tensor:
 
 
 def _jpeg(encoded: tf.Tensor) -> Checked:
-    sides = tf.cast(tf.image.extract_jpeg_shape(encoded)[1::-1], tf.int64)
+    shape = tf.cast(tf.image.extract_jpeg_shape(encoded), tf.int64)
+    sides = shape[1::-1]
     scans = occurrences(encoded, b"\xff\xda", MAX_SCANS + 1)
     too_many = (scans > MAX_SCANS) | (tf.cast(scans, tf.int64) * tf.reduce_prod(sides) > MAX_SCANNED_PIXELS)
-    problem = _joined("is a JPEG with ", tf.strings.as_string(scans), " or more scans: save it again")
-    return encoded, sides, tf.where(too_many & (tf.reduce_prod(sides) <= MAX_PIXELS), problem, "")
+    too_deep = (scans > 1) & (tf.reduce_prod(shape) > MAX_COEFFICIENTS)
+    many_scans = _joined("is a JPEG with ", tf.strings.as_string(scans), " or more scans: save it again")
+    many_channels = "is a JPEG in several scans with more than three channels: save it in RGB"
+    problem = tf.where(too_many, many_scans, tf.where(too_deep, many_channels, ""))
+    return encoded, sides, tf.where(tf.reduce_prod(sides) <= MAX_PIXELS, problem, "")
 
 
 def _png(encoded: tf.Tensor) -> Checked:

@@ -27,6 +27,9 @@ MAX_SCANNED_PIXELS = 1_000_000_000
 """Pixels times scans of a JPEG: each scan goes over all pixels again, even if it is a few bytes long. 51 million pixels
 may have 19 scans; libjpeg writes 10."""
 MAX_SCANS = 1000
+MAX_COEFFICIENTS = 180_000_000
+"""Pixels times channels of a JPEG in several scans, between which libjpeg holds 16 bits for each: 45 million pixels in
+CMYK. Pixels in RGB are limited by `MAX_PIXELS`."""
 
 PHOTO_FORMATS = ("JPEG", "PNG", "GIF", "BMP")
 """PIL's names of the formats of photos in a devkit and in requests, which TensorFlow decodes."""
@@ -67,6 +70,10 @@ def check_image(
     scanned = header.scans * header.width * header.height
     if header.scans > MAX_SCANS or scanned > MAX_SCANNED_PIXELS * max_pixels // MAX_PIXELS:
         raise ImageRefusedError(f"is a JPEG with {header.scans:,} scans", "save it again")
+    if header.format == "JPEG" and header.pixel_bytes * header.width * header.height > (
+        2 * MAX_COEFFICIENTS * max_pixels // MAX_PIXELS
+    ):
+        raise ImageRefusedError("is a JPEG in several scans with more than three channels", "save it in RGB")
     needed = decoding_bytes(header)
     allowed = MAX_DECODING_BYTES * max_pixels // MAX_PIXELS
     if needed > allowed:

@@ -36,6 +36,7 @@ IMAGES = [
     Bomb("bmp", encoded(pixels(), "BMP"), (60, 40)),
     Bomb("many scans", jpeg((9, 9), scans=2_000, progressive=True), (9, 9)),
     Bomb("many scans of a large image", jpeg((5_000, 5_000), scans=250, progressive=True), (5_000, 5_000)),
+    Bomb("scans in CMYK", jpeg((8_688, 5_792), scans=2, components=4), (8_688, 5_792)),
     Bomb("texts", png((8, 8), after=png_chunk(b"zTXt", b"x") * 40), (8, 8)),
     Bomb("surplus", png((8, 8), pixels=zeros_deflated(5_000 * 2**20)), (8, 8)),
     Bomb("wide png", png((1_000_000, 1), pixels=b""), (1_000_000, 1)),

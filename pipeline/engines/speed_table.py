@@ -25,7 +25,7 @@ def speed_table(measured: Sequence[Measurement]) -> Table:
                 f"{each.subject.bytes / 1e6:.2f}",
                 str(each.threads),
                 str(speed.batch),
-                f"{speed.milliseconds:.1f}",
+                f"{speed.milliseconds:.2f}",
                 f"{1000 / speed.milliseconds:.1f}",
                 *(("", "") if number else (f"{each.load_seconds:.2f}", f"{each.peak_bytes / 1e6:.0f}")),
             )

@@ -30,7 +30,8 @@ def test_texts_and_cells_hold_no_control_characters(make: type) -> None:
     assert len(set(map(len, rows[:5]))) == 1 or make is Text  # a text is measured before it is cleaned
 
 
-def test_colours_and_bars_of_rich_are_kept() -> None:
+def test_colours_and_bars_of_rich_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")  # a dumb terminal, as in some containers, has no colours
     console = _console(force_terminal=True)
     display = Display(console)
     with display.busy("x\x1b[2Jy"):

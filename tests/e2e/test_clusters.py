@@ -16,10 +16,9 @@ import pytest
 import tensorflow_datasets as tfds
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from clusters.__main__ import ENGINES
 from clusters.downloads import DownloadError
-from clusters.flink import flink_cluster
 from clusters.running import kill, start, stop
-from clusters.spark import spark_cluster
 from tests.tfds_voc_seg.conversion.conversion_job import BEAM_ARGS, CONFIG, Job, shard_template
 from tfds_voc_seg.conversion.outcome import finish_conversion
 from tfds_voc_seg.conversion.shards import plan_shards
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 DOWNLOADS = Path(__file__).parents[2] / "build/clusters"
-ENGINES = {"flink": flink_cluster, "spark": spark_cluster}
 HOSTS = {"flink": "task-manager-1", "spark": "worker-1"}
 """The process that is killed: with it, one of two machines is lost."""
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.fuzz.image_files import (
     LARGEST_FILE,
+    PNG_SAMPLES,
     bmp,
     deflated,
     exif,
@@ -52,9 +53,6 @@ LARGEST = ((8_688, 5_792), (30_000, 1_700))
 
 LARGEST_TIFFS = (((6_000, 6_000), 3, 8), ((30_000, 1_150), 3, 8), ((5_460, 5_460), 4, 16), ((6_300, 6_300), 1, 8))
 """The same for TIFF, with samples per pixel and bits per sample."""
-
-PNG_SAMPLES = {2: 3, 6: 4}
-"""Samples per pixel of a colour type."""
 
 PNG_KINDS = ((8, 0), (8, 2), (8, 3), (8, 6), (16, 2), (16, 6), (1, 0), (8, 4))
 """Bits per sample and colour type."""

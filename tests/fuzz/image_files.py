@@ -49,6 +49,10 @@ def zeros_deflated(count: int, limit: int = LARGEST_FILE - _HEADERS) -> bytes:
     return deflated(b"", count, limit)
 
 
+PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Samples per pixel, by colour type."""
+
+
 def png_chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
@@ -65,7 +69,7 @@ def png(
 ) -> bytes:
     """Returns a PNG of zeros; `before` and `after` are chunks around its pixels."""
     width, height = size
-    samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    samples = PNG_SAMPLES[colour]
     if pixels is None:
         pixels = zeros_deflated(height * (1 + (width * bits * samples + 7) // 8) + 9 * height * interlaced)
     palette = png_chunk(b"PLTE", bytes(768)) if colour == 3 else b""

@@ -27,7 +27,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON := $(shell command -v python3.11 || command -v python3 || command -v python)
 SYNC = $(UV) sync --quiet --locked --all-extras $(if $(GPU),,--no-extra gpu) --compile-bytecode
 
-.PHONY: help env run test test-slow fuzz lint bench bench-quick bench-compare docs dist sbom audit clean \
+.PHONY: help env run test test-slow coverage fuzz lint bench bench-quick bench-compare docs dist sbom audit clean \
 	flink-start flink-stop spark-start spark-stop
 
 help: ## list the targets
@@ -38,8 +38,9 @@ env: $(ENVIRONMENT) ## make the locked environment in .venv
 run: $(ENVIRONMENT) ## run the pipeline on the embedded sample; ARGS="..." goes to `vocseg run`
 	@$(VENV)/bin/vocseg run $(ARGS)
 
+PYTEST := $(VENV)/bin/python -m pytest
 test: $(ENVIRONMENT) ## run the tests
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 # Each part ends within 20 minutes on two quiet cores, `faults` within 30, `fuzz` in hours: a minute for each fuzz target,
 # and thousands of files at five doors; with BOMBS_EVERY=20 in the environment every twentieth, with BOMBS_MATCHING=gif
@@ -67,9 +68,21 @@ test-slow-faults: PROCESSES := 2
 test-slow: $(SLOW_PARTS:%=test-slow-%) ## run the slow tests, part by part; test-slow-PART runs one part
 
 $(SLOW_PARTS:%=test-slow-%): test-slow-%: $(ENVIRONMENT)
-	$(VENV)/bin/python -m pytest -m slow -n $(PROCESSES) --timeout 1200 $(slow-$*) $(ARGS)
+	$(PYTEST) -m slow -n $(PROCESSES) --timeout 1200 $(slow-$*) $(ARGS)
 
 test-slow-fuzz: atheris
+
+# Tests are slower under coverage, so they get more time. The part `fuzz` takes hours and is left out.
+COVERED_PARTS := $(if $(filter 1,$(SLOW)),$(filter-out fuzz,$(SLOW_PARTS)),$(SLOW))
+coverage: PYTEST := $(VENV)/bin/coverage run -m pytest
+coverage: override ARGS += --timeout 1800
+coverage: coverage-erase test $(COVERED_PARTS:%=test-slow-%) ## measure which lines the quick tests run; SLOW=1 adds the slow tests, SLOW="PART ..." some
+	$(VENV)/bin/coverage combine --quiet
+	$(VENV)/bin/coverage report
+
+.PHONY: coverage-erase
+coverage-erase:
+	rm -rf build/coverage
 
 FUZZ_TARGETS := header_reading photo_reading request_decoding mask_reading record_parsing annotation_reading \
 	list_reading label_set_reading configuration_reading override_reading coco_reading labelme_reading cvat_reading \

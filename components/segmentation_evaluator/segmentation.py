@@ -10,8 +10,8 @@ import tensorflow as tf
 from components.metrics.boundary import valid_boundary
 from components.metrics.counts import pixel_counts
 from components.saved_model.description import read_description
+from components.saved_model.frozen import load_scores
 from components.saved_model.photo_scores import scores_of_images, scores_of_photos, without_padding
-from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE
 from components.saved_model.upsampling import resized_class_map
 from components.targets.network import load_network
 from components.targets.target_folder import is_target, read_target
@@ -85,12 +85,7 @@ class _LoadedModel:
             target = read_target(folder)
             network = load_network(target)
             return cls(lambda images: tf.constant(network.scores(images.numpy())), target.model.geometry)
-        model = tf.saved_model.load(folder)  # the function below keeps its variables alive
-
-        def score(images: tf.Tensor) -> tf.Tensor:
-            return model.signatures[SCORE_IMAGES_SIGNATURE](images=images)["scores"]
-
-        return cls(score, read_description(folder).geometry)
+        return cls(load_scores(folder), read_description(folder).geometry)
 
 
 class RecordSegmenter:

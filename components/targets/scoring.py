@@ -10,19 +10,20 @@ import tensorflow as tf
 
 from components.metrics.confusion import confusion_matrix, mean_iou
 from components.metrics.counts import json_number
+from components.saved_model.frozen import load_scores
 from components.saved_model.photo_scores import scores_of_images
-from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE
 from components.targets.comparison import Comparison, compare
 from components.targets.network import load_network
 from components.targets.target_folder import read_target
 from tfds_voc_seg.records.decoding import image_and_class_map
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from etils import epath
     from numpy.typing import NDArray
 
+    from components.saved_model.photo_scores import Score
     from components.targets.names import TargetName
     from components.targets.network import TargetNetwork
     from tfds_voc_seg.records.files import Records
@@ -48,10 +49,8 @@ def score_targets(
         TargetError: a target is damaged.
         ValueError, RuntimeError: a runtime cannot run a target.
     """
-    loaded = tf.saved_model.load(str(saved_model))
-    signature = loaded.signatures[SCORE_IMAGES_SIGNATURE]
     networks = {name: load_network(read_target(folder), threads) for name, folder in targets.items()}
-    scores: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {"": lambda images: signature(images=images)["scores"]}
+    scores: dict[str, Score] = {"": load_scores(saved_model)}
     scores |= {name: functools.partial(_scores_of_target, network) for name, network in networks.items()}
     confusions: dict[str, list[NDArray[np.int64]]] = {name: [] for name in scores}
     equal, pixels = dict.fromkeys(scores, 0), 0

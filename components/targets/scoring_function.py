@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE
+from components.saved_model.frozen import frozen_signature
 
 if TYPE_CHECKING:
     from etils import epath
@@ -45,8 +44,7 @@ def _without_padding_of_empty_batches(folder: str) -> Any:
     The step pads uint8, for which LiteRT has no operation, and gives all tensors a size that is only known at run time,
     which makes LiteRT slower. A target needs no empty batches.
     """
-    model = tf.saved_model.load(folder)
-    frozen = convert_variables_to_constants_v2(model.signatures[SCORE_IMAGES_SIGNATURE])
+    frozen = frozen_signature(tf.saved_model.load(folder))
     graph = frozen.graph.as_graph_def()
     for node in graph.node:
         if node.op == "Pad" and node.attr["T"].type == tf.uint8.as_datatype_enum:

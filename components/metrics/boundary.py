@@ -41,8 +41,6 @@ def boundary_pixels(classes: NDArray[np.uint8], distance: int) -> NDArray[np.boo
     """
     height, width = classes.shape
     differs = np.ones(classes.shape, bool)  # the windows of pixels near the border reach outside
-    if min(height, width) <= 2 * distance:
-        return differs
     # A window has one value if its rows do, and its middle column does.
     in_rows = _any_in_windows(classes[:, 1:] != classes[:, :-1], 2 * distance, axis=1)
     inside = _any_in_windows(in_rows, 2 * distance + 1, axis=0)
@@ -57,11 +55,11 @@ def _any_in_windows(values: NDArray[np.bool_], length: int, axis: int) -> NDArra
 
     Args:
         values: bool [height, width].
-        length: of a window, at most that of the axis.
+        length: of a window.
         axis: 0 or 1.
 
     Returns:
-        bool, shorter than `values` by `length` - 1 along the axis.
+        bool, shorter than `values` by `length` - 1 along the axis; empty if the axis is shorter than a window.
     """
     found, reached = values.swapaxes(0, axis), 1
     while reached < length:

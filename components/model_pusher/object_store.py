@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from etils import epath
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _S3 = "s3://"
 _CONFLICT = "ConditionalRequestConflict"
@@ -46,7 +43,8 @@ def create_object(uri: str, content: bytes) -> bool:
             epath.Path(uri).write_bytes(content)
         return existing is None or existing == content
     storage, path = _storage(uri)
-    for attempt in _attempts():
+    attempt = 1
+    while True:
         try:
             storage.pipe_file(path, content, mode="create")
             return True
@@ -55,7 +53,8 @@ def create_object(uri: str, content: bytes) -> bool:
         except OSError as error:
             if _CONFLICT not in str(error) or attempt == _ATTEMPTS:
                 raise
-    return False
+        attempt += 1
+        time.sleep(_PAUSE_SECONDS)
 
 
 def read_object(uri: str) -> bytes | None:
@@ -80,12 +79,6 @@ def forget_listings(place: epath.PathLike) -> None:
     """Forgets what this process has listed in a store, because other processes may have changed it since."""
     if has_conditional_writes(place):
         _storage(os.fspath(place))[0].invalidate_cache()
-
-
-def _attempts() -> Iterator[int]:
-    for attempt in range(1, _ATTEMPTS + 1):
-        yield attempt
-        time.sleep(_PAUSE_SECONDS)
 
 
 def _storage(uri: str) -> tuple[Any, str]:

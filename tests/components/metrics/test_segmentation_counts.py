@@ -85,6 +85,30 @@ def test_invalid_shapes_and_class_ids_are_rejected() -> None:
         confusion.confusion_matrix(np.zeros(2, np.uint8), np.zeros(3, np.uint8), 2)
     with pytest.raises(ValueError, match="class id 7 is not below the 2 classes"):
         confusion.confusion_matrix(np.zeros(2, np.uint8), np.array([0, 7], np.uint8), 2)
+    for truth, predicted in ((2, 0), (0, 2)):
+        with pytest.raises(ValueError, match="class id 2 is not below the 2 classes"):
+            confusion.confusion_matrix(np.array([truth], np.uint8), np.array([predicted], np.uint8), 2)
+    with pytest.raises(ValueError, match="zip"):
+        counts.metrics_as_json(np.zeros((3, 6), np.int64), ["background", "dog"])
+
+
+def test_counts_are_int64() -> None:
+    classes = np.zeros((3, 3), np.uint8)
+    counted = counts.pixel_counts(classes, classes, 2)
+    matrix, restored = counts.confusion_of(counted), counts.from_sparse(counts.to_sparse(counted), 2)
+    assert matrix.tolist() == [[9, 0], [0, 0]]
+    assert [array.dtype for array in (counted, matrix, restored)] == [np.int64] * 3
+    assert confusion.confusion_matrix(classes, classes, 2).dtype == np.int64
+
+
+def test_the_score_of_each_model_on_an_image() -> None:
+    truth, predicted = np.array([[0, 0, 1, 1]], np.uint8), np.array([[0, 0, 0, 1]], np.uint8)
+    one_wrong, void = (
+        counts.pixel_counts(truth, predicted, 2),
+        counts.pixel_counts(np.full_like(truth, VOID), predicted, 2),
+    )
+    scores = counts.image_scores({"unet": one_wrong, "nothing": void})
+    assert scores == {"unet": pytest.approx((2 / 3 + 1 / 2) / 2, rel=1e-12), "nothing": None}
 
 
 @given(pair=mask_pairs())
@@ -147,6 +171,21 @@ def test_boundary_iou_matches_its_definition(pair: tuple[np.ndarray, np.ndarray,
     np.testing.assert_allclose(boundary.per_class_boundary_iou(counted), expected, rtol=1e-12)
     again = boundary.boundary_counts(truth, predicted, classes, boundary.valid_boundary(truth))
     np.testing.assert_array_equal(again, counted)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "distance"), [(1, 1, 1), (24, 7, 1), (45, 60, 2), (120, 50, 3), (50, 120, 3), (300, 400, 10)]
+)
+def test_the_distance_is_2_percent_of_the_diagonal_rounded_at_least_1(height: int, width: int, distance: int) -> None:
+    assert boundary.boundary_distance(height, width) == distance
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (3, 30), (4, 4), (30, 4)])
+def test_every_pixel_of_an_image_without_room_inside_is_near_its_border(shape: tuple[int, int]) -> None:
+    near = boundary.boundary_pixels(np.zeros(shape, np.uint8), 2)
+    assert near.dtype == bool
+    assert near.shape == shape
+    assert near.all()
 
 
 @pytest.mark.parametrize("distance", [1, 2, 5])

@@ -1,8 +1,11 @@
-"""Evaluation and smoke test results of candidates, made by hand."""
+"""Evaluation and smoke test results of candidates, made by hand, and selections from them."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from components.model_selector.selection import Selection, select
+from components.model_selector.selection_config import SelectionConfig
 
 NAMES = ("background", "dog", "person")
 
@@ -15,3 +18,19 @@ def metrics(mean_iou: float | None = 0.5, parameters: int = 100, **values: Any) 
 
 def smoke_test_result(*problems: str, latency: float | None = 0.01) -> dict[str, Any]:
     return {"passed": not problems, "problems": list(problems), "latency_seconds": latency}
+
+
+def selection_of(
+    candidates: dict[str, dict[str, Any]],
+    *,
+    baseline: dict[str, Any] | None = None,
+    baseline_problem: str | None = None,
+    differences: dict[str, Any] | None = None,
+    smoke_test: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Selection:
+    evaluation: dict[str, Any] = {"candidates": candidates, "baseline": baseline, "baseline_problem": baseline_problem}
+    if differences is not None:
+        evaluation["differences"] = differences
+    tested = {name: smoke_test_result() for name in candidates} | (smoke_test or {})
+    return select(evaluation, {"candidates": tested}, SelectionConfig(**settings))

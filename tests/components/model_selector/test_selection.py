@@ -9,25 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.model_selector.selection import Selection, select
+from components.model_selector.selection import select
 from components.model_selector.selection_config import SelectionConfig
-from tests.components.model_selector.made_results import NAMES, metrics, smoke_test_result
-
-
-def selection_of(
-    candidates: dict[str, dict[str, Any]],
-    *,
-    baseline: dict[str, Any] | None = None,
-    baseline_problem: str | None = None,
-    differences: dict[str, Any] | None = None,
-    smoke_test: dict[str, Any] | None = None,
-    **settings: Any,
-) -> Selection:
-    evaluation: dict[str, Any] = {"candidates": candidates, "baseline": baseline, "baseline_problem": baseline_problem}
-    if differences is not None:
-        evaluation["differences"] = differences
-    tested = {name: smoke_test_result() for name in candidates} | (smoke_test or {})
-    return select(evaluation, {"candidates": tested}, SelectionConfig(**settings))
+from tests.components.model_selector.made_results import NAMES, metrics, selection_of, smoke_test_result
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pydantic
@@ -30,7 +31,11 @@ def test_settings_have_a_short_and_a_long_form() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["hinge", {}, {"hinge": 1}, {"dice": 0}, {"dice": True}, {"dice": "much"}, {"dice": float("nan")}, None, 3]
+    "wrong",
+    [
+        *("hinge", {}, {"hinge": 1}, {"dice": 1, "hinge": 1}, {"dice": 1, "focal": 0}, None, 3),
+        *({"dice": weight} for weight in (0, -1, True, "much", None, math.nan, math.inf)),
+    ],
 )
 def test_invalid_losses_are_rejected_with_one_message(wrong: Any) -> None:
     with pytest.raises(pydantic.ValidationError) as rejected:
@@ -39,7 +44,10 @@ def test_invalid_losses_are_rejected_with_one_message(wrong: Any) -> None:
     assert "cross_entropy, focal, dice, lovasz_softmax" in problem["msg"]
 
 
-@pytest.mark.parametrize("wrong", ["often", {}, {"person": 0}, {"person": None}, [1.0, 2.0], True])
+@pytest.mark.parametrize(
+    "wrong",
+    ["often", {}, {"person": 0}, {"person": None}, {"person": True}, {"person": math.inf}, [1.0, 2.0], True],
+)
 def test_invalid_class_weights_are_rejected_with_one_message(wrong: Any) -> None:
     with pytest.raises(pydantic.ValidationError) as rejected:
         settings_of(class_weights=wrong)
@@ -54,5 +62,8 @@ def test_class_weights_by_name_and_by_median_frequency() -> None:
     assert resolve_class_weights("median_frequency", names, [1000, 10, 100]) == [0.1, 10.0, 1.0]
     assert resolve_class_weights("median_frequency", names, [400, 0, 100]) == [0.625, 1.0, 2.5]
     assert resolve_class_weights("median_frequency", names, [0, 0, 0]) == [1.0, 1.0, 1.0]
+    assert resolve_class_weights("median_frequency", names, [4, 1, 2]) == [0.5, 2.0, 1.0]
+    with pytest.raises(ValueError, match="median_frequency needs the pixels of each class in the train split"):
+        resolve_class_weights("median_frequency", names, None)
     with pytest.raises(ValueError, match=r"unknown class 'dog'; allowed are background, cat, person"):
         resolve_class_weights({"dog": 2.0}, names, None)

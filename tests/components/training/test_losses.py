@@ -110,6 +110,14 @@ def test_focal_loss(batch: Batch, gamma: float) -> None:
     assert float(focal(*batch, CLASS_WEIGHTS, gamma)) == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
 
+def test_defaults_are_no_weights_no_smoothing_and_gamma_2() -> None:
+    batch = np.array([[[0, 1, 2, VOID]]], np.uint8), np.linspace(-2, 3, 16, dtype=np.float32).reshape(1, 1, 4, 4)
+    plain, of_gamma_2 = expected_focal(batch, 0.0, [1.0] * CLASSES), expected_focal(batch, 2.0, [1.0] * CLASSES)
+    made = make_loss({"cross_entropy": 2.0, "focal": 3.0}, class_weights=None)
+    assert float(focal(*batch)) == pytest.approx(of_gamma_2, rel=1e-5)
+    assert float(made(*batch)) == pytest.approx(2 * plain + 3 * of_gamma_2, rel=1e-5)
+
+
 @settings(max_examples=40)
 @given(batch=batches())
 def test_dice_loss_is_the_mean_over_the_classes_that_occur(batch: Batch) -> None:

@@ -27,7 +27,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON := $(shell command -v python3.11 || command -v python3 || command -v python)
 SYNC = $(UV) sync --quiet --locked --all-extras $(if $(GPU),,--no-extra gpu) --compile-bytecode
 
-.PHONY: help env run test test-slow coverage fuzz lint bench bench-quick bench-compare docs dist sbom audit clean \
+.PHONY: help env run test test-slow coverage fuzz mutation lint bench bench-quick bench-compare docs dist sbom audit clean \
 	flink-start flink-stop spark-start spark-stop
 
 help: ## list the targets
@@ -98,6 +98,11 @@ fuzz: atheris ## fuzz each target with atheris for a minute; FUZZ_SECONDS=3600 f
 		$(VENV)/bin/python -m tests.fuzz.fuzz $$target build/corpus/$$target \
 		-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -rss_limit_mb=6144 -artifact_prefix=build/; done
 
+# MODULES names parts or modules of [tool.voc-seg.mutation] in pyproject.toml; SAMPLE=20 takes 20 mutants per module.
+mutation: $(ENVIRONMENT) ## mutate the core modules, count what the tests notice; MODULES="counts components.training.losses"
+	$(SYNC) --group mutation
+	@$(VENV)/bin/python -m tests.mutation.run $(if $(SAMPLE),--sample $(SAMPLE)) $(MODULES)
+
 lint: $(ENVIRONMENT) ## check style, format, types, layers, dependencies and dead code
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -157,7 +162,7 @@ audit: | $(UV) ## compare all locked dependencies with the vulnerabilities in th
 	$(UV) audit --quiet --locked --preview-features audit-command --python-version 3.11
 
 clean: ## remove the environment, the runs and everything built
-	rm -rf $(VENV) .uv runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .uv runs build dist mutants *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(ENVIRONMENT): pyproject.toml uv.lock setup.py | $(UV)

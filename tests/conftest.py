@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 hypothesis.settings.register_profile("project", deadline=None)  # machines are noisy: no test asserts a time
+hypothesis.settings.register_profile(  # `make mutation` asks whether a test fails, not for the smallest example
+    "mutation",
+    deadline=None,
+    database=None,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
 hypothesis.settings.load_profile("project")
 
 CLASSES = ("aeroplane", "bottle", "car", "person", "tvmonitor")

@@ -16,10 +16,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_IN_FLOAT = ("BATCH_MATMUL",)
-"""Operations that an int8 model computes in float32. `BilinearUpsampling` multiplies with one matrix twice. The
-converter makes the first product a FULLY_CONNECTED and gives the matrix a scale per row for it; the int8 kernel of
-BATCH_MATMUL, which reads one scale only, then returns zeros (TensorFlow 2.21, LiteRT 2.3)."""
+_UPSAMPLING = ("FULLY_CONNECTED", "BATCH_MATMUL", "TRANSPOSE", "STRIDED_SLICE")
+"""Operations of `BilinearUpsampling`, which multiplies with one matrix twice. The converter makes the first product a
+FULLY_CONNECTED and gives the matrix a scale per row for it; the int8 kernel of BATCH_MATMUL, which reads one scale
+only, then returns zeros (TensorFlow 2.21, LiteRT 2.3)."""
+
+_FLIPS = ("REVERSE_V2",)
+"""The exchange of red and blue before VGG-16, and mirrored images. The converter measures a range for the output that
+differs from the input's, but the int8 kernel copies the numbers unchanged: an image came out 1.46 times too bright
+(TensorFlow 2.21, LiteRT 2.3)."""
+
+_PROBABILITIES = ("SOFTMAX", "LOG_SOFTMAX", "LOG", "EXP", "MAXIMUM", "NEG", "ABS", "NOT_EQUAL", "SELECT", "SELECT_V2")
+"""Operations of flip averaging and of merged background classes. Int8 has 256 steps from 0 to 1, too few for the
+logarithm of a probability."""
+
+_IN_FLOAT = (*_UPSAMPLING, *_FLIPS, *_PROBABILITIES)
+"""Operations that an int8 model computes in float32. They take a small part of the time."""
 
 
 def convert_to_litert(

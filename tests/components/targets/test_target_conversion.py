@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,13 @@ import tensorflow as tf
 
 from components.networks import create_network
 from components.networks.alignment import BilinearUpsampling
+from components.networks.vgg16 import vgg16_input
 from components.saved_model.export import export_saved_model, with_flip_averaging
 from components.saved_model.model_digest import model_digest
 from components.targets.export import export_target
 from components.targets.names import TARGETS, TargetName
 from components.targets.target_folder import TargetError, read_target
+from components.training.background_classes import with_background_merged
 from tests.components.saved_model.small_model import DESCRIPTION, NAMES, SIZE, export_small_model, small_network
 
 if TYPE_CHECKING:
@@ -99,6 +102,20 @@ def test_int8_upsamples_bilinearly(tmp_path: Path) -> None:
     export_target(tmp_path / "model", "litert_int8", tmp_path / "target", representative=[*IMAGES])
     expected = scores_of_saved_model(tmp_path / "model")
     np.testing.assert_allclose(scores_of_target(tmp_path / "target"), expected, atol=0.05 * float(np.ptp(expected)))
+
+
+def test_int8_keeps_colours_mirrored_images_and_small_probabilities(tmp_path: Path) -> None:
+    images = keras.Input((SIZE, SIZE, 3))
+    features = keras.layers.Conv2D(
+        len(NAMES) + 3, 4, strides=4, kernel_initializer=keras.initializers.RandomNormal(stddev=0.5, seed=1)
+    )
+    scores = BilinearUpsampling(4)(features(vgg16_input(images, batch_normalization=True)))
+    network = with_flip_averaging(with_background_merged(keras.Model(images, scores), len(NAMES)))
+    export_saved_model(network, DESCRIPTION, tmp_path / "model")
+    export_target(tmp_path / "model", "litert_int8", tmp_path / "target", representative=[*IMAGES])
+    expected, found = scores_of_saved_model(tmp_path / "model"), scores_of_target(tmp_path / "target")
+    likely = expected > math.log(0.001)
+    np.testing.assert_allclose(found[likely], expected[likely], atol=0.3)
 
 
 @pytest.mark.parametrize("target", ["litert", "onnx"])

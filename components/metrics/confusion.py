@@ -7,6 +7,7 @@ the Amount of Ecologic Association Between Species", Ecology 1945.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,13 +97,13 @@ def frequency_weighted_iou(confusion: NDArray[np.int64]) -> float:
     """Computes the IoU weighted by the pixels of each class: Σ_i t_i IoU_i / Σ_i t_i; NaN without valid pixels."""
     truth_pixels = confusion.sum(axis=1)
     total = truth_pixels.sum()
-    return float(np.nansum(truth_pixels * per_class_iou(confusion)) / total) if total else float("nan")
+    return float(np.nansum(truth_pixels * per_class_iou(confusion)) / total) if total else math.nan
 
 
 def pixel_accuracy(confusion: NDArray[np.int64]) -> float:
     """Computes the share of the valid pixels with the right class: Σ_i n_ii / Σ_i t_i; NaN without valid pixels."""
     total = confusion.sum()
-    return float(np.trace(confusion) / total) if total else float("nan")
+    return float(np.trace(confusion) / total) if total else math.nan
 
 
 def mean_over_classes(values: NDArray[np.float64]) -> float:
@@ -111,4 +112,4 @@ def mean_over_classes(values: NDArray[np.float64]) -> float:
     Args:
         values: float64 [K]; NaN for a class that does not occur.
     """
-    return float(np.nanmean(values)) if np.any(~np.isnan(values)) else float("nan")
+    return float(np.nanmean(values)) if np.any(~np.isnan(values)) else math.nan

@@ -171,6 +171,8 @@ def test_boundary_iou_matches_its_definition(pair: tuple[np.ndarray, np.ndarray,
     np.testing.assert_allclose(boundary.per_class_boundary_iou(counted), expected, rtol=1e-12)
     again = boundary.boundary_counts(truth, predicted, classes, boundary.valid_boundary(truth))
     np.testing.assert_array_equal(again, counted)
+    nowhere = counts.pixel_counts(truth, predicted, classes, np.zeros(truth.shape, bool))  # a given boundary is used
+    assert not nowhere[:, classes : classes + 2].any()
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,20 @@ def test_an_invalid_setting_is_reported_on_one_line(override: str, message: str)
     assert line.startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.boxes=false", "detector: it is trained on boxes; set data.boxes to true"),
+        ("data.resize=pad", "detector: an SSD takes stretched, square photos"),
+        ("data.image_size=[64, 96]", "detector: an SSD takes stretched, square photos"),
+        ("detector=null", "candidates.fcn8_transfer.transfer: the run has no detector"),
+    ],
+)
+def test_the_settings_of_a_detector_agree_with_the_rest(override: str, message: str) -> None:
+    (line,) = errors(override, preset="transfer_person_dog")
+    assert line.startswith(f"the configuration: {message}")
+
+
 def test_all_problems_are_listed() -> None:
     assert len(errors("training.epochs=0", "data.image_size=1", "colour=red")) == 3
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.cli import main
+from pipeline.commands.terminal import EXIT_USAGE
 from pipeline.engines.benchmark import thread_counts
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ def test_the_table_has_all_targets_threads_and_batches(
     found = [(target, int(threads), int(batch)) for target, _, threads, batch, *_ in rows]
     assert found == [(target, threads, batch) for target in targets for threads in thread_counts() for batch in (1, 8)]
     assert all(float(row[4]) > 0 for row in rows)
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "3601", "long"])
+def test_an_impossible_time_is_refused(seconds: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["benchmark", "model", f"--seconds={seconds}"])
+    assert stop.value.code == EXIT_USAGE
+    assert "argument --seconds: " in capfd.readouterr().err
 
 
 def test_what_cannot_be_measured_is_reported(

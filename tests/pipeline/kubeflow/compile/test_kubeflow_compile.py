@@ -16,7 +16,7 @@ from pipeline.cli import main
 from pipeline.config.loading import load_config, preset_names
 from pipeline.config.problems import ConfigError
 from pipeline.kubeflow.compile.spec_check import check_spec
-from pipeline.kubeflow.compile.specification import SpecFile, parse_spec
+from pipeline.kubeflow.compile.specification import SpecFile, parse_spec, with_valid_names
 from tests.conftest import NODES_EXCEPT_TRAINERS
 from tests.pipeline.kubeflow.server.cluster_commands import vocseg_kubeflow
 from tests.pipeline.kubeflow.server.kfp_server import running_server
@@ -216,6 +216,12 @@ def test_another_process_compiles_the_same_bytes(tmp_path: Path) -> None:
     )
     assert finished.returncode == 0
     assert (tmp_path / "here.yaml").read_bytes() == (tmp_path / "there.yaml").read_bytes()
+
+
+def test_two_nodes_with_one_name_are_refused() -> None:
+    tasks: dict[str, Any] = {"Trainer.fcn_8": {}, "Trainer-fcn-8": {}}
+    with pytest.raises(ValueError, match="two nodes would both become the task 'Trainer-fcn-8'"):
+        with_valid_names({"root": {"dag": {"tasks": tasks}}, "deploymentSpec": {}, "components": {}})
 
 
 def test_a_specification_that_fails_the_check_is_not_written(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -110,7 +110,7 @@ def test_a_folder_that_does_not_exist_has_nothing_to_remove(
     prune(serving / "missing", 1)
 
 
-def test_of_a_version_in_a_store_the_model_goes_first(
+def test_of_a_version_in_a_store_the_model_is_removed_first(
     serving: epath.Path, as_store: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = serving / "3"

@@ -6,11 +6,11 @@ MODEL is a published model, as `vocseg predict` takes it, whose videos are measu
 
 - The time and the peak memory of `vocseg predict` for one photo, in new processes.
 - The time until the page of `vocseg demo` accepts requests.
-- Videos from file to file, as in `benchmarks.video`, with both engines, compared with each other and with bare
-  prediction of TensorFlow on frames in memory.
+- Videos from file to file, as in `benchmarks.video`: LiteRT compared with TensorFlow, and the one of both that
+  `--engine auto` selects compared with bare prediction of TensorFlow on frames in memory.
 
 All are measured in turns. The networks have random weights. The remark of the videos says for which share of the pixels
-both engines have the same class.
+both engines have the same class, and which engine was selected.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from benchmarks.measuring.options import Options
+    from pipeline.engines.engine import EngineName
 
-ENGINES = ("litert", "tensorflow")
+ENGINES: tuple[EngineName, ...] = ("litert", "tensorflow")
 BARE = "bare prediction of TensorFlow on frames in memory"
 READY = "open http"
 """What `vocseg demo` prints when it accepts requests."""
@@ -114,11 +115,14 @@ def rows_of_videos(shown: str, model: Path, clip: Path, short: Path, options: Op
     """Yields the rows of a model on a clip; each way runs once, on a short clip, before."""
     from benchmarks.reference.bare_prediction import BarePrediction, decoded_batches
     from components.saved_model.serving_folder import find_saved_model
+    from pipeline.engines.measurement import fastest_engine
+    from pipeline.engines.selection import find_model
     from pipeline.prediction.segmenter import load_segmenter
     from pipeline.prediction.video.options import VideoOptions
     from pipeline.prediction.video.predict_video import predict_video
 
     bare, batches = BarePrediction(find_saved_model(model)), decoded_batches(clip, BATCH)
+    selected = fastest_engine(find_model(model), ENGINES)
     segmenters = {engine: load_segmenter(model, engine=engine) for engine in ENGINES}
     destination, settings = clip.parent / "result.mp4", VideoOptions(batch_size=BATCH)
     for segmenter in segmenters.values():
@@ -137,7 +141,9 @@ def rows_of_videos(shown: str, model: Path, clip: Path, short: Path, options: Op
     )
     faster = Target(1 / 1.8) if "mobilenet" in shown else None
     yield Row(f"video with LiteRT, {shown}", "with TensorFlow", "ms/frame", paired(rounds, 1), faster, remark)
-    yield Row(f"video with LiteRT, {shown}", BARE, "ms/frame", paired(rounds, 2), Target(1.0), remark)
+    with_selected = tuple((values[ENGINES.index(selected)], values[2]) for values in rounds)
+    remark = f"the engine is {selected}; {remark}"
+    yield Row(f"video with `--engine auto`, {shown}", BARE, "ms/frame", with_selected, Target(1.0), remark)
 
 
 if __name__ == "__main__":

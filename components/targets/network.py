@@ -72,21 +72,27 @@ class LitertNetwork:
         """See `TargetNetwork.scores`."""
         parts = _parts(images, self._target.target.batch or 1)
         threads = self._threads // min(len(parts), self._threads)
+        sides = [side for side in self._target.target.output.shape[1:] if side is not None]
+        scores = np.empty((len(parts), len(parts[0]), *sides), np.float32)
         if len(parts) == 1:
-            scores = [self._scores_of_part(parts[0], threads)]
+            self._score_part(parts[0], scores[0], threads)
         else:
-            scores = [*self._workers.map(lambda part: self._scores_of_part(part, threads), parts)]
-        return np.concatenate(scores)[: len(images)]
+            _ = [*self._workers.map(lambda part, of_part: self._score_part(part, of_part, threads), parts, scores)]
+        return scores.reshape(-1, *scores.shape[2:])[: len(images)]
 
-    def _scores_of_part(self, images: NDArray[np.uint8], threads: int) -> NDArray[np.float32]:
+    def _score_part(self, images: NDArray[np.uint8], scores: NDArray[np.float32], threads: int) -> None:
+        """Writes the scores of images into an array."""
         interpreter = self._idle_interpreter(threads) or self._interpreter(threads)
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
         interpreter.invoke()
-        scores: NDArray[np.float32] = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+        found = interpreter.tensor(interpreter.get_output_details()[0]["index"])()  # LiteRT's memory, copied only once
+        if found.shape != scores.shape:
+            raise ValueError(f"the model returns scores of shape {found.shape}, its description says {scores.shape}")
+        scores[...] = found
+        del found  # LiteRT runs no network whose memory is in use
         with self._lock:
             self._idle.append((threads, interpreter))
             del self._idle[: -self._threads]  # each holds a copy of the weights
-        return scores
 
     def _idle_interpreter(self, threads: int) -> Any:
         with self._lock:

@@ -160,7 +160,7 @@ def _parse_target(values: dict[str, Any]) -> TargetDescription:
 def _parse_tensor(values: dict[str, Any]) -> Tensor:
     known = _known_fields(Tensor, values)
     shape = tuple(side if side is None else int(side) for side in known["shape"])
-    if len(shape) != 4:  # batch, height, width, channels
+    if len(shape) != 4 or None in shape[1:]:  # batch, height, width, channels
         raise ValueError(f"the tensor {known['name']!r} has the shape {list(shape)} instead of four sides")
     return Tensor(**{**known, "shape": shape})
 

@@ -99,6 +99,10 @@ def test_a_damaged_target_is_refused(tmp_path: Path) -> None:
         ({"input": {"name": "images"}}, "it lacks 'dtype'"),
         ({"input": 3}, "its section 'target' is invalid"),
         ({"output": {"name": "s", "dtype": "float32", "shape": [2], "content": ""}}, r"has the shape \[2\] instead of"),
+        (
+            {"output": {"name": "s", "dtype": "float32", "shape": [1, None, 4, 2], "content": ""}},
+            r"has the shape \[1, None, 4, 2\] instead of",
+        ),
     ],
 )
 def test_an_invalid_section_is_refused_with_a_reason(changed: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,14 @@ def test_the_number_of_images_and_threads_does_not_change_scores(run_with_target
     single = load_network(target, threads=1)
     for image, scores in zip(images, together, strict=True):
         np.testing.assert_allclose(single.scores(image[np.newaxis])[0], scores, atol=1e-4)
+
+
+def test_scores_of_another_shape_than_described_are_refused(run_with_target: Path) -> None:
+    target = read_added(run_with_target / "serving/7")
+    output = dataclasses.replace(target.target.output, shape=(1, 32, 32, 1))
+    other = dataclasses.replace(target, target=dataclasses.replace(target.target, output=output))
+    with pytest.raises(ValueError, match=r"returns scores of shape \(1, 32, 32, 21\), its description says"):
+        load_network(other, threads=1).scores(np.zeros((1, 32, 32, 3), np.uint8))
 
 
 def test_no_more_interpreters_are_kept_than_threads(run_with_target: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,9 +54,13 @@ def configure_allocators() -> None:
 
     Besides `keep_freed_memory`, TensorFlow then takes a GPU's memory as it needs it, not all of it at the start, so
     that other processes can use the GPU too. The variable TF_FORCE_GPU_ALLOW_GROWTH, if it is set, stays as it is.
+
+    Processes that this one starts, such as Beam's workers and measurements, get the same settings by environment
+    variables: at their start, before they have threads.
     """
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     keep_freed_memory()
+    os.environ.update(variables_that_keep_freed_memory())
 
 
 def keep_freed_memory() -> bool:
@@ -82,10 +86,18 @@ def variables_that_keep_freed_memory() -> dict[str, str]:
     """
     if platform.libc_ver()[0] != "glibc" or is_configured(os.environ):
         return {}
-    return {setting.variable: str(setting.value) for setting in _SETTINGS}
+    return _as_variables()
 
 
 def is_configured(environment: Mapping[str, str]) -> bool:
-    """Returns whether environment variables configure glibc's allocator, see mallopt(3) and `GLIBC_TUNABLES`."""
+    """Returns whether environment variables configure glibc's allocator in another way than this module does.
+
+    See mallopt(3) and `GLIBC_TUNABLES`. A process that was started by one with these settings has them as variables.
+    """
     tunables = environment.get("GLIBC_TUNABLES", "")
-    return "glibc.malloc." in tunables or any(name.startswith("MALLOC_") for name in environment)
+    variables = {name: value for name, value in environment.items() if name.startswith("MALLOC_")}
+    return "glibc.malloc." in tunables or variables not in ({}, _as_variables())
+
+
+def _as_variables() -> dict[str, str]:
+    return {setting.variable: str(setting.value) for setting in _SETTINGS}

@@ -16,6 +16,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from components.allocator import configure_allocators
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -31,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--id", required=True, help="the id that the engine gave this worker")
     parser.add_argument("--provision_endpoint", required=True, help="the address of the engine's provision service")
     options, _ = parser.parse_known_args(arguments)
+    configure_allocators()
     # A worker pool never reads what its workers print: a full pipe would block them.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 

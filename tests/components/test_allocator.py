@@ -74,12 +74,26 @@ def test_glibc_alone_returns_the_memory_to_the_kernel() -> None:
 
 def test_a_computing_process_takes_a_gpus_memory_as_it_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(allocator, "keep_freed_memory", lambda: True)
+    monkeypatch.setattr(os, "environ", {**os.environ})
     monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH", raising=False)
     allocator.configure_allocators()
     assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
     monkeypatch.setenv("TF_FORCE_GPU_ALLOW_GROWTH", "false")
     allocator.configure_allocators()
     assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "false"
+
+
+def test_processes_that_a_computing_process_starts_keep_freed_memory_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if allocator.is_configured({name: os.environ[name]})]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(os, "environ", {**os.environ})
+    monkeypatch.setattr(allocator, "keep_freed_memory", lambda: True)
+    allocator.configure_allocators()
+    faulted, _ = _use_memory("default", **os.environ)
+    assert faulted < MEGABYTES / 4
+    # The same settings as variables are those of this module, so that they stay in force one process further.
+    assert allocator.variables_that_keep_freed_memory().items() <= os.environ.items()
+    assert _use_memory("keep", **os.environ)[0] < MEGABYTES / 4
 
 
 def test_garbage_is_collected_rarely_but_collected() -> None:

@@ -16,6 +16,8 @@ from apache_beam.portability.api import beam_provision_api_pb2_grpc as provision
 from apache_beam.portability.api import endpoints_pb2
 from google.protobuf import struct_pb2, text_format
 
+from components.allocator import variables_that_keep_freed_memory
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -83,6 +85,7 @@ def test_the_worker_gets_the_options_and_addresses_of_the_engine(engine: tuple[E
     assert output == "a library's output\n"
     environment = json.loads("{" + variables)
     assert environment["WORKER_ID"] == "1-2"
+    assert variables_that_keep_freed_memory().items() <= environment.items()
     assert json.loads(environment["PIPELINE_OPTIONS"]) == OPTIONS
     assert environment["RUNNER_CAPABILITIES"].split() == list(asked.info.runner_capabilities)
     for name, port in (("LOGGING", 1), ("CONTROL", 2)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 import tfx.v1  # noqa: F401  (before tensorflow_data_validation: it installs a stand-in that TFDV needs)
@@ -10,7 +9,6 @@ import tfx.v1  # noqa: F401  (before tensorflow_data_validation: it installs a s
 import tensorflow_data_validation as tfdv  # isort: skip
 from typing import TYPE_CHECKING
 
-from etils import epath
 from tfx import components as tfx_components
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
@@ -33,6 +31,7 @@ from components.voc_example_gen.component import VocExampleGen
 from pipeline.code_fingerprint import code_fingerprint
 from pipeline.config.problems import ConfigError
 from pipeline.places import Places, local_places
+from pipeline.weights_fingerprint import weights_fingerprint
 from tfds_voc_seg.geometry import Geometry
 
 if TYPE_CHECKING:
@@ -185,7 +184,7 @@ def _detector(config: RunConfig, places: Places, examples: BaseChannel) -> Detec
         examples,
         config.detector,
         state_folder=places.training_folder and f"{places.training_folder}/detector",
-        code_fingerprint=fingerprint + _content_hash(config.detector.weights),
+        code_fingerprint=fingerprint + weights_fingerprint(config.detector.weights),
     )
 
 
@@ -207,20 +206,13 @@ def _geometry(config: RunConfig) -> Geometry:
 
 
 def _trainer_fingerprint(name: str, candidate: CandidateConfig) -> str:
-    """Hashes the code of the training and of this candidate's network, and the content of a file of weights.
+    """Hashes the code of the training and of this candidate's network, and the content of the weights that it names.
 
-    A change of another network does not change the hash. The file's content is hashed because TFX's cache key covers
-    only its name.
+    A change of another network does not change the hash.
     """
     path = network_path(candidate.network)
     try:
         fingerprint = code_fingerprint("components.segmentation_trainer.executor", path.partition(":")[0])
     except ModuleNotFoundError as error:
         raise ConfigError(f"candidates.{name}.network: {error}; is it in this folder or on PYTHONPATH?") from error
-    return f"{path}@{fingerprint}{_content_hash(candidate.options.get('weights'))}"
-
-
-def _content_hash(weights: str | None) -> str:
-    """Returns a suffix with the hash of a file of weights; an empty text if `weights` names no file."""
-    file = epath.Path(str(weights or ""))
-    return f"+{hashlib.sha256(file.read_bytes()).hexdigest()}" if str(file) != "." and file.is_file() else ""
+    return f"{path}@{fingerprint}{weights_fingerprint(candidate.options.get('weights'))}"

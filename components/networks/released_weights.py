@@ -64,7 +64,7 @@ def load_released_weights(network: keras.Model, weights: str, required: Collecti
 @contextlib.contextmanager
 def _local_file(weights: str) -> Iterator[Path]:
     """Provides the file with the weights on this machine, after a comparison with the release's checksum."""
-    expected = _checksum(weights)
+    expected = release_checksum(weights)
     if weights.startswith(_WEB):
         yield _download(weights, expected)
         return
@@ -80,8 +80,12 @@ def _local_file(weights: str) -> Iterator[Path]:
         yield local
 
 
-def _checksum(weights: str) -> str:
-    """Reads the SHA-256 of the file with the weights from the release's list."""
+def release_checksum(weights: str) -> str:
+    """Reads the SHA-256 of the file with the weights from the release's list.
+
+    Raises:
+        ValueError: the list cannot be read, or does not name the file.
+    """
     place = f"{weights.rstrip('/')}/{CHECKSUMS_FILE}"
     try:
         if weights.startswith(_WEB):

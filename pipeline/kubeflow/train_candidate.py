@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 2 if the output folder already contains a model. Errors of the training are raised.
     """
     options = _parser().parse_args(arguments)
-    use_fsspec_for_s3(f"{options.examples} {options.output} {options.state_folder}")
+    use_fsspec_for_s3(f"{options.examples} {options.output} {options.state_folder} {options.options}")
     model = epath.Path(options.output) / MODEL_FOLDER
     if (model / "Format-Serving" / SAVED_MODEL_FILE).exists():
         print(f"{model} already contains a model: choose another --output", file=sys.stderr)  # noqa: T201

@@ -154,7 +154,7 @@ def run_nodes(config: RunConfig, display: Display, *, without: Collection[str] =
 
 
 def _run_nodes(config: RunConfig, display: Display, without: Collection[str]) -> FinishedRun:
-    use_fsspec_for_s3(config.data.devkit)
+    use_fsspec_for_s3(config.model_dump_json())  # the devkit and weights can be there
     devkit = find_devkit(devkit_folder(config))
     if config.data.train_masks != "voc":
         display.print(describe_train_split(devkit, config.data.train_masks))

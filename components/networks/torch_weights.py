@@ -2,18 +2,19 @@
 
 Such a file consists of five pickles and the raw numbers. A pickle can call any function of any installed package; here
 it can name only what `_Unpickler` lists, and each of these creates plain data. Memory is bounded by the size of the
-file.
+file: `_load` looks at a pickle's instructions before Python follows them.
 """
 
 from __future__ import annotations
 
 import collections
 import dataclasses
+import io
 import math
-import os
 import pickle
+import pickletools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 """The first pickle of each file in this format, defined by PyTorch."""
 
 _DTYPES: dict[str, str] = {"FloatStorage": "<f4", "DoubleStorage": "<f8", "HalfStorage": "<f2", "LongStorage": "<i8"}
+_MOST_AXES = 8
 
 
 def read_torch_weights(file: str | Path) -> dict[str, NDArray[Any]]:
@@ -40,23 +42,36 @@ def read_torch_weights(file: str | Path) -> dict[str, NDArray[Any]]:
             need.
     """
     try:
-        with Path(file).open("rb") as opened:
-            return _read(opened)
+        return _read(io.BytesIO(Path(file).read_bytes()))
     except Exception as error:  # a damaged pickle can raise almost any exception
         raise ValueError(f"the weights file {file} cannot be read as PyTorch's legacy format: {error}") from error
 
 
-def _read(opened: BinaryIO) -> dict[str, NDArray[Any]]:
-    if _Unpickler(opened).load() != MAGIC_NUMBER:
+def _read(opened: io.BytesIO) -> dict[str, NDArray[Any]]:
+    if _load(opened) != MAGIC_NUMBER:
         raise pickle.UnpicklingError("the file does not begin with PyTorch's magic number")
-    _protocol, system = _Unpickler(opened).load(), _Unpickler(opened).load()
+    _protocol, system = _load(opened), _load(opened)
     if not system["little_endian"]:
         raise pickle.UnpicklingError("the numbers are big-endian")
-    content, keys = _Unpickler(opened).load(), _Unpickler(opened).load()
+    content, keys = _load(opened), _load(opened)
     named = {str(name): tensor for name, tensor in content.items() if isinstance(tensor, _Tensor)}
     dtypes = {tensor.storage.key: np.dtype(tensor.storage.dtype) for tensor in named.values()}
     storages = {key: _read_storage(opened, dtypes[key]) for key in keys}
     return {name: _array(tensor, storages[tensor.storage.key]) for name, tensor in named.items()}
+
+
+def _load(opened: io.BytesIO) -> Any:
+    """Loads a pickle, after a look at its instructions.
+
+    Python reserves memory for the largest number that an object is stored under, and for the size that a text claims.
+    A file in memory is read up to its end, whatever a text claims.
+    """
+    start = opened.tell()
+    for number, (instruction, argument, _) in enumerate(pickletools.genops(opened)):  # also checks the sizes
+        if instruction.name.endswith("PUT") and (argument or 0) > number:
+            raise pickle.UnpicklingError("an object is stored under a number larger than that of the instructions")
+    opened.seek(start)
+    return _Unpickler(opened).load()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +98,14 @@ class _Tensor:
 
 
 def _tensor(storage: _Storage, offset: int, shape: Any, strides: Any, *_: Any) -> _Tensor:
+    if max(len(shape), len(strides)) > _MOST_AXES:  # before they are copied
+        raise pickle.UnpicklingError(f"a tensor has more than {_MOST_AXES} axes")
     return _Tensor(storage, int(offset), tuple(map(int, shape)), tuple(map(int, strides)))
+
+
+def _empty_dictionary() -> dict[Any, Any]:
+    """Takes no content: a pickle could repeat it without limit. That of a state dictionary is added afterwards."""
+    return collections.OrderedDict()
 
 
 class _Unpickler(pickle.Unpickler):
@@ -92,7 +114,7 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """Resolves a name in the pickle."""
         if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
+            return _empty_dictionary
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return _tensor
         if module == "torch" and name in _DTYPES:
@@ -107,9 +129,9 @@ class _Unpickler(pickle.Unpickler):
         return _Storage(str(key), dtype)
 
 
-def _read_storage(opened: BinaryIO, dtype: np.dtype[Any]) -> NDArray[Any]:
+def _read_storage(opened: io.BytesIO, dtype: np.dtype[Any]) -> NDArray[Any]:
     count = int.from_bytes(opened.read(8), "little", signed=True)
-    remaining = os.fstat(opened.fileno()).st_size - opened.tell()
+    remaining = opened.getbuffer().nbytes - opened.tell()
     if not 0 <= count * dtype.itemsize <= remaining:
         raise EOFError("the file is truncated")
     return np.frombuffer(opened.read(count * dtype.itemsize), dtype)

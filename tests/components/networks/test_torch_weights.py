@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+import tracemalloc
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -101,6 +102,26 @@ def test_no_other_function_is_called(tmp_path: Path, module: str, name: str) -> 
     ):
         read_torch_weights(file)
     assert [path.name for path in tmp_path.iterdir()] == ["weights.pth"]
+
+
+def test_memory_is_bounded_by_the_size_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "weights.pth"
+    stored_far = pickle.PROTO + b"\x02N" + pickle.LONG_BINPUT + struct.pack("<I", 2**29) + pickle.STOP
+    claims_much = pickle.PROTO + b"\x04" + pickle.BYTEARRAY8 + struct.pack("<Q", 2**33) + pickle.STOP
+    for content, because in ((stored_far, "larger than that of the instructions"), (claims_much, "expected")):
+        file.write_bytes(content)
+        tracemalloc.start()
+        with pytest.raises(ValueError, match=because):
+            read_torch_weights(file)
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+        tracemalloc.stop()
+    pairs = [(str(number), number) for number in range(3)]
+    write(file, Called(Global("collections", "OrderedDict"), pairs), {})
+    with pytest.raises(ValueError, match=r"takes 0 positional arguments but 1 was given"):
+        read_torch_weights(file)
+    write(file, {"kernel": view("FloatStorage", "a", 1, 0, (1,) * 9, (1,) * 9)}, {"a": np.zeros(1, np.float32)})
+    with pytest.raises(ValueError, match="more than 8 axes"):
+        read_torch_weights(file)
 
 
 def test_other_files_are_rejected(tmp_path: Path) -> None:

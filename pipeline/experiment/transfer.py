@@ -12,17 +12,20 @@ from tfx.utils import path_utils
 
 from components.artifacts.records import read_records
 from components.run_files import (
+    EVALUATION_FILE,
     EXAMPLES_FOLDER,
     EXPERIMENT_EVALUATION_FOLDER,
     EXPERIMENT_PAGE_FILE,
     EXPERIMENT_RESULTS_FILE,
 )
 from components.segmentation_evaluator.evaluation import EvaluationSpec, read_rows
+from pipeline.code_fingerprint import code_fingerprint
 from pipeline.evaluation import run_evaluation
 from pipeline.experiment.crops import Crop, border_crop
 from pipeline.experiment.figures import Arm, make_arm
 from pipeline.experiment.page import Experiment, experiment_page, results_as_json
 from pipeline.experiment.seeds import seeded_name, with_seeds
+from pipeline.experiment.stored_evaluation import evaluated_once
 from pipeline.local.runner import read_history, run_nodes
 from pipeline.local.sample import prepare_sample
 from pipeline.pipeline import trainer_id
@@ -53,7 +56,10 @@ SHOWN_CROPS = 4
 
 
 def run_transfer_experiment(configs: Sequence[RunConfig], seeds: Sequence[int], output: Path, display: Display) -> Path:
-    """Runs an experiment. Finished trainings of an earlier run come from TFX's cache.
+    """Runs an experiment, or resumes it.
+
+    Trainings and evaluations that an earlier run has finished are not repeated. A training that it has begun continues
+    after its last finished epoch.
 
     Args:
         configs: one run per image size; each has its own output folder.
@@ -75,9 +81,9 @@ def run_transfer_experiment(configs: Sequence[RunConfig], seeds: Sequence[int], 
     for config in configs:
         prepare_sample(config, display)
         outputs = run_nodes(with_seeds(config, seeds), display, without=NODES_AFTER_TRAINING).outputs()
-        evaluation_folder = epath.Path(config.output_folder / EXPERIMENT_EVALUATION_FOLDER)
         with display.busy("evaluating"):
-            evaluation = _evaluate(config, outputs, evaluation_folder)
+            evaluation_folder = _evaluate(config, outputs)
+        evaluation = json.loads((evaluation_folder / EVALUATION_FILE).read_text())
         names = [seeded_name(name, seed) for name in config.candidates for seed in seeds]
         histories = {name: read_history(outputs, name) for name in names}
         rows = read_rows(evaluation_folder)
@@ -100,8 +106,12 @@ def run_transfer_experiment(configs: Sequence[RunConfig], seeds: Sequence[int], 
     return output / EXPERIMENT_PAGE_FILE
 
 
-def _evaluate(config: RunConfig, outputs: NodeOutputs, folder: epath.Path) -> dict[str, Any]:
-    """Evaluates all trained networks on the test or val split, as the SegmentationEvaluator of a run does."""
+def _evaluate(config: RunConfig, outputs: NodeOutputs) -> epath.Path:
+    """Evaluates all trained networks on the test or val split, as the SegmentationEvaluator of a run does.
+
+    Returns:
+        The folder with the result, which comes from an earlier run if all networks do.
+    """
     examples = standard_artifacts.Examples()
     examples.set_mlmd_artifact(outputs["VocExampleGen"]["examples"])
     records = read_records(examples)
@@ -113,10 +123,11 @@ def _evaluate(config: RunConfig, outputs: NodeOutputs, folder: epath.Path) -> di
     masks = (str(devkit_folder(config)), config.data.record)
     split = records.evaluation_split
     spec = EvaluationSpec(records.files[split], models, records.channels, records.geometry, masks, records.void)
-    if folder.exists():
-        folder.rmtree()
-    folder.mkdir(parents=True)
-    return run_evaluation(spec, folder, split, config.beam.args)
+    return evaluated_once(
+        epath.Path(config.output_folder / EXPERIMENT_EVALUATION_FOLDER),
+        [repr(spec), split, code_fingerprint("pipeline.evaluation")],
+        lambda folder: run_evaluation(spec, folder, split, config.beam.args),
+    )
 
 
 def _crops(folder: epath.Path, evaluation: Mapping[str, Any], candidates: Sequence[str], seed: int) -> list[Crop]:

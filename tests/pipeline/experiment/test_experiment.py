@@ -19,6 +19,7 @@ from pipeline.experiment.crops import border_crop, crop_window
 from pipeline.experiment.figures import Arm, boundary_differences, make_arm, speedups
 from pipeline.experiment.page import Experiment, experiment_page, results_as_json
 from pipeline.experiment.seeds import seeded_name, with_seeds
+from pipeline.experiment.stored_evaluation import evaluated_once
 from pipeline.report.detector import Detector
 from tfds_voc_seg.label_set import label_set_of_names
 from tfds_voc_seg.labels import VOID
@@ -184,6 +185,31 @@ def test_wrong_arguments_of_the_command(capsys: pytest.CaptureFixture[str]) -> N
     assert cli.main(["experiment", "transfer", "--preset", "nowhere"]) == 2
     assert cli.main(["experiment", "transfer", "--preset", "demo", "--preset", "demo"]) == 2
     assert "a candidate of the same name" in capsys.readouterr().err
+
+
+def test_an_evaluation_is_repeated_only_for_other_inputs_and_after_damage(tmp_path: Path) -> None:
+    evaluated: list[epath.Path] = []
+
+    def evaluate(folder: epath.Path) -> None:
+        assert list(folder.iterdir()) == []
+        evaluated.append(folder)
+        (folder / "evaluation.json").write_text("{}")
+        if len(evaluated) == 1:
+            raise KeyboardInterrupt
+
+    def evaluated_folder(*inputs: str) -> epath.Path:
+        return evaluated_once(epath.Path(tmp_path / "evaluation"), inputs, evaluate)
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluated_folder("spec", "code")
+    assert [evaluated_folder("spec", "code") for _ in range(2)] == 2 * [evaluated[0]]
+    assert len(evaluated) == 2
+    assert evaluated_folder("spec", "other code") != evaluated[0]
+    assert not evaluated[0].exists()
+    (evaluated[2] / "evaluation.json").write_text("damaged")
+    assert evaluated_folder("spec", "other code") == evaluated[2]
+    assert len(evaluated) == 4
+    assert (evaluated[2] / "evaluation.json").read_text() == "{}"
 
 
 @pytest.mark.slow

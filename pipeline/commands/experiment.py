@@ -123,10 +123,12 @@ def _run_experiment(
     from pipeline.config.problems import ConfigError
 
     with display.busy("loading TensorFlow and TFX"):
+        from pipeline.doctor.devices import show_device
         from pipeline.experiment.transfer import run_transfer_experiment
         from pipeline.local.node_monitor import RunError
         from pipeline.metadata.database import DatabaseError
         from tfds_voc_seg.devkit.problems import DevkitError
+    show_device(display)
     try:
         page = run_transfer_experiment(configs, seeds, output, display)
     except Exception as error:

@@ -110,16 +110,13 @@ def _run_pipeline(config: RunConfig, preset: str, display: Display, log_file: Pa
         f"[bold]{config.name}[/]: {', '.join(config.candidates)} → {escape(short_path(config.output_folder))}"
     )
     with display.busy("loading TensorFlow and TFX"):
-        from pipeline.doctor.gpu import device_text, find_driver, gpu_problem, tensorflow_gpus
+        from pipeline.doctor.devices import show_device
         from pipeline.local.node_monitor import RunError
         from pipeline.local.runner import run_locally
         from pipeline.local.sample import prepare_sample
         from pipeline.metadata.database import DatabaseError
         from tfds_voc_seg.devkit.problems import DevkitError
-    driver, gpus = find_driver(), tensorflow_gpus()
-    display.print(f"device: {escape(device_text(driver, gpus))}")
-    if problem := gpu_problem(driver, gpus):
-        display.print(f"[bold yellow]{escape(problem)}[/]")
+    show_device(display)
     try:
         prepare_sample(config, display)
         summary = run_locally(config, display)

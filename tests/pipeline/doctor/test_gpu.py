@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from pipeline.display.live import Display
 from pipeline.doctor import gpu
+from pipeline.doctor.devices import show_device
 from pipeline.doctor.gpu import Driver, TensorFlowGpus, device_text, find_driver, gpu_problem, missing_libraries
 
 H200 = Driver("580.159.04", ("NVIDIA H200",))
@@ -108,6 +112,27 @@ def test_the_device_is_named() -> None:
     assert device_text(H200, TensorFlowGpus(("NVIDIA H200",), "12.5", "9")) == "NVIDIA H200 (driver 580.159.04)"
     assert device_text(None, TensorFlowGpus(("A", "A"), "12.5", "9")) == "2 × A"
     assert device_text(H200, UNUSED).startswith("CPU, ")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "shown"),
+    [
+        (TensorFlowGpus(("NVIDIA H200",), "12.5", "9"), "device: NVIDIA H200 (driver 580.159.04)\n"),
+        (
+            TensorFlowGpus((), "", ""),
+            "cannot use NVIDIA H200: this build of TensorFlow has no CUDA; install `tens",
+        ),
+    ],
+)
+def test_runs_and_experiments_show_the_device(
+    gpus: TensorFlowGpus, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "find_driver", lambda: H200)
+    monkeypatch.setattr(gpu, "tensorflow_gpus", lambda: gpus)
+    output = io.StringIO()
+    show_device(Display(Console(file=output, width=300)))
+    assert output.getvalue().startswith("device: ")
+    assert shown in output.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +134,34 @@ def test_other_weights_have_other_features_and_old_ones_are_removed(
     assert len([place for place in (tmp_path / "features").iterdir() if place.is_dir()]) == KEPT
     assert complete(2.0) == []
     assert len(complete(1.0)) == BATCHES
+
+
+def test_features_are_computed_again_only_if_something_changes_that_they_depend_on(
+    records: Records, tmp_path: Path
+) -> None:
+    whole = network(records)
+    for name in whole.backbone_blocks[0]:
+        whole.get_layer(name).trainable = False
+    frozen = split_network(whole).frozen
+
+    def are_computed(used: Records = records, code: str = "code", **settings: Any) -> bool:
+        computed: list[int] = []
+        cache = FeatureCache(tmp_path / "features", code, lambda done, *_: computed.append(done))
+        config = TrainingConfig(**{**TRAINING, "cached_images": 1, **settings})
+        cache.complete(frozen, ImageBatches.of_records(used, config))
+        return bool(computed)
+
+    def with_train_files(*files: str) -> Records:
+        return dataclasses.replace(records, files={**records.files, "train": list(files)})
+
+    copies = [str(shutil.copy(file, tmp_path)) for file in records.files["train"]]
+    assert are_computed()
+    assert not are_computed(learning_rate=1.0, epochs=9, class_weights="median_frequency", weight_decay=0.5)
+    assert not are_computed(with_train_files(*copies))
+    assert are_computed(with_train_files(*records.files["val"]))
+    assert are_computed(code="changed")
+    for setting in ({"seed": 1}, {"augmentation": {"scale": [0.5, 1.5]}}, {"batch_size": 5}, {"pixel_stride": 2}):
+        assert are_computed(**setting), setting
 
 
 def test_features_that_are_not_finite_are_rejected(complete: Callable[..., list[int]]) -> None:

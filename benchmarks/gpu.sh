@@ -1,33 +1,57 @@
 #!/bin/bash
-# What a GPU gives, within 8 minutes: train steps compared with bare Keras, then DeepLabv3+ and FCN-8 on six animals.
+# What a GPU gives: train steps compared with bare Keras, then DeepLabv3+ and FCN-8 on six animals.
 #
-#     make env && benchmarks/gpu.sh VOCdevkit/VOC2012 [OUTPUT]
+#     make env && benchmarks/gpu.sh VOCdevkit/VOC2012 [OUTPUT [PART ...]]
 #
-# Needs an NVIDIA GPU of its own with 24 GB or more, and 8 processors. FCN-8 starts from VGG-16's ImageNet weights, which
-# are downloaded (528 MB); without a network name their file: VGG16_WEIGHTS=vgg16_….h5 benchmarks/gpu.sh …
+# The parts are doctor, rates, deeplab and fcn8; all of them in this order, if none is named. A start ends within 8
+# minutes, which do not suffice for all parts: name the others in the next start. A training that was interrupted
+# resumes then, and both trainings use the same records. A row of the rates is printed as soon as it is measured.
+# Needs an NVIDIA GPU of its own with 24 GB or more, and 8 processors. The trainings are sized for 3,161 train images;
+# FCN-8 starts from VGG-16's ImageNet weights, which are downloaded (59 MB); without a network name their file:
+# VGG16_WEIGHTS=vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 benchmarks/gpu.sh …
 # Has not been run as a whole: no GPU was available when it was written.
-set -eu
-devkit=$(realpath "${1:?name a devkit: the folder that holds JPEGImages}")
+set -u
+devkit=$(realpath --canonicalize-existing "${1:?name a devkit: the folder that holds JPEGImages}") || exit 2
 output=$(realpath --canonicalize-missing "${2:-runs/gpu}")
-cd "$(dirname "$0")/.."
+parts=("${@:3}")
+[ ${#parts[@]} -gt 0 ] || parts=(doctor rates deeplab fcn8)
+cd "$(dirname "$0")/.." || exit 2
 export PATH="$PWD/.venv/bin:$PATH"
-ends=$((SECONDS + 480))
+limit=${GPU_SECONDS:-480} # for all parts together
+kill_after=$((limit / 32 + 1)) # seconds after the interrupt: XLA's compilation does not notice the interrupt
+ends=$((SECONDS + limit - kill_after))
+status=0
 
-# Runs a part in the time that is left; a training that is interrupted resumes when the script is started again.
-part() {
+run() {
     local left=$((ends - SECONDS))
-    if [ "$left" -lt 20 ]; then
+    if [ "$left" -lt 1 ]; then
         echo "no time left for: $*"
+        status=1
         return
     fi
     echo "== $* ($left s left)"
-    timeout --signal=INT "$left" "$@" || echo "ended with status $?: $*"
+    timeout --signal=INT --kill-after="$kill_after" "$left" "$@" || { echo "ended with status $?: $*"; status=1; }
 }
 
-part vocseg doctor
-part python -m benchmarks.gpu_rates "$devkit"
-part vocseg run --preset gpu_animals --devkit "$devkit" --output "$output/deeplab" --set training.epochs=8
-part vocseg run --preset gpu_animals --devkit "$devkit" --output "$output/fcn8" --set training.epochs=15 \
-    --set training.learning_rate=0.00015 --set training.backbone_learning_rate_factor=1 \
-    --set training.ema_momentum=0.995 --set "candidates={fcn8: {network: fcn8, options: {backbone: vgg16, \
+train() {
+    run vocseg run --preset gpu_animals --devkit "$devkit" --output "$output" "$@"
+}
+
+for part in "${parts[@]}"; do
+    case $part in
+    doctor) run vocseg doctor ;;
+    rates) run python -m benchmarks.gpu_rates "$devkit" ;;
+    deeplab) train --set training.epochs=8 ;;
+    fcn8)
+        train --set training.epochs=15 --set training.learning_rate=0.00015 \
+            --set training.backbone_learning_rate_factor=1 --set training.ema_momentum=0.995 \
+            --set "candidates={fcn8: {network: fcn8, options: {backbone: vgg16, \
 weights: '${VGG16_WEIGHTS:-imagenet}', fully_connected_channels: 1024, image_pooling: true}}}"
+        ;;
+    *)
+        echo "unknown part: $part; the parts are doctor, rates, deeplab and fcn8" >&2
+        status=2
+        ;;
+    esac
+done
+exit "$status"

@@ -1,10 +1,11 @@
-"""Train steps on a GPU: the trainer compared with a bare Keras `fit`.
+"""Train steps on a GPU: the trainer compared with a bare Keras `fit`; and the input pipeline that must keep up.
 
     python -m benchmarks.gpu_rates [VOCdevkit/VOC2012]
 
 Both train the same network in float32 and in bfloat16, the trainer from records and with metrics, the bare `fit` on one
 batch in memory with Keras' own optimiser and loss. The time per image is that of the second epoch, without the time in
-which XLA compiles the step; the time to the end of the first epoch has a row of its own. No rows without a GPU.
+which XLA compiles the step, and while the trainer writes the state of the first epoch; the time to the end of the first
+epoch and the time between two epochs have rows of their own. No rows without a GPU.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchmarks import training
+from benchmarks import input_pipeline, training
 from benchmarks.measuring.command import main
 from benchmarks.measuring.data import devkit_and_scratch
 from benchmarks.measuring.row import Row, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from benchmarks.measuring.options import Options
@@ -28,9 +29,14 @@ if TYPE_CHECKING:
 NETWORKS = (("fcn8", 320, 60), ("unet", 128, 120))
 """Network, pixels, steps per epoch."""
 REFERENCE = "a bare Keras `fit` in memory"
-BATCH, EPOCHS = 16, 2
+BATCH, EPOCHS = 16, 3
 Precision = Literal["float32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
+SECONDS_TO_START = {("fcn8", "float32"): 21.5, ("fcn8", "bfloat16"): 35.0}
+"""The longest first epoch on one H200: half of what it took at first."""
+SECONDS_BETWEEN_EPOCHS = 0.5
+INPUT_SIZE, INPUT_MILLISECONDS = 320, 1000 / 1500
+"""What the input pipeline needs per image, at most, with 16 processors."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,10 +46,13 @@ class Rate:
     Attributes:
         first_epoch: seconds until the end of the first epoch's train steps.
         images_per_second: of the second epoch.
+        between_epochs: seconds from the last step of the second epoch to the first one of the third, validation on one
+            batch included; 0 for the bare `fit`, which has nothing to do there.
     """
 
     first_epoch: float
     images_per_second: float
+    between_epochs: float = 0.0
 
 
 def rate_of_trainer(name: str, precision: Precision, records: Any, steps: int, folder: Path) -> Rate:
@@ -72,8 +81,8 @@ def rate_of_trainer(name: str, precision: Precision, records: Any, steps: int, f
         on_step,
     )
     # The reporter waits for the first and the last step of an epoch, so that these two times are those of the GPU.
-    seconds = times[EPOCHS, steps] - times[EPOCHS, 1]
-    return Rate(times[1, steps] - started, BATCH * (steps - 1) / seconds)
+    seconds = times[2, steps] - times[2, 1]
+    return Rate(times[1, steps] - started, BATCH * (steps - 1) / seconds, times[3, 1] - times[2, steps])
 
 
 def rate_of_bare_fit(name: str, precision: Precision, records: Any, steps: int) -> Rate:
@@ -99,29 +108,49 @@ def rate_of_bare_fit(name: str, precision: Precision, records: Any, steps: int) 
             on_epoch_begin=lambda *_: times.append(time.monotonic()),
             on_epoch_end=lambda *_: times.append(time.monotonic()),
         )
-        network.fit(batch.repeat(), steps_per_epoch=steps, epochs=EPOCHS, shuffle=False, verbose=0, callbacks=[clock])
+        network.fit(batch.repeat(), steps_per_epoch=steps, epochs=2, shuffle=False, verbose=0, callbacks=[clock])
     return Rate(times[1] - started, BATCH * steps / (times[-1] - times[-2]))
 
 
 def rows(options: Options) -> Iterator[Row]:
-    """Yields two rows per network and precision: of a step, and of the first epoch."""
+    """Yields the row of the input pipeline, and three rows per precision and network."""
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         print("TensorFlow finds no GPU: nothing is measured; `vocseg doctor` says why", file=sys.stderr)
         return
-    remark = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "")
+    yield from rows_on(tf.config.experimental.get_device_details(gpus[0]).get("device_name", ""), options)
+
+
+def rows_on(device: str, options: Options) -> Iterator[Row]:
+    """Yields the rows; float32 first, because a user may have time for a part only."""
     with devkit_and_scratch(options, train_images=BATCH * 4, val_images=BATCH) as (devkit, scratch):
-        for name, size, steps in NETWORKS:
-            records = training.prepare_records(devkit, scratch / name, size, BATCH * steps, BATCH)
-            for precision in options.size(PRECISIONS, PRECISIONS[:1]):
-                pairs = compared_rates(name, precision, records, steps, scratch / name, options)
+        target = Target(INPUT_MILLISECONDS, "value")
+        yield from input_pipeline.rows_of_size(INPUT_SIZE, BATCH, (True,), devkit, scratch, options, target)
+        records = {
+            name: training.prepare_records(devkit, scratch / name, size, BATCH * steps, BATCH, different=BATCH * 4)
+            for name, size, steps in NETWORKS
+        }
+        for precision in options.size(PRECISIONS, PRECISIONS[:1]):
+            for name, size, steps in NETWORKS:
+                pairs = compared_rates(name, precision, records[name], steps, scratch / name, options)
                 shown = f"{name} at {size} pixels in {precision} on a GPU, batch {BATCH}"
-                times = tuple((1000 / ours.images_per_second, 1000 / bare.images_per_second) for ours, bare in pairs)
-                yield Row(f"training step of {shown}", REFERENCE, "ms/image", times, Target(1.031), remark)
-                first = tuple((ours.first_epoch, bare.first_epoch) for ours, bare in pairs)
-                yield Row(f"first epoch of {shown}", REFERENCE, "s", first, remark=remark)
+                yield from rows_of_pairs(shown, pairs, SECONDS_TO_START.get((name, precision)), device)
+
+
+def rows_of_pairs(
+    shown: str, pairs: Sequence[tuple[Rate, Rate]], longest_start: float | None, device: str
+) -> Iterator[Row]:
+    """Yields the three rows of a network: a step, the first epoch, and the time between two epochs."""
+    steps = tuple((1000 / ours.images_per_second, 1000 / bare.images_per_second) for ours, bare in pairs)
+    yield Row(f"training step of {shown}", REFERENCE, "ms/image", steps, Target(1.031), device)
+    first = tuple((ours.first_epoch, bare.first_epoch) for ours, bare in pairs)
+    target = Target(longest_start, "value") if longest_start else None
+    yield Row(f"first epoch of {shown}", REFERENCE, "s", first, target, device)
+    between = tuple((ours.between_epochs, BATCH / ours.images_per_second) for ours, _ in pairs)
+    target = Target(SECONDS_BETWEEN_EPOCHS, "value")
+    yield Row(f"between two epochs of {shown}", "one train step", "s", between, target, device)
 
 
 def compared_rates(

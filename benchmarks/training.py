@@ -76,8 +76,12 @@ def row_of_network(
     return Row(shown, "a bare Keras `fit` in memory", "ms/image", paired(rounds), Target(1.053))
 
 
-def prepare_records(devkit: Path, folder: Path, image_size: int, count: int, batch: int) -> Any:
-    """Writes `count` train records and one batch of val records to a new folder; returns `Records`."""
+def prepare_records(devkit: Path, folder: Path, image_size: int, count: int, batch: int, different: int = 467) -> Any:
+    """Writes `count` train records, made from `different` pairs, and one batch of val records to a new folder.
+
+    Returns:
+        The `Records`.
+    """
     from tfds_voc_seg.devkit.splits import read_splits
     from tfds_voc_seg.record_config import RecordConfig
     from tfds_voc_seg.records.files import Records
@@ -87,7 +91,7 @@ def prepare_records(devkit: Path, folder: Path, image_size: int, count: int, bat
     listings, files = read_splits(devkit), {}
     for split, wanted in (("train", count), ("val", batch)):
         file = folder / split
-        write_records(file, listings[split].pairs[:467], config, wanted)
+        write_records(file, listings[split].pairs[:different], config, wanted)
         files[split] = [str(file)]
     return Records(files, config.class_names, image_size, config=config)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from etils import epath
+from etils.epath import gpath
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -94,6 +95,8 @@ def use_fsspec_for_s3(text: str) -> None:
     """
     if "s3://" in text:
         os.environ.setdefault("EPATH_USE_TF", "false")
+        # etils reads the variable once, when it opens the first file, also a local one.
+        getattr(gpath._is_tf_installed, "cache_clear", lambda: None)()  # noqa: SLF001
 
 
 def files_below(folder: epath.PathLike) -> Iterator[epath.Path]:

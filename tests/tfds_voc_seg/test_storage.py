@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -105,3 +107,14 @@ def test_files_are_copied_by_relative_and_absolute_paths(tmp_path: Path, monkeyp
         copy_folder(source, target)
     for copy in ("first", "second", "third"):
         assert (tmp_path / copy / "inner/file").read_bytes() == b"content"
+
+
+def test_a_store_is_opened_with_fsspec_also_after_a_local_file() -> None:
+    """In a new process: etils decides once, at the first file."""
+    program = (
+        "from etils import epath; from tfds_voc_seg.storage import use_fsspec_for_s3; epath.Path('/tmp').exists(); "
+        "use_fsspec_for_s3('a preset with s3://bucket/weights.h5'); print(type(epath.Path('s3://bucket/x')._backend))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "EPATH_USE_TF"}
+    printed = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert "FileSystemSpec" in printed.stdout, printed.stderr

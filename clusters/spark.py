@@ -43,6 +43,7 @@ def spark_cluster(folder: Path, downloads: Path, workers: int = 2) -> Cluster:
 
     properties = [
         "-Dspark.executor.memory=512m",
+        f"-Dspark.executor.extraClassPath={server}",  # Beam's Guava, before Spark's older one
         "-Dspark.executor.cores=1",
         "-Dspark.driver.host=localhost",
         "-Dspark.ui.enabled=false",
@@ -75,6 +76,7 @@ def spark_cluster(folder: Path, downloads: Path, workers: int = 2) -> Cluster:
             "--runner=SparkRunner",
             f"--job_endpoint=localhost:{job_port}",
             f"--spark_master_url={master}",
+            "--environment_cache_millis=300000",  # otherwise each stage starts new Python processes, which import TFX
             *worker_args(folder),
         ],
     )

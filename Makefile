@@ -58,7 +58,7 @@ slow-faults := tests/faults
 slow-fuzz := tests/fuzz
 slow-beam := tests/e2e/test_beam_engines.py tests/e2e/test_clusters.py
 slow-kubeflow := tests/e2e/test_kubeflow_emulated.py
-slow-project := tests/test_distributions.py tests/test_workflows.py tests/docs
+slow-project := tests/benchmarks tests/test_distributions.py tests/test_workflows.py tests/docs
 
 # The commands with faults use one core each, so that two test files at once are quicker; training uses all cores.
 PROCESSES := 0

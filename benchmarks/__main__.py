@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BENCHMARKS = (
     "conversion",
     "conversion_memory",
+    "scale",
     "reading",
     "input_pipeline",
     "coco_import",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from benchmarks.measuring.options import Options
     from tfds_voc_seg.devkit.folders import Pair
+    from tfds_voc_seg.record_config import RecordConfig
 
 SIZE, LONG, SHORT = 300, 3, 1
 PAIRS_OF_A_SIZE = 30
@@ -81,7 +82,7 @@ def rows(options: Options) -> Iterator[Row]:
         yield Row("size of a record", "the photo and an index PNG", "kB", sizes, Target(1.2), remark)
 
 
-def convert(pairs: Sequence[Pair], folder: Path, processes: int) -> None:
+def convert(pairs: Sequence[Pair], folder: Path, processes: int, records: RecordConfig | None = None) -> None:
     """Converts with Beam to a new folder, in this process or in several worker processes, and counts the records."""
     import apache_beam as beam
     import tensorflow_datasets as tfds
@@ -100,7 +101,7 @@ def convert(pairs: Sequence[Pair], folder: Path, processes: int) -> None:
     if processes > 1:
         options += ["--direct_running_mode=multi_processing", f"--direct_num_workers={processes}"]
     with beam.Pipeline(argv=options) as pipeline:
-        _ = pipeline | WriteShards(shards, RecordConfig(SIZE))
+        _ = pipeline | WriteShards(shards, records or RecordConfig(SIZE))
     finish_conversion({"train": Listing(tuple(pairs), ())}, {"train": shards}, folder, config)
 
 

@@ -24,6 +24,7 @@ RUN_BY = {
     "README.md": "tests/docs/test_tutorial.py",
     "docs/beam.md": "tests/tfds_voc_seg/conversion/test_beam_options.py",
     "docs/predict.md": "tests/pipeline/prediction/test_predict_guide.py",
+    "docs/scale.md": "tests/tfds_voc_seg/conversion/test_beam_options.py",
     "docs/serving.md": "tests/components/saved_model/test_serving_guide.py",
     "docs/tracking.md": "tests/e2e/test_tracking.py",
     "docs/tutorial.md": "tests/docs/test_tutorial.py",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROJECT = Path(__file__).parents[3]
-PAGES = ("docs/beam.md", "docs/clusters.md")
+PAGES = ("docs/beam.md", "docs/clusters.md", "docs/scale.md")
 DASK = "Dask"
 WORKER = '{"command": "/opt/voc-seg/.venv/bin/vocseg-beam-worker"}'
 REMOTE: dict[str, dict[str, object]] = {
@@ -113,8 +113,16 @@ def test_a_wrong_value_is_an_error() -> None:
         parse(["--runner=FlinkRunner", "--flink_version=0.1"])
 
 
+RUNNERS = {f"--runner={expected['runner']}" for expected in REMOTE.values()}
+
+
+def test_the_page_on_large_data_names_a_command_for_every_remote_engine() -> None:
+    large = [args for title, _, args in DOCUMENTED if "illion images" in title]
+    assert {args[0] for args in large} == {*RUNNERS, "--runner=DirectRunner"}
+
+
 @pytest.mark.parametrize(
-    "args", [args for title, _, args in DOCUMENTED if title in REMOTE], ids=lambda args: args[0].partition("=")[2]
+    "args", [args for _, _, args in DOCUMENTED if args[0] in RUNNERS], ids=lambda args: args[0].partition("=")[2]
 )
 def test_beam_validates_the_options_of_the_remote_engines(args: list[str]) -> None:
     options = beam_options.PipelineOptions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -17,6 +18,13 @@ PACKAGES: list[dict[str, Any]] = tomllib.loads((PROJECT / "uv.lock").read_text()
 SOURCE_ONLY = {"google-apitools", "jsonpath-rw", "kfp-server-api", "promise", "pyfarmhash", "rouge-score"}
 """Distributed without wheels for at least one Python; only pyfarmhash needs a compiler."""
 
+REQUIRED: dict[str, list[str]] = collections.defaultdict(list)
+"""Package → the condition of each requirement of it; an empty text for a requirement without a condition."""
+for _package in PACKAGES:
+    _groups = (*_package.get("optional-dependencies", {}).values(), *_package.get("dev-dependencies", {}).values())
+    for _required in chain(_package.get("dependencies", []), *_groups):
+        REQUIRED[_required["name"]].append(_required.get("marker", ""))
+
 NEEDS_NEW_GLIBC = {"ml-metadata", "tensorflow-data-validation"}
 
 
@@ -29,11 +37,14 @@ def _tags(minor: int, glibc: int) -> set[Tag]:
 
 
 def _locked_for(package: dict[str, Any], minor: int) -> bool:
-    """Returns whether the lock file has this version of a package for Python 3.`minor`."""
+    """Returns whether the lock file has this version of a package for Python 3.`minor`, and a package that needs it."""
     environment = {"python_full_version": f"3.{minor}.9", "python_version": f"3.{minor}"}
-    machine = {"sys_platform": "linux", "platform_machine": "x86_64"}
-    markers = package.get("resolution-markers", [])
-    return not markers or any(Marker(marker).evaluate(environment | machine) for marker in markers)
+    machine = {"sys_platform": "linux", "platform_machine": "x86_64", "extra": ""}
+    locked, needed = package.get("resolution-markers", []), REQUIRED.get(package["name"], [])
+    return all(
+        not markers or "" in markers or any(Marker(marker).evaluate(environment | machine) for marker in markers)
+        for markers in (locked, needed)
+    )
 
 
 def _without_wheel(minor: int, glibc: int) -> set[str]:

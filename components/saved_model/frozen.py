@@ -19,29 +19,28 @@ LARGEST_WEIGHTS = 256 * 2**20
 
 
 def load_scores(folder: epath.PathLike) -> Score:
-    """Loads the network of a SavedModel for many images.
+    """Loads the network of a SavedModel that `check_model` accepted, for many images: see `scores_with_constants`."""
+    return scores_with_constants(tf.saved_model.load(str(folder)))
+
+
+def scores_with_constants(model: Any) -> Score:
+    """Makes the network of a loaded SavedModel faster for many images.
 
     On a CPU, TensorFlow's optimizer then joins convolutions with the normalisation, bias and activation behind them,
     which it cannot do with variables. The scores differ by rounding, about 1e-5. The conversion takes as long as the
     network on about 100 images. Large networks and those on a GPU keep their variables.
-
-    Args:
-        folder: the SavedModel, which `check_model` accepted.
-
-    Returns:
-        The network.
     """
-    model = tf.saved_model.load(str(folder))
     signature = model.signatures[SCORE_IMAGES_SIGNATURE]
     weights = sum(variable.shape.num_elements() * variable.dtype.size for variable in signature.variables)
     if weights > LARGEST_WEIGHTS or tf.config.list_physical_devices("GPU"):
-
-        def score(images: tf.Tensor) -> tf.Tensor:
-            return model.signatures[SCORE_IMAGES_SIGNATURE](images=images)["scores"]  # keeps the variables alive
-
-        return score
+        return scores_with_variables(model)
     frozen = frozen_signature(model)
     return lambda images: frozen(images)[0]
+
+
+def scores_with_variables(model: Any) -> Score:
+    """Returns the network of a loaded SavedModel as it is; the function keeps the model's variables alive."""
+    return lambda images: model.signatures[SCORE_IMAGES_SIGNATURE](images=images)["scores"]
 
 
 def frozen_signature(model: Any) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from components.saved_model.signatures import SCORE_IMAGES_SIGNATURE
+from components.saved_model.frozen import scores_with_constants, scores_with_variables
 from pipeline.engines.engine import EngineError, EngineName
 from tfds_voc_seg.error_messages import message_of_library
 from tfds_voc_seg.photos import as_array, decoded_photo, fit_photo, resize_photo
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from components.saved_model.photo_scores import Score
     from tfds_voc_seg.geometry import Geometry
+
+MANY = 64
+"""After so many images in batches, of a video or a folder, there are probably as many more: the conversion pays off."""
 
 
 class TensorflowEngine:
@@ -29,8 +34,10 @@ class TensorflowEngine:
 
     def __init__(self, folder: Path):
         """Loads the SavedModel of a folder that `check_model` accepted."""
-        self._model = tf.saved_model.load(str(folder))  # the reference keeps the variables alive
-        self._signature = self._model.signatures[SCORE_IMAGES_SIGNATURE]
+        self._model = tf.saved_model.load(str(folder))
+        self._score = scores_with_variables(self._model)
+        self._images_in_batches = 0
+        self._lock = threading.Lock()
 
     def decode(self, content: bytes) -> NDArray[np.uint8]:
         """See `Engine.decode`."""
@@ -49,7 +56,19 @@ class TensorflowEngine:
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Engine.scores`."""
         with _plain_errors():
-            return as_array(self._signature(images=tf.constant(images))["scores"])
+            return as_array(self._score_of(len(images))(tf.constant(images)))
+
+    def _score_of(self, images: int) -> Score:
+        """Returns the network for a batch; from `MANY` images in batches on with constant weights, which are faster.
+
+        Single photos do not count: somebody waits for each of them.
+        """
+        with self._lock:
+            before = self._images_in_batches
+            self._images_in_batches += images if images > 1 else 0
+            if before < MANY <= self._images_in_batches:
+                self._score = scores_with_constants(self._model)
+            return self._score
 
 
 @contextlib.contextmanager

@@ -104,6 +104,9 @@ def export(name: str, options: dict[str, Any], folder: Path) -> None:
 
 def rows(options: Options) -> Iterator[Row]:
     """Yields the rows of each network, and that of the memory."""
+    from components.allocator import configure_allocators
+
+    configure_allocators()  # before TensorFlow is imported, as `vocseg` does
     with tempfile.TemporaryDirectory() as scratch:
         clip, short = Path(scratch) / "clip.mp4", Path(scratch) / "short.mp4"
         write_clip(clip, options.size(6, 2) * BATCH)

@@ -28,7 +28,7 @@ import numpy as np
 from benchmarks.measuring.command import main
 from benchmarks.measuring.row import Row, Target
 from benchmarks.measuring.timing import VOCSEG, in_turns, milliseconds, paired, time_and_peak
-from benchmarks.video import BATCH, NETWORKS, export, write_clip
+from benchmarks.video import BATCH, NETWORKS, export, warm_up, write_clip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,11 +45,12 @@ READY = "open http"
 def rows(options: Options) -> Iterator[Row]:
     """Yields the rows of the commands, and those of the videos of each network."""
     from components.allocator import configure_allocators
+
+    configure_allocators()  # before TensorFlow is imported, as `vocseg` does
     from components.targets.export import export_target
     from components.targets.names import PUBLISHED_TARGETS_FOLDER
     from tfds_voc_seg.sample.devkit import write_sample_devkit
 
-    configure_allocators()  # before TensorFlow is imported, as `vocseg` does
     with tempfile.TemporaryDirectory() as scratch:
         write_sample_devkit(Path(scratch) / "VOC2012", train_images=1, val_images=1)
         photo = sorted(Path(scratch).rglob("*.jpg"))[0]
@@ -119,7 +120,6 @@ def rows_of_videos(shown: str, model: Path, clip: Path, short: Path, options: Op
     from components.saved_model.serving_folder import find_saved_model
     from pipeline.engines.measurement import fastest_engine
     from pipeline.engines.selection import find_model
-    from pipeline.engines.tensorflow_engine import MANY
     from pipeline.prediction.segmenter import load_segmenter
     from pipeline.prediction.video.options import VideoOptions
     from pipeline.prediction.video.predict_video import predict_video
@@ -130,8 +130,7 @@ def rows_of_videos(shown: str, model: Path, clip: Path, short: Path, options: Op
     destination, settings = clip.parent / "result.mp4", VideoOptions(batch_size=BATCH)
     for segmenter in segmenters.values():
         predict_video(segmenter, short, destination, settings)
-        for _ in range(0, MANY, BATCH):
-            segmenter.segment_batch(batches[0].numpy())
+        warm_up(segmenter, batches[0].numpy())
     litert, tensorflow = (segmenter.segment_batch(batches[0].numpy()) for segmenter in segmenters.values())
     remark = f"{np.mean(litert == tensorflow):.3%} of the pixels have the same class"
     bare.class_maps(batches[:1])

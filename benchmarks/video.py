@@ -38,6 +38,8 @@ from benchmarks.measuring.timing import in_turns, milliseconds, paired
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from numpy.typing import NDArray
+
     from benchmarks.measuring.options import Options
     from pipeline.prediction.segmenter import Segmenter
 
@@ -123,6 +125,14 @@ def rows(options: Options) -> Iterator[Row]:
     yield flat_memory("a video", "frames", peak_memory, options.size((100, 1_000), (50, 300)), options)
 
 
+def warm_up(segmenter: Segmenter, frames: NDArray[np.uint8]) -> None:
+    """Segments a batch of frames until the engine is as fast as it gets: TensorFlow's changes after `MANY` images."""
+    from pipeline.engines.tensorflow_engine import MANY
+
+    for _ in range(0, MANY, len(frames)):
+        segmenter.segment_batch(frames)
+
+
 def rows_of_model(shown: str, model: Path, clip: Path, short: Path, options: Options) -> Iterator[Row]:
     """Yields the rows of a model on a clip, one per reference; each way runs once, on a short clip, before."""
     from benchmarks.reference.bare_prediction import BarePrediction, decoded_batches, resized
@@ -136,6 +146,7 @@ def rows_of_model(shown: str, model: Path, clip: Path, short: Path, options: Opt
     from_file_to_file = ways_from_file_to_file(segmenter, folder, clip.parent)
     for way in from_file_to_file.values():
         way(short)
+    warm_up(segmenter, batches[0].numpy())
     coloured = np.mean([(maps > 0).mean() for maps in bare.class_maps(batches)])
     bare.scores(small[:1])
 

@@ -68,6 +68,7 @@ class TensorflowEngine:
             self._images_in_batches += images if images > 1 else 0
             if before < MANY <= self._images_in_batches:
                 self._score = scores_with_constants(self._model)
+                del self._model  # also its variables, unless the network still needs them
             return self._score
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +13,13 @@ from pipeline.commands.terminal import (
     fail,
     make_console,
     not_installed,
+    number_above_0,
     place,
 )
 
 if TYPE_CHECKING:
+    import argparse
+
     from pipeline.commands.terminal import CommandGroup
 
 _DEFAULT_SECONDS = 1.0
@@ -51,10 +53,7 @@ def add_parser(commands: CommandGroup) -> None:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 3600:
-        raise argparse.ArgumentTypeError("must be above 0 and at most 3600")
-    return value
+    return number_above_0(text, 3600)
 
 
 def _benchmark(options: argparse.Namespace) -> int:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.terminal import (
     EXIT_USAGE,
@@ -13,10 +12,15 @@ from pipeline.commands.terminal import (
     add_trust_option,
     fail,
     not_installed,
+    number_above_0,
     place,
     positive,
+    whole_number,
 )
 from pipeline.display.library_output import libraries_to_log
+
+if TYPE_CHECKING:
+    import argparse
 
 DEFAULT_PORT, DEFAULT_UPLOAD_MB, DEFAULT_MEMORY_MB = 8640, 20.0, 1536
 _HIGHEST_PORT = 65_535
@@ -70,17 +74,11 @@ def add_parser(commands: Any) -> None:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= _HIGHEST_PORT:
-        raise argparse.ArgumentTypeError(f"must be a port from 0 to {_HIGHEST_PORT}")
-    return port
+    return whole_number(text, 0, _HIGHEST_PORT, f"from 0 to {_HIGHEST_PORT}")
 
 
 def _megabytes(text: str) -> float:
-    size = float(text)
-    if not 0 < size <= 1024:
-        raise argparse.ArgumentTypeError("must be above 0 and at most 1024")
-    return size
+    return number_above_0(text, 1024)
 
 
 def _demo(options: argparse.Namespace) -> int:

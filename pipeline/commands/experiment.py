@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,10 +69,11 @@ def add_parser(commands: CommandGroup) -> None:
 
 
 def _seeds(text: str) -> list[int]:
-    seeds = [int(seed) for seed in text.split(",")]
-    if min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise argparse.ArgumentTypeError("must be different numbers of 0 or more, such as 0,1,2")
-    return seeds
+    with contextlib.suppress(ValueError):
+        seeds = [int(seed) for seed in text.split(",")]
+        if min(seeds) >= 0 and len(set(seeds)) == len(seeds):
+            return seeds
+    raise argparse.ArgumentTypeError(f"must be different numbers of 0 or more, such as 0,1,2, not {text!r}")
 
 
 def _transfer(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +17,13 @@ from pipeline.commands.terminal import (
     make_console,
     not_installed,
     place,
-    positive,
     short_path,
+    whole_number,
 )
 
 if TYPE_CHECKING:
+    import argparse
+
     from pipeline.commands.terminal import CommandGroup
     from pipeline.display.live import Display
 
@@ -67,10 +69,7 @@ def add_parser(commands: CommandGroup) -> None:
 def _batch(text: str) -> int | str:
     if text == _ANY:
         return text
-    try:
-        return positive(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be a whole number or {_ANY}, not {text!r}") from error
+    return whole_number(text, 1, sys.maxsize, f"of at least 1, or {_ANY}")
 
 
 def _export(options: argparse.Namespace) -> int:

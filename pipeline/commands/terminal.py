@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import traceback
 from pathlib import Path
@@ -79,10 +80,37 @@ def place(text: str) -> str:
 
 def positive(text: str) -> int:
     """Parses an option's whole number, which must be at least 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
+    return whole_number(text, 1, sys.maxsize, "of at least 1")
+
+
+def whole_number(text: str, lowest: int, highest: int, allowed: str) -> int:
+    """Parses an option's whole number.
+
+    Args:
+        text: what the user gave.
+        lowest: the lowest number that is allowed.
+        highest: the highest number that is allowed.
+        allowed: says the same in the message, after "a whole number".
+
+    Raises:
+        argparse.ArgumentTypeError: it is not such a number.
+    """
+    with contextlib.suppress(ValueError):
+        if lowest <= (value := int(text)) <= highest:
+            return value
+    raise argparse.ArgumentTypeError(f"must be a whole number {allowed}, not {text!r}")
+
+
+def number_above_0(text: str, highest: float) -> float:
+    """Parses an option's number, which must be above 0.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not a number, or not above 0, or higher than `highest`.
+    """
+    with contextlib.suppress(ValueError):
+        if 0 < (value := float(text)) <= highest:
+            return value
+    raise argparse.ArgumentTypeError(f"must be a number above 0 and at most {highest:g}, not {text!r}")
 
 
 def add_override_option(parser: argparse.ArgumentParser, help_text: str) -> None:

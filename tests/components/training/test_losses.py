@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
@@ -13,19 +14,17 @@ import tensorflow as tf
 from hypothesis import given, settings
 
 from components.training.loss_config import LOSSES
-from components.training.losses import cross_entropy, dice, focal, make_loss
+from components.training.losses import Loss, cross_entropy, dice, focal, make_loss
 from components.training.lovasz import lovasz_softmax
 from components.training.metrics import TrainingMetrics
 from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 CLASSES = 4
 CLASS_WEIGHTS = (0.5, 1.0, 2.0, 7.0)
-MADE = {name: make_loss({name: 1.0}, class_weights=CLASS_WEIGHTS, focal_gamma=1.5) for name in LOSSES}
-every_loss = pytest.mark.parametrize("loss", MADE.values(), ids=MADE.keys())
 
 Batch = tuple[np.ndarray, np.ndarray]
 
@@ -82,6 +81,12 @@ def expected_lovasz(batch: Batch) -> float:
     return float(np.mean(losses)) if losses else 0.0
 
 
+@pytest.fixture(params=LOSSES)
+def loss(request: pytest.FixtureRequest) -> Loss:
+    """Each loss, as a training makes it."""
+    return make_loss({request.param: 1.0}, class_weights=CLASS_WEIGHTS, focal_gamma=1.5)
+
+
 @settings(max_examples=40)
 @given(batch=batches())
 def test_cross_entropy_is_the_mean_over_valid_pixels(batch: Batch) -> None:
@@ -108,6 +113,8 @@ def test_label_smoothing_spreads_a_share_of_the_label_and_ignores_void(batch: Ba
 def test_focal_loss(batch: Batch, gamma: float) -> None:
     expected = expected_focal(batch, gamma, CLASS_WEIGHTS)
     assert float(focal(*batch, CLASS_WEIGHTS, gamma)) == pytest.approx(expected, rel=1e-3, abs=1e-5)
+    made = make_loss({"focal": 1.0}, class_weights=CLASS_WEIGHTS, focal_gamma=gamma)
+    assert float(made(*batch)) == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
 
 def test_defaults_are_no_weights_no_smoothing_and_gamma_2() -> None:
@@ -144,7 +151,16 @@ def test_several_losses_are_added_up_with_their_weights(batch: Batch, weights: t
     assert float(loss(*batch)) == pytest.approx(float(expected), rel=1e-5)
 
 
-def value_and_gradient(loss: Callable[..., Any], classes: Any, scores: Any) -> tuple[Any, Any]:
+def test_each_of_several_replicas_returns_its_share_of_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras adds up the gradients of the replicas."""
+    batch = np.array([[[0, 1]]], np.uint8), np.linspace(-2, 3, 8, dtype=np.float32).reshape(1, 1, 2, 4)
+    loss = make_loss({"dice": 1.0}, class_weights=None)
+    alone = float(loss(*batch))
+    monkeypatch.setattr(tf.distribute, "get_strategy", lambda: SimpleNamespace(num_replicas_in_sync=4))
+    assert float(loss(*batch)) == pytest.approx(alone / 4)
+
+
+def value_and_gradient(loss: Loss, classes: Any, scores: Any) -> tuple[Any, Any]:
     with tf.GradientTape() as tape:
         scores = tf.convert_to_tensor(scores)
         tape.watch(scores)
@@ -152,8 +168,7 @@ def value_and_gradient(loss: Callable[..., Any], classes: Any, scores: Any) -> t
     return value, tape.gradient(value, scores)
 
 
-@every_loss
-def test_void_pixels_change_neither_loss_nor_gradient(loss: Callable[..., Any]) -> None:
+def test_void_pixels_change_neither_loss_nor_gradient(loss: Loss) -> None:
     rng = np.random.default_rng(0)
     classes = rng.integers(0, CLASSES, (2, 5, 5)).astype(np.uint8)
     classes[rng.random(classes.shape) < 0.5] = VOID
@@ -166,16 +181,14 @@ def test_void_pixels_change_neither_loss_nor_gradient(loss: Callable[..., Any]) 
     np.testing.assert_allclose(value_and_gradient(loss, classes, scores)[1], gradient, atol=1e-7)
 
 
-@every_loss
-def test_loss_and_gradient_of_a_void_batch_are_zero(loss: Callable[..., Any]) -> None:
+def test_loss_and_gradient_of_a_void_batch_are_zero(loss: Loss) -> None:
     value, gradient = value_and_gradient(loss, np.full((1, 2, 2), VOID, np.uint8), np.ones((1, 2, 2, CLASSES)))
     assert float(value) == 0
     assert not gradient.numpy().any()
 
 
-@every_loss
 @pytest.mark.parametrize(("dtype", "size"), [("float32", 1e4), ("float16", 1e4), ("float16", 1.0), ("bfloat16", 1e4)])
-def test_loss_and_gradient_stay_finite(loss: Callable[..., Any], dtype: str, size: float) -> None:
+def test_loss_and_gradient_stay_finite(loss: Loss, dtype: str, size: float) -> None:
     scores = tf.cast(size * np.random.default_rng(0).choice([-1, 0, 1], (2, 4, 4, CLASSES)), dtype)
     value, gradient = value_and_gradient(loss, np.full((2, 4, 4), 1, np.uint8), scores)
     assert value.dtype == tf.float32
@@ -191,9 +204,8 @@ def test_the_focal_loss_of_a_confident_right_pixel_has_a_finite_gradient(gamma: 
     np.testing.assert_allclose(gradient, 0, atol=1e-6)
 
 
-@every_loss
 @pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
-def test_a_compiled_loss_accepts_any_batch_size(loss: Callable[..., Any], xla: bool) -> None:
+def test_a_compiled_loss_accepts_any_batch_size(loss: Loss, xla: bool) -> None:
     signature = [tf.TensorSpec([None, 3, 5], tf.uint8), tf.TensorSpec([None, 3, 5, CLASSES], tf.float32)]
     compiled = tf.function(
         lambda classes, scores: value_and_gradient(loss, classes, scores), input_signature=signature, jit_compile=xla
@@ -247,8 +259,7 @@ def test_two_replicas_train_like_one(losses: dict[str, float], two_devices: conc
         np.testing.assert_allclose(values, history_of_two[name], atol=1e-5, err_msg=name)
 
 
-@every_loss
-def test_gradient_descent_learns_the_classes_from_colours(loss: Callable[..., Any]) -> None:
+def test_gradient_descent_learns_the_classes_from_colours(loss: Loss) -> None:
     rng = np.random.default_rng(0)
     classes = rng.integers(0, CLASSES, (2, 8, 8)).astype(np.uint8)
     colours = np.eye(CLASSES, dtype=np.float32)[classes] + rng.normal(0, 0.1, (2, 8, 8, CLASSES)).astype(np.float32)

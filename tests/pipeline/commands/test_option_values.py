@@ -41,7 +41,7 @@ def test_a_number_that_is_not_allowed_is_refused_in_a_sentence(
 
 
 @pytest.mark.parametrize("value", ["0", "30x", "1x2x3", "wide"])
-def test_an_image_size_that_is_none_is_refused_in_a_sentence(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_image_size_is_refused_in_a_sentence(value: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         cli.main(["data", "show", "VOC2012", "--output", "out", "--image-size", value])
     assert stopped.value.code == EXIT_USAGE

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from pipeline.commands.terminal import EXIT_USAGE
+from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
 from tests.kubeflow.manifest_types import problems
 from tests.pipeline.kubeflow.server.cluster_commands import IMAGE, vocseg_kubeflow
 
@@ -153,6 +153,18 @@ def test_a_job_that_cannot_train_is_refused(
     printed = capsys.readouterr()
     assert message in printed.err
     assert printed.out == ""
+
+
+def test_without_a_file_the_manifests_are_printed(preset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (job,) = manifests(preset)
+    capsys.readouterr()
+    arguments = ("--preset", preset, "--candidate", "unet", "--image", IMAGE)
+    places = ("--examples", "/data/examples", "--model-to", "/data/trained")
+    assert vocseg_kubeflow("training-job", *arguments, *places) == 0
+    assert yaml.safe_load(capsys.readouterr().out) == job
+    file = preset / "job.yaml"
+    assert vocseg_kubeflow("training-job", *arguments, *places, "--output", file) == EXIT_FAILED
+    assert capsys.readouterr().err.startswith(f"vocseg: {file} cannot be written: Not a directory")
 
 
 @pytest.fixture

@@ -182,6 +182,19 @@ def test_a_good_specification_passes() -> None:
             lambda spec: spec["root"]["dag"]["tasks"]["Train-unet"].update(dependentTasks=["Check"]),
             "task Train-unet: depends on the task Check, which does not exist",
         ),
+        (lambda spec: spec["root"]["dag"].update(tasks={}), "the specification has no task"),
+        (
+            lambda spec: spec["root"]["dag"]["tasks"]["Gen"]["componentRef"].update(name="comp-Other"),
+            "task Gen: its component comp-Other does not exist",
+        ),
+        (
+            lambda spec: spec["components"].update({"comp_Other": {"executorLabel": "exec-Gen"}}),
+            "component comp_Other: its name becomes the name of an Argo template, which allows only letters, digits",
+        ),
+        (
+            lambda spec: spec["components"]["comp-Gen"].update(executorLabel="exec-Other"),
+            "component comp-Gen: its executor exec-Other does not exist",
+        ),
         (
             lambda spec: spec.update(schemaVersion="2.0.0"),
             "schemaVersion is 2.0.0; the open-source backend needs 2.1.0",
@@ -216,6 +229,8 @@ def test_what_the_backend_cannot_run_is_refused(change: Change, message: str) ->
     [
         _default("gs://bucket/VOC2012"),
         _constant("person/dog: no path", "note"),
+        _constant('{"half": "of an object"', "note"),
+        _constant(["gs://bucket/a", "gs://bucket/b"], "places"),
         _constant('{"early_stopping_patience": 3, "tokens": 4}'),
         _constant("tfx.Examples/none", "schema"),
         lambda spec: _container(spec).update(image=f"voc-seg@sha256:{'a' * 64}"),

@@ -53,6 +53,9 @@ def test_a_renewed_token_file_is_read_again(server: KFPServer, tmp_path: Path) -
         runs.list_runs(connection)
     file.write_text("new")
     assert runs.list_runs(connection) == []
+    file.unlink()
+    with pytest.raises(client.ServerError, match=r"the token file can no longer be read: .*token"):
+        runs.list_runs(connection)
 
 
 def test_a_refused_token_is_reported(server: KFPServer, spec: Path, tmp_path: Path, capsys: Capture) -> None:

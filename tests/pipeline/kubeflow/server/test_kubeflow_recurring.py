@@ -48,6 +48,9 @@ def test_recurring_runs_are_created_changed_listed_and_deleted(server: KFPServer
     for action in ("enable", "disable", "delete"):
         assert vocseg_kubeflow("recurring", action, "recurring-1", *arguments) == EXIT_FAILED
         assert "recurring run 'recurring-1' does not exist on" in capsys.readouterr().err
+    server.raw_answer = b"HTTP/1.1 503 Down\r\nContent-Length: 0\r\n\r\n"
+    assert vocseg_kubeflow("recurring", "disable", "recurring-2", *arguments) == EXIT_FAILED
+    assert "failed (503): Down" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

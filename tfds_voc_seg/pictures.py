@@ -138,37 +138,53 @@ def legend(
         ValueError: a class is unknown.
     """
     colours = {name: class_colour(name, channels) for name in names}
-    shown = [name for name in names if name != channels.background]
+    areas = legend_areas(names, width, channels, scale=scale)
     swatch, margin, row_height = (round(length * scale) for length in (_SWATCH, _MARGIN, _ROW_HEIGHT))
-    gap = round(6 * scale)
-    font = ImageFont.load_default(round(_FONT_SIZE * scale))
-    if not shown:
-        strip = Image.new("RGB", (width, _even(row_height + margin)), CANVAS_COLOUR)
-        ImageDraw.Draw(strip).text(
-            (margin, strip.height // 2), f"{channels.background} only", _TEXT_COLOUR, font, anchor="lm"
-        )
-        return np.asarray(strip)
-
-    places: list[tuple[int, int]] = []
-    left, row = margin, 0
-    for name in shown:
-        needed = swatch + gap + round(font.getlength(name)) + 2 * margin
-        if left > margin and left + needed > width:
-            left, row = margin, row + 1
-        places.append((left, row))
-        left += needed
-
-    strip = Image.new("RGB", (width, _even((row + 1) * row_height + margin)), CANVAS_COLOUR)
-    draw = ImageDraw.Draw(strip)
-    for name, (left, row) in zip(shown, places, strict=True):
+    height = max((rows.stop for rows, _ in areas.values()), default=row_height + margin // 2) + margin - margin // 2
+    strip = Image.new("RGB", (width, _even(height)), CANVAS_COLOUR)
+    draw, font = ImageDraw.Draw(strip), _legend_font(scale)
+    if not areas:
+        draw.text((margin, strip.height // 2), f"{channels.background} only", _TEXT_COLOUR, font, anchor="lm")
+    for name, (rows, columns) in areas.items():
         opacity = 1.0 if present is None or name in present else _ABSENT_OPACITY
         text_colour = _blend_with_canvas(_TEXT_COLOUR, opacity)
-        top = margin // 2 + row * row_height + (row_height - swatch) // 2
+        left, top = columns.start, rows.start + (row_height - swatch) // 2
         patch = _blend_with_canvas(_swatch(name, colours[name], swatch), opacity)
         strip.paste(Image.fromarray(np.asarray(patch, np.uint8)), (left, top))
         draw.rectangle((left, top, left + swatch - 1, top + swatch - 1), outline=text_colour)
-        draw.text((left + swatch + gap, top + swatch // 2), name, text_colour, font, anchor="lm")
+        draw.text((left + swatch + _gap(scale), top + swatch // 2), name, text_colour, font, anchor="lm")
     return np.asarray(strip)
+
+
+def legend_areas(
+    names: Sequence[str], width: int, channels: LabelSet, *, scale: float = 1.0
+) -> dict[str, tuple[slice, slice]]:
+    """Returns the rows and columns of the legend that show each class; the areas do not overlap.
+
+    The arguments are those of `legend`.
+    """
+    swatch, margin, row_height = (round(length * scale) for length in (_SWATCH, _MARGIN, _ROW_HEIGHT))
+    font = _legend_font(scale)
+    areas = {}
+    left, top = margin, margin // 2
+    for name in names:
+        if name == channels.background:
+            continue
+        needed = swatch + _gap(scale) + round(font.getlength(name)) + 2 * margin
+        if left > margin and left + needed > width:
+            left, top = margin, top + row_height
+        areas[name] = slice(top, top + row_height), slice(left, left + needed)
+        left += needed
+    return areas
+
+
+def _legend_font(scale: float) -> Any:
+    return ImageFont.load_default(round(_FONT_SIZE * scale))
+
+
+def _gap(scale: float) -> int:
+    """Pixels between a swatch and the name of its class."""
+    return round(6 * scale)
 
 
 def _even(length: int) -> int:

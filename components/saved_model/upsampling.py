@@ -31,7 +31,7 @@ _MIN_ENLARGEMENT = 2  # pixels per place below which interpolating all pixels is
 _MAX_SCORES = 1 << 26  # scores of the photo's size that may be in memory at once: 256 MB
 _SCORES_AT_ONCE = 1 << 22  # scores of the photo's size that are passed on together, if all are wanted
 _SCORES_PER_STEP = 1 << 17  # scores of the photo's size that are computed together: they fit into the processor's cache
-_PLACES_PER_STEP = 1 << 11  # places whose best class is searched together, for the same reason
+_PLACES_PER_STEP = 1 << 13  # places whose best class is searched together, for the same reason
 _PIXELS_PER_STEP = 1 << 13  # pixels interpolated together, so few that their scores fit into the processor's cache
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from components.targets.target_folder import TargetModel
+
+_Result = TypeVar("_Result")
 
 
 class TargetNetwork(Protocol):
@@ -26,6 +31,23 @@ class TargetNetwork(Protocol):
 
         Returns:
             float32 [N, height, width, classes], linear scores.
+
+        Raises:
+            RuntimeError, ValueError: the runtime failed.
+        """
+
+    def map_scores(
+        self, images: NDArray[np.uint8], function: Callable[[int, NDArray[np.float32]], _Result]
+    ) -> list[_Result]:
+        """Runs the network and calls a function with the scores of each image, for several images at the same time.
+
+        Args:
+            images: as for `scores`.
+            function: of the image's number and its scores, float32 [height, width, classes]. The array is valid only
+                during the call: it may be the runtime's own memory.
+
+        Returns:
+            The results, in the order of the images.
 
         Raises:
             RuntimeError, ValueError: the runtime failed.
@@ -70,29 +92,47 @@ class LitertNetwork:
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `TargetNetwork.scores`."""
-        parts = _parts(images, self._target.target.batch or 1)
-        threads = self._threads // min(len(parts), self._threads)
-        sides = [side for side in self._target.target.output.shape[1:] if side is not None]
-        scores = np.empty((len(parts), len(parts[0]), *sides), np.float32)
-        if len(parts) == 1:
-            self._score_part(parts[0], scores[0], threads)
-        else:
-            _ = [*self._workers.map(lambda part, of_part: self._score_part(part, of_part, threads), parts, scores)]
-        return scores.reshape(-1, *scores.shape[2:])[: len(images)]
+        scores = np.empty((len(images), *self._sides), np.float32)
+        self.map_scores(images, scores.__setitem__)
+        return scores
 
-    def _score_part(self, images: NDArray[np.uint8], scores: NDArray[np.float32], threads: int) -> None:
-        """Writes the scores of images into an array."""
-        interpreter = self._idle_interpreter(threads) or self._interpreter(threads)
+    def map_scores(
+        self, images: NDArray[np.uint8], function: Callable[[int, NDArray[np.float32]], _Result]
+    ) -> list[_Result]:
+        """See `TargetNetwork.map_scores`: the function runs in the thread and on the memory that have the scores."""
+        size = self._target.target.batch or 1
+        parts = _parts(images, size)
+        threads = self._threads // min(len(parts), self._threads)
+
+        def results_of(number: int) -> list[_Result]:
+            first = number * size
+            interpreter = self._idle_interpreter(threads) or self._interpreter(threads)
+            scores = self._run(interpreter, parts[number])
+            results = [function(first + place, scores[place]) for place in range(min(size, len(images) - first))]
+            del scores  # LiteRT runs no network whose memory is in use
+            with self._lock:
+                self._idle.append((threads, interpreter))
+                del self._idle[: -self._threads]  # each holds a copy of the weights
+            return results
+
+        several = len(parts) > 1
+        results = self._workers.map(results_of, range(len(parts))) if several else map(results_of, [0])
+        return [*itertools.chain.from_iterable(results)]
+
+    @property
+    def _sides(self) -> tuple[int, ...]:
+        """Rows, columns and classes of an image's scores."""
+        return tuple(side for side in self._target.target.output.shape[1:] if side is not None)
+
+    def _run(self, interpreter: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Scores images; returns the interpreter's own memory."""
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
         interpreter.invoke()
-        found = interpreter.tensor(interpreter.get_output_details()[0]["index"])()  # LiteRT's memory, copied only once
-        if found.shape != scores.shape:
-            raise ValueError(f"the model returns scores of shape {found.shape}, its description says {scores.shape}")
-        scores[...] = found
-        del found  # LiteRT runs no network whose memory is in use
-        with self._lock:
-            self._idle.append((threads, interpreter))
-            del self._idle[: -self._threads]  # each holds a copy of the weights
+        scores: NDArray[np.float32] = interpreter.tensor(interpreter.get_output_details()[0]["index"])()
+        expected = (len(images), *self._sides)
+        if scores.shape != expected:
+            raise ValueError(f"the model returns scores of shape {scores.shape}, its description says {expected}")
+        return scores
 
     def _idle_interpreter(self, threads: int) -> Any:
         with self._lock:
@@ -121,7 +161,7 @@ class OnnxNetwork:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        self._target = target.target
+        self._target, self._workers = target.target, ThreadPoolExecutor(threads, "onnx")
         try:
             self._session = onnxruntime.InferenceSession(str(target.file), options, ["CPUExecutionProvider"])
         except Exception as error:  # its own exceptions have no common type
@@ -136,6 +176,12 @@ class OnnxNetwork:
         except Exception as error:  # its own exceptions have no common type
             raise RuntimeError(str(error)) from error
         return np.concatenate(scores)[: len(images)]
+
+    def map_scores(
+        self, images: NDArray[np.uint8], function: Callable[[int, NDArray[np.float32]], _Result]
+    ) -> list[_Result]:
+        """See `TargetNetwork.map_scores`."""
+        return [*self._workers.map(function, range(len(images)), self.scores(images))]
 
 
 def _parts(images: NDArray[np.uint8], size: int) -> list[NDArray[np.uint8]]:

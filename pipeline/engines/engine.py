@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, get_args
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
     from tfds_voc_seg.geometry import Geometry
+
+_Result = TypeVar("_Result")
 
 EngineName = Literal["tensorflow", "litert", "onnx"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
@@ -67,6 +71,24 @@ class Engine(Protocol):
 
         Returns:
             float32 [N, height, width, classes], linear scores.
+
+        Raises:
+            EngineError: the network failed.
+            MemoryError: it needs more memory than there is.
+        """
+
+    def map_scores(
+        self, images: NDArray[np.uint8], function: Callable[[int, NDArray[np.float32]], _Result]
+    ) -> list[_Result]:
+        """Runs the network and calls a function with the scores of each image, for several images at the same time.
+
+        Args:
+            images: as for `scores`.
+            function: of the image's number and its scores, float32 [height, width, classes], which are valid only
+                during the call.
+
+        Returns:
+            The results, in the order of the images.
 
         Raises:
             EngineError: the network failed.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, TypeVar
 
 from components.targets.network import load_network
 from pipeline.engines.engine import EngineError, EngineName
@@ -10,10 +11,14 @@ from pipeline.engines.photos import PhotosWithoutTensorflow
 from tfds_voc_seg.error_messages import message_of_library
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
     from components.targets.target_folder import TargetModel
+
+_Result = TypeVar("_Result")
 
 
 class TargetEngine(PhotosWithoutTensorflow):
@@ -35,7 +40,21 @@ class TargetEngine(PhotosWithoutTensorflow):
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Engine.scores`."""
-        try:
+        with _plain_errors():
             return self._network.scores(images)
-        except (RuntimeError, ValueError) as error:
-            raise EngineError(message_of_library(error, 300)) from error
+
+    def map_scores(
+        self, images: NDArray[np.uint8], function: Callable[[int, NDArray[np.float32]], _Result]
+    ) -> list[_Result]:
+        """See `Engine.map_scores`."""
+        with _plain_errors():
+            return self._network.map_scores(images, function)
+
+
+@contextlib.contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Raises the runtimes' errors as `EngineError`."""
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        raise EngineError(message_of_library(error, 300)) from error

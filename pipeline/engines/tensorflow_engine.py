@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
 
 import tensorflow as tf
 
 from components.saved_model.frozen import scores_with_constants, scores_with_variables
+from components.targets.network import available_cores
 from pipeline.engines.engine import EngineError, EngineName
 from tfds_voc_seg.error_messages import message_of_library
 from tfds_voc_seg.photos import as_array, decoded_photo, fit_photo, resize_photo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import numpy as np
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from components.saved_model.photo_scores import Score
     from tfds_voc_seg.geometry import Geometry
+
+_Result = TypeVar("_Result")
 
 MANY = 64
 """After so many images in batches, of a video or a folder, there are probably as many more: the conversion pays off."""
@@ -38,6 +42,7 @@ class TensorflowEngine:
         self._score = scores_with_variables(self._model)
         self._images_in_batches = 0
         self._lock = threading.Lock()
+        self._workers = ThreadPoolExecutor(available_cores(), "tensorflow")
 
     def decode(self, content: bytes) -> NDArray[np.uint8]:
         """See `Engine.decode`."""
@@ -57,6 +62,12 @@ class TensorflowEngine:
         """See `Engine.scores`."""
         with _plain_errors():
             return as_array(self._score_of(len(images))(tf.constant(images)))
+
+    def map_scores(
+        self, images: NDArray[np.uint8], function: Callable[[int, NDArray[np.float32]], _Result]
+    ) -> list[_Result]:
+        """See `Engine.map_scores`."""
+        return [*self._workers.map(function, range(len(images)), self.scores(images))]
 
     def _score_of(self, images: int) -> Score:
         """Returns the network for a batch; from `MANY` images in batches on with constant weights, which are faster.

@@ -129,20 +129,22 @@ class Painter:
         height, width = class_map.shape
         if class_map.size and class_map.max() >= self._classes:
             raise ValueError(f"the class map contains class {class_map.max()}, but there are {self._classes} colours")
-        table_rows = class_map.astype(np.intp)
+        table_rows = class_map.astype(np.uint16)  # small numbers as long as possible: less memory to go through
         if outlined is not None:
             table_rows[outlined] += self._classes
-        table_rows *= _VALUES
-        entries = {class_map.shape: table_rows}
+        rows_of = {class_map.shape: table_rows}
         for table, plane, out in zip(self._tables, planes, painted, strict=True):
-            if plane.shape not in entries:
+            if plane.shape not in rows_of:
                 if plane.shape != (height // 2, width // 2) or height % 2 or width % 2:
                     raise ValueError(f"a plane of shape {plane.shape} does not fit a class map of {class_map.shape}")
-                entries[plane.shape] = _maximum_of_four(table_rows)
-            out[...] = table.take(entries[plane.shape] + plane, mode="clip")  # all in range; "clip" is the fastest mode
+                rows_of[plane.shape] = _maximum_of_four(table_rows)
+            entries = rows_of[plane.shape].astype(np.intp)
+            entries *= _VALUES
+            entries += plane
+            out[...] = table.take(entries, mode="clip")  # all in range; "clip" is the fastest mode
 
 
-def _maximum_of_four(values: NDArray[np.intp]) -> NDArray[np.intp]:
+def _maximum_of_four(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """Returns the maximum of each block of 2 × 2 values."""
     rows = np.maximum(values[::2], values[1::2])
     return np.maximum(rows[:, ::2], rows[:, 1::2])

@@ -166,10 +166,40 @@ class Segmenter:
         Returns:
             Class maps, uint8 [frames, height, width].
         """
-        frames = np.asarray(images)
-        if frames.shape[0] == 0:
-            return np.zeros(frames.shape[:3], np.uint8)
-        return np.stack([result.class_map for result in self.segment_photos([*frames])])
+        if len(images) == 0:
+            return np.zeros(np.shape(images)[:3], np.uint8)
+        return np.stack(self.map_class_maps([*images], lambda _, class_map: class_map))
+
+    def map_class_maps(
+        self, images: Sequence[NDArray[np.uint8]], function: Callable[[int, NDArray[np.uint8]], _Result]
+    ) -> list[_Result]:
+        """Segments frames of the same size in one run, and calls a function with each class map.
+
+        Args:
+            images: uint8 [height, width, 3] each; at least one.
+            function: of the frame's number and its class map, uint8 [height, width]; is called for several frames at
+                the same time, in threads that do this as soon as they have a frame's scores.
+
+        Returns:
+            The results, in the order of the frames.
+
+        Raises:
+            EngineError: the network failed.
+        """
+        geometry = self.geometry
+        if geometry.resize == "crop":
+            class_maps = [result.class_map for result in self.segment_photos(images)]
+            return [*self._workers.map(function, range(len(class_maps)), class_maps)]
+        height, width = images[0].shape[:2]
+        rows, columns = size = geometry.resized(height, width)
+        top, left = geometry.offset(size)
+
+        def result(number: int, scores: NDArray[np.float32]) -> _Result:
+            inner = scores[top : top + rows, left : left + columns]
+            return function(number, resized_class_map(inner, height, width))
+
+        fitted = self._map(lambda image: self._engine.fit(image, geometry), images)
+        return self._engine.map_scores(np.stack(fitted), result)
 
     def _map(self, function: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
         """Calls a function of numpy's for each item, several at the same time: numpy itself uses one core."""

@@ -7,10 +7,9 @@ import dataclasses
 import itertools
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import av
-import numpy as np
 
 from pipeline.prediction.prefetch import prefetched
 from pipeline.prediction.video.options import GIF_SUFFIX, VideoError, VideoOptions
@@ -23,12 +22,16 @@ from tfds_voc_seg.storage import written_whole
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from fractions import Fraction
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from pipeline.prediction.video.writer import FrameWriter
     from tfds_voc_seg.label_set import LabelSet
+
+_Result = TypeVar("_Result")
 
 _MAX_BATCH_PIXELS = 8 * 640 * 360
 """Pixels per batch: the scores at the frames' own size need 84 bytes per pixel with VOC's 21 classes."""
@@ -43,8 +46,10 @@ class FrameSegmenter(Protocol):
     def channels(self) -> LabelSet:
         """The classes with their colours."""
 
-    def segment_batch(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Segments frames: uint8 [frames, height, width, 3] → class maps, uint8 [frames, height, width]."""
+    def map_class_maps(
+        self, images: Sequence[NDArray[np.uint8]], function: Callable[[int, NDArray[np.uint8]], _Result]
+    ) -> list[_Result]:
+        """Segments frames and calls a function with each class map, see `segmenter.Segmenter`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +105,7 @@ def predict_video(
 ) -> VideoResult:
     """Paints a model's class maps over a video.
 
-    Decoding, the network, and painting with encoding run in three threads, with bounded buffers between them.
+    Decoding, the network with painting, and encoding run at the same time, with bounded buffers between them.
 
     Args:
         segmenter: the model, see `segmenter.load_segmenter`.
@@ -146,15 +151,14 @@ def _write_overlay(
             writer = _writer(gif, unfinished, paint.size, reader, sound)
         batches = _batches(reader, options.batch_size)
         decoded = opened.enter_context(prefetched(batches, buffer_size=_BUFFERED_BATCHES))
-        segmented = opened.enter_context(prefetched(_segmented(segmenter, decoded), buffer_size=_BUFFERED_BATCHES))
+        painted = opened.enter_context(prefetched(_painted(segmenter, decoded, paint), buffer_size=_BUFFERED_BATCHES))
         done = 0
-        for batch in segmented:
+        for batch in painted:
             with _writing(source, destination):
-                for frame, class_map in batch:
-                    picture = paint(frame.yuv, class_map)
-                    for shown in frame.times:
+                for times, picture in batch:
+                    for shown in times:
                         writer.write(picture, shown)
-            done += sum(len(frame.times) for frame, _ in batch)
+            done += sum(len(times) for times, _ in batch)
             if on_progress is not None:
                 on_progress(VideoProgress(done, reader.total, time.monotonic() - begun))
         with _writing(source, destination):
@@ -194,10 +198,14 @@ def _batches(frames: Iterable[TimedFrame], batch_size: int) -> Iterator[list[Tim
         yield [first, *itertools.islice(remaining, size - 1)]
 
 
-def _segmented(
-    segmenter: FrameSegmenter, batches: Iterable[list[TimedFrame]]
-) -> Iterator[list[tuple[TimedFrame, NDArray[np.uint8]]]]:
-    """Yields each batch as pairs of frame and class map."""
+def _painted(
+    segmenter: FrameSegmenter, batches: Iterable[list[TimedFrame]], paint: FrameOverlay
+) -> Iterator[list[tuple[tuple[Fraction, ...], NDArray[np.uint8]]]]:
+    """Yields each batch as pairs of a frame's times and its picture, painted by the threads that segment it."""
     for batch in batches:
-        class_maps = segmenter.segment_batch(np.stack([frame.pixels for frame in batch]))
-        yield list(zip(batch, class_maps, strict=True))
+        pictures = segmenter.map_class_maps([frame.pixels for frame in batch], _painting(batch, paint))
+        yield list(zip((frame.times for frame in batch), pictures, strict=True))
+
+
+def _painting(batch: list[TimedFrame], paint: FrameOverlay) -> Callable[[int, NDArray[np.uint8]], NDArray[np.uint8]]:
+    return lambda number, class_map: paint(batch[number].yuv, class_map)

@@ -46,6 +46,8 @@ def test_onnx_runtime_scores_each_image(batch: int | None, count: int, tmp_path:
     scores = network.scores(images)
     assert str(scores.dtype) == "float32"
     np.testing.assert_array_equal(scores, images)
+    sums = network.map_scores(images, lambda number, of_image: (number, of_image.sum()))
+    assert sums == [(number, image.sum()) for number, image in enumerate(images)]
 
 
 def test_a_damaged_model_is_a_value_error(tmp_path: Path) -> None:

@@ -94,6 +94,15 @@ def test_the_number_of_images_and_threads_does_not_change_scores(run_with_target
         np.testing.assert_allclose(single.scores(image[np.newaxis])[0], scores, atol=1e-4)
 
 
+def test_a_function_gets_the_scores_of_each_image(run_with_target: Path) -> None:
+    network = load_network(read_added(run_with_target / "serving/7"), threads=2)
+    images = np.stack([pixels(32, 32), 255 - pixels(32, 32), np.zeros((32, 32, 3), np.uint8)])
+    for count in (1, 3):
+        found = network.map_scores(images[:count], lambda number, scores: (number, scores.copy()))
+        assert [number for number, _ in found] == [*range(count)]
+        np.testing.assert_array_equal([scores for _, scores in found], network.scores(images[:count]))
+
+
 def test_scores_of_another_shape_than_described_are_refused(run_with_target: Path) -> None:
     target = read_added(run_with_target / "serving/7")
     output = dataclasses.replace(target.target.output, shape=(1, 32, 32, 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import av
 import numpy as np
@@ -12,9 +12,12 @@ import numpy as np
 from tfds_voc_seg.label_set import label_set_of_names
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+Result = TypeVar("Result")
 
 RATE, WIDTH, HEIGHT = 10, 64, 48
 CODECS = {
@@ -100,9 +103,14 @@ class RedSegmenter:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def segment_batch(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def map_class_maps(
+        self, images: Sequence[NDArray[np.uint8]], function: Callable[[int, NDArray[np.uint8]], Result]
+    ) -> list[Result]:
         self.batches.append(len(images))
-        return ((images[..., 0] > 150) & (images[..., 1] < 100)).astype(np.uint8)
+        return [function(number, self.class_map(image)) for number, image in enumerate(images)]
+
+    def class_map(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return ((image[..., 0] > 150) & (image[..., 1] < 100)).astype(np.uint8)
 
 
 class Video:

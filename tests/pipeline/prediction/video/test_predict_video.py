@@ -123,10 +123,10 @@ def test_rate_and_remaining_time() -> None:
 
 def test_no_file_and_no_thread_is_left_after_a_failure(clips: dict[str, Path], tmp_path: Path) -> None:
     class FailsAtSecondBatch(RedSegmenter):
-        def segment_batch(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-            if self.batches:
+        def class_map(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            if len(self.batches) > 1:
                 raise RuntimeError("out of memory")
-            return super().segment_batch(images)
+            return super().class_map(image)
 
     threads = threading.active_count()
     with pytest.raises(RuntimeError, match="out of memory"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from pipeline.display.devkit_report import counted
 from pipeline.experiment.figures import Arm, Speedup, boundary_differences, speedups
 from pipeline.report.charts import Line, axis_end, line_chart
 from pipeline.report.page import report_environment
@@ -82,13 +83,16 @@ def experiment_page(experiment: Experiment) -> str:
     """Renders the page: HTML that needs no other file and no network."""
     environment = report_environment(experiment.labels, "pipeline.experiment")
     series = {arm.name: number for number, arm in enumerate(experiment.arms, start=1)}
+    several_seeds = len(experiment.seeds) > 1
     ends = [end for arm in experiment.arms for end in (max(arm.mean_iou), *(arm.mean_iou_interval or ()))]
     return environment.get_template("experiment.html.jinja").render(
         experiment=experiment,
         series=series,
-        charts=_charts(experiment.arms, series),
+        charts=_charts(experiment.arms, series, several_seeds=several_seeds),
+        several_seeds=several_seeds,
         iou_end=axis_end(ends),
         mean=lambda values: sum(values) / len(values),
+        counted=counted,
         scratch=FCN8,
         transfer=FCN8_TRANSFER,
         fcn8=FCN8,
@@ -98,14 +102,14 @@ def experiment_page(experiment: Experiment) -> str:
     )
 
 
-def _charts(arms: Sequence[Arm], series: Mapping[str, int]) -> list[tuple[str, Markup]]:
+def _charts(arms: Sequence[Arm], series: Mapping[str, int], *, several_seeds: bool) -> list[tuple[str, Markup]]:
     """Draws one chart per metric on the val split; returns pairs of title and chart."""
     names = ", ".join(arm.name for arm in arms)
     return [
         (
             title,
             line_chart(
-                f"{title} on val by epoch, mean over the seeds, of {names}",
+                f"{title} on val by epoch, {'mean over the seeds, ' if several_seeds else ''}of {names}",
                 [line for arm in arms for line in _lines(arm, series[arm.name], metric)],
                 None if metric == "val_loss" else 1.0,
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +170,17 @@ def test_a_page_without_the_claims_candidates_and_without_a_detector() -> None:
     page = experiment_page(Experiment([FCN4], [0, 1], [], None, []))
     assert "compares no network with and without transfer" in page
     assert "has no detector" in page
+
+
+def test_a_page_with_a_single_seed_names_no_mean_over_seeds() -> None:
+    one = [dataclasses.replace(arm, histories=arm.histories[:1], boundary_iou=[0.4]) for arm in (SCRATCH, TRANSFER)]
+    fcn4 = dataclasses.replace(FCN4, histories=FCN4.histories[:1], boundary_iou=[0.5])
+    text = " ".join(experiment_page(Experiment([*one, fcn4], [0], [], None, [])).split())
+    assert "3 networks, 1 seed each" in text
+    assert text.count("for 1 of 1 seed.") == 2
+    assert "over the seeds" not in text
+    assert "Dashed lines" not in text
+    assert "1 network, 2 seeds each" in experiment_page(Experiment([FCN4], [0, 1], [], None, []))
 
 
 def test_the_results_as_json(experiment: Experiment) -> None:

@@ -65,7 +65,7 @@ class Bomb:
     Attributes:
         name: what it is.
         content: the file.
-        size: width and height that it claims.
+        size: width and height that it claims, after the turn that its EXIF orientation demands.
     """
 
     name: str
@@ -81,7 +81,7 @@ def png_bombs() -> Iterator[Bomb]:
         content = png(size, bits, colour, interlaced=interlaced)
         yield Bomb(f"png {size} bits {bits} colour {colour} interlaced {interlaced}", content, size)
     for size in LARGEST:
-        yield Bomb(f"png {size} turned", png(size, 8, 6, before=png_chunk(b"eXIf", exif(7))), size)
+        yield Bomb(f"png {size} turned", png(size, 8, 6, before=png_chunk(b"eXIf", exif(7))), size[::-1])
     text = b"key\0\0" + zeros_deflated(7_900_000)
     profile = b"name\0\0" + zeros_deflated(500 * 2**20)
     for count in (1, 20, 200, 2_000):
@@ -114,7 +114,7 @@ def jpeg_bombs() -> Iterator[Bomb]:
             content = jpeg(size, scans=scans, progressive=progressive, components=components)
             yield Bomb(f"jpeg {size} scans {scans} {progressive=} {components=}", content, size)
     for size in (*LARGEST, (1_700, 30_000)):
-        yield Bomb(f"jpeg {size} turned", jpeg(size, orientation=7, scans=10, progressive=True), size)
+        yield Bomb(f"jpeg {size} turned", jpeg(size, orientation=7, scans=10, progressive=True), size[::-1])
     start = jpeg((8, 8))
     yield Bomb("jpeg of segments", start[:2] + b"\xff\xfe\0\2" * 5_000_000 + start[2:], (8, 8))
 

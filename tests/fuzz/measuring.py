@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 MOST_SECONDS, MOST_MEBIBYTES = 10, 1024
 """The bound, for files of at most `image_files.LARGEST_FILE` bytes."""
 
+_MOST_MEBIBYTES_OF_ADDRESSES = 2 * MOST_MEBIBYTES
+"""Address space that a limited process gets. It is more than the bound, because gaps that earlier files left in the
+heap count as well: their pages are back at the kernel, their addresses are not."""
+
 _KILLED_AFTER_SECONDS, _KILLED_ABOVE = 60, 4 << 30  # bytes; how much a file exceeds the bound is worth knowing
 _LONGEST_WAIT = 900  # seconds, for a process that neither computes nor answers
 _WARM_UP = 3
@@ -77,7 +81,7 @@ def measured(
         doors: names in `doors.DOORS`.
         folder: scratch.
         bombs: the files.
-        limited: the process cannot allocate more than `MOST_MEBIBYTES` beside what an ordinary photo takes.
+        limited: allocations far above the bound fail, so that a door that needs them answers with an error.
 
     Yields:
         A door and the measurement of a file there, for each file at each door.
@@ -144,7 +148,7 @@ def _serve(doors: Sequence[str], folder: Path, limited: bool, connection: Connec
         _measure(process, ordinary(), 0)
     ordinary_peaks = {door: _measure(process, ordinary(), 0).mebibytes for door, process in processes.items()}
     if limited:
-        most = _status_bytes("VmSize") + (MOST_MEBIBYTES << 20)
+        most = _status_bytes("VmSize") + (_MOST_MEBIBYTES_OF_ADDRESSES << 20)
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
     connection.send(True)
     while True:

@@ -31,8 +31,10 @@ _MIN_ENLARGEMENT = 2  # pixels per place below which interpolating all pixels is
 _MAX_SCORES = 1 << 26  # scores of the photo's size that may be in memory at once: 256 MB
 _SCORES_AT_ONCE = 1 << 22  # scores of the photo's size that are passed on together, if all are wanted
 _SCORES_PER_STEP = 1 << 17  # scores of the photo's size that are computed together: they fit into the processor's cache
-_PLACES_PER_STEP = 1 << 13  # places whose best class is searched together, for the same reason
-_PIXELS_PER_STEP = 1 << 13  # pixels interpolated together, so few that their scores fit into the processor's cache
+
+# With fewer in a step, threads that work at the same time wait for each other between numpy's calls.
+_SCORES_PER_SEARCH = 1 << 17  # scores among which the best classes are searched together
+_SCORES_OF_PIXELS = 1 << 19  # scores of single pixels that are interpolated together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +79,9 @@ def best_classes(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
     largest = max(places.max(), -places.min())  # NaN if there is one: then all places are unsure
     class_ids = np.arange(places.shape[1], dtype=np.uint8)[:, np.newaxis]
     classes = np.empty(len(places), np.uint8)
-    for start in range(0, len(places), _PLACES_PER_STEP):
-        part = slice(start, start + _PLACES_PER_STEP)
+    step = max(1, _SCORES_PER_SEARCH // places.shape[1])
+    for start in range(0, len(places), step):
+        part = slice(start, start + step)
         by_class = np.ascontiguousarray(places[part].T)  # reducing axis 0 is much faster than axis 1
         least = by_class.max(axis=0) - np.float32(_ROUNDING) * largest
         near = (by_class >= least).view(np.uint8)
@@ -108,9 +111,10 @@ def resized_class_map(scores: NDArray[np.float32], height: int, width: int) -> N
     rows, columns = _Positions.of(scores.shape[0], height), _Positions.of(scores.shape[1], width)
     classes = cell_classes.take(columns.cell, axis=1).take(rows.cell, axis=0)
     flat = classes.reshape(-1)
+    step = max(1, _SCORES_OF_PIXELS // scores.shape[-1])
     for start in range(0, flat.size, PIXELS_AT_ONCE):  # the numbers of all pixels would take eight times the class map
         unsure = start + np.flatnonzero(flat[start : start + PIXELS_AT_ONCE] == _UNSURE)
-        for pixels in np.array_split(unsure, -(-unsure.size // _PIXELS_PER_STEP) or 1):
+        for pixels in np.array_split(unsure, -(-unsure.size // step) or 1):
             flat[pixels] = best_class(_interpolated_pixels(places, rows, columns, pixels))
     return classes
 

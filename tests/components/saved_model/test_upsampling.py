@@ -41,9 +41,9 @@ def test_the_class_map_equals_tensorflows(
     with pytest.MonkeyPatch.context() as patch:
         np.testing.assert_array_equal(resized_class_map(scores, *size), expected)
         patch.setattr(upsampling, "_MAX_SCORES", 0)  # as for huge photos
-        patch.setattr(upsampling, "_PIXELS_PER_STEP", 1000)
+        patch.setattr(upsampling, "_SCORES_OF_PIXELS", 5000)
         patch.setattr(upsampling, "PIXELS_AT_ONCE", 1700)
-        patch.setattr(upsampling, "_PLACES_PER_STEP", 50)
+        patch.setattr(upsampling, "_SCORES_PER_SEARCH", 400)
         np.testing.assert_array_equal(resized_class_map(scores, *size), expected)
 
 

@@ -21,7 +21,6 @@ from components.model_pusher.component import Pusher
 from components.model_selector.component import ModelSelector
 from components.model_smoke_test.component import ModelSmokeTest
 from components.model_smoke_test.process import CHECKS_MODULE
-from components.networks.names import network_path
 from components.published_model.component import PublishedModel
 from components.segmentation_evaluator.component import SegmentationEvaluator
 from components.segmentation_trainer.component import SegmentationTrainer
@@ -31,6 +30,7 @@ from components.voc_example_gen.component import VocExampleGen
 from pipeline.code_fingerprint import code_fingerprint
 from pipeline.config.problems import ConfigError
 from pipeline.places import Places, local_places
+from pipeline.trainer_fingerprint import trainer_fingerprint
 from pipeline.weights_fingerprint import weights_fingerprint
 from tfds_voc_seg.geometry import Geometry
 
@@ -206,13 +206,7 @@ def _geometry(config: RunConfig) -> Geometry:
 
 
 def _trainer_fingerprint(name: str, candidate: CandidateConfig) -> str:
-    """Hashes the code of the training and of this candidate's network, and the content of the weights that it names.
-
-    A change of another network does not change the hash.
-    """
-    path = network_path(candidate.network)
     try:
-        fingerprint = code_fingerprint("components.segmentation_trainer.executor", path.partition(":")[0])
+        return trainer_fingerprint(candidate.network, candidate.options)
     except ModuleNotFoundError as error:
         raise ConfigError(f"candidates.{name}.network: {error}; is it in this folder or on PYTHONPATH?") from error
-    return f"{path}@{fingerprint}{weights_fingerprint(candidate.options.get('weights'))}"

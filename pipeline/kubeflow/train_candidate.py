@@ -56,11 +56,10 @@ def _train(options: argparse.Namespace, output: epath.Path) -> None:
     import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
     from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
-    from components.networks.names import network_path
     from components.segmentation_trainer import executor
     from components.segmentation_trainer.component import SegmentationTrainer
     from components.training.config import TrainingConfig
-    from pipeline.code_fingerprint import code_fingerprint
+    from pipeline.trainer_fingerprint import trainer_fingerprint
     from tfds_voc_seg.devkit.splits import SPLITS
 
     def artifact(artifact_type: Any, uri: epath.Path) -> Any:
@@ -72,16 +71,15 @@ def _train(options: argparse.Namespace, output: epath.Path) -> None:
     examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
     for folder in (MODEL_FOLDER, MODEL_RUN_FOLDER):  # left by an attempt that failed before it wrote the model
         (output / folder).rmtree(missing_ok=True)
+    network_options = json.loads(options.options)
     component = SegmentationTrainer(
         examples=channel_utils.as_channel([examples]),
         candidate=options.candidate,
         network=options.network,
-        options=json.loads(options.options),
+        options=network_options,
         training=TrainingConfig.model_validate_json(options.training),
         state_folder=options.state_folder,
-        code_fingerprint=code_fingerprint(
-            "components.segmentation_trainer.executor", network_path(options.network).partition(":")[0]
-        ),
+        code_fingerprint=trainer_fingerprint(options.network, network_options),
     )
     outputs: dict[str, list[Any]] = {
         executor.MODEL_KEY: [artifact(standard_artifacts.Model, output / MODEL_FOLDER)],

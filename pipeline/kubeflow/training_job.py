@@ -64,8 +64,8 @@ def training_job(
         The documents to apply: one for a TFJob, two for a TrainJob.
 
     Raises:
-        ConfigError: an unknown candidate, a location that workers cannot reach, a batch that cannot be split evenly, or
-            `tracking.mlflow`.
+        ConfigError: an unknown candidate, one with a detector's weights, a location that workers cannot reach, a batch
+            that cannot be split evenly, or `tracking.mlflow`.
     """
     refuse_tracking(config)
     if candidate not in config.candidates:
@@ -73,6 +73,11 @@ def training_job(
             f"candidate {candidate!r} is not in {config.name}; the candidates are {', '.join(config.candidates)}"
         )
     settings, node = config.candidates[candidate], config.kubeflow.node(f"SegmentationTrainer.{candidate}")
+    if settings.transfer:
+        raise ConfigError(
+            f"candidates.{candidate}.transfer: a job has no detector to transfer weights from; train it in the "
+            f"pipeline, or without: --set candidates.{candidate}.transfer=false"
+        )
     _check_distribution(settings, node, workers)
     for option, place in (("--examples", examples), ("--model-to", output)):
         if not (place.startswith(OBJECT_STORES) or config.kubeflow.in_volume(place)):

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from components.run_files import CHECKSUMS_FILE, LAYER_WEIGHTS_FILE
 from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
 from tests.kubeflow.manifest_types import problems
 from tests.pipeline.kubeflow.server.cluster_commands import IMAGE, vocseg_kubeflow
+from tfds_voc_seg.storage import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,6 +141,10 @@ def tf_config_of(runtime: dict[str, Any], index: int) -> str:
         ),
         (("--model-to", "/home/me"), "give gs://…, s3://…, or a path below one of kubeflow.volumes (/data)"),
         (("--set", "training.epochs=0"), "training.epochs: input should be greater than or equal to 1 (got 0)"),
+        (
+            ("--preset", "transfer_sample", "--candidate", "fcn8_transfer"),
+            "candidates.fcn8_transfer.transfer: a job has no detector to transfer weights from",
+        ),
         (("--set", "tracking.mlflow=http://localhost"), "tracking.mlflow: only `vocseg run` logs to MLflow"),
     ],
 )
@@ -165,6 +171,43 @@ def test_without_a_file_the_manifests_are_printed(preset: Path, capsys: pytest.C
     file = preset / "job.yaml"
     assert vocseg_kubeflow("training-job", *arguments, *places, "--output", file) == EXIT_FAILED
     assert capsys.readouterr().err.startswith(f"vocseg: {file} cannot be written: Not a directory")
+
+
+def test_a_retry_with_other_weights_in_the_same_place_starts_again(
+    examples: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pods of a job have the same arguments at each retry; only the content of the weights is another."""
+    from components.networks import create_network
+    from components.networks.layer_weights import write_layer_weights
+    from pipeline.kubeflow.train_candidate import main
+
+    def no_space(*_: object) -> None:
+        raise OSError("no space left")
+
+    def write_weights() -> None:
+        network = create_network("unet", image_size=32, num_classes=6, **sizes)
+        write_layer_weights(network, release / LAYER_WEIGHTS_FILE)
+        (release / CHECKSUMS_FILE).write_text(f"{file_sha256(release / LAYER_WEIGHTS_FILE)}  {LAYER_WEIGHTS_FILE}\n")
+
+    release, sizes = tmp_path / "release", {"width": 4, "depth": 1}
+    release.mkdir()
+    values = {
+        "candidate": "unet",
+        "network": "unet",
+        "options": json.dumps({**sizes, "weights": str(release)}),
+        "training": json.dumps({"epochs": 1, "batch_size": 5, "distribute": "none"}),
+        "examples": examples.uri,
+        "output": tmp_path / "trained",
+        "state-folder": tmp_path / "state",
+    }
+    monkeypatch.setattr("components.segmentation_trainer.executor.export_saved_model", no_space)  # the state is kept
+    write_weights()
+    for trainings in (1, 1, 2):
+        if trainings == 2:
+            write_weights()
+        with pytest.raises(OSError, match="no space left"):
+            main([f"--{name}={value}" for name, value in values.items()])
+        assert len(list((tmp_path / "state").iterdir())) == trainings
 
 
 @pytest.fixture

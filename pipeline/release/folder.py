@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from etils import epath
 
 from components.networks.layer_weights import write_layer_weights
 from components.run_files import (
@@ -23,15 +23,16 @@ from components.run_files import (
     RELEASED_MODEL_FILE,
     RELEASED_PRESET_FILE,
 )
+from components.saved_model.description import read_description
 from components.saved_model.serving_folder import latest_version
 from pipeline.release.network import ReleaseError, restore_network
 from tfds_voc_seg.storage import file_sha256, written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-    from pipeline.config.schema import RunConfig
+    from components.saved_model.description import ModelDescription
+    from pipeline.config.schema import CandidateConfig, RunConfig
 
 MODEL_FOLDER = "model"
 """The SavedModel's folder inside the archive."""
@@ -49,16 +50,42 @@ def write_release(config: RunConfig, summary: Mapping[str, Any], folder: Path) -
         folder: the folder to write; it must not exist.
 
     Raises:
-        ReleaseError: no model is in service, or its network cannot be created again.
+        ReleaseError: no model is in service; the one in service was not trained with the settings of this run, so that
+            the preset would be that of another model; or its network cannot be created again.
         OSError: a file cannot be written.
     """
     version = latest_version(config.serving_folder)
     if version is None:
         raise ReleaseError(f"no model is in service in {config.serving_folder}, so there are no weights to publish")
+    _check_settings(Path(version), config, summary)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(folder) as unfinished:
         unfinished.mkdir()
-        _write_files(epath.Path(version), config, summary, unfinished)
+        _write_files(version, config, summary, unfinished)
+
+
+def _check_settings(version: Path, config: RunConfig, summary: Mapping[str, Any]) -> None:
+    """Checks that the model in service is that of this run, or of an earlier one with the same settings."""
+    published = summary["published"]
+    if published and Path(published).name != version.name:
+        raise ReleaseError(f"{version} was put into service after this run: run again")
+    description = read_description(version)
+    if not published and not any(_is_trained_as(description, config, each) for each in config.candidates.values()):
+        raise ReleaseError(
+            f"this run published nothing, and {version}, the model in service, was trained with other settings: "
+            "run its own preset with --publish-weights"
+        )
+
+
+def _is_trained_as(description: ModelDescription, config: RunConfig, candidate: CandidateConfig) -> bool:
+    """Compares what both name: another version of this project may know other settings of the training."""
+    training = candidate.training.model_dump(mode="json")
+    before = json.loads(json.dumps(description.training))
+    return (
+        (description.network, description.options) == (candidate.network, candidate.options)
+        and (description.image_size, description.class_names) == (config.data.image_size, config.data.class_names)
+        and all(before[name] == training[name] for name in before.keys() & training.keys())
+    )
 
 
 def _write_files(version: Path, config: RunConfig, summary: Mapping[str, Any], folder: Path) -> None:

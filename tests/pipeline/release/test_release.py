@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import keras
 
-SIZE = 16
+SIZE = 32
 RECORDS = RecordConfig(SIZE, ("person",), background_classes=True)
 LEARNED = add_background_classes(RECORDS.class_names, VOC_LABELS)
 OPTIONS: dict[str, Any] = {"width": 2, "depth": 1, "batch_normalization": True, "dropout": 0.5}
@@ -192,6 +192,28 @@ def test_a_release_needs_a_model_in_service_whose_code_is_unchanged(
     assert list(tmp_path.iterdir()) == []  # nothing half-written
 
 
+def own_preset(folder: Path, **training: Any) -> Path:
+    """Writes the preset that the model in service was trained with, or one with other settings of the training."""
+    preset = {
+        "name": "own",
+        "data": {"devkit": "/home/me/VOC2012", "image_size": SIZE, "classes": ["person"], "background_classes": True},
+        "training": {"learn_background_classes": True, "flip_averaging": True, **training},
+        "candidates": {"unet": {"network": "unet", "options": OPTIONS}},
+    }
+    (folder / "own.yaml").write_text(yaml.safe_dump(preset))
+    return folder / "own.yaml"
+
+
 def test_a_model_of_an_earlier_run_has_the_figures_of_the_comparison(output: Path, tmp_path: Path) -> None:
-    release(output, tmp_path / "released", published=None, baseline={"mean_iou": 0.25})
+    config = load_config(str(own_preset(tmp_path)), output=str(output))
+    write_release(config, {**SUMMARY, "published": None, "baseline": {"mean_iou": 0.25}}, tmp_path / "released")
     assert json.loads((tmp_path / "released/figures.json").read_text())["mean_iou"] == 0.25
+
+
+def test_a_model_that_is_not_of_this_preset_is_refused(output: Path, tmp_path: Path) -> None:
+    config = load_config(str(own_preset(tmp_path, epochs=3)), output=str(output))
+    with pytest.raises(ReleaseError, match=r"this run published nothing, and .*1, the model in service, was trained w"):
+        write_release(config, {**SUMMARY, "published": None}, tmp_path / "released")
+    with pytest.raises(ReleaseError, match=r"serving/1 was put into service after this run: run again"):
+        write_release(config, {**SUMMARY, "published": "serving/0"}, tmp_path / "released")
+    assert not (tmp_path / "released").exists()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from benchmarks.measuring.machine import describe_machine, installed_versions
 from benchmarks.measuring.options import Options
 from benchmarks.measuring.results import Results, write_results
-from benchmarks.measuring.table import number, results_text
+from benchmarks.measuring.table import number, results_text, target_text
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.problems import DevkitError
 
@@ -32,7 +32,8 @@ def main(rows: Callable[[Options], Iterator[Row]]) -> None:
     options, machine, measured = options_of(parser, arguments), describe_machine(), []
     for row in rows(options):
         shown = f"{number(row.value)} {row.unit}; {row.reference}: {number(row.reference_value)} {row.unit}"
-        print(f"measured: {row.name}: {shown}", file=sys.stderr, flush=True)
+        target = f"; target {target_text(row)}" if row.target else ""
+        print(f"measured: {row.name}: {shown}{target}", file=sys.stderr, flush=True)
         measured.append(row)
     results = Results(tuple(measured), machine, installed_versions(), quick=options.quick, devkit=bool(options.devkit))
     print(results_text(results))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import gpu_iou
 from pipeline.cli import command_parser
 from pipeline.config.loading import load_config
 
@@ -57,11 +59,14 @@ def run_script(project: Path, *arguments: str, **variables: str) -> tuple[int, s
 def test_every_part_is_a_command_that_exists(project: Path) -> None:
     status, printed, calls = run_script(project, "devkit")
     assert status == 0, printed
-    assert [Path(call[0]).name for call in calls] == ["vocseg", "python", "vocseg", "vocseg"]
+    assert [Path(call[0]).name for call in calls] == ["vocseg", "python", *2 * ("vocseg", "python")]
     assert calls[1][1:] == ["-m", "benchmarks.gpu_rates", str(project / "devkit")]
-    assert importlib.util.find_spec(calls[1][2])
-    deeplab, fcn8 = (command_parser().parse_args(calls[number][1:]) for number in (2, 3))
-    assert deeplab.output == fcn8.output == str(project / "runs/gpu")
+    output = str(project / "runs/gpu")
+    assert calls[3][1:] == ["-m", "benchmarks.gpu_iou", output, "deeplab", "0.75"]
+    assert calls[5][1:] == ["-m", "benchmarks.gpu_iou", output, "fcn8", "0.65"]
+    assert all(importlib.util.find_spec(call[2]) for call in calls[1::2])
+    deeplab, fcn8 = (command_parser().parse_args(calls[number][1:]) for number in (2, 4))
+    assert deeplab.output == fcn8.output == output
     configs = [load_config(each.preset, overrides=each.overrides, devkit=each.devkit) for each in (deeplab, fcn8)]
     assert [list(config.candidates) for config in configs] == [["deeplab"], ["fcn8"]]
     assert [config.training.epochs for config in configs] == [8, 15]
@@ -76,6 +81,23 @@ def test_parts_are_selected_and_a_failure_is_the_status(project: Path) -> None:
     assert load_config(fcn8.preset, overrides=fcn8.overrides).candidates["fcn8"].options["weights"] == "my weights.h5"
     assert run_script(project, "devkit", "out", "unet")[::2] == (2, [])
     assert run_script(project, "nowhere")[::2] == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("mean_iou", "seconds", "missed"), [(0.65, 480, 0), (0.649, 200, 1), (0.7, 481, 1), (None, 481, 2)]
+)
+def test_a_training_is_compared_with_its_targets(
+    mean_iou: float | None, seconds: float, missed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = {
+        "candidates": {"fcn8": {"mean_iou": mean_iou, "train_seconds": seconds}},
+        "evaluation_split": "val",
+    }
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    assert gpu_iou.main([str(tmp_path), "fcn8", "0.65"]) == (1 if missed else 0)
+    printed = capsys.readouterr().out
+    assert "mean IoU of fcn8 on val: " in printed
+    assert (printed.count(": NOT MET"), printed.count(": met")) == (missed, 2 - missed)
 
 
 def test_a_part_that_hangs_is_ended_and_the_others_are_named(project: Path) -> None:

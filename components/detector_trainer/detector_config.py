@@ -10,6 +10,9 @@ from components.strict_config import StrictConfig
 from components.training.augmentation_config import FlipAndColourConfig
 from components.training.config import LARGEST_SEED, TrainingConfig
 
+SMALLEST_SIZE = 64
+"""The smallest input of an SSD, pixels."""
+
 
 class DetectorAugmentationConfig(FlipAndColourConfig):
     """Settings of the augmentation of photo and boxes; the defaults are those of the SSD paper.

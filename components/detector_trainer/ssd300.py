@@ -14,12 +14,12 @@ from typing import Any
 
 import keras
 
+from components.detector_trainer.detector_config import SMALLEST_SIZE
 from components.networks.vgg16 import BLOCKS, convolution_and_relu, scaled_channels, vgg16_block, vgg16_input
 
 IMAGE_SIZE = 300
 """The paper's input size in pixels; smaller inputs have fewer extra layers."""
 
-SMALLEST_SIZE = 64
 BOX_VALUES = 4
 """Number of values per box: offsets of centre x, centre y, width and height, see `default_boxes.encode`."""
 

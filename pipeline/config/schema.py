@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import pydantic
 
 from components.data_validator.validation_config import ValidationConfig
-from components.detector_trainer.detector_config import DetectorConfig
+from components.detector_trainer.detector_config import SMALLEST_SIZE, DetectorConfig
 from components.model_selector.selection_config import SelectionConfig
 from components.model_smoke_test.smoke_test_config import SmokeTestConfig
 from components.networks.names import CONTRACT_ARGUMENTS, network_path
@@ -207,6 +207,11 @@ class RunConfig(StrictConfig):
             raise ValueError(
                 "detector: an SSD takes stretched, square photos; set data.image_size to one number and data.resize to "
                 "stretch"
+            )
+        if self.detector and isinstance(self.data.image_size, int) and self.data.image_size < SMALLEST_SIZE:
+            raise ValueError(
+                f"detector: an SSD takes images of {SMALLEST_SIZE} pixels or more, not {self.data.image_size}; set "
+                f"data.image_size to {SMALLEST_SIZE} or more"
             )
         transferring = [name for name, candidate in self.candidates.items() if candidate.transfer]
         if transferring and not self.detector:

@@ -167,6 +167,7 @@ def test_an_invalid_setting_is_reported_on_one_line(override: str, message: str)
         ("data.boxes=false", "detector: it is trained on boxes; set data.boxes to true"),
         ("data.resize=pad", "detector: an SSD takes stretched, square photos"),
         ("data.image_size=[64, 96]", "detector: an SSD takes stretched, square photos"),
+        ("data.image_size=63", "detector: an SSD takes images of 64 pixels or more, not 63; set data.image_size to 64"),
         ("detector=null", "candidates.fcn8_transfer.transfer: the run has no detector"),
     ],
 )

@@ -14,11 +14,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from tfx import types
+from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components.artifacts.records import read_records
 from components.metrics import METRIC_NAMES
 from components.metrics.counts import confusion_of, from_sparse
+from components.segmentation_evaluator.component import SegmentationEvaluator
 from tests.conftest import CLASSES, IMAGE_SIZE, TRAIN_IMAGES, VAL_IMAGES
 from tfds_voc_seg.class_maps import class_map
 from tfds_voc_seg.devkit.pairs import read_mask
@@ -292,3 +295,11 @@ def test_the_metric_works_in_tfx_evaluator(
     for figure in METRIC_NAMES:
         assert found[figure] == pytest.approx(expected[figure], abs=1e-12)
     assert found["iou/car"] == pytest.approx(expected["per_class_iou"]["car"], abs=1e-12)
+
+
+def test_masks_without_the_configuration_of_the_records_are_refused() -> None:
+    model, examples, smoke_test = (
+        types.Channel(type=getattr(standard_artifacts, name)) for name in ("Model", "Examples", "ModelEvaluation")
+    )
+    with pytest.raises(ValueError, match="devkit requires record_config"):
+        SegmentationEvaluator(examples, {"fcn8": model}, smoke_test, model, devkit="VOC2012")

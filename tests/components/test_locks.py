@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import os
 import re
 import signal
@@ -74,6 +75,23 @@ def test_waiting_ends_when_the_holder_ends(hold: Callable[[float], subprocess.Po
             assert time.monotonic() < deadline
     assert len(sentences) == 1
     assert f"waiting for `vocseg run`, process {process.pid}" in sentences[0]
+
+
+def test_without_locks_in_the_file_system_the_user_is_warned_and_the_work_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failure = OSError(errno.ENOLCK, "No locks available")
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("fcntl.flock", fail)
+    with locked(tmp_path, "one", wait=False):
+        assert (tmp_path / ".lock").read_text() == ""  # it names no holder, because nobody holds it
+    assert f"{tmp_path}: this file system has no locks; run only one command at a time" in caplog.text
+    failure.errno = errno.EIO
+    with pytest.raises(OSError, match="No locks available"), locked(tmp_path, "one", wait=False):
+        pass
 
 
 def test_the_holder_may_lock_again(tmp_path: Path) -> None:

@@ -97,6 +97,17 @@ def test_a_manifest_whose_writer_was_killed_is_written_again(artifact: Path) -> 
     assert find_damage(artifact) is None
 
 
+def test_a_file_that_ends_inside_a_record_gets_no_manifest(tmp_path: Path) -> None:
+    file = tmp_path / "voc_seg-train.tfrecord-00000-of-00001"
+    record = (8).to_bytes(8, "little") + bytes(4) + b"eight by" + bytes(4)
+    file.write_bytes(2 * record)
+    write_manifest(tmp_path)
+    assert [(found.name, found.records) for found in read_manifest(tmp_path)] == [(file.name, 2)]
+    file.write_bytes(2 * record + record[:-1])
+    with pytest.raises(ArtifactError, match=f"{file} ends inside a record; run the command again"):
+        write_manifest(tmp_path)
+
+
 def test_a_manifest_beside_the_folder_leaves_the_folder_alone(tmp_path: Path) -> None:
     (tmp_path / "schema").mkdir()
     (tmp_path / "schema/schema.pbtxt").write_text("feature {}")

@@ -12,7 +12,7 @@ import pytest
 from tfds_voc_seg.class_maps import class_map, contains_any_class
 from tfds_voc_seg.label_set import VOC_LABELS, LabelSet
 from tfds_voc_seg.labels import VOC_CLASSES, VOID
-from tfds_voc_seg.record_config import RecordConfig
+from tfds_voc_seg.record_config import ConversionConfig, RecordConfig
 
 ROADS = LabelSet(
     names=("car", "sky", "bus", "unlabelled", "person"),
@@ -84,6 +84,8 @@ def test_void_as_background() -> None:
         ({"classes": ({"vehicle": []},)}, "is not a class"),
         ({"classes": (3,)}, "3 is not a class"),
         ({"background_classes": True, "classes": ({"x": ["car"]},)}, "cannot be stored with merged classes"),
+        ({"resize": "zoom"}, "resize='zoom' is invalid; allowed are 'stretch', 'pad', 'crop'"),
+        ({"image_size": None, "resize": "pad"}, "resize='pad' needs an image_size, to which photos are resized"),
         ({"labels": WITHOUT_BACKGROUND, "void": "background"}, "void=background needs a background class"),
         ({"labels": WITHOUT_BACKGROUND, "boxes": True}, "boxes needs a background class"),
         ({"labels": WITHOUT_BACKGROUND, "background_classes": True}, "background_classes needs a background class"),
@@ -92,3 +94,18 @@ def test_void_as_background() -> None:
 def test_settings_that_contradict_each_other(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         RecordConfig(**{"labels": ROADS, **settings})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_shards": 0}, "num_shards=0"),
+        ({"seed": -1}, "seed=-1"),
+        ({"on_bad_pair": "stop"}, "on_bad_pair='stop' is invalid; allowed are 'fail', 'skip'"),
+        ({"max_bad_fraction": 1.1}, "max_bad_fraction=1.1 is invalid; allowed are fractions, 0 to 1"),
+        ({"max_bad_fraction": float("nan")}, "max_bad_fraction=nan is invalid"),
+    ],
+)
+def test_a_conversion_that_is_impossible_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ConversionConfig(**settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from components.model_selector.model_card import model_card
 from components.saved_model.description import ModelDescription
 from tests.pipeline.made_artifacts import CLASS_NAMES, SIZE, SMOKE_TEST, write_evaluation
+from tfds_voc_seg.record_config import RecordConfig
 
 SECTIONS = [
     "Model details",
@@ -129,6 +131,19 @@ def test_only_a_model_with_the_class_person_has_the_warning_about_people(
     names = tuple(name for name in CLASS_NAMES if name != "person")
     without = ModelDescription(names, SIZE, "fcn8", {}, {}, 1, 1.0)
     assert "skin colour" not in model_card("fcn8", evaluation, without)
+
+
+def test_the_card_says_how_photos_are_resized_and_where_weights_come_from(
+    evaluation: dict[str, Any], description: ModelDescription
+) -> None:
+    assert "a photo, which the model resizes to 64 × 64 pixels." in model_card("fcn8", evaluation, description)
+    assert "do not name pretrained weights." in model_card("fcn8", evaluation, description)
+    windows = RecordConfig(SIZE, CLASS_NAMES[1:], resize="crop", short_side=96)
+    cropped = dataclasses.replace(description, options={"weights": "imagenet"}, records=windows)
+    card = model_card("fcn8", {**evaluation, "baseline_problem": "it has other classes"}, cropped)
+    assert "resizes to a short side of 96 pixels and segments in windows of 64 × 64 pixels." in card
+    assert "initialised with the weights `imagenet`, which were trained on other data." in card
+    assert "Comparison with the model in service: it has other classes." in card
 
 
 def test_an_unknown_candidate_is_refused(evaluation: dict[str, Any], description: ModelDescription) -> None:

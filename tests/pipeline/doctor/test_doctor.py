@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from pipeline.cli import main
 from pipeline.doctor import checks, gpu, rates
 from pipeline.doctor.checks import available_memory, machine_findings, package_findings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -73,3 +72,12 @@ def test_an_allocator_that_the_environment_configures_and_extras_that_are_not_ne
     assert findings["extras"].text == "not installed: demo"
     assert not findings["extras"].cure
     assert f"at {tmp_path}" in findings["disk"].text
+
+
+def test_the_doctor_knows_every_extra_and_its_packages() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]
+    assert set(checks.EXTRAS) == set(extras) - {"dev", "gpu"}
+    for extra, packages in checks.EXTRAS.items():
+        named = {re.split(r"[^\w-]", requirement)[0] for requirement in extras[extra]}
+        assert set(packages) <= named, extra

@@ -44,6 +44,9 @@ BENCHMARKS = (
 )
 """The modules, in the order of the table."""
 
+NOT_QUICK = ("scale", "allocator")
+"""The modules that a quick run leaves out, unless they are named: most of their time is the start of processes."""
+
 
 def measure(name: str, options: Options, file: Path) -> tuple[Row, ...]:
     """Runs a benchmark in a new process and returns its rows.
@@ -79,7 +82,7 @@ def main() -> int:
     rows: list[Row] = []
     failed = []
     with tempfile.TemporaryDirectory() as scratch:
-        for name in arguments.only or BENCHMARKS:
+        for name in arguments.only or [each for each in BENCHMARKS if not options.quick or each not in NOT_QUICK]:
             print(f"{name} …", end=" ", file=sys.stderr, flush=True)
             started = time.monotonic()
             try:

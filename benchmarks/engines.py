@@ -78,13 +78,13 @@ def rows_of_commands(model: Path, photo: Path, options: Options) -> Iterator[Row
         command = [*VOCSEG, "predict", str(model), str(photo), "--output", next(outputs), "--engine", engine]
         return time_and_peak(*command)
 
-    measured = [(predict("litert"), predict("tensorflow")) for _ in range(options.rounds_of(full=5, quick=2))]
+    measured = [(predict("litert"), predict("tensorflow")) for _ in range(options.rounds_of(full=5, quick=1))]
     for position, (what, unit, limit) in enumerate((("time", "s", 2.5), ("peak memory", "GB", 0.5))):
         rounds = tuple((litert[position], tensorflow[position]) for litert, tensorflow in measured)
         name = f"`vocseg predict --engine litert` of one photo, {what}"
         yield Row(name, "--engine tensorflow", unit, rounds, Target(limit, of="value"))
     starts = in_turns(
-        options.rounds_of(full=5, quick=2), *(functools.partial(demo_seconds, model, engine) for engine in ENGINES)
+        options.rounds_of(full=5, quick=1), *(functools.partial(demo_seconds, model, engine) for engine in ENGINES)
     )
     yield Row(
         "`vocseg demo --engine litert`, start",

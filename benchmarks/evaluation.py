@@ -43,7 +43,7 @@ CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def rows(options: Options) -> Iterator[Row]:
-    """Yields a row per size at which the models are compared, and that of the memory.
+    """Yields a row per size at which the models are compared, and that of the memory unless the run is quick.
 
     Raises:
         RuntimeError: the counts differ from those of the reference.
@@ -62,7 +62,8 @@ def rows(options: Options) -> Iterator[Row]:
             )
             reference = "the same two SavedModels in memory, and counting"
             yield Row(f"evaluation at {name}", reference, "ms/image", paired(rounds), Target(1.15))
-        yield flat_memory("evaluation", "images", peak_memory, options.size((150, 1_500), (16, 160)), options, devkit)
+        if not options.quick:
+            yield flat_memory("evaluation", "images", peak_memory, (150, 1_500), options, devkit)
 
 
 def prepare(devkit: Path, folder: Path, count: int) -> Any:

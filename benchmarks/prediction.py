@@ -53,7 +53,7 @@ def row_of_network(
     export_network(network, name, settings, VOC_CLASSES, model)
     outputs = (str(folder / f"output{number}") for number in itertools.count())
     rounds = in_turns(
-        options.rounds_of(full=5, quick=2),
+        options.rounds_of(full=5, quick=1),
         lambda: command_seconds(*VOCSEG, "predict", str(model), str(photo), "--output", next(outputs)),
         lambda: command_seconds(PYTHON, "-c", BARE, str(model)),
     )

@@ -41,15 +41,15 @@ SMALL = {"width": 0.25, "fully_connected_channels": 0, "batch_normalization": Tr
 
 
 def rows(options: Options) -> Iterator[Row]:
-    """Yields a row per network, and that of the memory."""
+    """Yields a row per network, and that of the memory unless the run is quick."""
     batch, steps = sizes(options)
     with devkit_and_scratch(options, train_images=options.size(467, 40), val_images=batch) as (devkit, scratch):
         for name, size, settings in options.size(NETWORKS, QUICK_NETWORKS):
             folder = scratch / f"{name}{size}"
             records = prepare_records(devkit, folder, size, batch * steps, batch)
             yield row_of_network(name, settings, records, batch, folder, options)
-        few_many = options.size((467, 4_670), (40, 400))
-        yield flat_memory("training", "records", peak_memory, few_many, options, devkit)
+        if not options.quick:
+            yield flat_memory("training", "records", peak_memory, (467, 4_670), options, devkit)
 
 
 def shown_network(name: str, settings: dict[str, Any]) -> str:

@@ -105,7 +105,7 @@ def export(name: str, options: dict[str, Any], folder: Path) -> None:
 
 
 def rows(options: Options) -> Iterator[Row]:
-    """Yields the rows of each network, and that of the memory."""
+    """Yields the rows of each network, and that of the memory unless the run is quick."""
     from components.allocator import configure_allocators
 
     configure_allocators()  # before TensorFlow is imported, as `vocseg` does
@@ -122,7 +122,8 @@ def rows(options: Options) -> Iterator[Row]:
             models.append((options.model.name, options.model))
         for shown, model in models:
             yield from rows_of_model(shown, model, clip, short, options)
-    yield flat_memory("a video", "frames", peak_memory, options.size((100, 1_000), (50, 300)), options)
+    if not options.quick:
+        yield flat_memory("a video", "frames", peak_memory, (100, 1_000), options)
 
 
 def warm_up(segmenter: Segmenter, frames: NDArray[np.uint8]) -> None:

@@ -65,7 +65,7 @@ def flink_cluster(folder: Path, downloads: Path, workers: int = 2) -> Cluster:
     (configuration / "config.yaml").write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
     (configuration / "log4j.properties").write_text(_LOGGING)
     logging = f"-Dlog4j.configurationFile={configuration / 'log4j.properties'}"
-    flink = java("384m", [logging], libraries=libraries)
+    flink = java("384m", [logging], libraries=[libraries / "*", server])
     manager = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
     worker = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
     options = ["--configDir", str(configuration)]
@@ -89,6 +89,7 @@ def flink_cluster(folder: Path, downloads: Path, workers: int = 2) -> Cluster:
             f"--job_endpoint=localhost:{job_port}",
             f"--flink_master=http://localhost:{web_port}",
             f"--parallelism={workers}",
+            "--environment_cache_millis=60000",  # otherwise each stage starts new Python processes, which import TFX
             *worker_args(folder),
         ],
     )
@@ -105,13 +106,16 @@ def _settings(folder: Path, rpc_port: int, web_port: int) -> dict[str, object]:
         "rest.port": web_port,
         "taskmanager.host": "localhost",
         "taskmanager.bind-host": "localhost",
+        "classloader.resolve-order": "parent-first",  # with Beam's classes in the class path, Python processes are kept
         "taskmanager.numberOfTaskSlots": _SLOTS,
         "taskmanager.load-balance.mode": "SLOTS",  # otherwise both tasks of a job go to one task manager
         "taskmanager.network.sort-shuffle.min-buffers": 64,  # StatisticsGen has many shuffles at once
-        "restart-strategy.type": "fixed-delay",
-        "restart-strategy.fixed-delay.attempts": 5,
-        "restart-strategy.fixed-delay.delay": "2 s",
-        "heartbeat.interval": 2000,  # milliseconds
+        "restart-strategy.type": "exponential-delay",  # counts tasks that fail together, for one reason, as one failure
+        "restart-strategy.exponential-delay.initial-backoff": "2 s",
+        "restart-strategy.exponential-delay.max-backoff": "10 s",
+        "restart-strategy.exponential-delay.attempts-before-reset-backoff": 5,
+        "heartbeat.interval": 2000,  # milliseconds; after two that fail, a process that was killed is lost
+        "heartbeat.timeout": 600_000,  # for one that does not answer: on a busy machine it may wait for minutes
         "io.tmp.dirs": str(folder / "tmp"),
         "blob.storage.directory": str(folder / "blobs"),
         **_MEMORY,

@@ -22,8 +22,12 @@ OPENED = tuple(f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in (*_LANGUA
 """Options that let Flink and Spark use the inside of Java's packages, as their own start scripts do since Java 17."""
 
 
+SMALL = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""Options for processes that start soon and need little: the work of a job is done in Python."""
+
+
 def java(
-    memory: str, options: Sequence[str] = (), *, jar: Path | None = None, libraries: Path | None = None
+    memory: str, options: Sequence[str] = (), *, jar: Path | None = None, libraries: Sequence[str | Path] = ()
 ) -> list[str]:
     """Returns the beginning of a command.
 
@@ -31,7 +35,7 @@ def java(
         memory: the largest heap, as `384m`.
         options: further options of Java.
         jar: the program; its arguments follow.
-        libraries: instead of it, a folder with jar files; the name of a class and its arguments follow.
+        libraries: instead of it, jar files, or `FOLDER/*` for all of a folder; a class and its arguments follow.
     """
-    program = ["-jar", str(jar)] if jar else ["-cp", f"{libraries}/*"]
-    return ["java", *OPENED, "-XX:+UseSerialGC", f"-Xmx{memory}", *options, *program]
+    program = ["-jar", str(jar)] if jar else ["-cp", ":".join(map(str, libraries))]
+    return ["java", *OPENED, *SMALL, f"-Xmx{memory}", *options, *program]

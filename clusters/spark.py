@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from clusters.cluster import Cluster, Process, free_ports
 from clusters.downloads import job_server, python_package
-from clusters.java import OPENED, java
+from clusters.java import OPENED, SMALL, java
 from clusters.serving import job_server_process, worker_args
 
 if TYPE_CHECKING:
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 SPARK = "pyspark==3.5.1"
 """The package with Spark's programs; the job server contains the same version, see spark.xml."""
+
+_TIMEOUT = 600
+"""Seconds after which a process that does not answer is lost; one that was killed is lost at once.
+
+On a machine that is too busy, processes wait for minutes.
+"""
 
 
 def spark_cluster(folder: Path, downloads: Path, workers: int = 2) -> Cluster:
@@ -34,7 +40,7 @@ def spark_cluster(folder: Path, downloads: Path, workers: int = 2) -> Cluster:
     port, web_port, job_port = free_ports(3)
     master = f"spark://localhost:{port}"
     variables = [f"SPARK_HOME={home}", "SPARK_SCALA_VERSION=2.12", "SPARK_LOCAL_IP=127.0.0.1"]  # as its own scripts set
-    spark = ["env", *variables, *java("256m", libraries=home / "jars")]
+    spark = ["env", *variables, *java("256m", [f"-Dspark.worker.timeout={_TIMEOUT}"], libraries=[home / "jars/*"])]
     deploy = "org.apache.spark.deploy"
 
     def count_workers() -> int:
@@ -47,7 +53,8 @@ def spark_cluster(folder: Path, downloads: Path, workers: int = 2) -> Cluster:
         "-Dspark.executor.cores=1",
         "-Dspark.driver.host=localhost",
         "-Dspark.ui.enabled=false",
-        f"-Dspark.executor.extraJavaOptions={' '.join(OPENED)}",
+        f"-Dspark.network.timeout={_TIMEOUT}s",
+        f"-Dspark.executor.extraJavaOptions={' '.join([*OPENED, *SMALL])}",
     ]
     local = ["--host", "localhost"]
     return Cluster(

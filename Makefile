@@ -45,7 +45,7 @@ test: $(ENVIRONMENT) ## run the tests
 # Each part ends within 20 minutes on two quiet cores, `faults` within 30, `fuzz` in hours: a minute for each fuzz target,
 # and thousands of files at five doors; with BOMBS_EVERY=20 in the environment every twentieth, with BOMBS_MATCHING=gif
 # those alone whose name matches the regular expression.
-SLOW_PARTS := networks components dataset pipeline runs data faults beam kubeflow fuzz project
+SLOW_PARTS := networks components dataset pipeline runs data faults beam clusters kubeflow fuzz project
 slow-networks := tests/components/networks tests/components/training
 slow-components := tests/components/data_validator tests/components/detector_trainer tests/components/model_pusher \
 	tests/components/model_smoke_test tests/components/saved_model \
@@ -57,6 +57,7 @@ slow-data := tests/e2e/test_own_label_set.py tests/e2e/test_imported_data.py tes
 slow-faults := tests/faults
 slow-fuzz := tests/fuzz
 slow-beam := tests/e2e/test_beam_engines.py tests/e2e/test_clusters.py
+slow-clusters := tests/e2e/test_whole_runs_on_clusters.py
 slow-kubeflow := tests/e2e/test_kubeflow_emulated.py
 slow-project := tests/benchmarks tests/test_distributions.py tests/test_workflows.py tests/docs
 

@@ -1,11 +1,7 @@
-"""Real clusters of Flink and Spark on this machine give the same results as jobs in one process.
-
-The clusters need Java 17 and, once, Maven Central and PyPI; without these the tests are skipped.
-"""
+"""Clusters of Flink and Spark write the same records as jobs in one process, also if a machine is lost."""
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from pathlib import Path
@@ -16,9 +12,8 @@ import pytest
 import tensorflow_datasets as tfds
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from clusters.__main__ import ENGINES
-from clusters.downloads import DownloadError
-from clusters.running import kill, start, stop
+from clusters.running import kill
+from tests.e2e.real_clusters import HOSTS, python_workers, running_cluster
 from tests.tfds_voc_seg.conversion.conversion_job import BEAM_ARGS, CONFIG, Job, shard_template
 from tfds_voc_seg.conversion.outcome import finish_conversion
 from tfds_voc_seg.conversion.shards import plan_shards
@@ -34,33 +29,21 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-DOWNLOADS = Path(__file__).parents[2] / "build/clusters"
-HOSTS = {"flink": "task-manager-1", "spark": "worker-1"}
-"""The process that is killed: with it, one of two machines is lost."""
-
 NUM_SHARDS = 4
 MANY_SHARDS, REPEATS = 12, 40
 
 
-@pytest.fixture(scope="module", params=ENGINES)
-def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster with two workers; the folder's name begins with that of the engine."""
-    if shutil.which("java") is None:
-        pytest.skip("Java is not installed")
-    DOWNLOADS.mkdir(parents=True, exist_ok=True)
-    folder = tmp_path_factory.mktemp(request.param)
-    try:
-        prepared = ENGINES[request.param](folder, DOWNLOADS)
-    except DownloadError as error:
-        pytest.skip(f"no {request.param}: {error}")
-    start(prepared)
-    yield prepared
-    stop(folder)
+@pytest.fixture(scope="module", params=HOSTS)
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
-def python_workers(cluster: Cluster) -> int:
-    """The number of Python processes that the engine has started so far."""
-    return len(list(cluster.folder.glob("python-*.log")))
+@pytest.fixture(scope="module")
+def cluster(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster with two workers."""
+    with running_cluster(engine, tmp_path_factory.mktemp(engine)) as running:
+        yield running
 
 
 def test_the_conversion_writes_the_same_bytes(devkit: Path, tmp_path: Path, cluster: Cluster) -> None:
@@ -84,15 +67,14 @@ def test_tfds_writes_the_same_files(devkit: Path, tmp_path: Path, cluster: Clust
     assert found == expected
 
 
-def kill_in_the_middle(cluster: Cluster, folder: Path) -> tuple[threading.Thread, list[int]]:
+def kill_in_the_middle(cluster: Cluster, host: str, folder: Path) -> tuple[threading.Thread, list[int]]:
     """Starts a thread that kills one of two machines once there are shards; the list gets their number at that time."""
     written: list[int] = []
 
     def wait_and_kill() -> None:
         while not (count := len(list(folder.glob("voc_seg-*-of-*[0-9]")))):
             time.sleep(0.05)
-        engine = cluster.folder.name.rstrip("0123456789")
-        kill(cluster.folder, HOSTS[engine])
+        kill(cluster.folder, host)
         written.append(count)
 
     thread = threading.Thread(target=wait_and_kill, daemon=True)
@@ -100,7 +82,9 @@ def kill_in_the_middle(cluster: Cluster, folder: Path) -> tuple[threading.Thread
     return thread, written
 
 
-def test_a_machine_that_is_lost_in_the_middle_loses_no_record(devkit: Path, tmp_path: Path, cluster: Cluster) -> None:
+def test_a_machine_that_is_lost_in_the_middle_loses_no_record(
+    devkit: Path, tmp_path: Path, engine: str, cluster: Cluster
+) -> None:
     """The last test of a cluster, which has one worker less afterwards."""
     pairs = read_splits(devkit)["train"].pairs * REPEATS
     config = ConversionConfig(num_shards=MANY_SHARDS)
@@ -116,7 +100,7 @@ def test_a_machine_that_is_lost_in_the_middle_loses_no_record(devkit: Path, tmp_
     for folder in folders:
         folder.mkdir()
     expected = convert(folders[0], BEAM_ARGS)
-    thread, written = kill_in_the_middle(cluster, folders[1])
+    thread, written = kill_in_the_middle(cluster, HOSTS[engine], folders[1])
     found = convert(folders[1], cluster.beam_args)
     thread.join()
     assert 0 < written[0] < MANY_SHARDS

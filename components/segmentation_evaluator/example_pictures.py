@@ -31,7 +31,7 @@ def write_example_pictures(spec: EvaluationSpec, image_ids: Collection[str], out
         image_ids: the images to write.
         output: the evaluation's folder.
     """
-    segment = RecordSegmenter(spec.models, spec.geometry, len(spec.class_names), masks=None)
+    segment = RecordSegmenter(spec.models, spec.geometry, len(spec.class_names), masks=None, many=False)
     palette = spec.channels.colors
     for batch in _batches(_records_of(spec.files, image_ids)):
         for image in segment(batch):

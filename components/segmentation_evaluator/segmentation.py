@@ -10,7 +10,8 @@ import tensorflow as tf
 from components.metrics.boundary import valid_boundary
 from components.metrics.counts import pixel_counts
 from components.saved_model.description import read_description
-from components.saved_model.frozen import load_scores
+from components.saved_model.frozen import scores_with_constants, scores_with_variables
+from components.saved_model.model_digest import model_digest
 from components.saved_model.photo_scores import scores_of_images, scores_of_photos, without_padding
 from components.saved_model.upsampling import resized_class_map
 from components.targets.network import load_network
@@ -80,21 +81,28 @@ class _LoadedModel:
     geometry: Geometry
 
     @classmethod
-    def of(cls, folder: str) -> _LoadedModel:
+    def of(cls, folder: str, *, many: bool) -> _LoadedModel:
         if is_target(folder):
             target = read_target(folder)
             network = load_network(target)
             return cls(lambda images: tf.constant(network.scores(images.numpy())), target.model.geometry)
-        return cls(load_scores(folder), read_description(folder).geometry)
+        model = tf.saved_model.load(folder)
+        return cls((scores_with_constants if many else scores_with_variables)(model), read_description(folder).geometry)
 
 
 class RecordSegmenter:
     """Runs models on batches of records."""
 
     def __init__(
-        self, models: Mapping[str, str], geometry: Geometry, channels: int, masks: tuple[str, RecordConfig] | None
+        self,
+        models: Mapping[str, str],
+        geometry: Geometry,
+        channels: int,
+        masks: tuple[str, RecordConfig] | None,
+        *,
+        many: bool = True,
     ):
-        """Loads the models.
+        """Loads the models; those with the same content are loaded, and run, once.
 
         Args:
             models: name → folder of its SavedModel or export target. A model with another geometry gets the records'
@@ -103,10 +111,13 @@ class RecordSegmenter:
             channels: number of the masks' channels, K.
             masks: the devkit that contains the original masks, and the configuration that the records were converted
                 with; `None` to compare only at the network's size.
+            many: prepare the networks for many images, which takes as long as about 100 images.
         """
         self._geometry, self._channels, self._masks = geometry, channels, masks
         self._files = ImageFiles(masks[0]) if masks else None
-        self._models = {name: _LoadedModel.of(folder) for name, folder in models.items()}
+        self._digests = {name: model_digest(folder) for name, folder in models.items()}
+        folders = {self._digests[name]: folder for name, folder in models.items()}
+        self._models = {digest: _LoadedModel.of(folder, many=many) for digest, folder in folders.items()}
 
     def __call__(self, records: Sequence[bytes]) -> Iterator[SegmentedImage]:
         """Decodes a batch of serialized records and runs each model on it.
@@ -121,20 +132,21 @@ class RecordSegmenter:
     def _segment(self, records: Sequence[bytes]) -> Iterator[SegmentedImage]:
         images, truth, *origins = self._decode(tf.constant(records))
         sizes = tf.stack(origins[1:], axis=1)
-        scores = {name: self._scores(model, images, sizes) for name, model in self._models.items()}
-        class_maps = {name: _class_map(values).numpy() for name, values in scores.items()}
+        scores = {digest: self._scores(model, images, sizes) for digest, model in self._models.items()}
+        class_maps = {digest: _class_map(values).numpy() for digest, values in scores.items()}
         ids, heights, widths = (origin.numpy().tolist() for origin in origins)
         images, truth = images.numpy(), truth.numpy()
         for index, (image_id, height, width) in enumerate(zip(ids, heights, widths, strict=True)):
-            predicted = {name: {NETWORK_SIZE: maps[index]} for name, maps in class_maps.items()}
+            segmented = {digest: {NETWORK_SIZE: maps[index]} for digest, maps in class_maps.items()}
             true_maps = {NETWORK_SIZE: truth[index]}
             if self._masks and self._files:
                 _, record_config = self._masks
                 mask = read_mask(self._files.pair(image_id.decode()), record_config.labels)
                 true_maps[ORIGINAL_SIZE] = class_map(mask, record_config)
-                for name, values in scores.items():
+                for digest, values in scores.items():
                     of_photo = without_padding(values[index], self._geometry, mask.shape)
-                    predicted[name][ORIGINAL_SIZE] = resized_class_map(as_array(of_photo), *mask.shape)
+                    segmented[digest][ORIGINAL_SIZE] = resized_class_map(as_array(of_photo), *mask.shape)
+            predicted = {name: segmented[digest] for name, digest in self._digests.items()}
             yield SegmentedImage(image_id.decode(), height, width, images[index], true_maps, predicted)
 
     def _scores(self, model: _LoadedModel, images: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,7 @@ from components.metrics.boundary import valid_boundary
 from components.metrics.counts import pixel_counts
 from components.saved_model.description import read_description
 from components.saved_model.frozen import scores_with_constants, scores_with_variables
-from components.saved_model.model_digest import model_digest
+from components.saved_model.model_digest import ModelFilesError, model_digest
 from components.saved_model.photo_scores import scores_of_images, scores_of_photos, without_padding
 from components.saved_model.upsampling import resized_class_map
 from components.targets.network import load_network
@@ -90,6 +90,14 @@ class _LoadedModel:
         return cls((scores_with_constants if many else scores_with_variables)(model), read_description(folder).geometry)
 
 
+def _content(folder: str) -> str:
+    """Returns what is equal for models with the same content; a model with links is equal to itself alone."""
+    try:
+        return model_digest(folder)
+    except ModelFilesError:
+        return folder
+
+
 class RecordSegmenter:
     """Runs models on batches of records."""
 
@@ -115,9 +123,9 @@ class RecordSegmenter:
         """
         self._geometry, self._channels, self._masks = geometry, channels, masks
         self._files = ImageFiles(masks[0]) if masks else None
-        self._digests = {name: model_digest(folder) for name, folder in models.items()}
-        folders = {self._digests[name]: folder for name, folder in models.items()}
-        self._models = {digest: _LoadedModel.of(folder, many=many) for digest, folder in folders.items()}
+        self._contents = {name: _content(folder) for name, folder in models.items()}
+        folders = {self._contents[name]: folder for name, folder in models.items()}
+        self._models = {content: _LoadedModel.of(folder, many=many) for content, folder in folders.items()}
 
     def __call__(self, records: Sequence[bytes]) -> Iterator[SegmentedImage]:
         """Decodes a batch of serialized records and runs each model on it.
@@ -132,21 +140,21 @@ class RecordSegmenter:
     def _segment(self, records: Sequence[bytes]) -> Iterator[SegmentedImage]:
         images, truth, *origins = self._decode(tf.constant(records))
         sizes = tf.stack(origins[1:], axis=1)
-        scores = {digest: self._scores(model, images, sizes) for digest, model in self._models.items()}
-        class_maps = {digest: _class_map(values).numpy() for digest, values in scores.items()}
+        scores = {content: self._scores(model, images, sizes) for content, model in self._models.items()}
+        class_maps = {content: _class_map(values).numpy() for content, values in scores.items()}
         ids, heights, widths = (origin.numpy().tolist() for origin in origins)
         images, truth = images.numpy(), truth.numpy()
         for index, (image_id, height, width) in enumerate(zip(ids, heights, widths, strict=True)):
-            segmented = {digest: {NETWORK_SIZE: maps[index]} for digest, maps in class_maps.items()}
+            segmented = {content: {NETWORK_SIZE: maps[index]} for content, maps in class_maps.items()}
             true_maps = {NETWORK_SIZE: truth[index]}
             if self._masks and self._files:
                 _, record_config = self._masks
                 mask = read_mask(self._files.pair(image_id.decode()), record_config.labels)
                 true_maps[ORIGINAL_SIZE] = class_map(mask, record_config)
-                for digest, values in scores.items():
+                for content, values in scores.items():
                     of_photo = without_padding(values[index], self._geometry, mask.shape)
-                    segmented[digest][ORIGINAL_SIZE] = resized_class_map(as_array(of_photo), *mask.shape)
-            predicted = {name: segmented[digest] for name, digest in self._digests.items()}
+                    segmented[content][ORIGINAL_SIZE] = resized_class_map(as_array(of_photo), *mask.shape)
+            predicted = {name: segmented[content] for name, content in self._contents.items()}
             yield SegmentedImage(image_id.decode(), height, width, images[index], true_maps, predicted)
 
     def _scores(self, model: _LoadedModel, images: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:

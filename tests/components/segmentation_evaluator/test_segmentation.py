@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +34,14 @@ def test_models_with_the_same_content_are_loaded_once(
     monkeypatch.setattr(tf.saved_model, "load", counted)
     records = read_records(examples)
     batch = [record.numpy() for record in tf.data.TFRecordDataset(records.files["val"])]
-    models = {"ground": ground, "cars": cars, "baseline": str(in_service)}
+    linked = tmp_path / "linked"
+    shutil.copytree(cars, linked, copy_function=os.symlink)  # its content is not compared
+    models = {"ground": ground, "cars": cars, "baseline": str(in_service), "linked": str(linked)}
     segment = RecordSegmenter(models, records.geometry, len(records.class_names), masks=None)
-    assert sorted(loaded) == sorted([ground, str(in_service)])
+    assert sorted(loaded) == sorted([ground, str(in_service), str(linked)])
     images = [*segment(batch)]
     assert len(images) == len(batch)
     for image in images:
         assert [*image.predicted] == [*models]
-        for name, always in (("ground", 0), ("cars", 3), ("baseline", 3)):
+        for name, always in (("ground", 0), ("cars", 3), ("baseline", 3), ("linked", 3)):
             np.testing.assert_array_equal(image.predicted[name][NETWORK_SIZE], always)

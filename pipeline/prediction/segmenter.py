@@ -191,12 +191,10 @@ class Segmenter:
             class_maps = [result.class_map for result in self.segment_photos(images)]
             return [*self._workers.map(function, range(len(class_maps)), class_maps)]
         height, width = images[0].shape[:2]
-        rows, columns = size = geometry.resized(height, width)
-        top, left = geometry.offset(size)
+        area = _area_of_photo(geometry, height, width)
 
         def result(number: int, scores: NDArray[np.float32]) -> _Result:
-            inner = scores[top : top + rows, left : left + columns]
-            return function(number, resized_class_map(inner, height, width))
+            return function(number, resized_class_map(scores[area], height, width))
 
         fitted = self._map(lambda image: self._engine.fit(image, geometry), images)
         return self._engine.map_scores(np.stack(fitted), result)
@@ -219,12 +217,10 @@ class Segmenter:
             scores = [self._scores_of_windows(image) for image in images]
         else:
             scores = [*self._engine.scores(np.stack(images))]
-        outputs = []
-        for of_image, photo in zip(scores, photos, strict=True):
-            rows, columns = size = geometry.resized(*photo.shape[:2])
-            top, left = geometry.offset(size)
-            outputs.append(_NetworkOutput(of_image[top : top + rows, left : left + columns], linear=True))
-        return outputs
+        return [
+            _NetworkOutput(of_image[_area_of_photo(geometry, *photo.shape[:2])], linear=True)
+            for of_image, photo in zip(scores, photos, strict=True)
+        ]
 
     def _scores_of_windows(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Runs the network on windows of an image, uint8 [rows, columns, 3] → float32 [rows, columns, classes]."""
@@ -300,6 +296,13 @@ class _NetworkOutput:
         """Resizes to the probabilities of each pixel; yields the next rows, float32 [rows, width, classes]."""
         for rows in resized_rows(self.values, height, width):
             yield softmax(rows) if self.linear else rows
+
+
+def _area_of_photo(geometry: Geometry, height: int, width: int) -> tuple[slice, slice]:
+    """Returns the rows and columns of the network's image in which a photo of this size lies."""
+    rows, columns = size = geometry.resized(height, width)
+    top, left = geometry.offset(size)
+    return slice(top, top + rows), slice(left, left + columns)
 
 
 def _turned(image: NDArray[Any]) -> NDArray[Any]:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pytest
 import yaml
 from rich.console import Console
 
@@ -133,3 +134,11 @@ class Workspace:
     def versions(self) -> list[str]:
         """The published versions."""
         return sorted(path.name for path in (self.output / "serving").iterdir() if path.name.isdecimal())
+
+
+@contextlib.contextmanager
+def workspace_in(folder: Path) -> Iterator[Workspace]:
+    """Makes a workspace in an empty folder; until the end of the `with` block its network can be imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield Workspace(folder)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from PIL import Image
 from rich.console import Console
 
-from tests.e2e.run_workspace import CLASSES, NODES, SIZE, TRAINERS, Run, Workspace
+from tests.e2e.run_workspace import CLASSES, NODES, SIZE, TRAINERS, Run, Workspace, workspace_in
 from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
@@ -65,10 +65,8 @@ class History:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    folder = tmp_path_factory.mktemp("workspace")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        yield Workspace(folder)
+    with workspace_in(tmp_path_factory.mktemp("workspace")) as workspace:
+        yield workspace
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from components.saved_model.model_digest import model_digest
 from components.targets.target_folder import published_targets, read_target
 from pipeline.config.problems import ConfigError
 from pipeline.metadata.lineage import read_lineage
-from tests.e2e.run_workspace import Workspace
+from tests.e2e.run_workspace import Workspace, workspace_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +25,8 @@ TARGETS = "publishing.targets=[saved_model, litert, litert_int8, onnx]"
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(tmp_path)
-        yield Workspace(tmp_path)
+    with workspace_in(tmp_path) as workspace:
+        yield workspace
 
 
 def test_targets_are_published_with_the_model(workspace: Workspace) -> None:

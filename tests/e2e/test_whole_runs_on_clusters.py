@@ -15,7 +15,7 @@ from google.protobuf import json_format
 from clusters.running import kill
 from components.run_files import EVALUATION_FILE, IMAGES_FILE
 from tests.e2e.real_clusters import HOSTS, python_workers, running_cluster
-from tests.e2e.run_workspace import Workspace
+from tests.e2e.run_workspace import Workspace, workspace_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,10 +90,7 @@ def assert_same_results(found: Path, expected: Path) -> None:
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """A devkit and a preset, with a finished run in one process in `output`."""
-    folder = tmp_path_factory.mktemp("workspace")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        workspace = Workspace(folder)
+    with workspace_in(tmp_path_factory.mktemp("workspace")) as workspace:
         workspace.run(preset=workspace.preset_of_one)
         yield workspace
 

@@ -5,7 +5,7 @@
 Each run starts the command in a new process. The reference is a bare `import tfx.v1`, which every run needs. A quick
 run trains one epoch, and the full one ten: the time of training, evaluation and all else that the nodes' executors do
 is not counted as orchestration. The second run evaluates again, because there is a model in service to compare with;
-the third one takes everything from the cache.
+the third one takes all but the look at that model from the cache.
 """
 
 from __future__ import annotations

@@ -28,5 +28,10 @@ def _section(name: str, text: str) -> str:
     head = comment[0] if comment else ""
     command, *lines = (line.removeprefix("#").removeprefix(" ") for line in head.splitlines())
     prose = re.sub(r"\n(Needs|Result|Measured)", r"\n\n\1", "\n".join(lines).strip())
-    prose = re.sub(r"^ +(--.*)$", r"\n    \1\n", prose, flags=re.MULTILINE)  # a line of options
+    prose = re.sub(r"^(?: +--.*\n?)+", _options, prose, flags=re.MULTILINE)
     return "\n".join([f"## {name}\n", block(command, "bash"), f"{prose}\n", block(text.removeprefix(head), "yaml")])
+
+
+def _options(lines: re.Match[str]) -> str:
+    """Returns consecutive lines of options as one code block."""
+    return "\n{}\n".format("".join(f"    {line.strip()}\n" for line in lines[0].splitlines()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,15 @@ def test_every_preset_is_valid_and_begins_with_its_command(name: str) -> None:
     assert load_config(name).name == name
     first_line = Path("pipeline/presets", f"{name}.yaml").read_text().splitlines()[0]
     assert first_line.startswith(("# vocseg run", "# vocseg experiment transfer"))
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_the_options_in_a_preset_s_comment_are_valid_and_change_it(name: str) -> None:
+    comment = re.match(r"(?:#.*\n)+", Path("pipeline/presets", f"{name}.yaml").read_text())
+    assert comment is not None
+    before = load_config(name)
+    for option in re.findall(r"--set (\S+=\S+)", comment[0]):
+        assert load_config(name, overrides=[option]) != before, option
 
 
 @pytest.mark.parametrize(

@@ -74,12 +74,32 @@ def make_optimizer(
         "use_ema": config.ema_momentum is not None,
         "ema_momentum": config.ema_momentum or 0.0,
     }
-    kind = _SGD if config.optimizer == "sgd" else keras.optimizers.Adam
+    kind = _SGD if config.optimizer == "sgd" else _Adam
     if config.optimizer == "sgd":
         arguments.update(momentum=config.momentum, nesterov=config.momentum > 0)
     optimizer = _with_decay_and_factor(kind)(**arguments)
     optimizer.exclude_from_weight_decay(var_names=NO_WEIGHT_DECAY)
     return optimizer
+
+
+class _Adam(keras.optimizers.Adam):
+    """Keras' Adam in one fused TensorFlow operation instead of about 15 passes over the weights."""
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        index, step = self._get_variable_index(variable), tf.cast(self.iterations + 1, variable.dtype)
+        beta_1, beta_2 = tf.cast(self.beta_1, variable.dtype), tf.cast(self.beta_2, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=beta_1**step,
+            beta2_power=beta_2**step,
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=beta_1,
+            beta2=beta_2,
+            epsilon=tf.cast(self.epsilon, variable.dtype),
+            grad=tf.cast(gradient, variable.dtype),
+        )
 
 
 class _SGD(keras.optimizers.SGD):
@@ -104,6 +124,7 @@ def _with_decay_and_factor(kind: type[keras.optimizers.Optimizer]) -> type[keras
     """Derives an optimiser class with decoupled weight decay and a learning-rate factor for some variables.
 
     Keras has no setting for the factor, and its own weight decay takes three passes over the weights instead of one.
+    With several replicas, Keras clips the gradients of each; here the sum over the replicas is clipped.
     """
 
     class WithDecayAndFactor(kind):
@@ -117,5 +138,12 @@ def _with_decay_and_factor(kind: type[keras.optimizers.Optimizer]) -> type[keras
                 variable.assign(variable * (1 - self._decay * tf.cast(learning_rate, variable.dtype)))
             factor = self._factor if self._var_key(variable) in self._scaled else 1.0
             super().update_step(gradient, variable, learning_rate * factor)
+
+        def _clip_gradients(self, gradients: Any) -> Any:
+            return gradients
+
+        def _all_reduce_sum_gradients(self, pairs: Any) -> list[Any]:
+            gradients, variables = zip(*super()._all_reduce_sum_gradients(pairs), strict=True)
+            return list(zip(super()._clip_gradients(gradients), variables, strict=True))
 
     return WithDecayAndFactor

@@ -17,6 +17,7 @@ from components.training.loss_config import LOSSES
 from components.training.losses import Loss, cross_entropy, dice, focal, make_loss
 from components.training.lovasz import lovasz_softmax
 from components.training.metrics import TrainingMetrics
+from tests.components.training.training_process import mirrored_strategy
 from tfds_voc_seg.labels import VOID
 
 if TYPE_CHECKING:
@@ -218,12 +219,6 @@ def test_a_compiled_loss_accepts_any_batch_size(loss: Loss, xla: bool) -> None:
             np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
-@functools.cache
-def mirrored_strategy() -> tf.distribute.Strategy:
-    """One per process: a second one on the same devices fails."""
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-
-
 def trained_on_replicas(replicas: int, losses: dict[str, float]) -> tuple[list[np.ndarray], dict[str, list[float]]]:
     """Trains a layer on one or two virtual CPU devices; returns weights and history."""
     keras.utils.set_random_seed(0)
@@ -232,7 +227,7 @@ def trained_on_replicas(replicas: int, losses: dict[str, float]) -> tuple[list[n
     for image, void in enumerate([0, 0, 1, 0.9, 0.2, 0, 1, 1, 0.9, 0.5, 0, 0]):  # the two halves of a batch of 4 differ
         classes[image, rng.random((5, 5)) < void] = VOID
     images = rng.normal(0, 1, (12, 5, 5, 3)).astype(np.float32)
-    strategy = mirrored_strategy() if replicas > 1 else tf.distribute.get_strategy()
+    strategy = mirrored_strategy(2) if replicas > 1 else tf.distribute.get_strategy()
     with strategy.scope():
         network = keras.Sequential([keras.Input((5, 5, 3)), keras.layers.Conv2D(CLASSES, 1)])
         network.compile(

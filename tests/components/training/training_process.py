@@ -10,6 +10,7 @@ FOLDER/run.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -34,9 +35,15 @@ def split_cpu(devices: int) -> None:
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
 
 
+@functools.cache
+def mirrored_strategy(devices: int) -> tf.distribute.Strategy:
+    """Returns one strategy per process: a second one on the same logical devices fails."""
+    return tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(devices)])
+
+
 def mirrored_on_cpu(devices: int) -> tf.distribute.Strategy:
     split_cpu(devices)
-    return tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(devices)])
+    return mirrored_strategy(devices)
 
 
 def main(settings_file: str, folder: str) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 import tensorflow as tf
-import tfx.v1  # noqa: F401  (before TFMA: it installs a stand-in that TFMA needs)
 from apache_beam.options.pipeline_options import PipelineOptions
 from etils import epath
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-
-import tfx.v1  # noqa: F401  (before tensorflow_data_validation: it installs a stand-in that TFDV needs)
-
-import tensorflow_data_validation as tfdv  # isort: skip
 from typing import TYPE_CHECKING
 
-from tfx import components as tfx_components
+from tfx import components as tfx_components  # isort: skip  (first: it installs a stand-in that TFDV needs)
+import tensorflow_data_validation as tfdv
 from tfx.orchestration import metadata
 from tfx.orchestration.pipeline import Pipeline
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 import numpy as np
-import tfx.v1  # noqa: F401  (before tensorflow_model_analysis: it installs a stand-in that TFMA needs)
+import tfx  # noqa: F401  (before tensorflow_model_analysis: it installs a stand-in that TFMA needs)
 from etils import epath
 
 from components.run_files import IMAGES_FILE
 
 import tensorflow_model_analysis as tfma  # isort: skip
+from tensorflow_model_analysis.proto import config_pb2  # isort: skip  (TFMA 0.52 has these names only here)
 
 from components.allocator import keep_freed_memory
 from components.metrics import counts
@@ -128,14 +129,14 @@ def evaluate(pipeline: beam.Pipeline, spec: EvaluationSpec, output: epath.PathLi
         spec: the models and records.
         output: the folder that receives TFMA's result and `images.jsonl`.
     """
-    eval_config = tfma.EvalConfig(
-        model_specs=[tfma.ModelSpec(name=name) for name in spec.models],
+    eval_config = config_pb2.EvalConfig(
+        model_specs=[config_pb2.ModelSpec(name=name) for name in spec.models],
         metrics_specs=[
-            tfma.MetricsSpec(
+            config_pb2.MetricsSpec(
                 model_names=list(spec.models),
                 output_names=spec.sizes,
                 metrics=[
-                    tfma.MetricConfig(
+                    config_pb2.MetricConfig(
                         class_name=SegmentationMetrics.__name__,
                         module=SegmentationMetrics.__module__,
                         config=json.dumps({"class_names": list(spec.class_names)}),
@@ -143,7 +144,10 @@ def evaluate(pipeline: beam.Pipeline, spec: EvaluationSpec, output: epath.PathLi
                 ],
             )
         ],
-        slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[name]) for name in slices.SLICES)],
+        slicing_specs=[
+            config_pb2.SlicingSpec(),
+            *(config_pb2.SlicingSpec(feature_keys=[name]) for name in slices.SLICES),
+        ],
     )
     extracts = (
         pipeline

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 import numpy as np
-import tfx.v1  # noqa: F401  (before tensorflow_model_analysis: it installs a stand-in that TFMA needs)
+import tfx  # noqa: F401  (before tensorflow_model_analysis: it installs a stand-in that TFMA needs)
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
 from components.metrics import METRIC_NAMES, counts

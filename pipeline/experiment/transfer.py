@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
 from etils import epath
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils

@@ -53,7 +53,6 @@ def _is_first_worker() -> bool:
 
 
 def _train(options: argparse.Namespace, output: epath.Path) -> None:
-    import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
     from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
     from components.segmentation_trainer import executor

@@ -7,7 +7,6 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
 from tfx.orchestration.local import local_dag_runner
 from tfx.orchestration.portable import launcher
 

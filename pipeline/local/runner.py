@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import keras
-import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
 from etils import epath
 from ml_metadata.metadata_store import MetadataStore
 from rich.markup import escape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
+import tfx  # noqa: F401  (first: it installs a stand-in that other libraries need)
 import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2

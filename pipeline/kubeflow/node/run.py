@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
+import tfx  # noqa: F401  (first: it installs a stand-in that other libraries need)
 from google.protobuf import json_format, struct_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 def test_written_masks_have_the_pipelines_mean_iou(
     export_model: Callable[..., Path], devkit: Path, tmp_path: Path
 ) -> None:
-    import tfx.v1  # noqa: F401  (before TFMA)
     from rich.console import Console
 
     from components.metrics.confusion import confusion_matrix, mean_iou, per_class_iou

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tfx.v1  # noqa: F401  (first: it installs a stand-in that other libraries need)
+import tfx  # noqa: F401  (first: it installs a stand-in that other libraries need)
 
 import tensorflow_data_validation as tfdv  # isort: skip
 from google.protobuf import json_format, struct_pb2

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import gc
 import json
 import resource
 import statistics
@@ -290,6 +291,7 @@ def main() -> int:
     parser.add_argument("journal", type=Path, help="file to which the JSON lines are written")
     parser.add_argument("--latency-requests", type=int, required=True, help="number of requests for the latency")
     options = parser.parse_args()
+    gc.freeze()  # what TensorFlow has created is no garbage: Python does not search it later, nor at the end
     with options.journal.open("w") as journal:
         run(Checks(options.model, options.requests, options.latency_requests), journal)
     return 0

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.allocator import loading_libraries
 from pipeline.commands.terminal import (
     EXIT_FAILED,
     EXIT_USAGE,
@@ -81,7 +82,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         return fail(f"--output: {error}", EXIT_USAGE)
     with tempfile.TemporaryDirectory() as scratch, libraries_to_log(Path(scratch)) as (terminal, _):
         display = Display(make_console(terminal))
-        with display.busy("loading TensorFlow and TFX"):
+        with display.busy("loading TensorFlow and TFX"), loading_libraries():
             from pipeline.evaluation import EvaluateError, evaluate_models
             from tfds_voc_seg.devkit.problems import DevkitError
         try:

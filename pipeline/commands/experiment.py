@@ -7,6 +7,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.allocator import loading_libraries
 from components.locks import LockedError, locked
 from components.run_files import LOGS_FOLDER
 from pipeline.commands.terminal import (
@@ -124,7 +125,7 @@ def _run_experiment(
 
     from pipeline.config.problems import ConfigError
 
-    with display.busy("loading TensorFlow and TFX"):
+    with display.busy("loading TensorFlow and TFX"), loading_libraries():
         from pipeline.doctor.devices import show_device
         from pipeline.experiment.transfer import run_transfer_experiment
         from pipeline.local.node_monitor import RunError

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.allocator import loading_libraries
 from components.targets.names import TARGETS
 from pipeline.commands.terminal import (
     EXIT_FAILED,
@@ -101,7 +102,7 @@ def _export_and_show(options: argparse.Namespace, display: Display) -> int:
     status = EXIT_USAGE
     try:
         find_saved_model(options.model)
-        with display.busy("loading TensorFlow"):
+        with display.busy("loading TensorFlow"), loading_libraries():
             from components.targets.export import DEFAULT_BATCH
             from pipeline.export import export_model
         with display.busy(f"converting {options.model} to {options.target}"):

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.allocator import loading_libraries
 from pipeline.commands import kubeflow_recurring, kubeflow_runs, kubeflow_training_job
 from pipeline.commands.terminal import (
     EXIT_FAILED,
@@ -108,9 +109,10 @@ def _compile(options: argparse.Namespace) -> int:
         config = load_config(options.preset, overrides=options.overrides)
         find_networks_of(config, options.preset)
         with tempfile.TemporaryDirectory() as scratch, libraries_to_log(Path(scratch)):
-            from pipeline.kubeflow.compile.compiler import compile_spec
-            from pipeline.kubeflow.compile.spec_check import check_spec
-            from pipeline.kubeflow.compile.specification import parse_spec
+            with loading_libraries():
+                from pipeline.kubeflow.compile.compiler import compile_spec
+                from pipeline.kubeflow.compile.spec_check import check_spec
+                from pipeline.kubeflow.compile.specification import parse_spec
             from tfds_voc_seg.storage import write_text_whole
 
             text = compile_spec(

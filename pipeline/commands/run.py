@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.allocator import collect_garbage_rarely
+from components.allocator import collect_garbage_rarely, loading_libraries
 from components.locks import LockedError, locked
 from components.run_files import LOGS_FOLDER, SUMMARY_FILE
 from pipeline.commands.terminal import (
@@ -109,7 +109,7 @@ def _run_pipeline(config: RunConfig, preset: str, display: Display, log_file: Pa
     display.print(
         f"[bold]{config.name}[/]: {', '.join(config.candidates)} → {escape(short_path(config.output_folder))}"
     )
-    with display.busy("loading TensorFlow and TFX"):
+    with display.busy("loading TensorFlow and TFX"), loading_libraries():
         from pipeline.doctor.devices import show_device
         from pipeline.local.node_monitor import RunError
         from pipeline.local.runner import run_locally

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from components.allocator import loading_libraries
 from pipeline.demo.app import make_app
 from pipeline.demo.connections import Connections
 from pipeline.demo.protection import host_name
@@ -91,7 +92,8 @@ def serve(
     Raises:
         ModelError: a model cannot be used.
     """
-    loaded = [load_segmenter(model, trust=trust, engine=engine) for model in models]
+    with loading_libraries():
+        loaded = [load_segmenter(model, trust=trust, engine=engine) for model in models]
     titled = dict(zip(model_titles(models), loaded, strict=True))
     names = frozenset(host_name(name) for name in (host, *allowed_hosts))
     server = make_server(titled, limits, names, lambda: on_ready(_address(host, listening)))

@@ -8,6 +8,8 @@ import os
 import sys
 from typing import IO, TYPE_CHECKING
 
+from components.allocator import loading_libraries
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -55,7 +57,8 @@ def import_tensorflow_silently() -> None:
     try:
         with open(os.devnull, "wb") as null_device:  # noqa: PTH123 (a device, not a path)
             os.dup2(null_device.fileno(), _STDERR)
-        import tensorflow as tf
+        with loading_libraries():
+            import tensorflow as tf
 
         tf.constant(0)  # initialises the devices, which prints more lines
     finally:

@@ -11,7 +11,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from components.allocator import collect_garbage_rarely, configure_allocators
+from components.allocator import collect_garbage_rarely, configure_allocators, loading_libraries
 from tfds_voc_seg.storage import use_fsspec_for_s3
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json_serialized_inputs_spec_args", required=True)
     options, beam_args = parser.parse_known_args(arguments)
     use_fsspec_for_s3(options.json_serialized_invocation_args)
-    from pipeline.kubeflow.node.run import run_node
+    with loading_libraries():
+        from pipeline.kubeflow.node.run import run_node
 
     run_node(options, beam_args)
 

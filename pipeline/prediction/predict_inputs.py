@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from components.allocator import loading_libraries
 from components.progress import Progress
 from pipeline.engines.engine import EngineError
 from pipeline.prediction.inputs import Failure, Input
@@ -60,7 +61,7 @@ def predict_inputs(
     Raises:
         ModelError: the model cannot be used.
     """
-    with display.busy("loading the model"):
+    with display.busy("loading the model"), loading_libraries():
         segmenter = load_segmenter(model, trust=trust, engine=engine)
     photos = [each for each in inputs if not each.is_video]
     failures: list[Failure] = []

@@ -107,6 +107,58 @@ def test_garbage_is_collected_rarely_but_collected() -> None:
         gc.set_threshold(*before)
 
 
+# Counts the collections during the block, and sees whether what it created is searched later; then makes garbage.
+_LOADING = """
+import gc, sys, types, weakref
+from components.allocator import loading_libraries
+
+if sys.argv[1] == "loaded before":
+    sys.modules["tensorflow"] = types.ModuleType("tensorflow")
+collections = []
+gc.callbacks.append(lambda phase, info: collections.append(phase))
+try:
+    with loading_libraries():
+        library = [[] for _ in range(100_000)]
+        if sys.argv[1] == "not installed":
+            raise ModuleNotFoundError
+except ModuleNotFoundError:
+    pass
+print(len(collections), gc.get_freeze_count(), gc.isenabled())
+
+class Garbage:
+    pass
+
+garbage = Garbage()
+garbage.itself, alive = garbage, weakref.ref(garbage)
+del garbage
+gc.collect()
+assert alive() is None
+"""
+
+
+def _load(how: str) -> tuple[int, int, bool]:
+    """Returns the number of collections in the block, that of objects never searched later, and whether others are."""
+    program = [sys.executable, "-c", _LOADING, how]
+    printed = subprocess.run(program, check=True, capture_output=True, text=True).stdout
+    collections, unsearched, enabled = printed.split()
+    return int(collections), int(unsearched), enabled == "True"
+
+
+@pytest.mark.parametrize("how", ["installed", "not installed"])
+def test_garbage_is_not_searched_among_loaded_libraries(how: str) -> None:
+    collections, unsearched, enabled = _load(how)
+    assert collections == 0
+    assert unsearched > 100_000
+    assert enabled
+
+
+def test_a_process_that_has_tensorflow_already_collects_garbage_as_before() -> None:
+    collections, unsearched, enabled = _load("loaded before")
+    assert collections > 0
+    assert unsearched == 0
+    assert enabled
+
+
 @pytest.mark.parametrize("library", [("", ""), ("musl", "1.2")])
 def test_another_c_library_is_left_alone(library: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.libc_ver", lambda: library)

@@ -19,6 +19,7 @@ from components.saved_model.records_of_model import records_of_model
 from components.saved_model.serving_folder import ModelNotFoundError
 from components.saved_model.signatures import check_model
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate
+from components.segmentation_evaluator.segmentation import models_kept
 from components.segmentation_evaluator.summary import evaluation_summary
 from components.targets.target_folder import is_target, read_target
 from pipeline.config.schema import LOCAL_BEAM_ARGS
@@ -134,9 +135,10 @@ def run_evaluation(spec: EvaluationSpec, folder: epath.Path, split: str, beam_ar
     Returns:
         The content of `evaluation.json`.
     """
-    with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
-        evaluate(pipeline, spec, folder)
-    evaluation = evaluation_summary(spec, folder, split)
+    with models_kept():
+        with beam.Pipeline(options=PipelineOptions(list(beam_args))) as pipeline:
+            evaluate(pipeline, spec, folder)
+        evaluation = evaluation_summary(spec, folder, split)
     (folder / EVALUATION_FILE).write_text(json.dumps(evaluation, indent=2))
     return evaluation
 

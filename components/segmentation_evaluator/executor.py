@@ -18,6 +18,7 @@ from components.artifacts.records import read_records
 from components.run_files import BASELINE_MODEL, EVALUATION_FILE, SMOKE_TEST_FILE
 from components.saved_model.signatures import check_model
 from components.segmentation_evaluator.evaluation import EvaluationSpec, evaluate
+from components.segmentation_evaluator.segmentation import models_kept
 from components.segmentation_evaluator.summary import evaluation_summary
 from tfds_voc_seg.devkit.folders import find_devkit
 from tfds_voc_seg.devkit.problems import DevkitError
@@ -75,18 +76,21 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         in_service, baseline_problem = model_in_service(input_dict), None
         if in_service is not None:
             folder = path_utils.serving_model_dir(in_service.uri)
-            baseline_problem = _comparison_problem(folder, records)
+            digest = in_service.get_string_custom_property(MODEL_DIGEST_PROPERTY)
+            baseline_problem = _comparison_problem(folder, records, load=digest not in _tested_digests(input_dict))
             if baseline_problem is None:
                 models[BASELINE_MODEL] = folder
         masks, original_size_problem = _original_masks(exec_properties)
         split = records.evaluation_split
         spec = EvaluationSpec(records.files[split], models, records.channels, records.geometry, masks, records.void)
         output.mkdir(parents=True, exist_ok=True)
-        if models:
-            with self._make_beam_pipeline() as pipeline:
-                evaluate(pipeline, spec, output)
+        with models_kept():
+            if models:
+                with self._make_beam_pipeline() as pipeline:
+                    evaluate(pipeline, spec, output)
+            summary = evaluation_summary(spec, output, split, baseline_problem, original_size_problem)
         result = {
-            **evaluation_summary(spec, output, split, baseline_problem, original_size_problem),
+            **summary,
             "not_evaluated": not_evaluated,
             "in_service_digest": in_service.get_string_custom_property(MODEL_DIGEST_PROPERTY) if in_service else "",
         }
@@ -113,6 +117,12 @@ def _valid_candidates(input_dict: dict[str, list[types.Artifact]]) -> tuple[dict
     return valid, refused
 
 
+def _tested_digests(input_dict: dict[str, list[types.Artifact]]) -> set[str]:
+    """Returns the digests of the candidates that the smoke test has loaded and accepted."""
+    tests = read_json(input_dict[SMOKE_TEST_KEY], SMOKE_TEST_FILE)["candidates"]
+    return {test["digest"] for test in tests.values() if test["passed"]}
+
+
 def _original_masks(exec_properties: dict[str, Any]) -> tuple[tuple[str, RecordConfig] | None, str | None]:
     """Returns the devkit that contains the original masks with the record configuration, or why it is unavailable."""
     if not exec_properties[DEVKIT_KEY]:
@@ -124,10 +134,16 @@ def _original_masks(exec_properties: dict[str, Any]) -> tuple[tuple[str, RecordC
     return (str(devkit), RecordConfig(**json.loads(exec_properties[RECORD_CONFIG_KEY]))), None
 
 
-def _comparison_problem(folder: str, records: Records) -> str | None:
-    """Returns why the model in service cannot be compared with the candidates, or `None` if it can."""
+def _comparison_problem(folder: str, records: Records, *, load: bool) -> str | None:
+    """Returns why the model in service cannot be compared with the candidates, or `None` if it can.
+
+    Args:
+        folder: its SavedModel.
+        records: what the models are evaluated on.
+        load: also load the model, which takes seconds: not needed if it is one of the candidates.
+    """
     try:
-        description = check_model(folder)
+        description = check_model(folder, load=load)
     except ValueError as error:
         return f"the model in service cannot be evaluated ({error}), so it is not compared"
     if description.class_names != records.class_names:

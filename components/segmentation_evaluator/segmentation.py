@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,34 @@ class _LoadedModel:
         return cls((scores_with_constants if many else scores_with_variables)(model), read_description(folder).geometry)
 
 
+_kept: dict[str, _LoadedModel] | None = None
+"""Content → model, inside `models_kept`."""
+
+
+@contextlib.contextmanager
+def models_kept() -> Iterator[None]:
+    """Keeps each loaded model until the end of the `with` block, so that this process loads it once.
+
+    A Beam job that runs in this process and the example pictures then share the models. Other processes of the job
+    load their own.
+    """
+    global _kept
+    _kept = {}
+    try:
+        yield
+    finally:
+        _kept = None
+
+
+def _load(content: str, folder: str, *, many: bool) -> _LoadedModel:
+    """Returns the model that is kept for this content, or else loads it from a folder."""
+    if _kept is None:
+        return _LoadedModel.of(folder, many=many)
+    if content not in _kept:
+        _kept[content] = _LoadedModel.of(folder, many=many)
+    return _kept[content]
+
+
 def _content(folder: str) -> str:
     """Returns what is equal for models with the same content; a model with links is equal to itself alone."""
     try:
@@ -125,7 +154,7 @@ class RecordSegmenter:
         self._files = ImageFiles(masks[0]) if masks else None
         self._contents = {name: _content(folder) for name, folder in models.items()}
         folders = {self._contents[name]: folder for name, folder in models.items()}
-        self._models = {content: _LoadedModel.of(folder, many=many) for content, folder in folders.items()}
+        self._models = {content: _load(content, folder, many=many) for content, folder in folders.items()}
 
     def __call__(self, records: Sequence[bytes]) -> Iterator[SegmentedImage]:
         """Decodes a batch of serialized records and runs each model on it.

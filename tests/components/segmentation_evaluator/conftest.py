@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import tensorflow as tf
 from tfx import types
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from components.manifest import write_manifest
 from components.run_files import EVALUATION_FILE, SMOKE_TEST_FILE
+from components.saved_model.model_digest import model_digest
 from components.segmentation_evaluator import executor
 from components.segmentation_evaluator.component import SegmentationEvaluator
 from tests.conftest import CLASSES, IMAGE_SIZE
@@ -41,7 +43,14 @@ def evaluate_in(examples: Any, devkit: Path, make_artifact: Callable[..., Any]) 
         evaluation = make_artifact("ModelEvaluation", folder / "evaluation")
         smoke_test = make_artifact("ModelEvaluation", folder / "smoke_test")
         (folder / "smoke_test").mkdir(exist_ok=True)
-        tests = {name: {"passed": name not in failed, "problems": ["load: no"]} for name in models}
+        tests = {
+            name: {
+                "passed": name not in failed,
+                "problems": ["load: no"],
+                "digest": model_digest(path_utils.serving_model_dir(model.uri)),
+            }
+            for name, model in models.items()
+        }
         (folder / "smoke_test" / SMOKE_TEST_FILE).write_text(json.dumps({"candidates": tests}))
         inputs = {f"model_{name}": [model] for name, model in models.items()}
         inputs |= {"examples": [records], "smoke_test": [smoke_test], "baseline": [baseline]}
@@ -59,6 +68,19 @@ def evaluate_in(examples: Any, devkit: Path, make_artifact: Callable[..., Any]) 
         return evaluation, json.loads((folder / "evaluation" / EVALUATION_FILE).read_text())
 
     return run
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The folders of the SavedModels that this process has loaded."""
+    load, folders = tf.saved_model.load, list[str]()
+
+    def recorded(folder: str) -> Any:
+        folders.append(folder)
+        return load(folder)
+
+    monkeypatch.setattr(tf.saved_model, "load", recorded)
+    return folders
 
 
 @pytest.fixture

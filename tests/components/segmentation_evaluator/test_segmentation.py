@@ -17,21 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import pytest
-
 
 def test_models_with_the_same_content_are_loaded_once(
-    examples: Any, model_of: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    examples: Any, model_of: Callable[..., Any], tmp_path: Path, loaded: list[str]
 ) -> None:
     ground, cars = (path_utils.serving_model_dir(model_of(always).uri) for always in (0, 3))
     in_service = shutil.copytree(cars, tmp_path / "7")
-    load, loaded = tf.saved_model.load, list[str]()
-
-    def counted(folder: str) -> Any:
-        loaded.append(folder)
-        return load(folder)
-
-    monkeypatch.setattr(tf.saved_model, "load", counted)
     records = read_records(examples)
     batch = [record.numpy() for record in tf.data.TFRecordDataset(records.files["val"])]
     linked = tmp_path / "linked"

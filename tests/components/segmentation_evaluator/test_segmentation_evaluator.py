@@ -223,6 +223,21 @@ def test_a_model_in_service_with_another_input_size_is_compared(
     assert result["baseline"]["original_size"] == result["candidates"]["cars"]["original_size"]
 
 
+def test_a_model_in_service_that_is_a_candidate_is_loaded_once_with_it(
+    evaluate: Callable[..., Any],
+    published: Callable[[Path], Any],
+    model_of: ModelOf,
+    tmp_path: Path,
+    loaded: list[str],
+) -> None:
+    serving = tmp_path / "serving"
+    shutil.copytree(path_utils.serving_model_dir(model_of(3).uri), serving / "1")
+    _, result = evaluate({"cars": model_of(3)}, published(serving))
+    assert len(loaded) == 1  # in the Beam job, which runs in this process; the pictures are made with the same model
+    assert result["baseline_problem"] is None
+    assert result["baseline"]["mean_iou"] == result["candidates"]["cars"]["mean_iou"]
+
+
 def test_the_reason_for_each_candidate_that_is_not_evaluated_is_reported(partly_evaluated: dict[str, Any]) -> None:
     assert list(partly_evaluated["candidates"]) == ["cars"]
     assert partly_evaluated["not_evaluated"]["ground"].startswith("the model cannot be evaluated: ")

@@ -34,7 +34,7 @@ _SCORES_PER_STEP = 1 << 17  # scores of the photo's size that are computed toget
 
 # With fewer in a step, threads that work at the same time wait for each other between numpy's calls.
 _SCORES_PER_SEARCH = 1 << 17  # scores among which the best classes are searched together
-_SCORES_OF_PIXELS = 1 << 19  # scores of single pixels that are interpolated together
+_SCORES_OF_PIXELS = 1 << 17  # scores of single pixels that are interpolated together
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pipeline.prediction.inputs import Failure, Input
 from pipeline.prediction.output_files import OutputExistsError, OverwrittenInputError, refuse_existing, refuse_input
 from pipeline.prediction.photos.predict_photos import predict_photos
 from pipeline.prediction.segmenter import Segmenter, load_segmenter
+from pipeline.prediction.video.frame_processes import FrameProcesses
 from pipeline.prediction.video.options import VideoError, VideoOptions
 from tfds_voc_seg.disk_errors import write_reason
 
@@ -74,19 +75,25 @@ def predict_inputs(
             failures.append(Failure(photo.display_name, reason))
         display.progress(Progress("images", done, len(photos)))
 
-    with display.live():
+    with display.live(), FrameProcesses(model, segmenter.engine, trust=trust) as processes:
         predict_photos(segmenter, photos, results, on_done, replace=replace, **methods)
         for video in inputs:
             if video.is_video:
                 path = results.output / VIDEOS_FOLDER / f"{video.name}.{video_format}"
-                reason = _predict_video(segmenter, video, path, videos or VideoOptions(), replace, display)
+                reason = _predict_video(segmenter, processes, video, path, videos or VideoOptions(), replace, display)
                 if reason is not None:
                     failures.append(Failure(video.display_name, reason))
     return failures
 
 
 def _predict_video(
-    segmenter: Segmenter, video: Input, destination: Path, options: VideoOptions, replace: bool, display: Display
+    segmenter: Segmenter,
+    processes: FrameProcesses,
+    video: Input,
+    destination: Path,
+    options: VideoOptions,
+    replace: bool,
+    display: Display,
 ) -> str | None:
     """Processes one video; returns the reason if it fails."""
     try:
@@ -103,7 +110,7 @@ def _predict_video(
         if not replace:
             refuse_existing([destination])
         destination.parent.mkdir(parents=True, exist_ok=True)
-        result = predict_video(segmenter, video.path, destination, options, on_progress)
+        result = predict_video(segmenter, video.path, destination, options, on_progress, processes)
         if result.sound == "damaged":
             display.print(f"{escape(video.display_name)}: the sound is damaged, the result has it up to the damage")
     except VideoError as error:

@@ -1,15 +1,18 @@
-"""Computes items in a background thread, a bounded number ahead of the code that uses them."""
+"""Computes items in background threads, a bounded number ahead of the code that uses them."""
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import queue
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 _POLL_SECONDS = 0.1
 """While the buffer is full, the thread checks this often whether it should stop."""
@@ -32,6 +35,31 @@ def prefetched(items: Iterable[Item], *, buffer_size: int) -> Iterator[Iterator[
         yield producer.results()
     finally:
         producer.stop()
+
+
+def mapped(function: Callable[[Item], Result], items: Iterable[Item], at_once: int) -> Generator[Result]:
+    """Calls a function with each item, with several at the same time, in threads.
+
+    Args:
+        function: is called with `at_once` items at the same time, while one more waits for it.
+        items: as for `prefetched`, but they are fetched by the thread that uses the results.
+        at_once: how many.
+
+    Yields:
+        The results, in the order of the items. An exception of the function is raised after the results before it.
+    """
+    with ThreadPoolExecutor(at_once, "mapped") as threads:
+        computed: collections.deque[Future[Result]] = collections.deque()
+        try:
+            for item in items:
+                computed.append(threads.submit(function, item))
+                if len(computed) > at_once:
+                    yield computed.popleft().result()
+            while computed:
+                yield computed.popleft().result()
+        finally:
+            for future in computed:
+                future.cancel()
 
 
 @dataclasses.dataclass(frozen=True)

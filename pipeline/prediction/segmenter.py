@@ -74,6 +74,14 @@ class Segmenter:
         return self._engine.name
 
     @property
+    def batches_at_once(self) -> int:
+        """How many batches to give to `map_class_maps` at the same time, so that all cores are busy.
+
+        TensorFlow divides each operation among the cores; where one of them waits, it works on a second batch.
+        """
+        return 2 if self.engine == "tensorflow" else 1
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """The names of the class ids; the background first, if there is one."""
         return self._description.class_names

@@ -7,11 +7,11 @@ import dataclasses
 import itertools
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import av
 
-from pipeline.prediction.prefetch import prefetched
+from pipeline.prediction.prefetch import mapped, prefetched
 from pipeline.prediction.video.options import GIF_SUFFIX, VideoError, VideoOptions
 from pipeline.prediction.video.overlay import FrameOverlay
 from pipeline.prediction.video.reader import TimedFrame, VideoReader
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pipeline.prediction.video.frame_processes import FrameProcesses
     from pipeline.prediction.video.writer import FrameWriter
     from tfds_voc_seg.label_set import LabelSet
 
@@ -38,6 +39,9 @@ _MAX_BATCH_PIXELS = 8 * 640 * 360
 
 _BUFFERED_BATCHES = 1  # before the network, and after it
 
+_Painted: TypeAlias = "list[tuple[tuple[Fraction, ...], NDArray[np.uint8]]]"
+"""Pairs of the times of a frame and its painted picture."""
+
 
 class FrameSegmenter(Protocol):
     """The part of `segmenter.Segmenter` that videos need."""
@@ -45,6 +49,10 @@ class FrameSegmenter(Protocol):
     @property
     def channels(self) -> LabelSet:
         """The classes with their colours."""
+
+    @property
+    def batches_at_once(self) -> int:
+        """How many batches to segment at the same time."""
 
     def map_class_maps(
         self, images: Sequence[NDArray[np.uint8]], function: Callable[[int, NDArray[np.uint8]], _Result]
@@ -102,6 +110,7 @@ def predict_video(
     destination: str | os.PathLike[str],
     options: VideoOptions = VideoOptions(),  # noqa: B008  (frozen)
     on_progress: Callable[[VideoProgress], None] | None = None,
+    processes: FrameProcesses | None = None,
 ) -> VideoResult:
     """Paints a model's class maps over a video.
 
@@ -113,7 +122,8 @@ def predict_video(
         destination: a file ending in `.mp4` or `.gif`, which selects the format. It is written completely or not at
             all, and replaced if it exists.
         options: how to process the video.
-        on_progress: called after each batch.
+        on_progress: called after each batch, or each frame that one of the processes has painted.
+        processes: segment and paint the frames instead of `segmenter`, if the video is long enough for them.
 
     Raises:
         VideoError: the source cannot be read, or the result cannot be written. No file is left behind.
@@ -125,7 +135,9 @@ def predict_video(
     try:
         # Not flushed: after a crash of the machine the command can be run again.
         with written_whole(destination, flushed=False) as unfinished:
-            frames, sound = _write_overlay(segmenter, source, destination, Path(unfinished), options, on_progress)
+            frames, sound = _write_overlay(
+                segmenter, source, destination, Path(unfinished), options, on_progress, processes
+            )
     except OSError as error:
         raise VideoError(f"cannot be written to {destination}: {write_reason(error)}", source) from error
     return VideoResult(destination, frames, time.monotonic() - begun, sound)
@@ -138,6 +150,7 @@ def _write_overlay(
     unfinished: Path,
     options: VideoOptions,
     on_progress: Callable[[VideoProgress], None] | None,
+    processes: FrameProcesses | None,
 ) -> tuple[int, str]:
     """Writes the result under its temporary name; returns the number of frames, and `VideoResult.sound`."""
     begun = time.monotonic()
@@ -149,9 +162,14 @@ def _write_overlay(
         paint = FrameOverlay(segmenter.channels, options, size, reader.colours.matrix)
         with _writing(source, destination):
             writer = _writer(gif, unfinished, paint.size, reader, sound)
-        batches = _batches(reader, options.batch_size)
-        decoded = opened.enter_context(prefetched(batches, buffer_size=_BUFFERED_BATCHES))
-        painted = opened.enter_context(prefetched(_painted(segmenter, decoded, paint), buffer_size=_BUFFERED_BATCHES))
+        at_once = processes.begin(options, size, reader.colours.matrix, paint, reader.total) if processes else 0
+        batches = _batches(reader, 1 if at_once else options.batch_size)
+        decoded = opened.enter_context(prefetched(batches, buffer_size=at_once or _BUFFERED_BATCHES))
+        if processes and at_once:
+            pictures = _painted_by(processes, decoded, at_once)
+        else:
+            pictures = _painted(segmenter, decoded, paint)
+        painted = opened.enter_context(prefetched(pictures, buffer_size=at_once or _BUFFERED_BATCHES))
         done = 0
         for batch in painted:
             with _writing(source, destination):
@@ -198,14 +216,19 @@ def _batches(frames: Iterable[TimedFrame], batch_size: int) -> Iterator[list[Tim
         yield [first, *itertools.islice(remaining, size - 1)]
 
 
-def _painted(
-    segmenter: FrameSegmenter, batches: Iterable[list[TimedFrame]], paint: FrameOverlay
-) -> Iterator[list[tuple[tuple[Fraction, ...], NDArray[np.uint8]]]]:
-    """Yields each batch as pairs of a frame's times and its picture, painted by the threads that segment it."""
-    for batch in batches:
-        pictures = segmenter.map_class_maps([frame.pixels for frame in batch], _painting(batch, paint))
-        yield list(zip((frame.times for frame in batch), pictures, strict=True))
+def _painted(segmenter: FrameSegmenter, batches: Iterable[list[TimedFrame]], paint: FrameOverlay) -> Iterator[_Painted]:
+    """Yields each batch, painted by the threads that segment it."""
+
+    def painted(batch: list[TimedFrame]) -> _Painted:
+        def picture(number: int, class_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            return paint(batch[number].yuv, class_map)
+
+        pictures = segmenter.map_class_maps([frame.pixels for frame in batch], picture)
+        return list(zip((frame.times for frame in batch), pictures, strict=True))
+
+    return mapped(painted, batches, segmenter.batches_at_once)
 
 
-def _painting(batch: list[TimedFrame], paint: FrameOverlay) -> Callable[[int, NDArray[np.uint8]], NDArray[np.uint8]]:
-    return lambda number, class_map: paint(batch[number].yuv, class_map)
+def _painted_by(processes: FrameProcesses, frames: Iterable[list[TimedFrame]], at_once: int) -> Iterator[_Painted]:
+    """Yields each frame, painted by one of several processes."""
+    return mapped(lambda batch: [(frame.times, processes.paint(frame)) for frame in batch], frames, at_once)

@@ -99,6 +99,7 @@ class RedSegmenter:
     """Classifies red pixels as person; replaces a network."""
 
     channels = label_set_of_names(("background", "person"))
+    batches_at_once = 1
 
     def __init__(self) -> None:
         self.batches: list[int] = []

@@ -36,9 +36,9 @@ class FrameWorker:
         """Takes the descriptor of the shared file."""
         self._file = file
 
-    def load(self, model: str, engine: EngineName, trust: bool) -> None:
-        """Loads a model, as `segmenter.load_segmenter` does, that computes in one thread."""
-        self._segmenter = Segmenter(*load_engine(find_model(model), engine, trust=trust, threads=1))
+    def load(self, model: str, engine: EngineName, trust: bool, threads: int) -> None:
+        """Loads a model; the arguments are those of `segmenter.load_segmenter` and `load_engine`."""
+        self._segmenter = Segmenter(*load_engine(find_model(model), engine, trust=trust, threads=threads))
 
     def begin(self, options: VideoOptions, frame_size: tuple[int, int], matrix: int) -> None:
         """Prepares for the frames of a video; the arguments are those of `FrameOverlay`."""

@@ -36,13 +36,16 @@ _MODULE = "pipeline.prediction.video.frame_process"
 _MIN_FRAMES = 200
 """Frames of a video from which on the processes save more time than their start takes."""
 
+_MAX_PROCESSES = 8
+"""Each takes 50 MB of memory for itself and a copy of the weights, and one process decodes and encodes for all."""
+
 _MAX_SHARED_BYTES = 1 << 29  # of all frames that are shared at a time
 _BYTES_PER_PIXEL = 6  # RGB, YUV and the picture without its legend
 _SECONDS_TO_END = 5
 
 
 class FrameProcesses:
-    """Processes that segment and paint frames, one per core, each of which has loaded the model.
+    """Processes that segment and paint frames, each of which has loaded the model, and which divide the cores.
 
     They start with the first video that is long enough, and end with the `with` block. Not for TensorFlow, whose start
     takes seconds, and which computes with all cores by itself.
@@ -78,7 +81,8 @@ class FrameProcesses:
             How many frames `paint` should be given at the same time; 0 if these processes are not worth while or
             cannot be started.
         """
-        count = min(available_cores(), _MAX_SHARED_BYTES // (_BYTES_PER_PIXEL * frame_size[0] * frame_size[1]))
+        sharing = _MAX_SHARED_BYTES // (_BYTES_PER_PIXEL * frame_size[0] * frame_size[1])
+        count = min(available_cores(), _MAX_PROCESSES, sharing)
         enough = bool(self._processes) or frames is None or frames >= _MIN_FRAMES
         if self._arguments[1] == "tensorflow" or count < 2 or not enough or not hasattr(os, "memfd_create"):
             return 0
@@ -119,8 +123,9 @@ class FrameProcesses:
         for ended in [process for process in self._processes if not process.running]:
             ended.close()
             self._processes.remove(ended)
+        threads = available_cores() // min(available_cores(), _MAX_PROCESSES)
         while len(self._processes) < count:
-            self._processes.append(_FrameProcess(*self._arguments))
+            self._processes.append(_FrameProcess(*self._arguments, threads))
 
 
 class _FrameProcess:

@@ -1,4 +1,4 @@
-"""A whole run on a cluster of Flink gives what a run in one process gives, also if a machine is lost."""
+"""A whole run on a cluster of Flink or Spark gives what a run in one process gives, also if a machine is lost."""
 
 from __future__ import annotations
 
@@ -28,8 +28,6 @@ pytestmark = pytest.mark.slow
 TOLERANCE = 1e-12
 BEAM_JOBS = 3
 """Conversion, StatisticsGen and evaluation."""
-
-ENGINES = ["flink"]
 
 LOSSES = {"flink": ("job-manager.log", "from state RUNNING to RESTARTING")}
 """The log file in which an engine notes that tasks were lost, and what it writes."""
@@ -102,7 +100,7 @@ def run_on(cluster: Cluster, workspace: Workspace, output: Path) -> None:
     elsewhere.run(f"beam.args={json.dumps(list(cluster.beam_args))}", preset=workspace.preset_of_one)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HOSTS)
 def test_a_whole_run_gives_the_same_records_statistics_and_metrics(
     workspace: Workspace, tmp_path: Path, engine: str
 ) -> None:
@@ -128,7 +126,7 @@ def kill_during_statistics(cluster: Cluster, host: str, output: Path) -> threadi
     return thread
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", LOSSES)
 def test_a_run_that_loses_one_of_two_machines_gives_the_same(workspace: Workspace, tmp_path: Path, engine: str) -> None:
     with running_cluster(engine, tmp_path) as cluster:
         killer = kill_during_statistics(cluster, HOSTS[engine], tmp_path / "output")

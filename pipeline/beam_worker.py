@@ -16,7 +16,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from components.allocator import configure_allocators
+from components.allocator import configure_allocators, loading_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # A worker pool never reads what its workers print: a full pipe would block them.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
-    from apache_beam.runners.worker import sdk_worker_main
+    with loading_libraries():
+        import tensorflow  # noqa: F401  (each job of the project needs it, and would import it while it runs)
+        from apache_beam.runners.worker import sdk_worker_main
 
     os.environ.update(_worker_environment(options.id, _provision(options.id, options.provision_endpoint)))
     sdk_worker_main.main([])

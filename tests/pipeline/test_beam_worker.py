@@ -23,14 +23,18 @@ if TYPE_CHECKING:
 
 OPTIONS = {"beam:option:beam_plugins:v1": ["tfx"], "beam:option:max_cache_memory_usage_mb:v1": 50}
 
+OBJECTS_OF_TENSORFLOW = 100_000
+"""Python objects that the import of TensorFlow creates at least."""
+
 PROGRAM = """\
-import json, os, sys
+import gc, json, os, sys
 from apache_beam.runners.worker import sdk_worker_main
 from pipeline.beam_worker import main
 
 def show(_):
     print("a library's output", flush=True)
-    sys.stderr.write(json.dumps(dict(os.environ)))
+    unsearched = gc.get_freeze_count() if "tensorflow" in sys.modules else 0
+    sys.stderr.write(json.dumps([unsearched, dict(os.environ)]))
 
 sdk_worker_main.main = show
 main()
@@ -81,9 +85,10 @@ def test_the_worker_gets_the_options_and_addresses_of_the_engine(engine: tuple[E
     assert ended.returncode == 0, ended.stderr
     assert asked.worker_ids == ["1-2"]
     assert ended.stdout == ""  # a worker pool never reads it
-    output, _, variables = ended.stderr.partition("{")
-    assert output == "a library's output\n"
-    environment = json.loads("{" + variables)
+    *output, shown = ended.stderr.splitlines()
+    assert output[-1] == "a library's output"
+    unsearched, environment = json.loads(shown)
+    assert unsearched > OBJECTS_OF_TENSORFLOW
     assert environment["WORKER_ID"] == "1-2"
     assert variables_that_keep_freed_memory().items() <= environment.items()
     assert json.loads(environment["PIPELINE_OPTIONS"]) == OPTIONS

@@ -132,7 +132,7 @@ garbage = Garbage()
 garbage.itself, alive = garbage, weakref.ref(garbage)
 del garbage
 gc.collect()
-assert alive() is None
+assert not alive()
 """
 
 

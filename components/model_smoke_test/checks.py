@@ -291,11 +291,11 @@ def main() -> int:
     parser.add_argument("journal", type=Path, help="file to which the JSON lines are written")
     parser.add_argument("--latency-requests", type=int, required=True, help="number of requests for the latency")
     options = parser.parse_args()
-    gc.freeze()  # what TensorFlow has created is no garbage: Python does not search it later, nor at the end
     with options.journal.open("w") as journal:
         run(Checks(options.model, options.requests, options.latency_requests), journal)
     return 0
 
 
 if __name__ == "__main__":
+    gc.freeze()  # what TensorFlow has created is no garbage: Python does not search it later, nor at the end
     sys.exit(main())

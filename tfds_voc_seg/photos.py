@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfds_voc_seg.geometry import PADDING_COLOUR, Geometry
 from tfds_voc_seg.image_size import ImageSize, sides_of
 from tfds_voc_seg.orientation import EXCHANGED, MIRRORED, UPSIDE_DOWN, upright
-from tfds_voc_seg.photo_headers import photo_header
+from tfds_voc_seg.photo_headers import is_upright_and_opaque, photo_header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,7 +58,7 @@ def decoded_photo(content: bytes) -> NDArray[np.uint8]:
         tf.errors.InvalidArgumentError: as `decode_photo`.
     """
     encoded = tf.constant(content)
-    orientation, transparent = photo_header(encoded)
+    orientation, transparent = (1, False) if is_upright_and_opaque(content) else photo_header(encoded)
     if transparent:
         photo = _array_over_white(as_array(tf.io.decode_png(encoded, channels=4)))
     else:
@@ -182,4 +182,4 @@ def _resized(photo: tf.Tensor, size: Any) -> tf.Tensor:
 
 
 def _as_uint8(pixels: tf.Tensor) -> tf.Tensor:
-    return tf.saturate_cast(tf.round(pixels), tf.uint8)
+    return tf.cast(tf.round(pixels), tf.uint8)  # means of bytes, so nothing exceeds a byte

@@ -21,6 +21,7 @@ from tfds_voc_seg.devkit.problems import DevkitError
 from tfds_voc_seg.devkit.splits import read_splits
 from tfds_voc_seg.geometry import Geometry
 from tfds_voc_seg.label_set import VOC_LABELS
+from tfds_voc_seg.photo_headers import is_upright_and_opaque, photo_header
 from tfds_voc_seg.photos import decode_photo, decoded_photo, resize_photo
 
 if TYPE_CHECKING:
@@ -175,11 +176,26 @@ def _cut(content: bytes, place: int, noise: bytes) -> bytes:
 def test_a_damaged_header_never_breaks_the_reading_of_the_header(
     content: bytes, place: int, noise: bytes, cut: bool
 ) -> None:
-    from tfds_voc_seg.photo_headers import photo_header
-
     damaged = content[:place] + noise if cut else _cut(content, place, noise)
-    orientation, _ = photo_header(tf.constant(damaged))
+    orientation, transparent = photo_header(tf.constant(damaged))
     assert 1 <= int(orientation) <= 8
+    if is_upright_and_opaque(damaged):
+        assert int(orientation) == 1
+        assert not transparent
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP"])
+def test_an_ordinary_header_is_not_walked_through(kind: str) -> None:
+    assert is_upright_and_opaque(encoded(PIXELS, kind))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.tuples(*[st.integers(1, 40)] * 4), st.integers(0, 2**32 - 1))
+def test_resizing_extremes_stays_within_a_byte(sides: tuple[int, int, int, int], seed: int) -> None:
+    extremes = 255 * np.random.default_rng(seed).integers(0, 2, (*sides[:2], 3), np.uint8)
+    pixels = tf.image.resize(extremes, sides[2:], method="bilinear", antialias=True)
+    saturated = tf.saturate_cast(tf.round(pixels), tf.uint8)
+    np.testing.assert_array_equal(resize_photo(tf.constant(extremes), sides[2:]), saturated)
 
 
 def test_an_error_names_no_place_in_a_graph(own_devkit: Path) -> None:

@@ -3,9 +3,10 @@
     python -m benchmarks.evaluation [VOCdevkit/VOC2012]
 
 Time: two candidates on the val images, without the start-up (loading the models, tracing, the first batch), compared
-with the same two SavedModels on batches that are already decoded, with the same counts in numpy and OpenCV; the counts
-of both must be equal. Measured twice: at the network's size alone (confusion matrix and boundary counts), and at the
-photos' own size too, which needs the devkit's masks.
+with the same two SavedModels on batches that are already decoded, with the same counts in numpy and OpenCV. The counts
+of both must be equal, but for a few pixels whose two highest scores differ by rounding alone. Measured twice: at the
+network's size alone (confusion matrix and boundary counts), and at the photos' own size too, which needs the devkit's
+masks.
 
 Memory: peak of an evaluation of many images with Beam and TFMA compared with one of few, each in a new process.
 """
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     Counting = Callable[[int], NDArray[np.int64]]
 
 SIZE, CLASSES, BATCH = 224, ("person", "dog"), 16
+ROUNDED = 1e-5
+"""Share of the counts that may differ: the evaluation runs the models with their weights as constants."""
 CANDIDATES: dict[str, tuple[str, dict[str, Any]]] = {
     "fcn8": ("fcn8", {"width": 0.5, "fully_connected_channels": 0, "batch_normalization": True}),
     "unet": ("unet", {"width": 16, "batch_normalization": True}),
@@ -48,20 +51,23 @@ def rows(options: Options) -> Iterator[Row]:
     Raises:
         RuntimeError: the counts differ from those of the reference.
     """
+    from components.segmentation_evaluator.segmentation import models_kept
+
     images = options.size(150, BATCH)
-    with devkit_and_scratch(options, train_images=1, val_images=images) as (devkit, scratch):
+    with devkit_and_scratch(options, train_images=1, val_images=images) as (devkit, scratch), models_kept():
         spec = prepare(devkit, scratch, images)
+        bare = counting_of_reference(spec)
         for name, original in (("the network's size", False), ("that and the photos' own size", True)):
-            works = (counting_of_evaluation(spec, original=original), counting_of_reference(spec, original=original))
+            works = (counting_of_evaluation(spec, original=original), functools.partial(bare, original=original))
             first, second = (work(BATCH) for work in works)  # traces the models, too
-            if not np.array_equal(first, second):
+            if np.abs(first - second).sum() > ROUNDED * first.sum():
                 raise RuntimeError(f"the counts of the evaluation at {name} differ from those of the reference")
             rounds = in_turns(
-                options.rounds_of(full=3, quick=3),
+                options.rounds_of(full=3, quick=2),
                 *(functools.partial(milliseconds, functools.partial(work, images), images) for work in works),
             )
-            reference = "the same two SavedModels in memory, and counting"
-            yield Row(f"evaluation at {name}", reference, "ms/image", paired(rounds), Target(1.15))
+            compared = "the same two SavedModels in memory, and counting"
+            yield Row(f"evaluation at {name}", compared, "ms/image", paired(rounds), Target(1.15))
         if not options.quick:
             yield flat_memory("evaluation", "images", peak_memory, (150, 1_500), options, devkit)
 
@@ -112,8 +118,15 @@ def counting_of_evaluation(spec: Any, *, original: bool) -> Counting:
     return count
 
 
-def counting_of_reference(spec: Any, *, original: bool) -> Counting:
-    """Returns the reference's work on the same images, which are in memory. Arguments and result are the same."""
+def counting_of_reference(spec: Any) -> Callable[..., NDArray[np.int64]]:
+    """Returns the reference's work on the same images, which are in memory.
+
+    Args:
+        spec: of the evaluation.
+
+    Returns:
+        As of `counting_of_evaluation`, a function that takes `original` by name as well.
+    """
     from benchmarks.reference.bare_evaluation import BareEvaluation, read_class_map
     from benchmarks.reference.records import read_arrays
     from tfds_voc_seg.devkit.splits import read_splits
@@ -121,7 +134,7 @@ def counting_of_reference(spec: Any, *, original: bool) -> Counting:
     classes, (devkit, _) = len(spec.class_names), spec.masks
     images, truth = read_arrays(Path(spec.files[0]), SIZE, classes)
     masks = itertools.cycle(pair.mask for pair in read_splits(Path(devkit))["val"].pairs[: len(images)])
-    originals = [read_class_map(mask, CLASSES) for mask in itertools.islice(masks, len(images))] if original else None
+    originals = [read_class_map(mask, CLASSES) for mask in itertools.islice(masks, len(images))]
     bare = BareEvaluation([Path(folder) for folder in spec.models.values()], images, truth, originals, BATCH)
     return functools.partial(bare.counts, classes=classes)
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.kubeflow_compile
 
-Each measurement starts the command in a new process. The reference is a bare `import tfx.v1`, which every compilation
-needs. A quick run compiles the preset `demo` only.
+Each measurement starts the command in a new process. The reference is a bare `import tfx.v1`, with which the programs
+of TFX's own templates begin. A quick run compiles the preset `demo` only.
 """
 
 from __future__ import annotations

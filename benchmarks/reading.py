@@ -3,7 +3,8 @@
     python -m benchmarks.reading [VOCdevkit/VOC2012]
 
 At 300 × 300 pixels and 21 classes. The reference parses each record and runs the two codecs (PNG and zlib) and nothing
-else. TFDS's own decoder is compared with it too.
+else. TFDS's own decoder is compared with it too. A round reads all records with datasets that exist already: to make
+one, TensorFlow traces its functions, once per training, which takes as long as dozens of records.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ SIZE, BATCH, THREADS = 300, 8, 2
 
 def rows(options: Options) -> Iterator[Row]:
     """Yields the rows of our decoder and of TFDS's."""
-    from benchmarks.reference.records import run_codecs
+    from benchmarks.reference.records import codecs_alone
     from tfds_voc_seg.devkit.splits import read_splits
     from tfds_voc_seg.record_config import RecordConfig
     from tfds_voc_seg.records.decoding import parse_record
@@ -44,27 +45,30 @@ def rows(options: Options) -> Iterator[Row]:
         file = scratch / "records"
         write_records(file, read_splits(devkit)["train"].pairs[:count], config, count)
         ours = functools.partial(parse_record, image_size=SIZE, channels=len(config.class_names))
-        works: tuple[Callable[[], object], ...] = (
-            functools.partial(read, file, ours),
-            functools.partial(read, file, tfds_decoder),
-            functools.partial(run_codecs, file, THREADS),
-        )
+        works = [
+            functools.partial(read, dataset)
+            for dataset in (decoded(file, ours), decoded(file, tfds_decoder), codecs_alone(file, THREADS))
+        ]
         for work in works:
-            work()  # once, so that the rounds measure no tracing of a new process
+            work()  # once, so that the rounds measure nothing that a new process does for the first time
         rounds = in_turns(
-            options.rounds_of(full=7, quick=3), *(functools.partial(milliseconds, work, count) for work in works)
+            options.rounds_of(full=7, quick=5), *(functools.partial(milliseconds, work, count) for work in works)
         )
     reference = f"the codecs alone, {THREADS} threads"
     yield Row(f"reading at {SIZE} pixels", reference, "ms/record", paired(rounds, 2), Target(1.25))
     yield Row(f"reading with TFDS's decoder at {SIZE} pixels", reference, "ms/record", paired([r[1:] for r in rounds]))
 
 
-def read(file: Path, decode: Callable[[Any], object]) -> None:
-    """Decodes all records of a file in batches."""
+def decoded(file: Path, decode: Callable[[Any], object]) -> Any:
+    """Returns a dataset that decodes all records of a file in batches."""
     import tensorflow as tf
 
-    records = tf.data.TFRecordDataset(str(file)).map(decode, num_parallel_calls=THREADS)
-    for _ in records.batch(BATCH).prefetch(2):
+    return tf.data.TFRecordDataset(str(file)).map(decode, num_parallel_calls=THREADS).batch(BATCH).prefetch(2)
+
+
+def read(dataset: Any) -> None:
+    """Reads a dataset once, and drops what it yields."""
+    for _ in dataset:
         pass
 
 

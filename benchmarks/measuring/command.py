@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ def main(rows: Callable[[Options], Iterator[Row]]) -> None:
     print(results_text(results))
     if arguments.json:
         write_results(arguments.json, results)
+    gc.freeze()  # so that Python ends at once, and does not search for garbage in the libraries before
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:

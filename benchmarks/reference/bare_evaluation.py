@@ -77,7 +77,7 @@ class BareEvaluation:
         models: Sequence[Path],
         images: NDArray[np.uint8],
         truth: NDArray[np.uint8],
-        originals: Sequence[NDArray[np.uint8]] | None,
+        originals: Sequence[NDArray[np.uint8]],
         batch: int,
     ):
         """Loads the models.
@@ -86,15 +86,24 @@ class BareEvaluation:
             models: folders of SavedModels.
             images: uint8 [images, size, size, 3].
             truth: uint8 [images, size, size], class ids and 255 for void.
-            originals: the same at the photos' own sizes, if predictions are compared there as well.
+            originals: the same at the photos' own sizes.
             batch: images per call of a model.
         """
         self._loaded = [tf.saved_model.load(str(folder)) for folder in models]
         self._signatures = [model.signatures["score_images"] for model in self._loaded]
         self._images, self._truth, self._originals, self._batch = images, truth, originals, batch
 
-    def counts(self, images: int, classes: int) -> NDArray[np.int64]:
-        """Runs the models on the first images; returns the sum of `pixel_counts` over images, models and sizes."""
+    def counts(self, images: int, classes: int, *, original: bool) -> NDArray[np.int64]:
+        """Runs the models on the first images.
+
+        Args:
+            images: how many.
+            classes: K.
+            original: compare at the photos' own sizes, too.
+
+        Returns:
+            The sum of `pixel_counts` over images, models and sizes.
+        """
         total = np.zeros((classes, classes + 3), np.int64)
         for start in range(0, images, self._batch):
             batch = tf.constant(self._images[start : min(start + self._batch, images)])
@@ -103,8 +112,8 @@ class BareEvaluation:
                 predicted = np.argmax(scores, axis=-1).astype(np.uint8)
                 for index, class_map in enumerate(predicted):
                     total += pixel_counts(self._truth[start + index], class_map, classes)
-                    if self._originals is not None:
-                        original = self._originals[start + index]
-                        resized = np.argmax(tf.image.resize(scores[index], original.shape), axis=-1)
-                        total += pixel_counts(original, resized.astype(np.uint8), classes)
+                    if original:
+                        mask = self._originals[start + index]
+                        resized = np.argmax(tf.image.resize(scores[index], mask.shape), axis=-1)
+                        total += pixel_counts(mask, resized.astype(np.uint8), classes)
         return total

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 FEATURES = {key: tf.io.FixedLenFeature([], tf.string) for key in ("image", "segmentation_mask")}
 
 
-def run_codecs(file: Path, threads: int) -> None:
-    """Reads all records of a file, and runs the two codecs on each and nothing else."""
+def codecs_alone(file: Path, threads: int) -> Any:
+    """Returns a dataset that reads all records of a file, and runs the two codecs on each and nothing else."""
 
     def codecs(serialized: Any) -> tuple[Any, Any]:
         features = tf.io.parse_single_example(serialized, FEATURES)
@@ -27,8 +27,7 @@ def run_codecs(file: Path, threads: int) -> None:
         mask = tf.io.decode_compressed(features["segmentation_mask"], "ZLIB")
         return tf.shape(image), tf.strings.length(mask)
 
-    for _ in tf.data.TFRecordDataset(str(file)).map(codecs, num_parallel_calls=threads).prefetch(2):
-        pass
+    return tf.data.TFRecordDataset(str(file)).map(codecs, num_parallel_calls=threads).prefetch(2)
 
 
 def image_and_classes(serialized: Any, size: int, channels: int) -> tuple[Any, Any]:

@@ -34,7 +34,7 @@ def rows(options: Options) -> Iterator[Row]:
     from tfds_voc_seg.records.decoding import parse_record
     from tfds_voc_seg.records.features import record_features
 
-    config, count = RecordConfig(SIZE), options.size(300, 100)
+    config, count = RecordConfig(SIZE), 300
     features = record_features(config)
 
     def tfds_decoder(record: Any) -> tuple[Any, Any]:
@@ -52,7 +52,7 @@ def rows(options: Options) -> Iterator[Row]:
         for work in works:
             work()  # once, so that the rounds measure nothing that a new process does for the first time
         rounds = in_turns(
-            options.rounds_of(full=7, quick=5), *(functools.partial(milliseconds, work, count) for work in works)
+            options.rounds_of(full=7, quick=3), *(functools.partial(milliseconds, work, count) for work in works)
         )
     reference = f"the codecs alone, {THREADS} threads"
     yield Row(f"reading at {SIZE} pixels", reference, "ms/record", paired(rounds, 2), Target(1.25))

@@ -39,7 +39,7 @@ def rows(options: Options) -> Iterator[Row]:
     """Yields rows of time and memory: of the training of each network, and of the evaluation."""
     batch, steps = training.sizes(options)
     with devkit_and_scratch(options, train_images=40, val_images=options.size(IMAGES, 4)) as (devkit, scratch):
-        for name, size, settings in options.size(training.NETWORKS[::2], training.QUICK_NETWORKS[:1]):
+        for name, size, settings in options.size(training.NETWORKS[::2], training.QUICK_NETWORKS):
             records = training.prepare_records(devkit, scratch / name, size, batch * steps, batch)
             shown = f"training step of {training.shown_network(name, settings)} at {size} pixels, batch {batch}"
             work = (name, settings, records, batch)

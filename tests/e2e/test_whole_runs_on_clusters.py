@@ -29,7 +29,10 @@ TOLERANCE = 1e-12
 BEAM_JOBS = 3
 """Conversion, StatisticsGen and evaluation."""
 
-LOSSES = {"flink": ("job-manager.log", "from state RUNNING to RESTARTING")}
+LOSSES = {
+    "flink": ("job-manager.log", "from state RUNNING to RESTARTING"),
+    "spark": ("job-server.log", "ERROR TaskSchedulerImpl: Lost executor"),
+}
 """The log file in which an engine notes that tasks were lost, and what it writes."""
 
 
@@ -126,7 +129,7 @@ def kill_during_statistics(cluster: Cluster, host: str, output: Path) -> threadi
     return thread
 
 
-@pytest.mark.parametrize("engine", LOSSES)
+@pytest.mark.parametrize("engine", HOSTS)
 def test_a_run_that_loses_one_of_two_machines_gives_the_same(workspace: Workspace, tmp_path: Path, engine: str) -> None:
     with running_cluster(engine, tmp_path) as cluster:
         killer = kill_during_statistics(cluster, HOSTS[engine], tmp_path / "output")

@@ -55,16 +55,19 @@ def _devices() -> list[Finding]:
     except ImportError as error:
         return [Finding("TensorFlow", f"cannot be imported: {error}", "run `make env`, or pip install tensorflow")]
     from pipeline.doctor.gpu import device_text, find_driver, gpu_problem, tensorflow_gpus
-    from pipeline.doctor.rates import convolution_rate, matrix_product_rate
+    from pipeline.doctor.rates import bfloat16_text, convolution_rate, matrix_product_rate
 
     driver, gpus = find_driver(), tensorflow_gpus()
     problem = gpu_problem(driver, gpus) or ""
     built = f"TensorFlow is built for CUDA {gpus.cuda} and cuDNN {gpus.cudnn}" if gpus.cuda else "no CUDA in TensorFlow"
     on_gpu = bool(gpus.names)
+    convolution = convolution_rate(gpu=on_gpu)
+    in_16_bits = bfloat16_text(convolution_rate(gpu=on_gpu, dtype="bfloat16"), convolution)
     return [
         Finding("device", f"{device_text(driver, gpus)}; {built}", problem),
         Finding("matrix product", f"{matrix_product_rate(gpu=on_gpu):,.0f} GFLOP/s in float32"),
-        Finding("convolution", f"{convolution_rate(gpu=on_gpu):,.0f} GFLOP/s in float32"),
+        Finding("convolution", f"{convolution:,.0f} GFLOP/s in float32"),
+        Finding("16-bit convolution", in_16_bits),
     ]
 
 

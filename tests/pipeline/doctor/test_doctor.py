@@ -29,7 +29,15 @@ def test_a_machine_without_faults(capsys: pytest.CaptureFixture[str]) -> None:
     for line in ("matrix product", "convolution"):
         (rate,) = [row.split()[-4] for row in printed.splitlines() if row.startswith(f"✓ {line}")]
         assert float(rate.replace(",", "")) > 0
+    assert re.search(r"16-bit convolution  [\d,]+ GFLOP/s in bfloat16", printed)
     assert "✗" not in printed
+
+
+def test_bfloat16_is_recommended_where_it_is_much_faster() -> None:
+    assert rates.bfloat16_text(100, 100) == "100 GFLOP/s in bfloat16"
+    assert rates.bfloat16_text(1500, 500) == (
+        "1,500 GFLOP/s in bfloat16, 3.0 times float32's: networks train faster with training.precision=bfloat16"
+    )
 
 
 @pytest.mark.usefixtures("quick")

@@ -5,7 +5,7 @@
 Each measurement is a new process: a bare Keras `fit` of a network, the trainer on the same network and batch size, bare
 prediction of two models, and the evaluation of the same; with the C library's default settings and with those that
 `vocseg` sets. The kernel's share is that of the process's CPU time during the work. A quick run measures one network's
-training with the settings of `vocseg`.
+training with AdamW and the settings of `vocseg`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from benchmarks.measuring.options import Options
 
 IMAGES = 150
+OPTIMIZERS: tuple[tuple[training.Optimizer, str], ...] = (("adamw", "AdamW, the default"), ("sgd", "SGD"))
+"""The same kind on both sides: the trainer's, and Keras' own."""
+
 DEFAULT, KEPT = "glibc's defaults", "as `vocseg` sets it"
 Measured = tuple[float, float, float]
 """Milliseconds per image, the kernel's share, peak memory in GB."""
@@ -41,9 +44,11 @@ def rows(options: Options) -> Iterator[Row]:
     with devkit_and_scratch(options, train_images=40, val_images=options.size(IMAGES, 4)) as (devkit, scratch):
         for name, size, settings in options.size(training.NETWORKS[::2], training.QUICK_NETWORKS):
             records = training.prepare_records(devkit, scratch / name, size, batch * steps, batch)
-            shown = f"training step of {training.shown_network(name, settings)} at {size} pixels, batch {batch}"
-            work = (name, settings, records, batch)
-            yield from rows_of_work(shown, "a bare Keras `fit`", train, fit, work, 0.909, options)
+            for optimizer, shown_optimizer in options.size(OPTIMIZERS, OPTIMIZERS[:1]):
+                network = training.shown_network(name, settings)
+                shown = f"training step of {network} at {size} pixels, batch {batch}, {shown_optimizer}"
+                work = (name, settings, records, batch, optimizer)
+                yield from rows_of_work(shown, "a bare Keras `fit`", train, fit, work, 0.909, options)
         if not options.quick:
             spec = evaluation.prepare(devkit, scratch, IMAGES)
             reference = "bare prediction and counting"
@@ -111,15 +116,15 @@ def measure(work: Callable[..., float], keep: bool, arguments: tuple[Any, ...]) 
     return taken, kernel / (user + kernel), peak_memory_of_process()
 
 
-def train(name: str, settings: dict[str, Any], records: Any, batch: int) -> float:
+def train(name: str, settings: dict[str, Any], records: Any, batch: int, optimizer: training.Optimizer) -> float:
     """Trains with the project's trainer; returns milliseconds per image."""
     with tempfile.TemporaryDirectory() as scratch:
-        return training.milliseconds_of_trainer(name, settings, records, batch, Path(scratch))
+        return training.milliseconds_of_trainer(name, settings, records, batch, Path(scratch), optimizer)
 
 
-def fit(name: str, settings: dict[str, Any], records: Any, batch: int) -> float:
+def fit(name: str, settings: dict[str, Any], records: Any, batch: int, optimizer: training.Optimizer) -> float:
     """Trains with a bare Keras `fit`; returns milliseconds per image."""
-    return training.milliseconds_of_bare_fit(name, settings, records, batch)
+    return training.milliseconds_of_bare_fit(name, settings, records, batch, optimizer)
 
 
 def evaluate(spec: Any, images: int) -> float:

@@ -3,8 +3,9 @@
     python -m benchmarks.training [VOCdevkit/VOC2012]
 
 Time: the trainer streams from records, flips images, computes metrics and excludes void; the bare `fit` trains the same
-network with the same batch size on tensors in memory, with Keras' own loss and nothing else. The value of a round is
-the median step without the first few, so that short disturbances of the machine matter little.
+network with the same batch size on tensors in memory, with Keras' own loss and SGD and nothing else. The trainer uses
+SGD, too; `benchmarks/allocator.py` also compares with AdamW. The value of a round is the median step without the first
+few, so that short disturbances of the machine matter little.
 
 Memory: peak of a training on many records compared with one on few, each in a new process.
 """
@@ -16,7 +17,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks.measuring.command import main
 from benchmarks.measuring.data import devkit_and_scratch, write_records
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 NETWORKS: tuple[tuple[str, int, dict[str, Any]], ...] = (("fcn8", 96, {}), ("fcn8", 224, {}), ("unet", 128, {}))
 QUICK_NETWORKS: tuple[tuple[str, int, dict[str, Any]], ...] = (("fcn8", 96, {"fully_connected_channels": 0}),)
 """One: most of the time of a short training is that of making its functions."""
+Optimizer = Literal["sgd", "adamw"]
 CLASSES = ("person", "dog")
 SKIPPED = 2
 """Steps at the beginning that are not timed."""
@@ -94,7 +96,9 @@ def prepare_records(devkit: Path, folder: Path, image_size: int, count: int, bat
     return Records(files, config.class_names, image_size, config=config)
 
 
-def milliseconds_of_trainer(name: str, settings: dict[str, Any], records: Any, batch: int, folder: Path) -> float:
+def milliseconds_of_trainer(
+    name: str, settings: dict[str, Any], records: Any, batch: int, folder: Path, optimizer: Optimizer = "sgd"
+) -> float:
     """Trains one epoch with the project's own loop; returns the time per image of the median step, in milliseconds."""
     import keras
     import tensorflow as tf
@@ -110,7 +114,7 @@ def milliseconds_of_trainer(name: str, settings: dict[str, Any], records: Any, b
     train(
         lambda: create_network(name, image_size=records.image_size, num_classes=len(records.class_names), **settings),
         records,
-        TrainingConfig(epochs=1, batch_size=batch, optimizer="sgd", learning_rate=1e-6),
+        TrainingConfig(epochs=1, batch_size=batch, optimizer=optimizer, learning_rate=1e-6),
         tf.distribute.get_strategy(),
         epath.Path(folder / "run"),
         TrainingFolder(folder / "state"),
@@ -119,7 +123,9 @@ def milliseconds_of_trainer(name: str, settings: dict[str, Any], records: Any, b
     return 1000 * median_step(ends) / batch
 
 
-def milliseconds_of_bare_fit(name: str, settings: dict[str, Any], records: Any, batch: int) -> float:
+def milliseconds_of_bare_fit(
+    name: str, settings: dict[str, Any], records: Any, batch: int, optimizer: Optimizer = "sgd"
+) -> float:
     """Trains one epoch with Keras' `fit` on tensors in memory; returns the same."""
     import keras
 
@@ -131,7 +137,7 @@ def milliseconds_of_bare_fit(name: str, settings: dict[str, Any], records: Any, 
     size, channels = records.image_size, len(records.class_names)
     images, classes = read_arrays(Path(records.files["train"][0]), size, channels)
     network = create_network(name, image_size=size, num_classes=channels, **settings)
-    return 1000 * median_step(step_ends(network, images, classes, batch)) / batch
+    return 1000 * median_step(step_ends(network, images, classes, batch, optimizer)) / batch
 
 
 def median_step(ends: list[float]) -> float:

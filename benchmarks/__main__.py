@@ -44,7 +44,7 @@ BENCHMARKS = (
 )
 """The modules, in the order of the table."""
 
-NOT_QUICK = ("scale", "allocator", "kubeflow_compile")
+NOT_QUICK = ("conversion_memory", "scale", "allocator", "kubeflow_compile")
 """The modules that a quick run leaves out, unless they are named: most of their time is the start of processes."""
 
 

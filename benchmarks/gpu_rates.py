@@ -114,6 +114,11 @@ def rate_of_bare_fit(name: str, precision: Precision, records: Any, steps: int) 
 
 def rows(options: Options) -> Iterator[Row]:
     """Yields the row of the input pipeline, and three rows per precision and network."""
+    from pipeline.doctor.gpu import find_driver
+
+    if find_driver() is None:  # seconds before TensorFlow would say so
+        print("this machine has no driver of NVIDIA: nothing is measured", file=sys.stderr)
+        return
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")

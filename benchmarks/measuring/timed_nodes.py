@@ -12,14 +12,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from components.allocator import configure_allocators
+from components.allocator import configure_allocators, loading_libraries
 
 
 def main(file: Path) -> int:
     """Runs the command whose words are in `sys.argv`; returns its exit status."""
     configure_allocators()  # before the imports below, as `vocseg` does
-    from tfx.orchestration.portable import launcher
+    with loading_libraries():  # all that `vocseg run` loads in this way; it finds them loaded
+        from tfx.orchestration.portable import launcher
 
+        import pipeline.local.runner  # noqa: F401
     from pipeline import cli
 
     seconds = 0.0

@@ -51,9 +51,7 @@ def rows(options: Options) -> Iterator[Row]:
         ]
         for work in works:
             work()  # once, so that the rounds measure nothing that a new process does for the first time
-        rounds = in_turns(
-            options.rounds_of(full=7, quick=3), *(functools.partial(milliseconds, work, count) for work in works)
-        )
+        rounds = in_turns(options.rounds or 7, *(functools.partial(milliseconds, work, count) for work in works))
     reference = f"the codecs alone, {THREADS} threads"
     yield Row(f"reading at {SIZE} pixels", reference, "ms/record", paired(rounds, 2), Target(1.25))
     yield Row(f"reading with TFDS's decoder at {SIZE} pixels", reference, "ms/record", paired([r[1:] for r in rounds]))

@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import components
 from components.allocator import variables_that_keep_freed_memory
+from components.python_path import python_path
 
 if TYPE_CHECKING:
     from components.model_smoke_test.smoke_test_config import SmokeTestConfig
@@ -61,8 +61,7 @@ def smoke_test(model: str, requests: Path, config: SmokeTestConfig) -> dict[str,
 def run_process(command: list[str], folder: str, timeout: float) -> str | None:
     """Runs a command in a folder and returns how it failed, or `None` if it succeeded."""
     # PYTHONPATH: the new process must find the checks. No GPU: this process may already occupy all of its memory.
-    path = os.pathsep.join(filter(None, [str(Path(components.__path__[0]).parent), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment = {**os.environ, "PYTHONPATH": python_path(), "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
     environment |= variables_that_keep_freed_memory()
     try:
         finished = subprocess.run(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import components
+from components.python_path import python_path
 from components.run_files import SAVED_MODEL_FILE
 from components.targets.network import load_network
 from components.targets.target_folder import read_target
@@ -56,8 +56,7 @@ def measure(folder: epath.PathLike, threads: int) -> dict[str, float]:
         MeasurementTimeoutError: it took more than ten minutes.
         MeasurementError: the model cannot be run.
     """
-    path = os.pathsep.join(filter(None, [str(Path(components.__path__[0]).parent), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {**os.environ, "PYTHONPATH": python_path(), "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-P", "-m", _MODULE, str(folder), str(threads)]
     try:
         done = subprocess.run(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pipeline
+from components.python_path import python_path
 from pipeline.report.contents import read_contents
 from pipeline.tracking.tracked_run import tracked_run
 from tfds_voc_seg.error_messages import message_of_library
@@ -118,8 +119,7 @@ def _run_process(job: dict[str, Any], settings: TrackingConfig) -> dict[str, Any
 
 def _environment(settings: TrackingConfig) -> dict[str, str]:
     """Returns the variables of the process, the login among them: MLflow's errors would repeat one in the URI."""
-    path = os.pathsep.join(filter(None, [str(_PROJECT), os.environ.get("PYTHONPATH")]))
-    environment = {**_DEFAULTS, **os.environ, "PYTHONPATH": path, "MLFLOW_TRACKING_URI": settings.shown_uri}
+    environment = {**_DEFAULTS, **os.environ, "PYTHONPATH": python_path(), "MLFLOW_TRACKING_URI": settings.shown_uri}
     if settings.login:
         environment.pop("MLFLOW_TRACKING_TOKEN", None)
         environment["MLFLOW_TRACKING_USERNAME"], environment["MLFLOW_TRACKING_PASSWORD"] = settings.login

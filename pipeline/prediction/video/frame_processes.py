@@ -8,11 +8,10 @@ import os
 import queue
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import components
 from components.allocator import variables_that_keep_freed_memory
+from components.python_path import python_path
 from components.targets.network import available_cores
 from pipeline.engines.engine import EngineError
 from pipeline.prediction.video.shared_frame import SharedFrame
@@ -145,8 +144,7 @@ class _FrameProcess:
         """
         self._loading = True
         self._begun: _Video | None = None
-        path = os.pathsep.join(filter(None, [str(Path(components.__path__[0]).parent), os.environ.get("PYTHONPATH")]))
-        environment = {**os.environ, "PYTHONPATH": path, **variables_that_keep_freed_memory()}
+        environment = {**os.environ, "PYTHONPATH": python_path(), **variables_that_keep_freed_memory()}
         with contextlib.ExitStack() as undo:
             self._file = os.memfd_create("frame")
             undo.callback(os.close, self._file)

@@ -97,6 +97,7 @@ def measured(
     finally:
         if worker:
             worker.process.kill()
+            worker.process.join()
 
 
 class _Worker:

@@ -48,7 +48,9 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "frame_process" in " ".join(child.cmdline())]
+    """Our processes that still run: of a zombie, which another test may have left, there is no command line."""
+    running = ((child, child.as_dict(["cmdline"], ad_value=[])) for child in psutil.Process().children())
+    return [child for child, facts in running if "frame_process" in " ".join(facts["cmdline"])]
 
 
 def test_the_result_is_that_of_threads(model: Path, long_clip: Path, tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ with
 - and, unless the run is quick, the same loop that composes at the network's size, and the network alone on frames that
   are already resized.
 
-All are measured in turns. The networks have random weights, also in the score layers: these are initialised with zeros,
-which would make every pixel a tie of all classes. The remark says which share of the pixels is not background.
+All are measured in turns. The networks have random weights, also where the initial ones are zeros, which no trained
+network has: in the score layers they would make every pixel a tie of all classes, and as biases they keep TensorFlow
+from computing a convolution and its ReLU in one operation. The remark says which share of the pixels is not background.
 
 Memory: peak for a long clip compared with a short one, each in a new process.
 """
@@ -101,6 +102,8 @@ def export(name: str, options: dict[str, Any], folder: Path) -> None:
     for layer in network.layers:
         if layer.name.startswith("score_"):
             layer.kernel.assign(keras.initializers.GlorotNormal(seed=0)(layer.kernel.shape))
+        if getattr(layer, "bias", None) is not None:
+            layer.bias.assign(keras.initializers.RandomNormal(stddev=0.05, seed=0)(layer.bias.shape))
     export_network(network, name, options, VOC_CLASSES, folder)
 
 

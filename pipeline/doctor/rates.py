@@ -36,11 +36,12 @@ def convolution_rate(*, gpu: bool, dtype: str = "float32") -> float:
 
 
 def bfloat16_text(rate: float, float32_rate: float) -> str:
-    """Describes the rate of convolutions in bfloat16, with a hint if it makes trainings faster on this machine."""
+    """Describes the rate of convolutions in bfloat16, with a hint if it can make trainings faster on this machine."""
     text, ratio = f"{rate:,.0f} GFLOP/s in bfloat16", rate / float32_rate
     if ratio < _MUCH_FASTER:
         return text
-    return f"{text}, {ratio:.1f} times float32's: networks train faster with training.precision=bfloat16"
+    hint = "a U-Net or VGG-16 trains faster with training.precision=bfloat16; MobileNet and EfficientNet may not"
+    return f"{text}, {ratio:.1f} times float32's: {hint}"
 
 
 def _seconds(compute: Callable[[], tf.Tensor]) -> float:

@@ -36,7 +36,8 @@ def test_a_machine_without_faults(capsys: pytest.CaptureFixture[str]) -> None:
 def test_bfloat16_is_recommended_where_it_is_much_faster() -> None:
     assert rates.bfloat16_text(100, 100) == "100 GFLOP/s in bfloat16"
     assert rates.bfloat16_text(1500, 500) == (
-        "1,500 GFLOP/s in bfloat16, 3.0 times float32's: networks train faster with training.precision=bfloat16"
+        "1,500 GFLOP/s in bfloat16, 3.0 times float32's: a U-Net or VGG-16 trains faster with "
+        "training.precision=bfloat16; MobileNet and EfficientNet may not"
     )
 
 

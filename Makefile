@@ -112,7 +112,7 @@ lint: $(ENVIRONMENT) ## check style, format, types, layers, dependencies and dea
 	$(VENV)/bin/deptry .
 	$(VENV)/bin/vulture
 
-bench: $(ENVIRONMENT) ## measure everything, in 93 minutes; DEVKIT=DIR measures on a devkit of yours, ARGS="--only NAME" a part
+bench: $(ENVIRONMENT) ## measure everything, in 1.5 hours; DEVKIT=DIR measures on a devkit of yours, ARGS="--only NAME" a part
 	@$(VENV)/bin/python -m benchmarks $(DEVKIT) $(ARGS)
 
 bench-quick: $(ENVIRONMENT) ## measure smaller sizes in minutes; results in build/bench.json

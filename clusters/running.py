@@ -9,13 +9,15 @@ import signal
 import socket
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.python_path import python_path
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from clusters.cluster import Cluster
 
-_PROJECT = Path(__file__).parents[1]
 _STATE_FILE = "running.json"
 _POLL_SECONDS = 0.5
 _STOP_SECONDS = 15
@@ -40,7 +42,7 @@ def start(cluster: Cluster, seconds: float = 120) -> None:
     state = cluster.folder / _STATE_FILE
     if state.exists():
         raise ClusterError(f"{cluster.folder} has a cluster already; stop it before you start another")
-    environment = {**os.environ, "PYTHONPATH": f"{_PROJECT}:{os.environ.get('PYTHONPATH', '')}"}
+    environment = {**os.environ, "PYTHONPATH": python_path()}
     started: dict[str, subprocess.Popen[bytes]] = {}
     for process in cluster.processes:
         with (cluster.folder / f"{process.name}.log").open("wb") as log:

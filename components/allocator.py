@@ -10,14 +10,18 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
+import functools
 import gc
 import os
 import platform
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +41,27 @@ _SETTINGS = (
     # whatever MALLOC_MMAP_MAX_ says, and no arena uses the free memory of another.
     _Setting(-8, "MALLOC_ARENA_MAX", 1),
 )
+
+
+_FRAME_SLOTS = 2**16
+"""With its 0.5 MB the frame gets a chunk of 1 MB, whose rest suffices for 1,000 calls inside each other, Python's limit
+for recursion."""
+
+
+def with_frames_in_one_chunk(function: Callable[P, T]) -> Callable[P, T]:
+    """Makes all calls inside a function's call quicker, in the same thread: decorates what a process does as a whole.
+
+    CPython keeps the frames of a thread's calls in chunks of 16 kB, which it takes from the kernel and returns as soon
+    as they are empty (`push_chunk` in CPython's Python/pystate.c). Where a chunk ends, a loop of calls does so at each
+    call: 40,000 times while TFX is imported. A frame that needs more than 16 kB gets a larger chunk, and the calls
+    inside use the rest of it. Memory that the frame does not use is never touched.
+    """
+
+    def with_large_frame(*arguments: P.args, **named: P.kwargs) -> T:
+        return function(*arguments, **named)
+
+    with_large_frame.__code__ = with_large_frame.__code__.replace(co_stacksize=_FRAME_SLOTS)
+    return functools.update_wrapper(with_large_frame, function)
 
 
 _OBJECTS_BETWEEN_COLLECTIONS = 10_000

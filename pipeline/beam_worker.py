@@ -16,12 +16,13 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from components.allocator import configure_allocators, loading_libraries
+from components.allocator import configure_allocators, loading_libraries, with_frames_in_one_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+@with_frames_in_one_chunk
 def main(arguments: Sequence[str] | None = None) -> None:
     """Asks the engine for the options of the job and its addresses, and then works for it until it ends.
 

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn, cast
 
-from components.allocator import configure_allocators
+from components.allocator import configure_allocators, with_frames_in_one_chunk
 from pipeline.commands import (
     benchmark,
     data,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+@with_frames_in_one_chunk
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command.
 

@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from components.allocator import configure_allocators, loading_libraries
+from components.allocator import configure_allocators, loading_libraries, with_frames_in_one_chunk
 
 
+@with_frames_in_one_chunk
 def main(file: Path) -> int:
     """Runs the command whose words are in `sys.argv`; returns its exit status."""
     configure_allocators()  # before the imports below, as `vocseg` does

@@ -11,13 +11,19 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from components.allocator import collect_garbage_rarely, configure_allocators, loading_libraries
+from components.allocator import (
+    collect_garbage_rarely,
+    configure_allocators,
+    loading_libraries,
+    with_frames_in_one_chunk,
+)
 from tfds_voc_seg.storage import use_fsspec_for_s3
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+@with_frames_in_one_chunk
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one node, through `pipeline.kubeflow.node.run`.
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from etils import epath
 
-from components.allocator import collect_garbage_rarely, configure_allocators
+from components.allocator import collect_garbage_rarely, configure_allocators, with_frames_in_one_chunk
 from components.run_files import SAVED_MODEL_FILE
 from tfds_voc_seg.storage import use_fsspec_for_s3
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MODEL_FOLDER, MODEL_RUN_FOLDER = "model", "model_run"
 
 
+@with_frames_in_one_chunk
 def main(arguments: Sequence[str] | None = None) -> int:
     """Trains the candidate.
 

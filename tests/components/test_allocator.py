@@ -107,6 +107,50 @@ def test_garbage_is_collected_rarely_but_collected() -> None:
         gc.set_threshold(*before)
 
 
+# Counts the page faults of a loop of calls, inside as many other calls as give most: there, a chunk of frames ends.
+_CALLS = """
+import resource, sys
+from components.allocator import with_frames_in_one_chunk
+
+def call(one=None, two=None, three=None, four=None, five=None, six=None, seven=None, eight=None, nine=None, ten=None):
+    eleven = twelve = thirteen = fourteen = fifteen = sixteen = seventeen = eighteen = nineteen = twenty = None
+
+def faults_of_calls(depth):
+    if depth:
+        return faults_of_calls(depth - 1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(1000):
+        call()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+def most_faults():
+    return max(faults_of_calls(depth) for depth in range(int(sys.argv[1])))
+
+print(most_faults(), with_frames_in_one_chunk(most_faults)())
+"""
+
+
+def test_calls_take_no_memory_from_the_kernel_where_a_chunk_of_frames_ends() -> None:
+    """If there are few page faults without the decorator, it is not needed any more."""
+    program = [sys.executable, "-c", _CALLS, "900"]
+    printed = subprocess.run(program, check=True, capture_output=True, text=True).stdout
+    usual, in_one_chunk = map(int, printed.split())
+    assert usual >= 1000
+    assert in_one_chunk < 500
+
+
+def test_a_function_with_its_frames_in_one_chunk_is_the_same_function() -> None:
+    @allocator.with_frames_in_one_chunk
+    def quotient(dividend: int, divisor: int = 1) -> float:
+        """Divides."""
+        return dividend / divisor
+
+    assert (quotient(6), quotient(6, divisor=4)) == (6, 1.5)
+    assert (quotient.__name__, quotient.__doc__) == ("quotient", "Divides.")
+    with pytest.raises(ZeroDivisionError):
+        quotient(1, 0)
+
+
 # Counts the collections during the block, and sees whether what it created is searched later; then makes garbage.
 _LOADING = """
 import gc, sys, types, weakref

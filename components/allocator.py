@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-P = ParamSpec("P")
-T = TypeVar("T")
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ _FRAME_SLOTS = 2**16
 for recursion."""
 
 
-def with_frames_in_one_chunk(function: Callable[P, T]) -> Callable[P, T]:
+def with_frames_in_one_chunk(function: Callable[_P, _T]) -> Callable[_P, _T]:
     """Makes all calls inside a function's call quicker, in the same thread: decorates what a process does as a whole.
 
     CPython keeps the frames of a thread's calls in chunks of 16 kB, which it takes from the kernel and returns as soon
@@ -57,7 +57,7 @@ def with_frames_in_one_chunk(function: Callable[P, T]) -> Callable[P, T]:
     inside use the rest of it. Memory that the frame does not use is never touched.
     """
 
-    def with_large_frame(*arguments: P.args, **named: P.kwargs) -> T:
+    def with_large_frame(*arguments: _P.args, **named: _P.kwargs) -> _T:
         return function(*arguments, **named)
 
     with_large_frame.__code__ = with_large_frame.__code__.replace(co_stacksize=_FRAME_SLOTS)

@@ -43,7 +43,7 @@ def _positive_numbers(value: Any) -> dict[str, float] | None:
         return None
     try:
         numbers = {str(name): float(number) for name, number in value.items()}
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # OverflowError: a whole number above 1.8e308
         return None
     return numbers if all(0 < number < math.inf for number in numbers.values()) else None
 

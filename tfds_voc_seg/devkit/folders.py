@@ -89,8 +89,8 @@ def _is_folder(path: Path) -> bool:
     except PermissionError as error:
         raise DevkitError(f"{path} cannot be opened ({error.strerror}): allow access to it") from error
     except Exception as error:
-        if "://" not in str(path):
-            raise
+        if isinstance(error, OSError) and "://" not in str(path):
+            raise DevkitError(f"{path} cannot be opened ({error.strerror})") from error
         # The libraries of the object stores raise different errors for wrong credentials, hosts and names.
         raise DevkitError(f"{path} cannot be opened ({type(error).__name__}: {error})") from error
 

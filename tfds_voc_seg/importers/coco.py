@@ -10,14 +10,17 @@ Format: https://cocodataset.org/#format-data
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tfds_voc_seg.importers.files import is_file, relative_name
 from tfds_voc_seg.importers.json_files import listed, read_json
 from tfds_voc_seg.importers.objects import SourceObject, object_labels, objects_class_map
-from tfds_voc_seg.importers.shapes import Rle, ShapeError, counts_rle, polygon_rle
+from tfds_voc_seg.importers.shapes import INVALID_NUMBERS, Rle, ShapeError, counts_rle, polygon_rle
 from tfds_voc_seg.importers.source import SPLIT_NAMES, ReaderOptions, Source, SourceError, SourceImage
 
 if TYPE_CHECKING:
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from tfds_voc_seg.importers.report import ImportReport
     from tfds_voc_seg.importers.source import Split
     from tfds_voc_seg.label_set import LabelSet
+
+_USED_KEYS = {"images", "id", "file_name", "height", "width", "categories", "name"}
+_USED_KEYS |= {"annotations", "image_id", "category_id", "iscrowd", "segmentation", "size", "counts"}
 
 
 def read_coco(source: Path, options: ReaderOptions, report: ImportReport) -> Source:
@@ -42,7 +48,7 @@ def read_coco(source: Path, options: ReaderOptions, report: ImportReport) -> Sou
     images: list[SourceImage] = []
     parts = []
     for file in files:
-        content = read_json(file)
+        content = read_json(file, reduce=_reduced)
         names = _category_names(content, file)
         categories |= dict.fromkeys(names[key] for key in sorted(names))
         parts.append((file, content, names))
@@ -135,6 +141,15 @@ def _images(
     for key, lost in annotations.items():
         report.drop_object("no photo", f"image_id {key!r}", f"{len(lost)} objects of {file.name}")
     return list(images.values())
+
+
+def _reduced(entry: dict[str, Any]) -> dict[str, Any]:
+    """Returns the keys that are used, and polygons as arrays: 8 bytes for a coordinate, a list of floats needs 32."""
+    used = {key: value for key, value in entry.items() if key in _USED_KEYS}
+    if isinstance(used.get("segmentation"), list):
+        with contextlib.suppress(*INVALID_NUMBERS):  # remains a list, which is reported when it is drawn
+            used["segmentation"] = [np.array(polygon, np.float64) for polygon in used["segmentation"]]
+    return used
 
 
 def _key(value: Any) -> Any:

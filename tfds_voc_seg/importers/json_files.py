@@ -8,17 +8,25 @@ from typing import TYPE_CHECKING, Any
 from tfds_voc_seg.importers.source import SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
-def read_json(file: Path, errors: str = "strict") -> dict[str, Any]:
-    """Reads a JSON file whose content is an object; `errors` says what becomes of bytes that are not UTF-8.
+def read_json(
+    file: Path, errors: str = "strict", reduce: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Reads a JSON file whose content is an object.
+
+    Args:
+        file: the file.
+        errors: what becomes of bytes that are not UTF-8.
+        reduce: returns what is kept of an object; called with each one as soon as it is read, inner ones first.
 
     Raises:
         SourceError: the file cannot be read, or its content is something else.
     """
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig", errors=errors))
+        content = json.loads(file.read_text(encoding="utf-8-sig", errors=errors), object_hook=reduce)
     except (OSError, ValueError, RecursionError) as error:
         raise SourceError(f"{file} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):

@@ -21,6 +21,7 @@ from tfds_voc_seg.importers.objects import SourceObject, object_labels, objects_
 from tfds_voc_seg.importers.photo_files import PHOTO_SUFFIXES, open_checked
 from tfds_voc_seg.importers.placed_files import placed_file
 from tfds_voc_seg.importers.shapes import (
+    INVALID_NUMBERS,
     Rle,
     ShapeError,
     bitmap_rle,
@@ -134,7 +135,7 @@ def _draw(kind: str, points: Any, mask: Any, size: tuple[int, int]) -> Rle:
         raise ShapeError("shape without an area", f"{kind!r}")
     try:
         corners = [(float(x), float(y)) for x, y in points]
-    except (TypeError, ValueError) as error:
+    except INVALID_NUMBERS as error:
         raise ShapeError("invalid coordinates", str(points)[:60]) from error
     if kind == "polygon":
         return polygon_rle([[value for corner in corners for value in corner]], size)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Rle = dict[str, Any]
 """A run-length encoded mask of pycocotools: `size` [height, width] and `counts`."""
 
+INVALID_NUMBERS = (TypeError, ValueError, OverflowError)
+"""What a conversion to float raises; `OverflowError` for a whole number above 1.8e308."""
+
 _LONGEST_OUTLINE = 5_000_000  # pixels; pycocotools needs about 60 bytes for each
 _CIRCLE_POINTS = 72
 
@@ -40,7 +43,7 @@ def polygon_rle(polygons: Sequence[Any], size: tuple[int, int]) -> Rle:
     """Draws polygons as one shape, as COCO does.
 
     Args:
-        polygons: each a flat list x, y, x, y, … in pixels.
+        polygons: each a flat list or array x, y, x, y, … in pixels.
         size: height and width of the image in pixels.
 
     Raises:
@@ -79,7 +82,7 @@ def counts_rle(segmentation: dict[str, Any], size: tuple[int, int]) -> Rle:
         ShapeError: it is invalid, empty or of another size.
     """
     counts = segmentation.get("counts")
-    if list(segmentation.get("size", ())) != list(size):
+    if segmentation.get("size") != list(size):
         raise ShapeError("size mismatch", f"an RLE of size {segmentation.get('size')} in an image of {list(size)}")
     runs = _uncompressed(counts) if isinstance(counts, str | bytes) else counts
     # pycocotools does not check the sum, and then returns memory that it has not written.
@@ -118,7 +121,7 @@ def paint(classes: NDArray[np.uint8], rle: Rle, value: int) -> None:
 def _checked_points(polygon: Any) -> NDArray[np.float64]:
     try:
         points = np.array(polygon, np.float64).reshape(-1, 2)
-    except (TypeError, ValueError) as error:
+    except INVALID_NUMBERS as error:
         raise ShapeError("invalid coordinates", f"{str(polygon)[:60]} is not a list x, y, x, y, …") from error
     if not np.isfinite(points).all():
         raise ShapeError("invalid coordinates", "not all are finite numbers")

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 _INTRODUCTION = """# Commands
 
 `vocseg --help` and `vocseg COMMAND --help` print the same. The exit status is 0 for success, 1 for failure, 2 for wrong
-arguments or an invalid configuration, and 130 after an interruption.
+arguments or an invalid configuration, 130 after an interruption, and 141 if the program that reads the output ended
+first, as in `vocseg COMMAND | head`.
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import select
 import sys
 from typing import TYPE_CHECKING, NoReturn, cast
 
@@ -22,7 +23,7 @@ from pipeline.commands import (
     repair,
     run,
 )
-from pipeline.commands.terminal import EXIT_INTERRUPTED, fail
+from pipeline.commands.terminal import EXIT_CLOSED_OUTPUT, EXIT_FAILED, EXIT_INTERRUPTED, fail, system_error_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,18 +37,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `vocseg`; by default those of this process.
 
     Returns:
-        The exit status: 0 success, 1 failure, 2 wrong arguments or configuration, 130 interrupted.
+        The exit status: 0 success, 1 failure, 2 wrong arguments or configuration, 130 interrupted, 141 the reader of
+        the output ended.
     """
     if arguments is None:  # this process is the command's own
         configure_allocators()
         # Python processes that libraries start, such as Beam's workers, do not import from the current folder.
         os.environ.setdefault("PYTHONSAFEPATH", "1")
-    options = command_parser().parse_args(arguments)
-    command = cast("Callable[[argparse.Namespace], int]", options.command)
     try:
-        return command(options)
-    except KeyboardInterrupt:
-        return fail(options.interrupted, EXIT_INTERRUPTED)
+        return _run_command(arguments)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) and _output_is_closed():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest when it ends
+            return EXIT_CLOSED_OUTPUT
+        return fail(system_error_message(error), EXIT_FAILED)
+
+
+def _run_command(arguments: Sequence[str] | None) -> int:
+    try:
+        options = command_parser().parse_args(arguments)
+        command = cast("Callable[[argparse.Namespace], int]", options.command)
+        try:
+            return command(options)
+        except KeyboardInterrupt:
+            return fail(options.interrupted, EXIT_INTERRUPTED)
+    finally:
+        sys.stdout.flush()
+
+
+def _output_is_closed() -> bool:
+    """Tells whether the reader of standard output has ended, as `head` does after its last line."""
+    poll = select.poll()
+    poll.register(sys.stdout, 0)  # errors are always reported
+    return any(events & select.POLLERR for _, events in poll.poll(0))
 
 
 class _Parser(argparse.ArgumentParser):

@@ -36,7 +36,7 @@ def write_reason(error: Exception) -> str:
 
 def write_problem(error: OSError, place: str | os.PathLike[str]) -> str:
     """Returns one sentence about a file that cannot be written: the file, else `place`, and the reason."""
-    problem = "used" if error.errno == errno.EIO else "written to"
+    problem = "used" if error.errno in (errno.EIO, errno.ENAMETOOLONG) else "written to"
     return f"{error.filename or place} cannot be {problem}: {write_reason(error)}"
 
 

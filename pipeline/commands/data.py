@@ -131,8 +131,6 @@ def _show(options: argparse.Namespace) -> int:
         )
     except ValueError as error:
         return fail(str(error), EXIT_USAGE)
-    except OSError as error:
-        return fail(str(error), EXIT_FAILED)
     if not written:
         return fail(f"{options.source} has no {options.split} example to show", EXIT_FAILED)
     say(f"{options.output} holds {counted(written, 'picture')} of {options.source}'s {options.split} split")

@@ -131,8 +131,6 @@ def _import(options: argparse.Namespace) -> int:
         return fail(f"no image of {options.source} could be taken; nothing was written", EXIT_FAILED)
     except (SourceError, LabelSetError) as error:
         return fail(str(error), EXIT_USAGE)
-    except OSError as error:
-        return fail(str(error), EXIT_FAILED)
     say(report.text(options.source))
     say(f"{options.devkit} is a devkit; check it with: vocseg data check {options.devkit}")
     return 0

@@ -114,6 +114,8 @@ def _transfer(options: argparse.Namespace) -> int:
             return _run_experiment(configs, options.seeds, output, Display(make_console(terminal)), log_file)
     except LockedError as error:
         return fail(str(error), EXIT_FAILED)
+    except BrokenPipeError:  # the reader of the output ended
+        raise
     except OSError as error:
         return fail(write_problem(error, output), EXIT_FAILED)
 

@@ -127,9 +127,10 @@ def _predict(options: argparse.Namespace) -> int:
     try:
         find_model(options.model)
         videos = video_options(options)
-        options.output.mkdir(parents=True, exist_ok=True)
     except ValueError as error:  # no model, or options for videos that contradict each other
         return fail(str(error), EXIT_USAGE)
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return fail(f"--output {options.output} cannot be used: {write_reason(error)}", EXIT_USAGE)
     with tempfile.TemporaryDirectory() as folder:

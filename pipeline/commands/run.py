@@ -96,6 +96,8 @@ def _run(options: argparse.Namespace) -> int:
             return status
     except LockedError as error:
         return fail(str(error), EXIT_FAILED)
+    except BrokenPipeError:  # the reader of the output ended
+        raise
     except OSError as error:
         return fail(write_problem(error, config.output_folder), EXIT_FAILED)
 

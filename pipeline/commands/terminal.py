@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+EXIT_CLOSED_OUTPUT = 141  # what a shell reports of a program that SIGPIPE ended
 
 LOG_WIDTH = 120
 """The width of the output, in columns, if it does not go to a terminal."""
@@ -170,6 +171,11 @@ def show_failure(display: Display, message: str, log_file: Path) -> int:
     display.print(f"the details are in {escape(short_path(log_file))}")
     traceback.print_exc()  # standard error is the log file
     return EXIT_FAILED
+
+
+def system_error_message(error: OSError) -> str:
+    """Returns the reason that the system gives, after the file's name if it names one."""
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
 
 
 def error_message(error: Exception, expected: tuple[type[Exception], ...], output: Path) -> str:

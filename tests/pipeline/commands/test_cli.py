@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline import cli
-from pipeline.commands.terminal import EXIT_FAILED, EXIT_USAGE
+from pipeline.commands.terminal import EXIT_CLOSED_OUTPUT, EXIT_FAILED, EXIT_USAGE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,3 +85,57 @@ def test_wrong_arguments_exit_with_two(arguments: list[str], capsys: pytest.Capt
         cli.main(arguments)
     assert stop.value.code == EXIT_USAGE
     assert "usage: vocseg" in capsys.readouterr().err
+
+
+TOO_LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["predict", TOO_LONG, "a.jpg", "--output", "out"],
+        ["demo", TOO_LONG],
+        ["benchmark", TOO_LONG],
+        ["lineage", TOO_LONG],
+        ["rollback", TOO_LONG],
+        ["repair", TOO_LONG],
+        ["data", "import", "folders", TOO_LONG, "out"],
+        ["data", "check", TOO_LONG],
+        ["data", "show", TOO_LONG, "--output", "out"],
+        ["run", "--publish-weights", TOO_LONG],
+    ],
+)
+def test_an_error_of_the_system_is_one_line(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(command) in (EXIT_FAILED, EXIT_USAGE)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert TOO_LONG in line
+    assert "File name too long" in line
+
+
+def test_a_reader_that_ends_early_is_no_error() -> None:
+    """As in `vocseg --help | head`."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.cli", "--help"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.communicate()[1] == b""
+    assert process.returncode == EXIT_CLOSED_OUTPUT
+
+
+def test_a_broken_pipe_elsewhere_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise BrokenPipeError("the worker ended")
+
+    monkeypatch.setattr("pipeline.commands.repair._repair", fail)
+    assert cli.main(["repair", "x"]) == EXIT_FAILED
+    assert "the worker ended" in capfd.readouterr().err

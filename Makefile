@@ -87,7 +87,7 @@ coverage-erase:
 
 FUZZ_TARGETS := header_reading photo_reading request_decoding mask_reading record_parsing annotation_reading \
 	list_reading label_set_reading configuration_reading override_reading coco_reading labelme_reading cvat_reading \
-	archive_unpacking
+	exported_model_reading archive_unpacking
 FUZZ_SECONDS := 60
 
 .PHONY: atheris

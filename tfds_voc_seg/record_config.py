@@ -75,6 +75,8 @@ class RecordConfig:
         """Checks the classes; values from JSON become those that `dataclasses.asdict` was given."""
         if isinstance(self.labels, dict):
             object.__setattr__(self, "labels", LabelSet(**self.labels))
+        if not isinstance(self.labels, LabelSet):
+            raise ValueError(f"labels {self.labels!r} are not a label set")
         object.__setattr__(self, "classes", selected_classes(self.classes, self.labels))
         if self.image_size is not None:
             object.__setattr__(self, "image_size", checked_image_size(self.image_size))
@@ -111,7 +113,13 @@ class RecordConfig:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> RecordConfig:
-        """Makes a configuration from the result of `dataclasses.asdict`; unknown keys of later versions are ignored."""
+        """Makes a configuration from the result of `dataclasses.asdict`; unknown keys of later versions are ignored.
+
+        Raises:
+            ValueError: a value is not allowed.
+        """
+        if not isinstance(values, Mapping):
+            raise ValueError(f"{values!r} is not a mapping of settings")
         return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values})
 
     def as_json(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -88,7 +88,10 @@ class LitertNetwork:
         self._idle: list[tuple[int, Any]] = []  # number of threads and interpreter, the one last used at the end
         self._lock = threading.Lock()
         self._workers = ThreadPoolExecutor(threads, "litert")
-        self._idle.append((threads, self._interpreter(threads)))
+        interpreter = self._interpreter(threads)
+        tensors = (*interpreter.get_input_details(), *interpreter.get_output_details())
+        _require_shapes(target, [tensor["shape_signature"] for tensor in tensors])
+        self._idle.append((threads, interpreter))
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `TargetNetwork.scores`."""
@@ -129,9 +132,6 @@ class LitertNetwork:
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
         interpreter.invoke()
         scores: NDArray[np.float32] = interpreter.tensor(interpreter.get_output_details()[0]["index"])()
-        expected = (len(images), *self._sides)
-        if scores.shape != expected:
-            raise ValueError(f"the model returns scores of shape {scores.shape}, its description says {expected}")
         return scores
 
     def _idle_interpreter(self, threads: int) -> Any:
@@ -166,6 +166,8 @@ class OnnxNetwork:
             self._session = onnxruntime.InferenceSession(str(target.file), options, ["CPUExecutionProvider"])
         except Exception as error:  # its own exceptions have no common type
             raise ValueError(str(error)) from error
+        tensors = (*self._session.get_inputs(), *self._session.get_outputs())
+        _require_shapes(target, [tensor.shape for tensor in tensors])
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `TargetNetwork.scores`."""
@@ -182,6 +184,22 @@ class OnnxNetwork:
     ) -> list[_Result]:
         """See `TargetNetwork.map_scores`."""
         return [*self._workers.map(function, range(len(images)), self.scores(images))]
+
+
+def _require_shapes(target: TargetModel, shapes: Iterable[Iterable[Any]]) -> None:
+    """Compares the model file's inputs and outputs with the description.
+
+    Args:
+        target: the target.
+        shapes: their sides; a negative number or a text for a side that is not fixed.
+
+    Raises:
+        ValueError: they differ.
+    """
+    found = [[None if isinstance(side, str) or side < 0 else int(side) for side in shape] for shape in shapes]
+    described = [list(tensor.shape) for tensor in (target.target.input, target.target.output)]
+    if found != described:
+        raise ValueError(f"{target.file} has tensors of the shapes {found}, its description says {described}")
 
 
 def _parts(images: NDArray[np.uint8], size: int) -> list[NDArray[np.uint8]]:

@@ -17,6 +17,7 @@ from etils import epath
 from components.run_files import DESCRIPTION_FILE
 from components.saved_model.description import ModelDescription, parse_description
 from components.targets.names import PUBLISHED_TARGETS_FOLDER, TARGETS, TargetName, model_file
+from tfds_voc_seg.image_size import sides_of
 from tfds_voc_seg.storage import file_sha256
 
 _SECTION = "target"
@@ -116,6 +117,7 @@ def read_target(folder: epath.PathLike, *, digest: bool = True) -> TargetModel:
     try:
         text = path.read_text()
         model, target = parse_description(text), _parse_target(json.loads(text))
+        _require_agreement(model, target)
     except (OSError, ValueError) as error:
         raise TargetError(f"{folder} is not an exported model: {path} cannot be read ({error})") from error
     found = TargetModel(folder, model, target)
@@ -159,10 +161,21 @@ def _parse_target(values: dict[str, Any]) -> TargetDescription:
 
 def _parse_tensor(values: dict[str, Any]) -> Tensor:
     known = _known_fields(Tensor, values)
-    shape = tuple(side if side is None else int(side) for side in known["shape"])
-    if len(shape) != 4 or None in shape[1:]:  # batch, height, width, channels
+    shape = tuple(known["shape"])
+    sides = shape[1:] if shape[:1] == (None,) else shape  # batch, height, width, channels
+    if len(shape) != 4 or not all(isinstance(side, int) and side > 0 for side in sides):
         raise ValueError(f"the tensor {known['name']!r} has the shape {list(shape)} instead of four sides")
     return Tensor(**{**known, "shape": shape})
+
+
+def _require_agreement(model: ModelDescription, target: TargetDescription) -> None:
+    sides = sides_of(model.image_size)
+    for tensor, channels in ((target.input, 3), (target.output, len(model.class_names))):
+        if tensor.shape[1:] != (*sides, channels):
+            raise ValueError(
+                f"the tensor {tensor.name!r} has the shape {list(tensor.shape)}; images of {sides[0]}×{sides[1]} and "
+                f"{len(model.class_names)} classes need [N, {sides[0]}, {sides[1]}, {channels}]"
+            )
 
 
 def _known_fields(kind: type[TargetDescription | Tensor], values: dict[str, Any]) -> dict[str, Any]:

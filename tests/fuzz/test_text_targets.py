@@ -33,7 +33,10 @@ def test_saved_inputs_are_read_or_refused(name: str) -> None:
         target.run(content)
 
 
-@pytest.mark.parametrize("name", ["coco_reading", "labelme_reading", "label_set_reading", "configuration_reading"])
+@pytest.mark.parametrize(
+    "name",
+    ["coco_reading", "labelme_reading", "label_set_reading", "configuration_reading", "exported_model_reading"],
+)
 @pytest.mark.parametrize("odd", ODD_VALUES, ids=lambda odd: str(odd)[:9])
 def test_an_odd_value_in_each_place_is_read_or_refused(name: str, odd: Any) -> None:
     """JSON is YAML, too."""

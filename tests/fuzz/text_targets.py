@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import io
@@ -107,6 +108,20 @@ def source_reading(name: str, file: str, content: bytes) -> None:
                 assert image.make_mask(_SIZE).shape == _SIZE
 
 
+def exported_model_reading(content: bytes) -> None:
+    """Reads `segmentation.json` beside a model file, and how photos are resized and classes are drawn."""
+    from components.targets.target_folder import TargetError, read_target
+
+    folder = _folder() / "exported"
+    folder.mkdir(exist_ok=True)
+    (folder / "model.tflite").write_bytes(b"network")
+    (folder / "segmentation.json").write_bytes(content)
+    with contextlib.suppress(TargetError):
+        found = read_target(folder)
+        assert found.target.output.shape[3] == len(found.model.channels.names)
+        assert found.target.input.shape[1:3] == found.model.geometry.sides
+
+
 def archive_unpacking(content: bytes) -> None:
     from tfds_voc_seg.download import Archive, DownloadError, fetch_archive
 
@@ -187,6 +202,21 @@ def _labelme() -> list[bytes]:
     return [json.dumps({"imagePath": "a.jpg", "imageHeight": 20, "imageWidth": 30, "shapes": shapes}).encode()]
 
 
+def _exported_models() -> list[bytes]:
+    from components.saved_model.description import ModelDescription
+    from components.targets.target_folder import TargetDescription, Tensor
+    from tfds_voc_seg.record_config import RecordConfig
+
+    records = RecordConfig((20, 30), classes=("cat", ("vehicle", ("bus", "car"))))
+    model = ModelDescription(records.class_names, (20, 30), "unet", {"width": 4}, {"epochs": 2}, 10, 1.5, records)
+    images, scores = Tensor("images", "uint8", (1, 20, 30, 3), ""), Tensor("scores", "float32", (1, 20, 30, 3), "")
+    digests = hashlib.sha256(b"network").hexdigest(), "0" * 64
+    target = TargetDescription(
+        "litert", "model.tflite", len(b"network"), *digests, images, scores, ("cast",), ("resize",)
+    )
+    return [json.dumps({**json.loads(model.to_json()), "target": dataclasses.asdict(target)}).encode()]
+
+
 def _tars() -> list[bytes]:
     contents = []
     for format_ in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
@@ -237,5 +267,6 @@ TEXT_TARGETS = {
     "coco_reading": _text_target(functools.partial(source_reading, "coco", "a.json"), _coco),
     "labelme_reading": _text_target(functools.partial(source_reading, "labelme", "a.json"), _labelme),
     "cvat_reading": _text_target(functools.partial(source_reading, "cvat", "annotations.xml"), _texts(_CVAT)),
+    "exported_model_reading": _text_target(exported_model_reading, _exported_models),
     "archive_unpacking": Target(archive_unpacking, _tars),
 }

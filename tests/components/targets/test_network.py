@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,3 +56,12 @@ def test_a_damaged_model_is_a_value_error(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"damaged")
     with pytest.raises(ValueError, match=r"model.onnx"):
         load_network(target, threads=1)
+
+
+@pytest.mark.parametrize("tensor", ["input", "output"])
+def test_a_model_file_of_other_shapes_than_described_is_refused(tensor: str, tmp_path: Path) -> None:
+    found = onnx_target(tmp_path, 1)
+    other = dataclasses.replace(getattr(found.target, tensor), shape=(2, *SHAPE))
+    described = dataclasses.replace(found, target=dataclasses.replace(found.target, **{tensor: other}))
+    with pytest.raises(ValueError, match=r"has tensors of the shapes .*, its description says .*\[2, 4, 5, 3\]"):
+        load_network(described, threads=1)

@@ -107,7 +107,7 @@ def test_scores_of_another_shape_than_described_are_refused(run_with_target: Pat
     target = read_added(run_with_target / "serving/7")
     output = dataclasses.replace(target.target.output, shape=(1, 32, 32, 1))
     other = dataclasses.replace(target, target=dataclasses.replace(target.target, output=output))
-    with pytest.raises(ValueError, match=r"returns scores of shape \(1, 32, 32, 21\), its description says"):
+    with pytest.raises(ValueError, match=r"\[1, 32, 32, 21\]\], its description says \[.*, \[1, 32, 32, 1\]\]"):
         load_network(other, threads=1).scores(np.zeros((1, 32, 32, 3), np.uint8))
 
 

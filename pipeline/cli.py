@@ -6,6 +6,7 @@ import argparse
 import os
 import select
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from components.allocator import configure_allocators, with_frames_in_one_chunk
@@ -41,16 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         the output ended.
     """
     if arguments is None:  # this process is the command's own
+        _open_closed_streams()
         configure_allocators()
         # Python processes that libraries start, such as Beam's workers, do not import from the current folder.
         os.environ.setdefault("PYTHONSAFEPATH", "1")
     try:
         return _run_command(arguments)
     except OSError as error:
-        if isinstance(error, BrokenPipeError) and _output_is_closed():
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest when it ends
-            return EXIT_CLOSED_OUTPUT
-        return fail(system_error_message(error), EXIT_FAILED)
+        closed = isinstance(error, BrokenPipeError) and _output_is_closed()
+        _drop_unwritten_output()
+        return EXIT_CLOSED_OUTPUT if closed else fail(system_error_message(error), EXIT_FAILED)
 
 
 def _run_command(arguments: Sequence[str] | None) -> int:
@@ -65,11 +66,26 @@ def _run_command(arguments: Sequence[str] | None) -> int:
         sys.stdout.flush()
 
 
+def _open_closed_streams() -> None:
+    """Connects standard streams that are closed, as in `vocseg COMMAND >&-`, to nothing; they are `None` in Python."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # each gets the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 (for the rest of the process)
+
+
 def _output_is_closed() -> bool:
     """Tells whether the reader of standard output has ended, as `head` does after its last line."""
     poll = select.poll()
     poll.register(sys.stdout, 0)  # errors are always reported
     return any(events & select.POLLERR for _, events in poll.poll(0))
+
+
+def _drop_unwritten_output() -> None:
+    """Lets what standard output did not take go nowhere: Python would try again when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Parser(argparse.ArgumentParser):

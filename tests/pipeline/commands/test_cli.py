@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -115,19 +114,36 @@ def test_an_error_of_the_system_is_one_line(
     assert "File name too long" in line
 
 
+HELP = [sys.executable, "-m", "pipeline.cli", "--help"]
+
+
+@pytest.fixture
+def buffered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands write when they end, as usual: argparse drops the errors of a write."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
+@pytest.mark.usefixtures("buffered")
 def test_a_reader_that_ends_early_is_no_error() -> None:
     """As in `vocseg --help | head`."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.cli", "--help"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    process = subprocess.Popen(HELP, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.close()
     assert process.communicate()[1] == b""
     assert process.returncode == EXIT_CLOSED_OUTPUT
+
+
+@pytest.mark.usefixtures("buffered")
+@pytest.mark.parametrize(
+    ("output", "status", "message"),
+    [("&-", 0, ""), ("/dev/full", EXIT_FAILED, "vocseg: [Errno 28] No space left on device\n")],
+)
+def test_a_closed_output_and_a_full_one(output: str, status: int, message: str) -> None:
+    program = ["sh", "-c", f'"$@" >{output}', "sh", *HELP]
+    finished = subprocess.run(program, stderr=subprocess.PIPE, text=True, check=False)
+    assert finished.returncode == status
+    assert finished.stderr.startswith(message)
+    assert "Traceback" not in finished.stderr
 
 
 def test_a_broken_pipe_elsewhere_is_an_error(

@@ -93,10 +93,10 @@ def parse_description(text: str) -> ModelDescription:
         known["image_size"] = checked_image_size(known["image_size"])
         description = ModelDescription(**known, records=None if records is None else RecordConfig.from_json(records))
         named = description.channels.names
+        if named != description.class_names:
+            raise ValueError(f"class_names are {list(description.class_names)}, but its channels {list(named)}")
     except KeyError as error:
         raise ValueError(f"it lacks {error}") from error
     except TypeError as error:
         raise ValueError(str(error)) from error
-    if named != description.class_names:
-        raise ValueError(f"class_names are {list(description.class_names)}, but its channels {list(named)}")
     return description

@@ -132,6 +132,9 @@ class LitertNetwork:
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], images)
         interpreter.invoke()
         scores: NDArray[np.float32] = interpreter.tensor(interpreter.get_output_details()[0]["index"])()
+        expected = (len(images), *self._sides)
+        if scores.shape != expected:
+            raise ValueError(f"the model returns scores of shape {scores.shape}, its description says {expected}")
         return scores
 
     def _idle_interpreter(self, threads: int) -> Any:
@@ -187,7 +190,7 @@ class OnnxNetwork:
 
 
 def _require_shapes(target: TargetModel, shapes: Iterable[Iterable[Any]]) -> None:
-    """Compares the model file's inputs and outputs with the description.
+    """Compares the inputs and outputs that a model file names with the description.
 
     Args:
         target: the target.
